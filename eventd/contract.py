@@ -1,0 +1,314 @@
+"""The verbs: what a handler, a channel, a store and a receiver's sink are to the rest of the house.
+
+Handlers live in packages named in the configuration and are found by name (`eventd.registry`); they may import only
+this module, `eventd.model` and `eventd.errors`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from msgspec import Struct, field
+
+from eventd.model import (
+    Event,
+    Header,
+    Incident,
+    Malformed,
+    Message,
+    Notification,
+    Reason,
+    Syntax,
+    SyslogRecord,
+    TrapRecord,
+)
+
+
+class Origin(Struct, frozen=True):
+    """Where and when a message came in: what a record does not know of itself.
+
+    ``device`` is the name of the sender as the inventory sees it; ``device_time`` the device's stamp in UTC under
+    that device's clock rule.
+    """
+
+    transport: str
+    source: str
+    received_at: datetime
+    device: str
+    device_time: datetime | None = None
+
+
+def event_from_syslog(record: SyslogRecord, origin: Origin, **known: Any) -> Event:
+    """An `Event` with everything a syslog record says of itself; ``known`` are the fields a handler found out."""
+    return Event(
+        event=known.pop("event", None),
+        vendor=known.pop("vendor", None),
+        transport=origin.transport,
+        received_at=origin.received_at,
+        device_time=origin.device_time,
+        source=origin.source,
+        device=origin.device,
+        hostname=record.hostname,
+        header=Header(
+            pri=record.pri,
+            module=record.module,
+            level=record.level,
+            mnemonic=record.mnemonic,
+            mark=record.mark,
+            seq=record.seq,
+            oid=record.oid,
+        ),
+        raw=record.raw.decode("utf-8", "backslashreplace"),
+        **known,
+    )
+
+
+def event_from_trap(record: TrapRecord, origin: Origin, notification: str | None = None, **known: Any) -> Event:
+    """An `Event` with everything an SNMP notification says of itself. ``notification`` is its MIB name, if known.
+
+    ``raw`` is the whole message in hex.
+    """
+    oid = known.pop("oid", record.oid)
+    return Event(
+        event=known.pop("event", None),
+        vendor=known.pop("vendor", None),
+        transport=origin.transport,
+        received_at=origin.received_at,
+        device_time=None,
+        source=origin.source,
+        device=origin.device,
+        header=Header(oid=oid, notification=notification),
+        raw=record.raw.hex(),
+        **known,
+    )
+
+
+# --- handlers ---------------------------------------------------------------------------------------------------
+
+
+class WireField(Struct, frozen=True):
+    """One ``Key=value`` of a syslog body: how it is spelled on the wire, which event field feeds it, and a default.
+
+    ``field`` is a name of contract §4 (``peer``, ``reason``, ``code``, ``policy_seq``, …) or the wire key itself.
+    ``default`` None leaves the key out unless a value is given.
+    """
+
+    key: str
+    field: str
+    default: str | None = ""
+
+
+class SyslogTemplate(Struct, frozen=True):
+    """How a real device words one event in syslog, for `eventd send` and for generated tests.
+
+    The body is ``text (key=value, key=value)``.
+    """
+
+    event: str
+    module: str
+    level: int
+    mnemonic: str
+    text: str
+    fields: tuple[WireField, ...]
+    oid: str | None = None
+    source: str = ""
+
+
+class WireVar(Struct, frozen=True):
+    """One varbind of a trap: object OID without instance, syntax, the event field that feeds it, and a default."""
+
+    oid: str
+    syntax: Syntax
+    field: str
+    default: str | int | None = ""
+    columnar: bool = False
+
+
+class TrapTemplate(Struct, frozen=True):
+    """How a real agent sends one event as a notification. ``columnar`` varbinds get a row index appended."""
+
+    event: str
+    oid: str
+    notification: str
+    varbinds: tuple[WireVar, ...]
+    v1_enterprise: str
+    v1_generic: int
+    v1_specific: int
+    source: str = ""
+
+
+class Handler(Struct, frozen=True, kw_only=True):
+    """One family of events of one vendor. A module in a handler package exports it as ``HANDLER``.
+
+    ``mnemonics`` are claimed case-insensitively, without ``_active``/``_clear``; ``oids`` are notification OIDs.
+    A key claimed by two handlers stops the start. Both decoders take a record that was claimed by one of these keys
+    and return an `Event`; they raise `DecodeError` when it lacks what makes it that event, and may return an event
+    whose ``event`` is None when a claimed key turns out to mean something else.
+    """
+
+    name: str
+    vendor: str
+    mnemonics: tuple[str, ...] = ()
+    oids: tuple[str, ...] = ()
+    decode_syslog: Callable[[SyslogRecord, Origin], Event] | None = None
+    decode_trap: Callable[[TrapRecord, Origin], Event] | None = None
+    syslog_templates: tuple[SyslogTemplate, ...] = ()
+    trap_templates: tuple[TrapTemplate, ...] = ()
+
+
+class CatalogueRow(Struct, frozen=True):
+    """One reason of a vendor's catalogue. ``space`` is ``offline`` or ``negotiation``; names of the two are separate.
+
+    ``aliases`` were seen in a vendor page or on a wire; ``aliases_unverified`` are guesses that are matched all the
+    same. ``sources`` are references a reader can look up.
+    """
+
+    vendor: str
+    space: str
+    reason: Reason
+    aliases: tuple[str, ...] = ()
+    aliases_unverified: tuple[str, ...] = ()
+    codes: tuple[int, ...] = ()
+    sources: tuple[str, ...] = ()
+    note: str | None = None
+
+
+class Catalogue(Struct, frozen=True):
+    """All reasons of one vendor. A module in a handler package exports it as ``CATALOGUE``."""
+
+    vendor: str
+    rows: tuple[CatalogueRow, ...]
+
+
+# --- judgement --------------------------------------------------------------------------------------------------
+
+
+class Verdict(Struct, frozen=True):
+    """What a correlator concluded from one event or one tick.
+
+    ``duplicate``: the event was a further witness of a fact already counted. ``changes``: steps in the life of
+    incidents, in order. ``suppressed``: names of the rules that decided not to tell anyone. ``touched``: keys of the
+    state that has to be saved.
+    """
+
+    duplicate: bool = False
+    changes: tuple[Any, ...] = ()
+    suppressed: tuple[str, ...] = ()
+    touched: tuple[str, ...] = ()
+
+
+# --- store ------------------------------------------------------------------------------------------------------
+
+
+class JournalRow(Struct, frozen=True):
+    """One event as it is kept, with what became of it."""
+
+    event: Event
+    duplicate: bool = False
+    incidents: tuple[str, ...] = ()
+
+
+class Batch(Struct):
+    """Everything that one commit makes durable together. ``states`` with value None are deleted.
+
+    ``tallies`` are increments of the store's own ledger (names of ``eventd_*_total`` counters without labels).
+    """
+
+    journal: list[JournalRow] = field(default_factory=list)
+    malformed: list[Malformed] = field(default_factory=list)
+    states: dict[str, bytes | None] = field(default_factory=dict)
+    incidents: dict[str, Incident] = field(default_factory=dict)
+    notifications: list[Notification] = field(default_factory=list)
+    tallies: dict[str, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.journal or self.malformed or self.states or self.incidents or self.notifications or self.tallies
+        )
+
+
+class Settled(Struct, frozen=True):
+    """How one try at a notification ended. ``retry_at`` (Unix seconds) is set only for ``outcome="retry"``."""
+
+    id: str
+    outcome: str
+    retry_at: float | None = None
+    error: str | None = None
+
+
+class Outbox(Protocol):
+    """The part of the store that delivery uses. All calls are safe from the event loop and never block it."""
+
+    async def claim(self, channel: str, now: float) -> Notification | None:
+        """The oldest pending notification of ``channel`` that is due, marked in flight; None if none is due."""
+
+    async def settle(self, settled: Settled) -> None:
+        """Record the end of a try: ``delivered``, ``dead`` (kept, never tried again) or ``retry`` at a time.
+        Returns after the commit."""
+
+    async def next_due(self, channel: str) -> float | None:
+        """Unix seconds at which the oldest pending notification of ``channel`` may be tried; None if none pending."""
+
+    async def alerting(self, channel: str, resolved_since: float) -> Sequence[Incident]:
+        """Incidents announced on ``channel`` that are open, or were resolved at or after ``resolved_since``."""
+
+
+# --- notify -----------------------------------------------------------------------------------------------------
+
+
+class Channel(Protocol):
+    """One configured place to tell people. Built by a `Notifier`, closed by delivery."""
+
+    #: seconds after which `refresh` wants to be called again; None for channels that are told once.
+    refresh_s: float | None
+
+    async def deliver(self, notification: Notification) -> None:
+        """Tell it. Returns when the far end accepted; raises `DeliveryError` otherwise."""
+
+    async def refresh(self, incidents: Sequence[Incident], now: float) -> None:
+        """Repeat the current state to a far end that forgets (Alertmanager). Raises `DeliveryError`."""
+
+    async def close(self) -> None: ...
+
+
+class Notifier(Struct, frozen=True, kw_only=True):
+    """One kind of channel. A module of `eventd.notify` exports it as ``NOTIFIER``.
+
+    ``settings`` is a `msgspec.Struct` class whose fields are the channel's own configuration keys; ``build`` gets
+    the channel's name, its settings and a `eventd.notify.delivery.Session`.
+    """
+
+    type: str
+    settings: type[Struct]
+    build: Callable[..., Channel]
+
+
+# --- receivers --------------------------------------------------------------------------------------------------
+
+
+class Sink(Protocol):
+    """Where receivers put messages: the bounded intake of the pipeline."""
+
+    def put(self, messages: Sequence[Message]) -> None:
+        """Take all of them. Never fails; a receiver asks `full` *before* reading more."""
+
+    @property
+    def full(self) -> bool:
+        """True while receivers should leave the bytes in the kernel (UDP: counted there; TCP: backpressure)."""
+
+    def on_room(self, resume: Callable[[], None]) -> None:
+        """Call ``resume`` once, on the loop, when `full` is no longer true."""
+
+
+class Framer(Protocol):
+    """Splits a byte stream into messages; one per connection, no I/O inside (eventd.parse.framing)."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Whole messages completed by ``data``. Never raises for what a peer sent: see ``errors``."""
+
+    def finish(self) -> list[bytes]:
+        """What is left when the stream ends: at most one unterminated message."""
+
+    @property
+    def errors(self) -> Mapping[str, int]:
+        """How many frames were damaged, by reason, since the connection began."""
