@@ -272,13 +272,14 @@ class Channel(Protocol):
 
 
 class Notifier(Struct, frozen=True, kw_only=True):
-    """One kind of channel. A module of `eventd.notify` exports it as ``NOTIFIER``.
+    """One kind of channel (``kind`` is the ``type`` in the configuration). A module of `eventd.notify` exports it as
+    ``NOTIFIER``.
 
     ``settings`` is a `msgspec.Struct` class whose fields are the channel's own configuration keys; ``build`` gets
     the channel's name, its settings and a `eventd.notify.delivery.Session`.
     """
 
-    type: str
+    kind: str
     settings: type[Struct]
     build: Callable[..., Channel]
 

@@ -5,6 +5,7 @@ collector turns the ints into samples at scrape time.
 """
 
 import bisect
+import contextlib
 import itertools
 import logging
 import logging.handlers
@@ -302,10 +303,8 @@ def setup_logging(*, json: bool, level: str = "info", stream: Any = None) -> Cal
 
 class _DroppingQueueHandler(logging.handlers.QueueHandler):
     def enqueue(self, record: logging.LogRecord) -> None:
-        try:
+        with contextlib.suppress(queue.Full):
             self.queue.put_nowait(record)
-        except queue.Full:
-            pass
 
 
 def get_logger(room: str) -> Any:

@@ -1,0 +1,37 @@
+"""Real peer programs for end-to-end tests: where they are, and what to do when they are not."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+#: program → Debian package that has it
+PACKAGES = {
+    "snmptrap": "snmp",
+    "snmpinform": "snmp",
+    "logger": "bsdutils",
+    "loggen": "syslog-ng-core",
+    "rsyslogd": "rsyslog",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
+    "chromium": "chromium",
+}
+
+
+def peer(program: str) -> str:
+    """Path of a real peer program.
+
+    Without it the test is skipped with the package to install; with ``EVENTD_REQUIRE_PEERS=1`` it fails. Programs
+    unpacked from a package with ``dpkg-deb -x`` are found below ``EVENTD_PEERS_DIR``.
+    """
+    unpacked = os.environ.get("EVENTD_PEERS_DIR")
+    folders = [str(Path(unpacked, sub)) for sub in ("usr/sbin", "usr/bin")] if unpacked else []
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin", *folders])
+    if found := shutil.which(program, path=path):
+        return found
+    hint = f"{program} is missing: apt-get install {PACKAGES[program]}"
+    if os.environ.get("EVENTD_REQUIRE_PEERS") == "1":
+        pytest.fail(hint)
+    pytest.skip(hint)
