@@ -4,6 +4,7 @@ Without an inventory everything still works: names are addresses, clocks are rea
 """
 
 import ipaddress
+import zoneinfo
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
@@ -90,3 +91,12 @@ class Inventory:
                 if found is not None:
                     return found
         return None
+
+
+def zone_known(name: str) -> bool:
+    """Whether a time zone of that name can be used."""
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        return False
+    return True

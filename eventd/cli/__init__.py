@@ -1,5 +1,58 @@
-"""Commands."""
+"""The command line. A command lives in the module of its name here and is imported when it is called, so that help
+and short commands do not pay for what they do not use.
+"""
+
+import importlib
+
+import click
+
+import eventd
+from eventd.errors import ConfigError, EventdError
+
+#: Command → one line of help. Its module exports a click command named ``command``.
+COMMANDS = {
+    "run": "The service: receive, judge, alert.",
+    "check": "Check a configuration; starts nothing.",
+    "decode": "Messages in, decoded events out.",
+    "send": "Send real messages of any event, to test an installation.",
+    "reasons": "Search the reason catalogue.",
+}
 
 
+class _Group(click.Group):
+    """Finds commands by name and says in one place how errors end: 2 for a configuration, 1 for the rest."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"eventd.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> None:
+        from eventd.cli.problems import fail, report  # here, so that help does not wait for it
+
+        try:
+            super().invoke(ctx)
+        except ConfigError as error:
+            report(error)
+            ctx.exit(2)
+        except EventdError as error:
+            fail(str(error))
+            ctx.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(eventd.__version__, message="%(prog)s %(version)s", prog_name="eventd")
 def main() -> None:
-    raise SystemExit(0)
+    """Why each IPsec tunnel went down: syslogs and SNMP traps of firewalls decoded, correlated, alerted.
+
+    Exit status: 0 done, 1 failed at run time, 2 wrong arguments or configuration.
+    """

@@ -1,1 +1,1 @@
-"""Room."""
+"""The HTTP server: the desk (a page), the read-only API, health and metrics."""

@@ -1,0 +1,416 @@
+"""The only builder: joins the rooms into one running service, and takes it apart in order.
+
+Start: store, judgement as it stood, web, delivery, pipeline, receivers. Stop: receivers first, then everything they
+handed over is committed, then the try in flight is finished, then web and store.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from eventd import registry
+from eventd.config import Config
+from eventd.contract import Channel
+from eventd.correlate import Correlator
+from eventd.decode import Decoder
+from eventd.errors import ConfigError, EventdError, StoreError
+from eventd.inventory import Inventory
+from eventd.model import Change, Notification
+from eventd.notify import routing
+from eventd.notify.delivery import Delivery
+from eventd.notify.session import Session
+from eventd.parse.framing import StreamFramer, split_datagram
+from eventd.parse.snmp import Access, transport_of
+from eventd.pipeline import Intake, Pipeline, bug_logger
+from eventd.receivers import tls
+from eventd.receivers.settings import SyslogTcp, SyslogTls
+from eventd.receivers.tcp import StreamReceiver
+from eventd.receivers.udp import UdpReceiver, kernel_drops
+from eventd.store.sqlite import SqliteStore
+from eventd.telemetry import Telemetry, get_logger
+from eventd.web.server import WebServer
+from eventd.web.settings import Token, Web
+
+#: How long a stop waits for queued messages to be committed, and for a notification in flight.
+DRAIN_S = 10.0
+#: How often retention is applied.
+PRUNE_EVERY_S = 600.0
+#: Engine id of ours, when none is configured (RFC 3411 section 5): format 5, octets chosen once and kept in the store.
+ENGINE_ID_PREFIX = bytes.fromhex("8000000005")
+
+log = get_logger("app")
+
+Receiver = UdpReceiver | StreamReceiver
+
+
+class App:
+    """One running eventd. ``read_config`` is called once here and again on every reload."""
+
+    registry: registry.Registry
+    store: SqliteStore
+    correlator: Correlator
+    pipeline: Pipeline
+    delivery: Delivery
+    web: WebServer
+
+    def __init__(self, read_config: Callable[[], Config], clock: Callable[[], float] = time.time) -> None:
+        self._read_config, self._clock = read_config, clock
+        self.config = read_config()
+        self.registry = registry.load(self.config.handlers)
+        self.telemetry = Telemetry()
+        self.intake = Intake()
+        self.started_at = clock()
+        #: running receivers by what they were made from, so that a reload touches only what changed
+        self.receivers: dict[tuple[str, str, Any], Receiver] = {}
+        self._ready = False
+        self._stop = asyncio.Event()
+        self._reloading = asyncio.Lock()
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Begin the ordered stop."""
+        self._stop.set()
+
+    async def run(self, on_ready: Callable[["App"], None] | None = None) -> None:
+        """Serve until `stop` is called.
+
+        Raises:
+            EventdError: it could not start (store, port, certificate); everything started is stopped again.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            self.store = await SqliteStore.open(self.config.store)
+            stack.push_async_callback(self.store.close)
+            await self._restore()
+            stack.push_async_callback(self.session.close)
+            self.web = WebServer(self)
+            await self.web.start()
+            stack.push_async_callback(self.web.stop)
+            await self._serve(on_ready)
+
+    async def _serve(self, on_ready: Callable[["App"], None] | None) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            pipeline = tasks.create_task(self.pipeline.run(), name="pipeline")
+            prune = tasks.create_task(self._prune(), name="prune")
+            self._start_delivery(self.config)
+            try:
+                await self._replace_receivers(self.config)
+                self._config_taken()
+                self._ready = True
+                if on_ready is not None:
+                    on_ready(self)
+                await self._stop.wait()
+            finally:
+                self._ready = False
+                prune.cancel()
+                await self._wind_down(pipeline)
+
+    async def _restore(self) -> None:
+        """Build judgement and decoding as they stood when the store was last written."""
+        config = self.config
+        self.session = Session(
+            external_url=config.web.external_url, telemetry=self.telemetry, clock=self._clock
+        )
+        self._own_engine_id = await self._engine_id()
+        self._learned: dict[str, str] = {}
+        self.correlator = Correlator(config.correlate, config.inventory, config.web.external_url)
+        self.correlator.load(await self.store.load_states())
+        self.pipeline = Pipeline(
+            intake=self.intake,
+            decoder=self._make_decoder(config, self.registry),
+            correlator=self.correlator,
+            store=self.store,
+            telemetry=self.telemetry,
+            route=self._route,
+            enqueued=lambda: self.delivery.wake(),
+            clock=self._clock,
+        )
+        self._provide_metrics()
+        log.info("state restored", open_incidents=len(self.correlator.open_incidents()))
+
+    async def _wind_down(self, pipeline: asyncio.Task[None]) -> None:
+        for receiver in self.receivers.values():
+            await _stop_reading(receiver)
+        self.intake.close()
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                await asyncio.shield(pipeline)
+        except TimeoutError:
+            log.error("stopped with messages that could not be committed", store=self.pipeline.store_failing)
+            pipeline.cancel()
+        for receiver in self.receivers.values():
+            await receiver.stop()
+        await self._stop_delivery()
+
+    async def _engine_id(self) -> bytes:
+        """Our own SNMP engine id: configured, or made once and kept, because senders remember it."""
+        configured = self.config.receivers.snmp.engine_id if self.config.receivers.snmp else None
+        if configured is not None:
+            return bytes.fromhex(configured.removeprefix("0x").replace(":", ""))
+        kept = await self.store.meta_get("snmp_engine_id")
+        if kept is None:
+            kept = (ENGINE_ID_PREFIX + secrets.token_bytes(8)).hex()
+            await self.store.meta_set("snmp_engine_id", kept)
+        return bytes.fromhex(kept)
+
+    async def _prune(self) -> None:
+        while True:
+            await asyncio.sleep(PRUNE_EVERY_S)
+            try:
+                await self.store.prune(self._clock())
+            except StoreError as error:
+                log.warning("retention not applied", error=str(error))
+
+    # --- what a configuration makes -------------------------------------------------------------------------------
+
+    def _make_decoder(self, config: Config, handlers: registry.Registry) -> Decoder:
+        snmp = config.receivers.snmp
+        return Decoder(
+            handlers,
+            config.inventory,
+            Access(snmp.communities if snmp else (), config.access_users, engine_id=self._own_engine_id),
+            snmp.trusted_forwarders if snmp else (),
+            on_bug=bug_logger(self.telemetry),
+            learned=self._learned,
+        )
+
+    def _route(self, change: Change, now: float) -> list[Notification]:
+        names = [channel.name for channel in self.config.channels]
+        return routing.notifications(change, self.config.routes, names, now)
+
+    def _make_channels(self, config: Config) -> dict[str, Channel]:
+        notifiers = registry.load_notifiers()
+        return {c.name: notifiers[c.type].build(c.name, c.settings, self.session) for c in config.channels}
+
+    def _start_delivery(self, config: Config) -> None:
+        self.delivery = Delivery(self.store, self._make_channels(config), self.telemetry, self._clock)
+        self._delivery_task = self._tasks.create_task(self.delivery.run(), name="delivery")
+
+    async def _stop_delivery(self) -> None:
+        await self.delivery.drain(DRAIN_S)
+        await self._delivery_task
+
+    def _make_receivers(self, config: Config) -> Iterable[tuple[tuple[str, str, Any], Callable[[], Receiver]]]:
+        """What should run, as key (kind, address, settings) and how to make it."""
+        makers: dict[str, Callable[[str, Any], Receiver]] = {
+            "syslog_udp": self._udp,
+            "syslog_tcp": self._tcp,
+            "syslog_tls": self._tls,
+            "snmp": self._snmp,
+        }
+        for kind, make in makers.items():
+            settings = getattr(config.receivers, kind)
+            for address in settings.addresses if settings else ():
+                yield (kind, address, settings), lambda make=make, a=address, s=settings: make(a, s)
+
+    def _udp(self, address: str, settings: Any) -> Receiver:
+        return UdpReceiver(
+            address,
+            "syslog-udp",
+            self.intake,
+            self.telemetry,
+            split=split_datagram,
+            allow=settings.allow,
+            recv_buffer_bytes=settings.recv_buffer_bytes,
+            clock=self._clock,
+        )
+
+    def _snmp(self, address: str, settings: Any) -> Receiver:
+        return UdpReceiver(
+            address,
+            transport_of,
+            self.intake,
+            self.telemetry,
+            allow=settings.allow,
+            recv_buffer_bytes=settings.recv_buffer_bytes,
+            replies=True,
+            clock=self._clock,
+        )
+
+    def _tcp(self, address: str, settings: SyslogTcp, transport: str = "syslog-tcp", **tls_options: Any) -> Receiver:
+        return StreamReceiver(
+            address,
+            transport,
+            self.intake,
+            self.telemetry,
+            framer=lambda: StreamFramer(settings.max_message_bytes),
+            max_connections=settings.max_connections,
+            idle_timeout=settings.idle_timeout,
+            allow=settings.allow,
+            clock=self._clock,
+            **tls_options,
+        )
+
+    def _tls(self, address: str, settings: SyslogTls) -> Receiver:
+        context = tls.make_context(settings.cert_file, settings.key_file, settings.client_ca_file)
+        return self._tcp(
+            address, settings, "syslog-tls", ssl_context=context, handshake_timeout=settings.handshake_timeout
+        )
+
+    async def _replace_receivers(self, config: Config) -> None:
+        """Start what is new and stop what is gone; what did not change keeps its sockets and connections."""
+        wanted = dict(self._make_receivers(config))
+        for key in [key for key in self.receivers if key not in wanted]:
+            await self.receivers.pop(key).stop()
+        for key, make in wanted.items():
+            if key not in self.receivers:
+                receiver = make()
+                await receiver.start()
+                self.receivers[key] = receiver
+
+    # --- reload ---------------------------------------------------------------------------------------------------
+
+    async def reload(self) -> str | None:
+        """Take a changed configuration; None when taken, else what is wrong, and the old one keeps running.
+
+        ``store`` and ``web.listen`` are taken only by a restart.
+        """
+        async with self._reloading:
+            try:
+                config = self._read_config()
+                handlers = registry.load(config.handlers)
+            except ConfigError as error:
+                return self._config_refused(str(error))
+            before, self.config = self.config, config
+            try:
+                await self._replace_receivers(config)
+            except EventdError as error:
+                self.config = before
+                await self._replace_receivers(before)
+                return self._config_refused(str(error))
+            await self._take(config, before, handlers)
+            self._config_taken()
+            return None
+
+    async def _take(self, config: Config, before: Config, handlers: registry.Registry) -> None:
+        self.registry = handlers
+        self.pipeline.decoder = self._make_decoder(config, handlers)
+        self.correlator.reconfigure(config.correlate, config.inventory)
+        if config.channels != before.channels or config.web.external_url != before.web.external_url:
+            await self._stop_delivery()
+            self.session.external_url = config.web.external_url
+            self._start_delivery(config)
+        for key in ("store", "web"):
+            if getattr(config, key) != getattr(before, key):
+                log.warning("a changed setting needs a restart", section=key)
+
+    def _config_taken(self) -> None:
+        self.telemetry.set("config_last_reload_successful", value=1)
+        self.telemetry.set("config_last_reload_success_timestamp_seconds", value=self._clock())
+        log.info("configuration taken", file=self.config.path or "built-in defaults")
+
+    def _config_refused(self, why: str) -> str:
+        self.telemetry.set("config_last_reload_successful", value=0)
+        log.error("configuration refused, the old one keeps running", problems=why.splitlines())
+        return why
+
+    # --- what the web room and metrics see ------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """The service clock, Unix seconds."""
+        return self._clock()
+
+    @property
+    def web_settings(self) -> Web:
+        """Where and how to serve."""
+        return self.config.web
+
+    @property
+    def tokens(self) -> Mapping[str, Token]:
+        """Who may do what, by secret."""
+        return self.config.tokens
+
+    @property
+    def inventory(self) -> Inventory:
+        """The inventory in force."""
+        return self.config.inventory
+
+    def not_ready(self) -> str | None:
+        """Why the service should not be relied on right now; None if it can be."""
+        if not self._ready:
+            return "eventd is starting or stopping."
+        if self.pipeline.store_failing is not None:
+            return f"The store cannot be written: {self.pipeline.store_failing}"
+        return None
+
+    def status(self) -> Mapping[str, Any]:
+        """Receivers, channels and devices, as ``/api/v1/status`` shows them."""
+        return {
+            "receivers": [{"kind": kind, "listen": address} for kind, address, _ in self.receivers],
+            "channels": [{"name": channel.name, "type": channel.type} for channel in self.config.channels],
+            "queued": len(self.intake),
+            "last_heard": self.pipeline.last_heard,
+        }
+
+    async def refresh_metrics(self) -> None:
+        """Bring gauges up to date that only the store knows."""
+        with contextlib.suppress(StoreError):
+            self.telemetry.set("store_size_bytes", value=await self.store.size_bytes())
+
+    def _provide_metrics(self) -> None:
+        provide = self.telemetry.provide
+        provide("kernel_drops", lambda: kernel_drops(r for r in self.receivers.values() if isinstance(r, UdpReceiver)))
+        provide("incidents_open", self._incidents_open)
+        provide("device_last_message_timestamp_seconds", lambda: _labelled(self.pipeline.last_heard))
+        provide("notifications_enqueued", lambda: self._outbox("enqueued"))
+        provide("outbox_pending", lambda: self._outbox("pending"))
+        provide("notifications", self._outbox_outcomes)
+        provide("peer_up", self._peers_up)
+        provide("peer_state_changes", self._peer_changes)
+
+    def _incidents_open(self) -> Mapping[tuple[str, ...], float]:
+        found: dict[tuple[str, ...], float] = {}
+        for incident in self.correlator.open_incidents():
+            key = (incident.kind, incident.severity)
+            found[key] = found.get(key, 0) + 1
+        return found
+
+    def _outbox(self, term: str) -> Mapping[tuple[str, ...], float]:
+        found = {(channel,): float(getattr(totals, term)) for channel, totals in self.store.totals().items()}
+        return {(channel.name,): 0.0 for channel in self.config.channels} | found
+
+    def _outbox_outcomes(self) -> Mapping[tuple[str, ...], float]:
+        outcomes = ("delivered", "superseded", "dead")
+        zero = {(channel.name, outcome): 0.0 for channel in self.config.channels for outcome in outcomes}
+        found = self.store.totals().items()
+        return zero | {(name, outcome): float(getattr(totals, outcome)) for name, totals in found for outcome in outcomes}
+
+    def _peers(self) -> Iterable[Any]:
+        metrics = self.config.metrics
+        if metrics.peer_labels:
+            for index, peer in enumerate(self.correlator.peers()):
+                if index < metrics.max_peers:
+                    yield peer
+                else:
+                    self.telemetry.set("label_overflow", "peer_up", value=index + 1 - metrics.max_peers)
+
+    def _peers_up(self) -> Mapping[tuple[str, ...], float]:
+        """Vsys of one device share a peer's label set: a peer is up while any of them is."""
+        found: dict[tuple[str, ...], float] = {}
+        for peer in self._peers():
+            if peer.up is not None:
+                key = (peer.device, peer.peer, peer.peer_name or "", peer.site or "")
+                found[key] = max(found.get(key, 0.0), float(peer.up))
+        return found
+
+    def _peer_changes(self) -> Mapping[tuple[str, ...], float]:
+        found: dict[tuple[str, ...], float] = {}
+        for peer in self._peers():
+            found[peer.device, peer.peer] = found.get((peer.device, peer.peer), 0.0) + peer.state_changes
+        return found
+
+
+def _labelled(values: Mapping[str, float]) -> Mapping[tuple[str, ...], float]:
+    return {(label,): value for label, value in values.items()}
+
+
+async def _stop_reading(receiver: Receiver) -> None:
+    """Close to new messages; sockets that informs are answered by stay open until everything is committed."""
+    if isinstance(receiver, UdpReceiver):
+        await receiver.stop(keep_replies=True)
+    else:
+        await receiver.stop()

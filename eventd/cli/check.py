@@ -1,0 +1,71 @@
+"""``eventd check``: everything that can be found wrong with a configuration without starting anything."""
+
+import sys
+
+import click
+
+from eventd import registry
+from eventd.cli.problems import report
+from eventd.config import Config, load
+from eventd.errors import ConfigError, Problem
+from eventd.notify.session import Session
+from eventd.receivers import tls
+
+
+@click.command()
+@click.option(
+    "-c", "--config", "path", required=True, type=click.Path(dir_okay=False), help="Configuration to check (TOML)."
+)
+def command(path: str) -> None:
+    """Check configuration, inventory, handlers, channels, certificates and keys. Starts nothing."""
+    try:
+        config = load(path)
+        found = registry.load(config.handlers)
+        problems = [*_channel_problems(config), *_certificate_problems(config)]
+        if problems:
+            raise ConfigError(problems)
+    except ConfigError as error:
+        report(error)
+        sys.exit(2)
+    click.echo(f"{path}: good")
+    for line in _summary(config, found):
+        click.echo("  " + line)
+
+
+def _channel_problems(config: Config) -> list[Problem]:
+    """Build every channel: reads secrets and certificates, sends nothing."""
+    notifiers, session, problems = registry.load_notifiers(), Session(), []
+    for index, channel in enumerate(config.channels):
+        try:
+            notifiers[channel.type].build(channel.name, channel.settings, session)
+        except (ValueError, OSError) as error:
+            problems.append(Problem(f"channels[{index}] ({channel.name})", str(error), config.path))
+    return problems
+
+
+def _certificate_problems(config: Config) -> list[Problem]:
+    server = config.receivers.syslog_tls
+    if server is None:
+        return []
+    try:
+        tls.make_context(server.cert_file, server.key_file, server.client_ca_file)
+    except (ValueError, OSError) as error:
+        return [Problem("receivers.syslog_tls", str(error), config.path)]
+    return []
+
+
+def _summary(config: Config, found: registry.Registry) -> list[str]:
+    rows = sum(len(catalogue.rows) for catalogue in found.catalogues)
+    lines = [f"receives  {kind} on {', '.join(s.addresses)}" for kind, s in _receivers(config)]
+    lines.append(f"serves    {config.web.listen}")
+    lines.append(f"tells     {', '.join(f'{channel.name} ({channel.type})' for channel in config.channels)}")
+    lines.append(f"knows     {len(found.handlers)} event families, {rows} reasons")
+    lines.append(f"inventory {len(config.inventory.devices)} devices, {len(config.inventory.peers)} peers")
+    if config.receivers.snmp and "public" in config.receivers.snmp.communities:
+        lines.append('note      the SNMP community "public" is accepted: set receivers.snmp.communities')
+    return lines
+
+
+def _receivers(config: Config) -> list[tuple[str, object]]:
+    kinds = ("syslog_udp", "syslog_tcp", "syslog_tls", "snmp")
+    return [(kind, settings) for kind in kinds if (settings := getattr(config.receivers, kind)) is not None]

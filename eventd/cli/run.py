@@ -1,0 +1,103 @@
+"""``eventd run``: the service."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import click
+
+import eventd
+from eventd.app import App
+from eventd.cli.problems import fail, report
+from eventd.config import Config, load
+from eventd.errors import ConfigError, EventdError
+from eventd.receivers.addresses import join_host_port
+from eventd.telemetry import get_logger, setup_logging
+
+
+@click.command()
+@click.option("-c", "--config", "path", type=click.Path(dir_okay=False), help="Configuration (TOML). Default: built-in.")
+def command(path: str | None) -> None:
+    """Receive, judge and alert until told to stop (SIGTERM, SIGINT). SIGHUP reloads the configuration."""
+    try:
+        config = load(path)
+    except ConfigError as error:
+        report(error)
+        sys.exit(2)
+    as_json = config.log.format == "json" or (config.log.format == "auto" and not sys.stderr.isatty())
+    end_logging = setup_logging(json=as_json, level=config.log.level)
+    failures: list[str] = []
+    try:
+        asyncio.run(_serve(_first_then_again(config, path)))
+    except* EventdError as group:
+        failures = [str(error) for error in _leaves(group)]
+    finally:
+        end_logging()
+    for failure in failures:
+        fail(failure)
+    if failures:
+        sys.exit(1)
+
+
+def _leaves(group: BaseExceptionGroup[EventdError]) -> Iterator[EventdError]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def _first_then_again(config: Config, path: str | None) -> Callable[[], Config]:
+    """The configuration that was just read, and from the second call on the file as it is then."""
+    ready = [config]
+    return lambda: ready.pop() if ready else load(path)
+
+
+async def _serve(read_config: Callable[[], Config]) -> None:
+    app = App(read_config)
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[str | None]] = set()
+
+    def reload() -> None:
+        task = loop.create_task(app.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, partial(_stop, app))
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    await app.run(on_ready=_ready)
+
+def _stop(app: App) -> None:
+    notify_systemd("STOPPING=1")
+    app.stop()
+
+
+def _ready(app: App) -> None:
+    notify_systemd("READY=1")
+    get_logger("app").info(
+        "ready",
+        version=eventd.__version__,
+        listening={f"{kind} {listen}": join_host_port(*r.address) for (kind, listen, _), r in app.receivers.items()},
+        web=[f"http://{address}/" for address in app.web.addresses],
+        channels=[channel.name for channel in app.config.channels],
+        store=app.config.store.path,
+    )
+
+
+def notify_systemd(state: str) -> None:
+    """Tell systemd how we are, where it started us (sd_notify(3)); the socket may be abstract (``@``)."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+            sock.sendto(state.encode(), address)
+    except OSError as error:
+        get_logger("app").warning("systemd not reached", error=str(error))

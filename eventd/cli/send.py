@@ -1,0 +1,347 @@
+"""``eventd send``: real wire messages of any known event, to test an installation from outside."""
+
+import contextlib
+import ipaddress
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any, TypeVar
+
+import click
+
+from eventd.cli.options import Usm, usm_options
+from eventd.contract import TrapTemplate
+from eventd.registry import Registry, load
+from eventd.sender import syslog
+from eventd.sender.links import FRAMINGS, DatagramLink, Link, StreamLink, paced, tls_context
+from eventd.sender.templates import SendError, Template, choose, complete, fill
+
+#: Where `eventd run` listens when nothing else is configured.
+DEFAULT_PORTS = {"udp": 5514, "tcp": 5514, "tls": 6514, "trap": 1162}
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+#: Sends the message of that number and returns the octets it took.
+Emit = Callable[[int], int]
+Options = Mapping[str, Any]
+
+
+# --- options -------------------------------------------------------------------------------------------------------
+
+
+class Target(click.ParamType[tuple[str, int | None]]):
+    """``HOST:PORT``, ``[IPv6]:PORT``, or a host alone for the default port."""
+
+    name = "HOST:PORT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int | None]:
+        if isinstance(value, tuple):
+            return value
+        host, port = _split_target(str(value))
+        if not host or (port and not (port.isdecimal() and 0 < int(port) <= 0xFFFF)):
+            self.fail(f"{value!r} is no HOST:PORT or [IPv6]:PORT", param, ctx)
+        return host, int(port) if port else None
+
+
+def _split_target(text: str) -> tuple[str, str]:
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        return host, rest[1:] if rest.startswith(":") else rest
+    if text.count(":") > 1:  # an IPv6 address without brackets cannot have a port
+        return text, ""
+    host, _, port = text.partition(":")
+    return host, port
+
+
+class Offset(click.ParamType[timezone]):
+    """``+08:00``."""
+
+    name = "±HH:MM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timezone:
+        if isinstance(value, timezone):
+            return value
+        try:
+            parsed = datetime.strptime(str(value), "%z").tzinfo
+        except ValueError:
+            self.fail(f"{value!r} is no UTC offset like +08:00", param, ctx)
+        return timezone((parsed.utcoffset(None) if parsed else None) or timedelta())
+
+
+def _all(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Several decorators as one, in reading order."""
+
+    def decorate(function: Command) -> Command:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+_FILE = click.Path(exists=True, dir_okay=False)
+
+_common = _all(
+    click.argument("event"),
+    click.argument("pairs", nargs=-1, metavar="[k=v…]"),
+    click.option("--to", type=Target(), help="Receiver: HOST:PORT, [IPv6]:PORT or HOST."),
+    click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="How many."),
+    click.option("--rate", type=click.FloatRange(0, min_open=True), help="Per second. Default: no pause."),
+    click.option("--print", "show", is_flag=True, help="Print the bytes instead (SNMP in hex)."),
+)
+
+_layout = _all(
+    click.option("--form", type=click.Choice(syslog.FORMS, False), default="C", show_default=True, help="Layout."),
+    click.option("--timestamp", type=click.Choice(list(syslog.TIMESTAMPS)), help="Default: the usual one of the form."),
+    click.option(
+        "--utc-offset", type=Offset(), default="+00:00", show_default=True, help="Zone of the device's clock."
+    ),
+    click.option("--value-style", type=click.Choice(list(syslog.VALUE_STYLES)), default="bare", show_default=True),
+    click.option("--hostname", default="FW1", show_default=True, help="Name of the sending device."),
+    click.option("--facility", type=click.IntRange(0, 23), default=syslog.DEFAULT_FACILITY, show_default=True),
+    click.option("--seq", type=click.IntRange(0), default=1, show_default=True, help="First number in [n]."),
+)
+
+_stream = _all(
+    click.option("--transport", type=click.Choice(["udp", "tcp", "tls"]), default="udp", show_default=True),
+    click.option("--framing", type=click.Choice(list(FRAMINGS)), default="octet", show_default=True, help="TCP, TLS."),
+    click.option("--ca-file", type=_FILE, help="Whom to trust. Default: the system's."),
+    click.option("--cert-file", type=_FILE, help="Our certificate."),
+    click.option("--key-file", type=_FILE, help="Its key, if in a file of its own."),
+    click.option("--insecure", is_flag=True, help="Take any certificate of the receiver."),
+)
+
+_snmp = _all(
+    click.option("--version", type=click.Choice(["1", "2c", "3"]), default="2c", show_default=True),
+    click.option("--community", default="public", show_default=True),
+    usm_options,
+    click.option("--suffix/--no-suffix", default=True, help="Row index on columns, .0 on scalars. Default: yes."),
+)
+
+
+# --- commands ------------------------------------------------------------------------------------------------------
+
+
+@click.group()
+def command() -> None:
+    """Send real messages of any known event to a receiver.
+
+    EVENT is an event name (ipsec.tunnel.stop), a mnemonic (IPSECTUNNELSTOP) or a notification
+    (hwIPSecTunnelStop). k=v sets a field by its name in the decoded event (peer=, local=, reason=, code=,
+    interface=, …) or by its key on the wire; everything else keeps the default of the template.
+    """
+
+
+@command.command("syslog")
+@_common
+@_layout
+@_stream
+def send_syslog(**options: Any) -> None:
+    """Send EVENT as syslog."""
+    registry = load()
+    with _usage():
+        given = _pairs(options["pairs"])
+        hostname = given.pop("hostname", options["hostname"])
+        template, values = _filled(registry, registry.syslog_templates, options["event"], given)
+        style = {name: options[name] for name in ("form", "timestamp", "value_style", "facility")}
+        layout, zone = syslog.Layout(hostname=hostname, **style), options["utc_offset"]
+        syslog.compose(template, values, datetime.now(zone), layout=layout)
+
+    def message(number: int) -> bytes:
+        return syslog.compose(template, values, datetime.now(zone), options["seq"] + number, layout)
+
+    def opened(stack: contextlib.ExitStack, host: str, port: int) -> Emit:
+        link = _link(host, port, options)
+        stack.callback(link.close)
+        return lambda number: link.send(message(number))
+
+    way = options["transport"]
+    _deliver(options, DEFAULT_PORTS[way], f"syslog-{way}", message, opened)
+
+
+def _link(host: str, port: int, options: Options) -> Link:
+    if options["transport"] == "udp":
+        return DatagramLink(host, port)
+    if options["transport"] == "tcp":
+        return StreamLink(host, port, options["framing"])
+    files = (options["ca_file"], options["cert_file"], options["key_file"])
+    return StreamLink(host, port, options["framing"], tls_context(*files, insecure=options["insecure"]))
+
+
+@command.command("trap")
+@_common
+@_snmp
+@click.option("--agent-addr", help="agent-addr of a v1 trap. Default: 0.0.0.0, not known.")
+def send_trap(**options: Any) -> None:
+    """Send EVENT as an SNMP trap."""
+    with contextlib.ExitStack() as whole:
+        with _usage():
+            make = _trap_maker(options, whole)
+
+        def opened(stack: contextlib.ExitStack, host: str, port: int) -> Emit:
+            link = DatagramLink(host, port)
+            stack.callback(link.close)
+            return lambda _: link.send(make())
+
+        way = f"snmp-v{options['version']}"
+        _deliver(options, DEFAULT_PORTS["trap"], way, lambda _: make().hex().encode(), opened)
+
+
+def _trap_maker(options: Options, stack: contextlib.ExitStack) -> Callable[[], bytes]:
+    """What makes the next trap: bytes patched in place for v1 and v2c, the pysnmp engine for v3."""
+    from eventd.sender import traps  # pysnmp takes 0.2 s to import
+
+    template, values, identity = _prepare(options)
+    version, suffix = options["version"], options["suffix"]
+    if options["agent_addr"] is not None and version != "1":
+        raise SendError("--agent-addr: only v1 traps have one")
+    if version == "1":
+        agent = _ipv4(options["agent_addr"])
+        return traps.trap_v1(template, values, identity.community, agent, suffix).next
+    if version == "2c":
+        return traps.trap_v2c(template, values, identity.community, suffix).next
+    traps.bindings(template, values)
+    engine = stack.enter_context(traps.Engine("trap", identity, "127.0.0.1", 0))
+    return lambda: engine.notify(template, values, suffix)
+
+
+def _ipv4(text: str | None) -> str:
+    try:
+        return str(ipaddress.IPv4Address(text or 0))
+    except ValueError:
+        raise SendError(f"--agent-addr: {text!r} is no IPv4 address, and a v1 trap can carry no other") from None
+
+
+@command.command("inform")
+@_common
+@_snmp
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True, help="Seconds.")
+@click.option("--retries", type=click.IntRange(0), default=1, show_default=True)
+def send_inform(**options: Any) -> None:
+    """Send EVENT as an SNMP inform and wait for each answer."""
+    from eventd.sender import traps  # pysnmp takes 0.2 s to import
+
+    if options["version"] == "1":
+        raise click.UsageError("SNMPv1 has no informs: --version 2c or 3")
+    if options["show"] and options["version"] == "3":
+        raise click.UsageError("a v3 inform depends on what its receiver says first and cannot be printed alone")
+    suffix = options["suffix"]
+    with _usage():
+        template, values, identity = _prepare(options)
+        series = traps.trap_v2c(template, values, identity.community, suffix, inform=True)
+
+    def opened(stack: contextlib.ExitStack, host: str, port: int) -> Emit:
+        engine = traps.Engine("inform", identity, host, port, options["timeout"], options["retries"])
+        stack.enter_context(engine)
+        return lambda _: len(engine.notify(template, values, suffix))
+
+    way = f"snmp-inform v{options['version']}"
+    _deliver(options, DEFAULT_PORTS["trap"], way, lambda _: series.next().hex().encode(), opened, "answered: ")
+
+
+# --- what they share -----------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _usage() -> Iterator[None]:
+    """What cannot be sent as asked is a wrong argument: exit status 2."""
+    try:
+        yield
+    except SendError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _pairs(pairs: Iterable[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise SendError(f"{pair!r} is no k=v")
+        if key in found:
+            raise SendError(f"{key} was given twice")
+        found[key] = value
+    return found
+
+
+def _filled(
+    registry: Registry, templates: Mapping[str, list[Template]], event: str, given: Mapping[str, str]
+) -> tuple[Template, dict[str, str]]:
+    template = choose(templates, event)
+    rows = (row for catalogue in registry.catalogues for row in catalogue.rows)
+    return template, complete(template, fill(template, given), rows)
+
+
+def _prepare(options: Options) -> tuple[TrapTemplate, dict[str, str], Any]:
+    """Template, values and identity of an SNMP notification."""
+    from eventd.sender.traps import Identity
+
+    registry = load()
+    usm = Usm(options)
+    if options["version"] == "3" and not usm.user:
+        raise click.UsageError("SNMPv3 needs --user")
+    identity = Identity(
+        version=options["version"],
+        community=options["community"],
+        user=usm.user,
+        auth=usm.auth,
+        auth_key=usm.auth_key,
+        priv=usm.priv,
+        priv_key=usm.priv_key,
+        engine_id=usm.engine_id,
+    )
+    template, values = _filled(registry, registry.trap_templates, options["event"], _pairs(options["pairs"]))
+    return template, values, identity
+
+
+class _Tally:
+    """How far we got, for the summary and for what is said when the network gives up."""
+
+    def __init__(self, count: int, host: str, port: int) -> None:
+        self.count, self.sent, self.octets = count, 0, 0
+        self.place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _deliver(
+    options: Options,
+    default_port: int,
+    way: str,
+    printed: Callable[[int], bytes],
+    opened: Callable[[contextlib.ExitStack, str, int], Emit],
+    note: str = "",
+) -> None:
+    """Print or send ``count`` messages at ``rate`` and say so in one line."""
+    count, rate = options["count"], options["rate"]
+    if options["show"]:
+        for number in paced(count, rate):
+            sys.stdout.buffer.write(printed(number) + b"\n")
+        return
+    if options["to"] is None:
+        raise click.UsageError("--to HOST:PORT is needed, or --print")
+    host, port = options["to"][0], options["to"][1] or default_port
+    tally = _Tally(count, host, port)
+    with _network(tally), contextlib.ExitStack() as stack:
+        emit = opened(stack, host, port)
+        for number in _progress(paced(count, rate), count):
+            tally.octets += emit(number)
+            tally.sent += 1
+    plural = "" if count == 1 else "s"
+    click.echo(f"{note}sent {count} message{plural} to {tally.place} ({way}, {tally.octets} bytes)")
+
+
+@contextlib.contextmanager
+def _network(tally: _Tally) -> Iterator[None]:
+    """What the network or the far end refuses is a failure at run time: exit status 1, and how far we got."""
+    try:
+        yield
+    except (OSError, SendError) as error:
+        what = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise SendError(f"{tally.place}: {what} ({tally.sent} of {tally.count} sent)") from error
+
+
+def _progress(numbers: Iterable[int], count: int) -> Iterable[int]:
+    """A progress bar where a person looks and has to wait."""
+    if count == 1 or not sys.stderr.isatty():
+        return numbers
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(numbers, "sending", total=count, console=Console(stderr=True), transient=True)

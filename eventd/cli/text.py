@@ -1,0 +1,72 @@
+"""How events and reasons look to a person. Whatever came over the wire is made harmless for a terminal first."""
+
+from collections.abc import Iterable
+
+from eventd.model import Event, Malformed, Reason
+
+#: Width of the left column.
+LABEL = 11
+
+
+def printable(text: str) -> str:
+    """Control characters, which can drive a terminal, as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def line(label: str, *parts: object) -> str:
+    """One indented line; empty where there is nothing to say."""
+    said = "  ".join(printable(str(part)) for part in parts if part not in (None, ""))
+    return f"  {label:<{LABEL}}{said}" if said else ""
+
+
+def block(head: str, lines: Iterable[str]) -> str:
+    """A heading and the lines that say something."""
+    return "\n".join([head, *(text for text in lines if text)])
+
+
+def event_block(found: Event | Malformed) -> str:
+    """One message, readable: what, where, why, what to do."""
+    stamp = found.received_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(found, Malformed):
+        head = f"{stamp}  malformed: {found.error.reason} at byte {found.error.offset}"
+        return block(head, [line("from", found.source, found.transport), line("raw", found.raw)])
+    head = f"{stamp}  {found.event or 'unrecognised'}  {found.severity}  {printable(found.device)}"
+    return block(head, [*_where(found), *reason_lines(found.reason), *_rest(found)])
+
+
+def _where(event: Event) -> list[str]:
+    port = "" if event.peer_port is None else f"port {event.peer_port}"
+    said = event.header.notification or event.header.mnemonic or event.header.oid
+    return [
+        line("message", said, event.transport, f"from {event.source}", "standby unit" if event.standby else ""),
+        line("peer", event.peer, port, _named("inside", event.inside)),
+        line("local", event.local),
+        line("interface", event.interface, _named("index", event.ifindex), _named("vsys", event.vsys)),
+        line("policy", event.policy, _named("sequence", event.policy_seq), _named("rule", event.rule)),
+        line("tunnel", event.tunnel_index, _named("flow", event.flow), _named("role", event.role)),
+    ]
+
+
+def _named(name: str, value: object) -> str:
+    return "" if value is None else f"{name} {value}"
+
+
+def reason_lines(reason: Reason | None) -> list[str]:
+    """Why, with meaning and numbered steps."""
+    if reason is None:
+        return []
+    known = "" if reason.known else "not in the catalogue"
+    kind = f"({reason.category}{', expected' if reason.expected else ''})"
+    return [
+        line("reason", reason.text, _named("code", reason.code), kind, known),
+        line("meaning", reason.meaning),
+        *(line("steps" if number == 1 else "", f"{number}. {step}") for number, step in enumerate(reason.actions, 1)),
+        line("source", reason.source),
+    ]
+
+
+def _rest(event: Event) -> list[str]:
+    extra = [line("also", f"{key}={value}") for key, value in event.extra.items()]
+    return [*extra, *([line("raw", event.raw)] if event.event is None else [])]

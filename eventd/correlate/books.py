@@ -1,0 +1,110 @@
+"""The books of a peer: which tunnels it has and whether they are up. No judgement here."""
+
+from eventd.correlate.settings import MAX_TUNNELS_PER_PEER, UP_TRUST
+from eventd.correlate.state import TUNNEL_FIELDS, Moment, PeerState, Tunnel, moment
+from eventd.model import Event
+
+
+def find(peer: PeerState, event: Event, now: float, *, wanted: bool) -> Tunnel:
+    """The tunnel an event is about, made if it is new.
+
+    A log and a trap, or a stop and a start, may each lack what the other says; everything both say must agree. Of
+    several candidates it is the first whose state is ``wanted`` (a stop wants one that is up).
+    """
+    key = _key(event)
+    tunnel = peer.tunnels.get(key)
+    if tunnel is None:
+        fits = [known for known in peer.tunnels.values() if _fits(known, event)]
+        tunnel = next((known for known in fits if known.up is wanted), fits[0] if fits else None)
+    if tunnel is None:
+        _make_room(peer)
+        tunnel = peer.tunnels[key] = Tunnel(since=now)
+    for name in TUNNEL_FIELDS:
+        if getattr(tunnel, name) is None:
+            setattr(tunnel, name, getattr(event, name))
+    return tunnel
+
+
+def put(peer: PeerState, tunnel: Tunnel, up: bool, now: float) -> bool:
+    """Enter that a tunnel is up or down; True when that is a change from the known opposite, or a first stop."""
+    before = tunnel.up
+    if before is up:
+        return False
+    _count(peer, before, -1)
+    _count(peer, up, 1)
+    tunnel.up, tunnel.since = up, now
+    _settle(peer, now)
+    return before is not None or not up
+
+
+def started(peer: PeerState, tunnel: Tunnel, event: Event, now: float) -> None:
+    """Enter when a tunnel started, by our clock and the device's."""
+    tunnel.before_start = tunnel.up
+    tunnel.started = peer.started = moment(event, now)
+
+
+def believe(peer: PeerState, up: bool | None, now: float) -> None:
+    """Every tunnel that was down counts as ``up`` from now on."""
+    for tunnel in peer.tunnels.values():
+        if tunnel.up is False:
+            _count(peer, False, -1)
+            _count(peer, up, 1)
+            tunnel.up, tunnel.since = up, now
+    _settle(peer, now)
+
+
+def any_up(peer: PeerState, now: float) -> bool:
+    """Whether some tunnel is known to be up, by a proof that is not too old to be trusted."""
+    if not peer.tunnels_up:
+        return False
+    return any(
+        tunnel.up and now - max(tunnel.since, tunnel.started.at if tunnel.started else 0.0) <= UP_TRUST
+        for tunnel in peer.tunnels.values()
+    )
+
+
+def overtaken(by: Moment | None, event: Event, now: float, window: float) -> bool:
+    """Whether what came in shortly before ``event`` happened after it, as the device's own clock says."""
+    if by is None or by.stamp is None or now - by.at > window:
+        return False
+    stamp = moment(event, now).stamp
+    return stamp is not None and stamp.before(by.stamp)
+
+
+def _key(event: Event) -> str:
+    return (
+        f"{event.flow}|{event.interface}|{event.ifindex}|{event.policy}|{event.policy_seq}|{event.rule}"
+        f"|{event.inside}|{event.local}"
+    )
+
+
+def _fits(tunnel: Tunnel, event: Event) -> bool:
+    for name in TUNNEL_FIELDS:
+        ours, theirs = getattr(tunnel, name), getattr(event, name)
+        if ours != theirs and ours is not None and theirs is not None:
+            return False
+    return True
+
+
+def _make_room(peer: PeerState) -> None:
+    """At the limit, forget the tunnel that has not changed for longest, one that is not down if there is one."""
+    if len(peer.tunnels) < MAX_TUNNELS_PER_PEER:
+        return
+    key = min(peer.tunnels, key=lambda name: (peer.tunnels[name].up is False, peer.tunnels[name].since))
+    _count(peer, peer.tunnels.pop(key).up, -1)
+
+
+def _count(peer: PeerState, up: bool | None, by: int) -> None:
+    if up:
+        peer.tunnels_up += by
+    elif up is False:
+        peer.tunnels_down += by
+
+
+def _settle(peer: PeerState, now: float) -> None:
+    up = True if peer.tunnels_up else False if peer.tunnels_down else None
+    if up is peer.up:
+        return
+    if up is not None and peer.up is not None:
+        peer.state_changes += 1
+    peer.up, peer.since = up, now

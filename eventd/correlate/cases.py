@@ -1,0 +1,138 @@
+"""The life of a case, whatever it is about: held, announced, escalated, superseded, resolved, dropped.
+
+A peer has at most one case at a time; a device may have several conditions. A kind never changes while an incident is
+open, because the alert's name is made of it: a case that becomes something else is resolved and its successor opened.
+"""
+
+from msgspec.structs import replace
+
+from eventd.correlate import reasons, texts
+from eventd.correlate.desk import Desk
+from eventd.correlate.settings import (
+    ADMIN_AUTO_WAIT,
+    ADMIN_UNKNOWN_WAIT,
+    QUIET_UPDATE,
+)
+from eventd.correlate.state import Case, State, vsys_of
+from eventd.model import SEVERITIES, Event, Severity
+
+#: How a dropped case was judged harmless, by its nature.
+DROPPED_AS = {"outage": "recovered-in-hold", "expected": "recovered-in-hold", "rekey": "rekey"}
+#: Kinds that end by a proof of life, and so may wait for ever for a lost one.
+NEEDS_ALL_CLEAR = ("tunnel_down", "tunnel_degraded", "negotiation_failing")
+
+
+def begin(event: Event, now: float, family: str, nature: str = "outage") -> Case:
+    """A new case, not announced. The event itself is not yet recorded."""
+    return Case(
+        device=event.device,
+        vsys=vsys_of(event),
+        peer=event.peer,
+        since=now,
+        family=family,
+        nature=nature,
+        severity="info",
+    )
+
+
+def record(case: Case, event: Event, now: float, text: str | None = None) -> bool:
+    """Write an event into the case; True when its reason explains more than what was known."""
+    case.witness(event)
+    case.step(now, texts.told(event) if text is None else text)
+    case.count += 1
+    case.stale = False
+    case.policy = case.policy or event.policy
+    case.policy_seq = event.policy_seq if case.policy_seq is None else case.policy_seq
+    case.ifindex = event.ifindex if case.ifindex is None else case.ifindex
+    if not case.announced:
+        case.interface = case.interface or event.interface
+    explains = reasons.better(event.reason, case.cause)
+    if explains:
+        case.cause = event.reason
+    return explains
+
+
+def announce(desk: Desk, case: Case, at: float, kind: str, severity: Severity) -> None:
+    """Open the incident. From here on its labels stand still."""
+    known = desk.inventory.peer(case.peer)
+    device = desk.inventory.device(case.device)
+    case.kind, case.announced = kind, True
+    case.severity = case.opened_severity = severity
+    case.site = (known.site if known else None) or (device.site if device else None)
+    case.timers["remind"] = at + desk.settings.reminder
+    if kind in NEEDS_ALL_CLEAR:
+        case.timers["stale"] = at + desk.settings.stale_after
+    desk.publish("opened", case, at)
+
+
+def progress(desk: Desk, case: Case, now: float, *, notify: bool = False) -> None:
+    """An announced case has moved: tell, or publish quietly and not too often."""
+    if "stale" in case.timers:
+        case.timers["stale"] = now + desk.settings.stale_after
+    if notify or now - case.updated_at >= QUIET_UPDATE:
+        desk.publish("updated", case, now, notify=notify)
+    else:
+        case.timers.setdefault("publish", case.updated_at + QUIET_UPDATE)
+
+
+def escalate(desk: Desk, case: Case, at: float, severity: Severity) -> bool:
+    """Raise the severity and tell; False when it is that grave already."""
+    if SEVERITIES.index(severity) <= SEVERITIES.index(case.severity):
+        return False
+    case.severity = severity
+    desk.publish("updated", case, at)
+    return True
+
+
+def resolve(desk: Desk, owner: State, case: Case, at: float, ending: str) -> None:
+    """Close an announced incident and forget it."""
+    case.resolved_at, case.ending = at, ending
+    case.timers.clear()
+    owner.close(case)
+    desk.publish("resolved", case, at)
+
+
+def drop(desk: Desk, owner: State, case: Case, rule: str | None = None) -> None:
+    """Forget a case that was never announced."""
+    owner.close(case)
+    desk.suppress(rule or DROPPED_AS[case.nature])
+
+
+def successor(case: Case, kind: str, since: float) -> Case:
+    """What ``case`` turns into: same story, new kind, not announced yet."""
+    return replace(
+        case,
+        kind=kind,
+        since=since,
+        family="tunnel",
+        announced=False,
+        steps=list(case.steps),
+        witnesses=list(case.witnesses),
+        timers={},
+        weak=False,
+        stale=False,
+        escalate_to="major",
+    )
+
+
+def supersede(desk: Desk, owner: State, case: Case, heir: Case, at: float) -> None:
+    """Resolve an announced case because ``heir`` goes on with it. The heir's kind is set; it is not announced here."""
+    case.heir = f"{heir.kind.replace('_', ' ')}, incident {texts.incident_id(heir)}"
+    resolve(desk, owner, case, at, "")
+
+
+def expectation(desk: Desk, case: Case, kind: str) -> tuple[str, float | None, Severity]:
+    """After a stop on purpose: what is awaited, for how many seconds (None = as long as it takes), and how grave it
+    is when it does not come."""
+    known = desk.inventory.peer(case.peer)
+    if case.stop is not None and case.stop.expected and not case.stop.needs_recovery_check:
+        return "nothing", None, "info"
+    if known is not None and known.mode == "site-to-multisite":
+        return "peer", None, "info"
+    if known is not None and known.trigger == "traffic":
+        return "traffic", None, "info"
+    if known is not None and known.trigger == "auto":
+        return "auto", ADMIN_AUTO_WAIT, "major"
+    if kind == "tunnel_degraded":
+        return "nothing", None, "info"
+    return "unknown", ADMIN_UNKNOWN_WAIT, "warning"

@@ -1,0 +1,76 @@
+"""What else happened on a device: remembered for a short time, to explain and to excuse the stops near it."""
+
+from eventd.correlate import texts
+from eventd.correlate.desk import Desk
+from eventd.correlate.settings import ADMIN_WINDOW, CONTEXT_WINDOW, MAX_NOTES
+from eventd.correlate.state import Case, DeviceState, Note, vsys_of
+from eventd.model import Event
+
+#: A person said so: every stop near it is theirs.
+SURE = 2
+#: A person typed something: a stop near it is theirs only if its reason leaves that open.
+PERHAPS = 1
+
+#: How surely an event is somebody's doing.
+ADMIN = {"ipsec.sa.reset": SURE, "ipsec.policy.change": SURE, "device.config": PERHAPS}
+#: Reasons that a configuration command may well have caused. `dpd timeout` near a typed command stays an outage.
+OPEN_CATEGORIES = ("administrative", "configuration", "rekey", "sa-desync", "unknown")
+#: Policy changes that take nothing down.
+HARMLESS = ("add", "attach")
+
+
+def remember(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
+    """Rule ``context``: note what happened, tell nobody."""
+    note(device, event, now)
+    desk.suppress("context")
+
+
+def note(device: DeviceState, event: Event, now: float) -> None:
+    """Keep an event for the chains of stops near it."""
+    oldest = now - max(CONTEXT_WINDOW, ADMIN_WINDOW) * 2
+    device.notes = [known for known in device.notes[-MAX_NOTES + 1 :] if known.at >= oldest]
+    device.notes.append(
+        Note(
+            now,
+            texts.told(event),
+            None if event.vsys is None else vsys_of(event),
+            event.interface,
+            event.ifindex,
+            event.peer,
+            0 if _harmless(event) else ADMIN.get(event.event or "", 0),
+        )
+    )
+
+
+def explain(device: DeviceState, case: Case, twin_window: float) -> None:
+    """Write what happened near the beginning of a case into its chain."""
+    for known in device.notes:
+        if case.since - CONTEXT_WINDOW <= known.at <= case.since + twin_window and _concerns(known, case):
+            ago = case.since - known.at
+            case.step(known.at, known.text + (f", {texts.span(ago)} before" if ago >= 1 else ""))
+
+
+def by_hand(device: DeviceState, case: Case, twin_window: float) -> bool:
+    """Whether somebody's command near its beginning accounts for this case."""
+    needed = PERHAPS if case.stop is None or case.stop.category in OPEN_CATEGORIES else SURE
+    return any(
+        known.admin >= needed
+        and case.since - ADMIN_WINDOW <= known.at <= case.since + twin_window
+        and _concerns(known, case)
+        for known in device.notes
+    )
+
+
+def _harmless(event: Event) -> bool:
+    said = (*event.extra.values(), event.header.notification or "", event.header.mnemonic or "")
+    return event.event == "ipsec.policy.change" and any(word.casefold().endswith(HARMLESS) for word in said)
+
+
+def _concerns(known: Note, case: Case) -> bool:
+    pairs = (
+        (known.vsys, case.vsys),
+        (known.interface, case.interface),
+        (known.ifindex, case.ifindex),
+        (known.peer, case.peer),
+    )
+    return all(one is None or other is None or one == other for one, other in pairs)

@@ -1,0 +1,115 @@
+"""Rules for failed negotiations: one incident however often it retries, joined to the stop it belongs to.
+
+``single-failure``: one failed attempt of a stranger, or beside a working tunnel, tells nothing; its second does.
+"""
+
+from collections.abc import Iterable
+
+from eventd.correlate import books, cases, context, reasons, texts
+from eventd.correlate.desk import Desk
+from eventd.correlate.settings import ADMIN_AUTO_WAIT, FAIL_MEMORY, STRANGER_QUIET
+from eventd.correlate.state import Case, PeerState
+from eventd.model import Event
+
+
+def on_fail(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
+    """A negotiation failed."""
+    if books.overtaken(peer.started, event, now, desk.settings.twin_window):
+        desk.suppress("recovered-in-hold")
+        return
+    case = peer.case
+    if case is None:
+        case = peer.case = _begin(desk, peer, event, now)
+    explains = _join(case, event, now)
+    if case.announced:
+        _retried(desk, peer, case, event, now, explains)
+    elif case.family == "tunnel":
+        _while_held(desk, case, now)
+    elif "open" not in case.timers:
+        _open(desk, case, now)
+
+
+def _begin(desk: Desk, peer: PeerState, event: Event, now: float) -> Case:
+    """Failures right after a replaced SA disprove the replacement; otherwise they stand alone."""
+    hold = desk.settings.rekey_hold
+    if peer.replaced_at is not None and now - peer.replaced_at <= hold:
+        case = cases.begin(event, peer.replaced_at, "tunnel", "rekey")
+        case.stop = case.cause = peer.replaced
+        case.severity = "major"
+        case.step(peer.replaced_at, f"tunnel stopped: {texts.words(peer.replaced)}")
+        case.timers["open"] = peer.replaced_at + hold
+    else:
+        case = cases.begin(event, now, "failing")
+        case.timers["open"] = now + desk.settings.outage_hold
+    case.stranger = not peer.tunnels and desk.inventory.peer(event.peer) is None
+    return case
+
+
+def _join(case: Case, event: Event, now: float) -> bool:
+    case.failures += 1
+    explains = cases.record(case, event, now)
+    if explains and not case.announced and case.nature != "expected":
+        case.severity = reasons.worse(case.severity, reasons.severity(event, "warning"))
+    return explains
+
+
+def _while_held(desk: Desk, case: Case, now: float) -> None:
+    if case.weak:
+        case.weak = False
+        case.timers.pop("open", None)
+    case.sooner("open", now + desk.settings.outage_hold)
+
+
+def _retried(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, explains: bool) -> None:
+    if case.kind == "negotiation_failing" or case.weak:
+        case.timers.pop("resolve", None)
+        case.weak = False
+    if case.nature == "expected" and case.awaits in ("traffic", "peer") and not books.any_up(peer, now):
+        case.awaits, case.escalate_to = "trying", "major"
+        case.timers.setdefault("escalate", now + ADMIN_AUTO_WAIT)
+    if case.stranger and case.kind == "negotiation_failing":
+        case.timers["quiet"] = now + STRANGER_QUIET
+    if explains:
+        case.severity = reasons.worse(case.severity, reasons.severity(event, "warning"))
+    cases.progress(desk, case, now, notify=explains)
+
+
+def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
+    """Timer ``open`` of failures without a stop."""
+    if case.failures < 2 and (case.stranger or books.any_up(peer, at)):
+        case.timers["forget"] = case.since + max(FAIL_MEMORY, desk.settings.outage_hold)
+        return
+    _open(desk, case, at)
+
+
+def _open(desk: Desk, case: Case, at: float) -> None:
+    case.timers.pop("forget", None)
+    context.explain(desk.device(case.device, at), case, desk.settings.twin_window)
+    if case.stranger:
+        case.timers["quiet"] = at + STRANGER_QUIET
+    cases.announce(desk, case, at, "negotiation_failing", case.severity)
+
+
+def forgotten(desk: Desk, peer: PeerState, case: Case, _at: float) -> None:
+    """Timer ``forget``: there was no second attempt."""
+    cases.drop(desk, peer, case, "single-failure")
+
+
+def belongs_to(event: Event, peers: Iterable[tuple[str, PeerState]]) -> str | None:
+    """Key of the peer whose case a failure without an address belongs to: same interface or policy on that device,
+    the oldest of several."""
+    fits = [
+        (state.case.since, key) for key, state in peers if state.case is not None and _same_place(event, state.case)
+    ]
+    return min(fits)[1] if fits else None
+
+
+def _same_place(event: Event, case: Case) -> bool:
+    pairs = (
+        (event.interface, case.interface),
+        (event.ifindex, case.ifindex),
+        (event.policy, case.policy),
+        (event.policy_seq, case.policy_seq),
+    )
+    known = [one == other for one, other in pairs if one is not None and other is not None]
+    return bool(known) and all(known)

@@ -1,0 +1,96 @@
+"""How a reason reads: what kind of stop it makes, how much it explains, how bad it is, and on which side it lies."""
+
+from typing import Literal
+
+from eventd.model import SEVERITIES, Event, Reason, Severity
+
+#: Best explanation first. A retry that names a key or a setting explains an outage better than the silence that
+#: announced it; an operator's own change explains the silence after it; a rekey explains only itself.
+EXPLAINS = (
+    "authentication",
+    "configuration",
+    "address",
+    "capacity",
+    "dns",
+    "policy-track",
+    "administrative",
+    "peer-unreachable",
+    "sa-desync",
+    "lifetime",
+    "rekey",
+    "peer request",
+    "unknown",
+)
+_RANK = {category: rank for rank, category in enumerate(EXPLAINS)}
+
+#: A stop of these categories is half of a replacement: the new SA must show up within `rekey_hold`.
+REPLACEMENTS = ("rekey", "lifetime")
+
+#: The standby unit deletes its copies because the active one told it to.
+STANDBY_REASONS = ("receive backup delete info",)
+
+FaultSide = Literal["local", "remote", "path", "unknown"]
+
+#: Only where the reason says so by itself; the two ends together know more.
+FAULT_SIDES: dict[str, FaultSide] = {
+    "peer request": "remote",
+    "peer cert is expired": "remote",
+    "peer cert is revoked by CRL": "remote",
+    "no valid local cert": "local",
+    "construct local ID fail": "local",
+    "no policy applied on interface": "local",
+}
+FAULT_SIDE_OF_CATEGORY: dict[str, FaultSide] = {
+    "peer-unreachable": "path",
+    "policy-track": "local",
+    "capacity": "local",
+}
+
+
+def nature(reason: Reason | None) -> str:
+    """How a stop reads: ``outage``, ``rekey``, ``expected`` or ``standby``."""
+    if reason is None:
+        return "outage"
+    if reason.name in STANDBY_REASONS:
+        return "standby"
+    if reason.category in REPLACEMENTS:
+        return "rekey"
+    return "expected" if reason.expected else "outage"
+
+
+def rank(reason: Reason | None) -> int:
+    """Position in `EXPLAINS`; lower explains more. A delete sent by the peer is administrative but tells nothing."""
+    if reason is None:
+        return len(EXPLAINS)
+    if reason.category == "administrative" and not reason.expected:
+        return _RANK["peer request"]
+    return _RANK.get(reason.category, _RANK["unknown"])
+
+
+def better(new: Reason | None, old: Reason | None) -> bool:
+    """Whether ``new`` explains more than ``old``."""
+    return new is not None and rank(new) < rank(old)
+
+
+def severity(event: Event, default: Severity = "major") -> Severity:
+    """The catalogue's word, else the handler's, else ``default``: an unknown reason is not a harmless one."""
+    if event.reason is not None and event.reason.severity is not None:
+        return event.reason.severity
+    return worse(event.severity, default)
+
+
+def worse(one: Severity, other: Severity) -> Severity:
+    """The graver of two severities."""
+    return one if SEVERITIES.index(one) >= SEVERITIES.index(other) else other
+
+
+def fault_side(reason: Reason | None) -> FaultSide:
+    """Where the fault lies, as far as one reason can say."""
+    if reason is None:
+        return "unknown"
+    by_name = FAULT_SIDES.get(reason.name or "")
+    if by_name is not None:
+        return by_name
+    if reason.category == "administrative" and reason.expected:
+        return "local"
+    return FAULT_SIDE_OF_CATEGORY.get(reason.category, "unknown")

@@ -1,0 +1,259 @@
+"""What is remembered, per peer and per device. Plain values only, so that a restart continues from the bytes.
+
+Keys: ``peer|<device>|<vsys>|<address>`` and ``device|<name>``. A message without a peer address gets
+``?<interface>`` in place of the address.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct, field
+
+from eventd.correlate.settings import MAX_FIRST_STEPS, MAX_STEPS, MAX_WITNESSES
+from eventd.model import Event, Reason, Severity, Witness
+
+PUBLIC = "public"
+
+#: What tells two tunnels of one peer apart. The tunnel index is not in it: it changes with every negotiation.
+TUNNEL_FIELDS = ("flow", "interface", "ifindex", "policy", "policy_seq", "rule", "inside", "local")
+
+
+class Stamp(Struct, frozen=True, array_like=True):
+    """When a device says it happened: its own clock, then its message counter. Only compared within one device."""
+
+    at: float
+    seq: int | None = None
+
+    def before(self, other: "Stamp") -> bool:
+        """Whether the device says that this came first; False when it does not say."""
+        if self.at != other.at:
+            return self.at < other.at
+        return self.seq is not None and other.seq is not None and self.seq < other.seq
+
+
+class Moment(Struct, frozen=True, array_like=True):
+    """When something arrived, and when the device says it happened."""
+
+    at: float
+    stamp: Stamp | None = None
+
+
+class Tunnel(Struct):
+    """One tunnel under a peer: what the messages said of it so far, and whether it is up (None = not known).
+
+    ``turns`` are the times of its latest ups and downs, those of rekeys and planned work left out (``nature`` is that
+    of its last stop). ``before_start`` is what ``up`` was before the last start.
+    """
+
+    flow: str | None = None
+    interface: str | None = None
+    ifindex: int | None = None
+    policy: str | None = None
+    policy_seq: int | None = None
+    rule: int | None = None
+    inside: str | None = None
+    local: str | None = None
+    up: bool | None = None
+    since: float = 0.0
+    started: Moment | None = None
+    stopped: Moment | None = None
+    before_start: bool | None = None
+    nature: str = "outage"
+    turns: list[float] = field(default_factory=list)
+
+
+class Fact(Struct, array_like=True):
+    """Something that was reported, and by which ways so far: ``way → checksum of the bytes``."""
+
+    at: float
+    event: str
+    reason: str | None
+    code: int | None
+    ident: tuple[str | int | None, ...]
+    ways: dict[str, int]
+
+
+class Step(Struct, array_like=True):
+    """One line of a chain; ``times`` > 1 when it repeated without anything between, last at ``until``."""
+
+    at: float
+    text: str
+    times: int = 1
+    until: float = 0.0
+
+
+class Case(Struct, kw_only=True):
+    """A matter under judgement: held back (``announced`` false) or an open incident.
+
+    ``timers`` maps the names of `eventd.correlate.timers` to Unix seconds. ``nature`` is how the stop reads:
+    ``outage``, ``rekey`` or ``expected``. ``stop`` is the reason of the stop, ``cause`` the one that explains most.
+    ``awaits`` is a key of `eventd.correlate.texts.AWAITS`; conditions of a device keep their headline there.
+    """
+
+    device: str
+    vsys: str
+    peer: str | None
+    since: float
+    family: str
+    nature: str = "outage"
+    kind: str = ""
+    announced: bool = False
+    severity: Severity = "major"
+    opened_severity: Severity = "major"
+    stop: Reason | None = None
+    cause: Reason | None = None
+    count: int = 0
+    failures: int = 0
+    interface: str | None = None
+    ifindex: int | None = None
+    policy: str | None = None
+    policy_seq: int | None = None
+    site: str | None = None
+    steps: list[Step] = field(default_factory=list)
+    left_out: int = 0
+    witnesses: list[Witness] = field(default_factory=list)
+    timers: dict[str, float] = field(default_factory=dict)
+    grow_since: float = 0.0
+    waited: float = 0.0
+    awaits: str = ""
+    escalate_to: Severity = "major"
+    weak: bool = False
+    stranger: bool = False
+    stale: bool = False
+    ending: str = ""
+    heir: str = ""
+    updated_at: float = 0.0
+    resolved_at: float | None = None
+    acked_by: str | None = None
+
+    def step(self, at: float, text: str) -> None:
+        """Add a line to the chain, in order of time; a repetition of the latest line is counted on it."""
+        place = len(self.steps)
+        while place and self.steps[place - 1].at > at:
+            place -= 1
+        if place and self.steps[place - 1].text == text:
+            last = self.steps[place - 1]
+            last.times, last.until = last.times + 1, max(at, last.until)
+            return
+        self.steps.insert(place, Step(at, text, 1, at))
+        if len(self.steps) > MAX_STEPS:
+            del self.steps[MAX_FIRST_STEPS]
+            self.left_out += 1
+
+    def witness(self, event: Event) -> bool:
+        """Note who reported; True when that is new."""
+        for known in self.witnesses:
+            if known.transport == event.transport and known.device == event.device:
+                return False
+        if len(self.witnesses) >= MAX_WITNESSES:
+            return False
+        self.witnesses.append(Witness(event.transport, event.device))
+        return True
+
+    def sooner(self, timer: str, at: float) -> None:
+        """Set a timer, or bring it forward."""
+        self.timers[timer] = min(at, self.timers.get(timer, at))
+
+
+class PeerState(Struct, kw_only=True):
+    """All that is known of one peer of one device."""
+
+    device: str
+    vsys: str
+    peer: str | None
+    heard_at: float
+    since: float
+    up: bool | None = None
+    state_changes: int = 0
+    tunnels: dict[str, Tunnel] = field(default_factory=dict)
+    tunnels_up: int = 0
+    tunnels_down: int = 0
+    facts: list[Fact] = field(default_factory=list)
+    last_stop: Reason | None = None
+    started: Moment | None = None
+    replaced_at: float | None = None
+    replaced: Reason | None = None
+    case: Case | None = None
+
+    def cases(self) -> Iterator[Case]:
+        """The matter in hand, if any."""
+        if self.case is not None:
+            yield self.case
+
+    def close(self, case: Case) -> None:
+        """Forget a matter that is over."""
+        if self.case is case:
+            self.case = None
+
+
+class Note(Struct, frozen=True, array_like=True):
+    """Something that happened on a device and may explain a stop near it. ``admin``: how surely a person did it
+    (2 = said so, 1 = may have)."""
+
+    at: float
+    text: str
+    vsys: str | None = None
+    interface: str | None = None
+    ifindex: int | None = None
+    peer: str | None = None
+    admin: int = 0
+
+
+class DeviceState(Struct, kw_only=True):
+    """What is known of one device beyond its peers."""
+
+    device: str
+    heard_at: float
+    notes: list[Note] = field(default_factory=list)
+    heals: list[float] = field(default_factory=list)
+    slots: list[str] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    conditions: dict[str, Case] = field(default_factory=dict)
+
+    def cases(self) -> Iterator[Case]:
+        """Conditions open on the device."""
+        yield from self.conditions.values()
+
+    def close(self, case: Case) -> None:
+        """Forget a condition that is over."""
+        for name, known in self.conditions.items():
+            if known is case:
+                del self.conditions[name]
+                return
+
+
+State = PeerState | DeviceState
+
+
+def vsys_of(event: Event) -> str:
+    """The virtual system; not said means the public one, and devices spell that one ``Public`` or ``public``."""
+    vsys = event.vsys
+    return PUBLIC if not vsys or vsys.casefold() == PUBLIC else vsys
+
+
+def peer_key(event: Event) -> str:
+    """Key of the peer that an event is about."""
+    who = event.peer or f"?{event.interface or event.ifindex or event.policy or ''}"
+    return f"peer|{event.device}|{vsys_of(event)}|{who}"
+
+
+def device_key(device: str) -> str:
+    """Key of a device."""
+    return f"device|{device}"
+
+
+def moment(event: Event, now: float) -> Moment:
+    """When an event arrived and happened; traps do not say when."""
+    stamp = None if event.device_time is None else Stamp(event.device_time.timestamp(), event.header.seq)
+    return Moment(now, stamp)
+
+
+def encode(state: State) -> bytes:
+    """State as bytes; equal states give equal bytes."""
+    return msgspec.msgpack.encode(state)
+
+
+def decode(key: str, blob: bytes) -> State:
+    """The state that `encode` wrote under ``key``. Raises `msgspec.DecodeError` for anything else."""
+    kind: type[State] = PeerState if key.startswith("peer|") else DeviceState
+    return msgspec.msgpack.decode(blob, type=kind)

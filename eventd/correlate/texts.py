@@ -1,0 +1,236 @@
+"""What people read: one sentence for a tired engineer, the chain, the steps to take."""
+
+from collections.abc import Callable
+from hashlib import blake2b
+
+from eventd.correlate import reasons
+from eventd.correlate.settings import MAX_ACTIONS, MAX_FIRST_STEPS, MAX_TEXT
+from eventd.correlate.state import PUBLIC, Case, Step
+from eventd.inventory import Inventory, Peer
+from eventd.model import Event, Incident, Reason, utc
+
+#: What is expected next after a stop on purpose (`eventd.correlate.cases.expectation`).
+AWAITS = {
+    "auto": "it renegotiates by itself, so it should be back within two minutes",
+    "traffic": "it comes back with the next traffic that matches its policy",
+    "peer": "only the far end can bring it back, because this is the template end",
+    "unknown": "whether it comes back by itself is not known, because the inventory does not say how it is triggered",
+    "trying": "negotiation was tried since then and fails",
+    "overdue": "it should be back by now and is not",
+    "nothing": "nothing more is expected of it",
+}
+
+
+def incident_id(case: Case) -> str:
+    """Derived from what it is about and when it began: the same input gives the same id on every run."""
+    what = f"{case.kind}|{case.family}|{case.device}|{case.vsys}|{case.peer}|{case.interface}|{case.since:.6f}"
+    return blake2b(what.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+
+
+def incident(case: Case, inventory: Inventory, external_url: str | None) -> Incident:
+    """An announced case as people and machines see it."""
+    known = inventory.peer(case.peer)
+    ident = incident_id(case)
+    return Incident(
+        id=ident,
+        kind=case.kind,
+        status="open" if case.resolved_at is None else "resolved",
+        severity=case.severity,
+        device=case.device,
+        peer=case.peer,
+        peer_name=known.name if known else None,
+        site=case.site,
+        interface=case.interface,
+        vsys=case.vsys,
+        opened_at=utc(case.since),
+        updated_at=utc(case.updated_at),
+        resolved_at=None if case.resolved_at is None else utc(case.resolved_at),
+        acked_by=case.acked_by,
+        count=case.count,
+        cause=case.cause,
+        summary=summary(case, known),
+        chain=chain(case),
+        witnesses=tuple(case.witnesses),
+        fault_side=reasons.fault_side(case.cause),
+        actions=actions(case),
+        url=None if external_url is None else f"{external_url.rstrip('/')}/incidents/{ident}",
+        opened_severity=case.opened_severity,
+        runbook_url=known.runbook_url if known else None,
+        tags=known.tags if known else (),
+    )
+
+
+def clock(at: float) -> str:
+    """Time of day, UTC."""
+    return utc(at).strftime("%H:%M:%S")
+
+
+def span(seconds: float) -> str:
+    """A duration in its two largest units: ``15 s``, ``2 min 5 s``, ``3 h``."""
+    left, parts = round(max(0.0, seconds)), []
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        number, left = divmod(left, size)
+        if number:
+            parts.append(f"{number} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def times(count: int) -> str:
+    """``once``, ``twice``, ``3 times``."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def words(reason: Reason | None) -> str:
+    """A reason in the device's own words."""
+    return "no reason given" if reason is None else reason.text[:MAX_TEXT] or "no reason given"
+
+
+def chain(case: Case) -> tuple[str, ...]:
+    """What happened, in order, one short line each."""
+    lines = [_line(step) for step in case.steps]
+    if case.left_out:
+        lines.insert(MAX_FIRST_STEPS, f"… {case.left_out} more …")
+    return tuple(lines)
+
+
+def _line(step: Step) -> str:
+    again = f" ({times(step.times)}, last {clock(step.until)})" if step.times > 1 else ""
+    return f"{clock(step.at)} {step.text}{again}"
+
+
+def actions(case: Case) -> tuple[str, ...]:
+    """The steps of the cause, then those of the stop, none twice."""
+    merged: dict[str, None] = {}
+    for reason in (case.cause, case.stop):
+        merged.update(dict.fromkeys(reason.actions if reason else ()))
+    return tuple(merged)[:MAX_ACTIONS]
+
+
+def summary(case: Case, known: Peer | None) -> str:
+    """One sentence or two: device, peer, what, why, since when."""
+    if case.resolved_at is not None:
+        lasted = f"after {span(case.resolved_at - case.since)}"
+        if case.heir:
+            return (
+                f"{case.device}: {BECOMES[case.kind].format(peer=_peer(case, known))} has become {case.heir}, {lasted}."
+            )
+        over = f"{case.device}: {OVER[case.kind].format(peer=_peer(case, known))} {lasted}"
+        return over + (f" ({case.ending})." if case.ending else ".")
+    text = HEADLINES[case.kind](case, _peer(case, known))
+    text = f"{case.device}: {text} Since {utc(case.since):%Y-%m-%d %H:%M:%S} UTC."
+    if case.stale:
+        text += (
+            " Nothing has been heard of it for long: the all-clear may have been lost. If it works, clear it by hand."
+        )
+    return text
+
+
+def _peer(case: Case, known: Peer | None) -> str:
+    if case.peer is None:
+        where = f"an unnamed peer on {case.interface}" if case.interface else "an unnamed peer"
+    else:
+        where = f"{known.name} ({case.peer})" if known and known.name else case.peer
+    return where if case.vsys == PUBLIC else f"{where} in vsys {case.vsys}"
+
+
+def _why(reason: Reason | None) -> str:
+    meaning = f" ({reason.meaning.rstrip('.')})" if reason and reason.meaning else ""
+    return f"{words(reason)}{meaning}"
+
+
+def _down(case: Case, peer: str) -> str:
+    if case.nature == "expected":
+        text = f"the tunnel to {peer} was taken down on purpose: {_why(case.stop)}; {AWAITS[case.awaits]}."
+        return text if case.cause == case.stop else f"{text} Since then: {_why(case.cause)}."
+    if case.waited:
+        unproven = f"no start of it came within {span(case.waited)}"
+        return f"the tunnel to {peer} is down: it was to be replaced ({words(case.stop)}), but {unproven}." + (
+            "" if case.cause == case.stop else f" Cause: {_why(case.cause)}."
+        )
+    return f"the tunnel to {peer} is down: {_why(case.cause)}."
+
+
+def _degraded(case: Case, peer: str) -> str:
+    return f"some traffic to {peer} is cut off while the rest works: {_why(case.cause)}."
+
+
+def _failing(case: Case, peer: str) -> str:
+    return f"negotiation with {peer} fails ({times(case.failures)}): {_why(case.cause)}."
+
+
+def _flapping(case: Case, peer: str) -> str:
+    return f"the tunnel to {peer} keeps going down and up ({case.count} events): {_why(case.cause)}."
+
+
+def _selfheal(case: Case, _peer: str) -> str:
+    where = f" ({case.awaits})" if case.awaits else ""
+    if case.severity == "info":
+        return f"lost IPsec flows were found and repaired by the device itself{where}, {times(case.count)}."
+    return f"the device keeps losing and repairing IPsec flows{where}, {times(case.count)}: suspect a board or CPU."
+
+
+def _condition(case: Case, peer: str) -> str:
+    about = f" concerning {peer}" if case.peer else ""
+    return f"{case.awaits}{about}: {_why(case.cause)}." if case.cause else f"{case.awaits}{about}."
+
+
+HEADLINES: dict[str, Callable[[Case, str], str]] = {
+    "tunnel_down": _down,
+    "tunnel_degraded": _degraded,
+    "negotiation_failing": _failing,
+    "flapping": _flapping,
+    "flow_self_heal": _selfheal,
+    "capacity": _condition,
+    "security": _condition,
+}
+
+#: Kinds that can turn into another one.
+BECOMES = {
+    "tunnel_down": "the outage of the tunnel to {peer}",
+    "tunnel_degraded": "the partial outage to {peer}",
+    "negotiation_failing": "the failing negotiation with {peer}",
+    "flapping": "the flapping tunnel to {peer}",
+}
+
+OVER = {
+    "tunnel_down": "the outage of the tunnel to {peer} is over",
+    "tunnel_degraded": "the partial outage to {peer} is over",
+    "negotiation_failing": "the failing negotiation with {peer} is over",
+    "flapping": "the tunnel to {peer} has stopped going down and up",
+    "flow_self_heal": "no more lost IPsec flows had to be repaired",
+    "capacity": "an IPsec limit is no longer reached",
+    "security": "an IPsec security event no longer repeats",
+}
+
+#: What an event is called in a chain.
+TOLD = {
+    "ipsec.tunnel.stop": "tunnel stopped",
+    "ipsec.tunnel.start": "tunnel started",
+    "ipsec.tunnel.status": "tunnel status",
+    "ipsec.negotiation.fail": "negotiation failed",
+    "ipsec.negotiation.success": "negotiation succeeded",
+    "ipsec.phase1.established": "phase 1 established",
+    "ipsec.phase1.down": "phase 1 ended",
+    "ipsec.dpd.success": "dead-peer probe answered",
+    "ipsec.dpd.fail": "dead-peer probe unanswered",
+    "ipsec.sla.down": "SLA probe says the link is down",
+    "ipsec.sla.degraded": "SLA probe says the link is poor",
+    "ipsec.flow.selfheal": "device repaired lost flows",
+    "ipsec.capacity": "limit reached",
+    "ipsec.security": "security event",
+    "ipsec.sa.reset": "SAs reset by command",
+    "ipsec.policy.change": "IPsec policy changed",
+    "link.down": "link went down",
+    "link.up": "link came up",
+    "device.restart": "device restarted",
+    "device.failover": "device switched over",
+    "device.config": "configuration changed",
+}
+
+
+def told(event: Event) -> str:
+    """One event as a line of a chain, without its time."""
+    text = TOLD.get(event.event or "", event.event or "")
+    if event.event in ("link.down", "link.up") and event.interface:
+        text += f" ({event.interface})"
+    return text if event.reason is None else f"{text}: {words(event.reason)}"

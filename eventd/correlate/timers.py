@@ -1,0 +1,87 @@
+"""What happens when a case's timer fires. Timers of the same instant fire in the order of `TIMERS`."""
+
+from collections.abc import Callable
+
+from eventd.correlate import books, cases, flapping, negotiation, texts, tunnels
+from eventd.correlate.desk import Desk
+from eventd.correlate.state import Case, PeerState, State
+from eventd.model import SEVERITIES
+
+Timer = Callable[[Desk, State, Case, float], None]
+
+
+def _of_peer(fire: Callable[[Desk, PeerState, Case, float], None]) -> Timer:
+    def timer(desk: Desk, owner: State, case: Case, at: float) -> None:
+        assert isinstance(owner, PeerState)
+        fire(desk, owner, case, at)
+
+    return timer
+
+
+def _open(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
+    family = negotiation if case.family == "failing" else tunnels
+    family.hold_is_over(desk, peer, case, at)
+
+
+def _quiet(desk: Desk, owner: State, case: Case, at: float) -> None:
+    if isinstance(owner, PeerState) and case.kind == "flapping":
+        flapping.quiet(desk, owner, case, at)
+    else:
+        cases.resolve(desk, owner, case, at, "it did not happen again")
+
+
+def _escalate(desk: Desk, _owner: State, case: Case, at: float) -> None:
+    case.step(at, f"not back after {texts.span(at - case.since)}")
+    case.awaits = case.awaits and "overdue"
+    cases.escalate(desk, case, at, case.escalate_to)
+
+
+def _stale(desk: Desk, owner: State, case: Case, at: float) -> None:
+    if case.awaits == "nothing" and isinstance(owner, PeerState):
+        books.believe(owner, None, at)
+        cases.resolve(desk, owner, case, at, "taken down on purpose, and nothing more was expected")
+        return
+    case.stale = True
+    case.step(at, "nothing heard for long")
+    if case.timers.get("remind") == at:
+        case.timers["remind"] = at + desk.settings.reminder
+    desk.publish("updated", case, at)
+
+
+def _remind(desk: Desk, _owner: State, case: Case, at: float) -> None:
+    """Still open. What is merely good to know is not repeated."""
+    case.timers["remind"] = at + desk.settings.reminder
+    if SEVERITIES.index(case.severity) > 0:
+        desk.publish("updated", case, at)
+
+
+def _publish(desk: Desk, _owner: State, case: Case, at: float) -> None:
+    desk.publish("updated", case, at, notify=False)
+
+
+TIMERS: dict[str, Timer] = {
+    "resolve": _of_peer(tunnels.recovered),
+    "open": _of_peer(_open),
+    "grow": _of_peer(tunnels.grown),
+    "quiet": _quiet,
+    "forget": _of_peer(negotiation.forgotten),
+    "escalate": _escalate,
+    "stale": _stale,
+    "remind": _remind,
+    "publish": _publish,
+}
+
+
+def due(owner: State) -> float | None:
+    """When the next timer of any of its cases fires."""
+    return min((at for case in owner.cases() for at in case.timers.values()), default=None)
+
+
+def fire(desk: Desk, owner: State, at: float) -> None:
+    """Fire the first timer that is due at ``at``, and only that one: it may have changed the others."""
+    for case in owner.cases():
+        for name, timer in TIMERS.items():
+            if case.timers.get(name, at + 1) <= at:
+                del case.timers[name]
+                timer(desk, owner, case, at)
+                return

@@ -1,0 +1,276 @@
+"""Rules for stops, starts and signs of life: ``recovered-in-hold``, ``rekey``, ``standby``, ``waits-for-traffic``."""
+
+from eventd.correlate import books, cases, context, flapping, reasons, texts
+from eventd.correlate.desk import Desk
+from eventd.correlate.settings import WEAK_HOLD
+from eventd.correlate.state import Case, PeerState, Tunnel, moment
+from eventd.model import Event, Reason, Severity
+
+#: From harmless to grave; a case is as grave as its gravest stop.
+NATURES = ("rekey", "expected", "outage")
+#: Status words of devices, and what they mean (RFC 2863 uses 1 and 2; the vendor's MIB gives no enumeration).
+UP_WORDS = ("up", "1", "established", "clear", "active")
+DOWN_WORDS = ("down", "2", "0", "deleted", "inactive")
+
+
+# --- stops ------------------------------------------------------------------------------------------------------
+
+
+def on_stop(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
+    """A tunnel ended."""
+    nature = reasons.nature(event.reason)
+    if nature == "standby":
+        desk.suppress("standby")
+        return
+    tunnel = books.find(peer, event, now, wanted=True)
+    if books.overtaken(tunnel.started, event, now, desk.settings.twin_window):
+        _came_late(desk, peer, tunnel, event, now, nature)
+    elif nature == "rekey" and _replaced(desk, peer, tunnel, event.reason, now):
+        desk.suppress("rekey")
+    else:
+        _down(desk, peer, tunnel, event, now, nature)
+
+
+def _came_late(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float, nature: str) -> None:
+    """The stop was overtaken by its own start: two changes that are already over."""
+    desk.suppress(cases.DROPPED_AS[nature])
+    if nature == "outage" and tunnel.before_start is not False:
+        peer.last_stop = event.reason
+        flapping.turned(desk, peer, tunnel, event, now, turns=2)
+
+
+def _replaced(desk: Desk, peer: PeerState, tunnel: Tunnel, reason: Reason | None, now: float) -> bool:
+    """Whether the newer SA is proven by a start shortly before, or needs no proof by the catalogue's word."""
+    if tunnel.up and tunnel.started is not None and now - tunnel.started.at <= desk.settings.rekey_hold:
+        return True
+    if reason is None or reason.needs_recovery_check:
+        return False
+    peer.replaced_at, peer.replaced = now, reason
+    return True
+
+
+def _down(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float, nature: str) -> None:
+    changed = books.put(peer, tunnel, False, now)
+    tunnel.nature, tunnel.stopped = nature, moment(event, now)
+    peer.last_stop = event.reason
+    if changed and nature == "outage" and flapping.turned(desk, peer, tunnel, event, now):
+        return
+    case = peer.case
+    if case is None:
+        case = peer.case = cases.begin(event, now, "tunnel", nature)
+        _hold(desk, case, event, now, nature)
+    elif not case.announced:
+        _hold(desk, case, event, now, nature)
+    elif case.kind == "flapping":
+        cases.record(case, event, now)
+        cases.progress(desk, case, now)
+    else:
+        _again(desk, peer, case, event, now, nature)
+
+
+def _hold(desk: Desk, case: Case, event: Event, now: float, nature: str) -> None:
+    """Wait whether the tunnel comes back. A case that began with failures becomes one about the tunnel."""
+    if case.family == "failing":
+        case.family, case.since, case.nature = "tunnel", now, nature
+        case.timers.clear()
+    elif NATURES.index(nature) > NATURES.index(case.nature):
+        case.nature = nature
+    wait = desk.settings.rekey_hold if nature == "rekey" else desk.settings.outage_hold
+    if case.weak:
+        case.weak = False
+        case.timers.pop("open", None)
+    case.sooner("open", now + wait)
+    cases.record(case, event, now)
+    if case.stop is None or reasons.better(event.reason, case.stop):
+        case.stop = event.reason
+    case.severity = reasons.worse(case.severity, stop_severity(event, nature))
+
+
+def stop_severity(event: Event, nature: str) -> Severity:
+    """As the catalogue says; but a stop is harmless only on purpose."""
+    if nature == "expected":
+        return event.reason.severity or "info" if event.reason else "info"
+    found = reasons.severity(event)
+    return "major" if found == "info" else found
+
+
+def _again(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, nature: str) -> None:
+    """A further stop while an incident is open."""
+    explains = cases.record(case, event, now)
+    if not books.any_up(peer, now):
+        case.timers.pop("resolve", None)
+    if case.kind != "tunnel_down" and "grow" not in case.timers:
+        case.grow_since = now
+        case.timers["grow"] = now + (desk.settings.rekey_hold if nature == "rekey" else desk.settings.outage_hold)
+        case.stop, case.nature = event.reason, nature
+    if case.nature == "expected" and nature == "outage":
+        case.nature, case.stop, case.awaits = "outage", event.reason, ""
+        case.timers["escalate"] = now + desk.settings.outage_hold
+        case.escalate_to = stop_severity(event, nature)
+    cases.progress(desk, case, now, notify=explains and case.nature != "expected" and "grow" not in case.timers)
+
+
+# --- starts and signs of life -----------------------------------------------------------------------------------
+
+
+def on_start(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
+    """A tunnel began."""
+    tunnel = books.find(peer, event, now, wanted=False)
+    if tunnel.nature != "rekey" and books.overtaken(tunnel.stopped, event, now, desk.settings.twin_window):
+        desk.suppress("overtaken")
+        return
+    fresh = tunnel.up is not True
+    books.started(peer, tunnel, event, now)
+    changed = books.put(peer, tunnel, True, now)
+    if changed and tunnel.nature == "outage" and flapping.turned(desk, peer, tunnel, event, now):
+        return
+    case = peer.case
+    if case is None:
+        return
+    if not case.announced:
+        _back_in_hold(desk, peer, case, event, now)
+    elif case.kind == "flapping":
+        cases.progress(desk, case, now)
+    else:
+        _back(desk, peer, case, event, now, fresh)
+
+
+def _back_in_hold(desk: Desk, peer: PeerState, case: Case, event: Event, now: float) -> None:
+    if case.family == "tunnel" and peer.tunnels_down:
+        case.witness(event)
+        case.step(now, "tunnel started")
+    else:
+        cases.drop(desk, peer, case)
+
+
+def _back(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, fresh: bool) -> None:
+    case.witness(event)
+    case.step(now, "tunnel started")
+    if case.kind == "tunnel_degraded" or not peer.tunnels_down:
+        case.timers.pop("grow", None)
+    if case.kind == "tunnel_degraded" and peer.tunnels_down:
+        cases.progress(desk, case, now)
+        return
+    # A start of what was up already is a rekey: it proves this tunnel, not that the failing one is mended.
+    case.sooner("resolve", now + (desk.settings.recovery_hold if fresh else WEAK_HOLD))
+    case.weak = not fresh
+    cases.progress(desk, case, now)
+
+
+def on_sign(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
+    """Phase 1 established, negotiation succeeded, DPD answered: the peer lives, the tunnel is not proven."""
+    case = peer.case
+    if case is None or case.kind == "flapping" or not _proves(event, case):
+        desk.suppress("context")
+        return
+    case.witness(event)
+    case.step(now, texts.told(event))
+    if case.announced:
+        failing = case.kind == "negotiation_failing"
+        case.weak = "resolve" not in case.timers or case.weak
+        case.sooner("resolve", now + (desk.settings.recovery_hold if failing else WEAK_HOLD))
+        cases.progress(desk, case, now)
+    elif case.family == "failing":
+        cases.drop(desk, peer, case)
+    else:
+        case.weak = True
+        case.timers["open"] = now + WEAK_HOLD
+
+
+def _proves(event: Event, case: Case) -> bool:
+    """Phase 1 says nothing about a failure of phase 2: it comes before every retry of it."""
+    return event.event != "ipsec.phase1.established" or case.cause is None or case.cause.phase != "ipsec"
+
+
+# --- messages that say up or down in a field ----------------------------------------------------------------------
+
+
+def on_status(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
+    """hwIPSecTunnelStatusChange and the like: a stop or a start in one message. Its status has no documented values,
+    so where it does not say plainly, a reason means a stop (a guess)."""
+    said = (event.extra.get("state") or event.extra.get("status") or "").casefold()
+    up = said in UP_WORDS or (said not in DOWN_WORDS and event.reason is None)
+    (on_start if up else on_stop)(desk, peer, event, now)
+
+
+def on_sla(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
+    """A probe through the tunnel: no answer is a stop of what it is there for, its clear a start."""
+    cleared = event.extra.get("state", "").casefold() == "clear"
+    (on_start if cleared else on_stop)(desk, peer, event, now)
+
+
+def on_phase1_down(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
+    """An IKE SA that ends in the order of things leaves its tunnels alone; one that died takes them with it."""
+    if event.reason is None or reasons.nature(event.reason) != "outage":
+        if peer.case is not None:
+            peer.case.step(now, texts.told(event))
+        desk.suppress("context")
+        return
+    on_stop(desk, peer, event, now)
+
+
+# --- timers -------------------------------------------------------------------------------------------------------
+
+
+def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
+    """Timer ``open`` of a case about a tunnel: the start did not come."""
+    if case.weak:
+        books.believe(peer, True, at)
+        cases.drop(desk, peer, case)
+        return
+    device = desk.device(case.device, at)
+    if case.nature == "outage" and not case.failures and context.by_hand(device, case, desk.settings.twin_window):
+        case.nature, case.severity = "expected", "info"
+    context.explain(device, case, desk.settings.twin_window)
+    case.waited = at - case.since if case.nature == "rekey" else 0.0
+    kind = "tunnel_degraded" if books.any_up(peer, at) else "tunnel_down"
+    _set_expectation(desk, case, kind)
+    case.step(at, f"no start within {texts.span(at - case.since)}")
+    cases.announce(desk, case, at, kind, case.severity)
+
+
+def _set_expectation(desk: Desk, case: Case, kind: str) -> None:
+    if case.nature != "expected":
+        return
+    case.awaits, wait, case.escalate_to = cases.expectation(desk, case, kind)
+    if wait is not None:
+        case.timers["escalate"] = case.since + wait
+
+
+def grown(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
+    """Timer ``grow``: a partial outage or failing negotiation has taken the (last) tunnel with it."""
+    kind = "tunnel_degraded" if books.any_up(peer, at) else "tunnel_down"
+    if kind == case.kind:
+        return
+    heir = cases.successor(case, kind, case.grow_since)
+    cases.supersede(desk, peer, case, heir, at)
+    peer.case = heir
+    severity = case.severity if case.nature == "expected" else reasons.worse(case.severity, heir_severity(heir))
+    heir.waited = at - case.grow_since if case.nature == "rekey" else 0.0
+    _set_expectation(desk, heir, kind)
+    cases.announce(desk, heir, at, kind, severity)
+
+
+def heir_severity(case: Case) -> Severity:
+    """As grave as the stop that made it grow; major where it does not say."""
+    found = case.stop.severity if case.stop else None
+    return "major" if found is None or found == "info" else found
+
+
+def recovered(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
+    """Timer ``resolve``: it stayed up. Tunnels that are still down become a case of their own."""
+    if case.weak:
+        books.believe(peer, True, at)
+    cases.resolve(desk, peer, case, at, "")
+    if not peer.tunnels_down:
+        return
+    known = desk.inventory.peer(case.peer)
+    if known is not None and (known.trigger == "traffic" or known.mode == "site-to-multisite"):
+        books.believe(peer, None, at)
+        desk.suppress("waits-for-traffic")
+        return
+    rest = peer.case = cases.successor(case, "", at)
+    rest.resolved_at = None
+    if known is None or known.trigger != "auto":
+        rest.severity = "warning"  # what is missing may only wait for traffic
+    rest.timers["open"] = at + desk.settings.outage_hold

@@ -1,0 +1,75 @@
+"""Twins: one fact told by log, by trap inside syslog and by SNMP trap is one event with several witnesses.
+
+Two messages tell the same fact when event, device, vsys and peer agree, and reason and tunnel agree as far as both
+say them, within ``twin_window``. A *way* is transport and form. Each way tells a fact once: the same way again with
+other bytes is a repetition (a negotiation retry), with the same bytes a retransmission. So n logs and n traps are n
+facts, in whatever order they come.
+"""
+
+from zlib import crc32
+
+from eventd.correlate.settings import MAX_FACTS
+from eventd.correlate.state import Fact
+from eventd.model import Event
+
+
+def is_twin(facts: list[Fact], event: Event, now: float, window: float) -> bool:
+    """Whether ``event`` was told already; if not, it is remembered in ``facts``."""
+    _forget(facts, now - window)
+    name, reason = event.event or "", event.reason
+    way = f"{event.transport}|{event.header.mnemonic or event.header.oid or ''}|{event.header.mark or ''}"
+    checksum = crc32(event.raw.encode("utf-8", "surrogatepass"))
+    words = None if reason is None else reason.name or reason.text.casefold()
+    code = None if reason is None else reason.code
+    ident = _ident(event)
+    free: Fact | None = None
+    for fact in facts:
+        if fact.event != name:
+            continue
+        told = fact.ways.get(way)
+        if told == checksum:
+            return True
+        if free is None and told is None and _agree(fact, words, code, ident):
+            free = fact
+    if free is not None:
+        free.ways[way] = checksum
+        return True
+    facts.append(Fact(now, name, words, code, ident, {way: checksum}))
+    return False
+
+
+def _forget(facts: list[Fact], before: float) -> None:
+    gone = max(0, len(facts) - MAX_FACTS + 1)
+    while gone < len(facts) and facts[gone].at < before:
+        gone += 1
+    del facts[:gone]
+
+
+def _ident(event: Event) -> tuple[str | int | None, ...]:
+    return (
+        event.flow,
+        event.interface,
+        event.ifindex,
+        event.policy,
+        event.policy_seq,
+        event.rule,
+        event.tunnel_index,
+        event.local,
+        event.peer,
+        event.extra.get("state"),
+    )
+
+
+def _agree(fact: Fact, words: str | None, code: int | None, ident: tuple[str | int | None, ...]) -> bool:
+    if not _same_reason(fact, words, code):
+        return False
+    for one, other in zip(fact.ident, ident, strict=True):
+        if one != other and one is not None and other is not None:
+            return False
+    return True
+
+
+def _same_reason(fact: Fact, words: str | None, code: int | None) -> bool:
+    if fact.reason is None or words is None:
+        return True
+    return fact.reason == words or (code is not None and fact.code == code)

@@ -1,0 +1,129 @@
+"""From one received message to one event: parse, find out who sent it, hand it to the handler that claims it.
+
+Used by the pipeline and by `eventd decode`; it does no I/O.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from eventd.contract import Origin, event_from_syslog, event_from_trap
+from eventd.errors import DecodeError, ParseError, RejectReason
+from eventd.inventory import Inventory
+from eventd.model import SYSLOG_TRANSPORTS, Event, Fault, Malformed, Message, SyslogRecord, TrapRecord, utc
+from eventd.parse.snmp import Access, parse_notification
+from eventd.parse.syslog import parse_syslog
+from eventd.parse.timestamps import resolve
+from eventd.registry import Registry
+
+#: Source addresses whose host name we remember. A fleet is a few thousand; beyond that a sender is making them up.
+MAX_LEARNED_SOURCES = 20_000
+#: Marks a source that speaks for several host names (a relay): its traps keep the address as their name.
+SEVERAL = ""
+
+
+class Decoder:
+    """Decodes messages with one registry, one inventory and one set of SNMP secrets.
+
+    ``on_bug`` hears of exceptions that should not exist; the message then counts as ``handler_error``.
+    ``learned`` maps a source address to the one host name it was seen to use, so that traps, which carry no host
+    name, and syslogs of one firewall meet under one device name even without an inventory.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        inventory: Inventory,
+        access: Access,
+        trusted_forwarders: Iterable[str] = (),
+        on_bug: Callable[[Exception, Message], None] | None = None,
+        learned: dict[str, str] | None = None,
+    ) -> None:
+        self.registry, self.inventory, self.access = registry, inventory, access
+        self._forwarders = [ipaddress.ip_network(cidr, strict=False) for cidr in trusted_forwarders]
+        self._on_bug = on_bug
+        self.learned = {} if learned is None else learned
+
+    def decode(self, message: Message) -> Event | Malformed:
+        """One message in, one object out; never raises."""
+        return self.examine(message)[0]
+
+    def examine(self, message: Message) -> tuple[Event | Malformed, bytes | None]:
+        """As `decode`, and with it the answer that an inform's sender waits for."""
+        try:
+            if message.transport in SYSLOG_TRANSPORTS:
+                return self._syslog(message), None
+            return self._trap(message)
+        except ParseError as error:
+            return malformed(message, error.reason, error.offset), None
+        except DecodeError:
+            return malformed(message, RejectReason.UNDECODABLE, 0), None
+        except Exception as error:  # noqa: BLE001  a bug in a handler must not become a remote off-switch
+            if self._on_bug is not None:
+                self._on_bug(error, message)
+            return malformed(message, RejectReason.HANDLER_ERROR, 0), None
+
+    def _syslog(self, message: Message) -> Event:
+        record = parse_syslog(message.payload)
+        received_at = utc(message.received_at)
+        device = self._syslog_device(record, message.source)
+        origin = Origin(message.transport, message.source, received_at, device, self._time(record, device, received_at))
+        handler = self.registry.for_syslog(record)
+        if handler is None or handler.decode_syslog is None:
+            return event_from_syslog(record, origin)
+        return handler.decode_syslog(record, origin)
+
+    def _trap(self, message: Message) -> tuple[Event, bytes | None]:
+        record = parse_notification(message.payload, self.access, message.received_at)
+        origin = Origin(
+            message.transport, message.source, utc(message.received_at), self._trap_device(record, message.source)
+        )
+        handler = self.registry.for_trap(record)
+        if handler is None or handler.decode_trap is None:
+            return event_from_trap(record, origin), record.response
+        return handler.decode_trap(record, origin), record.response
+
+    def _time(self, record: SyslogRecord, device: str, received_at: datetime) -> datetime | None:
+        if record.stamp is None:
+            return None
+        known = self.inventory.device(device)
+        clock, zone = (known.clock, known.time_zone) if known else ("iso", None)
+        return resolve(record.stamp, clock, zone, received_at)
+
+    def _syslog_device(self, record: SyslogRecord, source: str) -> str:
+        hostname = record.hostname
+        if hostname:
+            known = self.learned.get(source)
+            if known is None and len(self.learned) < MAX_LEARNED_SOURCES:
+                self.learned[source] = hostname
+            elif known not in (hostname, SEVERAL, None):
+                self.learned[source] = SEVERAL
+        return self.inventory.identify(engine_id=None, agent=None, hostname=hostname, source=source)
+
+    def _trap_device(self, record: TrapRecord, source: str) -> str:
+        agent = record.agent if record.agent and self._trusted(source) else None
+        return self.inventory.identify(
+            engine_id=record.engine_id.hex() if record.engine_id else None,
+            agent=agent,
+            hostname=self.learned.get(agent or source) or None,
+            source=source,
+        )
+
+    def _trusted(self, source: str) -> bool:
+        if not self._forwarders:
+            return False
+        address = ipaddress.ip_address(source)
+        return any(address in network for network in self._forwarders)
+
+
+def malformed(message: Message, reason: RejectReason, offset: int) -> Malformed:
+    """What is kept and shown of a message that could not be parsed: text for syslog, hex for SNMP."""
+    syslog = message.transport in SYSLOG_TRANSPORTS
+    return Malformed(
+        event=None,
+        transport=message.transport,
+        received_at=utc(message.received_at),
+        source=message.source,
+        error=Fault(str(reason), offset),
+        raw=message.payload.decode("utf-8", "backslashreplace") if syslog else message.payload.hex(),
+    )

@@ -1,0 +1,100 @@
+"""Alertmanager, API v2: every configured peer is told, and told again while the alert fires."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
+
+from eventd.contract import Channel, Notifier
+from eventd.errors import DeliveryError
+from eventd.model import Incident, Notification, utc
+from eventd.notify.alert import Alert, alerts
+from eventd.notify.endpoint import Endpoint, HttpSettings, configuring, endpoint
+from eventd.notify.session import Session
+
+PATH = "/api/v2/alerts"
+#: A firing alert is said to end this many refreshes ahead: three may fail before Alertmanager calls it resolved.
+REFRESHES_AHEAD = 4
+#: Alerts per request: under a megabyte even with long annotations, so one refused request costs little.
+CHUNK = 200
+
+
+class Settings(HttpSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``urls``: every Alertmanager of the cluster, never a load balancer. ``refresh_s``: how often open alerts are
+    told again, in seconds (Alertmanager asks its clients for 30 s to 3 min)."""
+
+    urls: tuple[str, ...]
+    refresh_s: Annotated[float, Meta(ge=5, le=600)] = 60.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.urls:
+            raise ValueError("urls is empty: name every Alertmanager")
+
+
+class Alertmanager:
+    """Told is told when at least one peer accepted; failures of the rest are counted."""
+
+    def __init__(self, name: str, peers: Sequence[Endpoint], refresh_s: float, session: Session) -> None:
+        self.refresh_s: float | None = refresh_s
+        self._name, self._peers, self._session = name, peers, session
+        self._ahead_s = REFRESHES_AHEAD * refresh_s
+        #: Peers that did not answer: left out of deliveries, so that one dead peer does not make each of them wait
+        #: for a timeout, until a refresh reaches them and tells them everything at once.
+        self._unreachable: set[Endpoint] = set()
+
+    def _alerts(self, incident: Incident, now: float) -> list[Alert]:
+        return alerts(incident, utc(now + self._ahead_s))
+
+    async def deliver(self, notification: Notification) -> None:
+        reachable = [peer for peer in self._peers if peer not in self._unreachable]
+        await self._tell_all(self._alerts(notification.incident, self._session.clock()), reachable or self._peers)
+
+    async def refresh(self, incidents: Sequence[Incident], now: float) -> None:
+        """Every peer is tried with the first chunk; one alert that is refused does not keep back the other chunks."""
+        told = [alert for incident in incidents for alert in self._alerts(incident, now)]
+        refused: DeliveryError | None = None
+        peers = self._peers
+        for start in range(0, len(told), CHUNK):
+            try:
+                await self._tell_all(told[start : start + CHUNK], peers)
+            except DeliveryError as error:
+                if error.retryable:
+                    raise
+                refused = error
+            peers = [peer for peer in self._peers if peer not in self._unreachable]
+        if refused is not None:
+            raise refused
+
+    async def close(self) -> None: ...
+
+    async def _tell_all(self, told: Sequence[Alert], peers: Sequence[Endpoint]) -> None:
+        results = await asyncio.gather(*(self._tell(peer, told) for peer in peers))
+        failed = [error for error in results if error is not None]
+        if len(failed) == len(peers):
+            # A peer that may accept later is worth waiting for, whatever the others said.
+            failed.sort(key=lambda error: error.retryable)
+            raise failed.pop()
+        for error in failed:
+            self._session.failures.note(self._name, error)
+
+    async def _tell(self, peer: Endpoint, told: Sequence[Alert]) -> DeliveryError | None:
+        try:
+            answer = await self._session.post(peer, told)
+        except DeliveryError as error:
+            self._unreachable.add(peer)
+            return error
+        self._unreachable.discard(peer)
+        return None if answer.ok else answer.error(peer)
+
+
+def build(name: str, settings: Settings, session: Session) -> Channel:
+    """Raises `ConfigError` where an address, a secret or the CA file cannot be used."""
+    with configuring(name):
+        urls = [url.rstrip("/").removesuffix(PATH) + PATH for url in settings.urls]
+        peers = [endpoint(url, settings, session.base) for url in urls]
+        return Alertmanager(name, peers, settings.refresh_s, session)
+
+
+NOTIFIER = Notifier(kind="alertmanager", settings=Settings, build=build)

@@ -1,0 +1,124 @@
+"""Alerts on standard output, for a person at a terminal or a journal that collects it."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Sequence
+from typing import TextIO
+
+from msgspec import Struct
+
+from eventd.contract import Channel, Notifier
+from eventd.errors import DeliveryError, DeliveryFailure
+from eventd.model import Incident, Notification
+from eventd.notify.endpoint import configuring
+from eventd.notify.render import Renderer, plain
+from eventd.notify.session import Session
+from eventd.notify.trial import tried_template
+
+#: A terminal or a pipe that takes no text for this long is stuck (a paused pager, a full pipe).
+WRITE_TIMEOUT_S = 5.0
+
+#: SGR sequences (ECMA-48 section 8.3.117) by severity, and for the all-clear.
+COLOURS = {"critical": "1;31", "major": "31", "warning": "33", "info": "36", "resolved": "32"}
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``color`` None means: only on a terminal. ``template_file`` replaces the layout."""
+
+    color: bool | None = None
+    template_file: str | None = None
+
+
+class Writer:
+    """Writes to a stream from a thread of its own, one text at a time: a stuck terminal must not stop the loop.
+
+    The thread is a daemon, because a blocked write cannot be taken back and must not hold up the exit.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._jobs: queue.SimpleQueue[tuple[str, asyncio.Future[None]] | None] = queue.SimpleQueue()
+        self._current: asyncio.Future[None] | None = None
+        threading.Thread(target=self._run, name="console", daemon=True).start()
+
+    async def write(self, text: str) -> None:
+        """Raises `DeliveryError` where the stream is stuck or gone."""
+        if self._current is not None and not self._current.done():
+            raise DeliveryError(DeliveryFailure.TIMEOUT, "the last text is still being written", retryable=True)
+        self._current = asyncio.get_running_loop().create_future()
+        self._jobs.put((text, self._current))
+        try:
+            await asyncio.wait_for(asyncio.shield(self._current), WRITE_TIMEOUT_S)
+        except TimeoutError:
+            raise DeliveryError(DeliveryFailure.TIMEOUT, "standard output takes no text", retryable=True) from None
+        except (OSError, ValueError) as error:  # ValueError: the stream was closed
+            raise DeliveryError(DeliveryFailure.CONNECT, f"standard output: {error}", retryable=True) from error
+
+    def close(self) -> None:
+        """Let the thread end once it has written what it has."""
+        self._jobs.put(None)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            text, done = job
+            failed: Exception | None = None
+            try:
+                encoding = self._stream.encoding or "utf-8"
+                self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+                self._stream.flush()
+            except (OSError, ValueError) as error:
+                failed = error
+            try:
+                done.get_loop().call_soon_threadsafe(_settle, done, failed)
+            except RuntimeError:  # the loop is gone; so is everybody who waited
+                return
+
+
+def _settle(done: asyncio.Future[None], failed: Exception | None) -> None:
+    if done.done():
+        return
+    if failed is None:
+        done.set_result(None)
+    else:
+        done.set_exception(failed)
+
+
+class Console:
+    """A block per notification; the first line is coloured by severity."""
+
+    refresh_s: float | None = None
+
+    def __init__(self, render: Renderer, stream: TextIO, *, color: bool) -> None:
+        self._render, self._color, self._writer = render, color, Writer(stream)
+
+    async def deliver(self, notification: Notification) -> None:
+        await self._write(notification, self._render(notification))
+
+    async def deliver_plain(self, notification: Notification) -> None:
+        """The fallback: no template."""
+        await self._write(notification, plain(notification))
+
+    async def refresh(self, incidents: Sequence[Incident], now: float) -> None: ...
+
+    async def close(self) -> None:
+        self._writer.close()
+
+    async def _write(self, notification: Notification, text: str) -> None:
+        if self._color:
+            incident = notification.incident
+            first, _, rest = text.partition("\n")
+            colour = COLOURS["resolved" if incident.status == "resolved" else incident.severity]
+            text = f"\x1b[{colour}m{first}\x1b[0m\n{rest}"
+        await self._writer.write(text.rstrip("\n") + "\n\n")
+
+
+def build(name: str, settings: Settings, session: Session) -> Channel:
+    """Raises `ConfigError` where the template cannot be used."""
+    with configuring(name):
+        render = tried_template("console.txt.j2", settings.template_file, str, session.base)
+        color = session.stdout.isatty() if settings.color is None else settings.color
+        return Console(render, session.stdout, color=color)
+
+
+NOTIFIER = Notifier(kind="console", settings=Settings, build=build)

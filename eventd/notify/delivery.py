@@ -1,0 +1,294 @@
+"""Takes notifications from the outbox and sees each one through: delivered, tried again later, or given up and kept.
+
+One worker per channel, so that a slow far end holds up nobody else and each channel hears things in order.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import random
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from msgspec.structs import replace
+
+from eventd.contract import Channel, Outbox, Settled
+from eventd.errors import DeliveryError, DeliveryFailure, EventdError
+from eventd.model import Notification
+from eventd.notify.backoff import full_jitter
+from eventd.notify.session import Failures, Session
+from eventd.telemetry import Telemetry, get_logger
+
+__all__ = ["Delivery", "Session"]
+
+#: A day-old alarm is history, not news; whoever was away for a day looks at the page, not at the chat.
+MAX_AGE_S = 86_400.0
+#: An exception that we did not foresee is a bug that will not go away by itself; three tries rule out chance.
+MAX_INTERNAL_TRIES = 3
+#: Delivered later than this, a message says so.
+LATE_AFTER_S = 60.0
+#: A far end that fails this often on one message may be failing because of it: from then on plain text is tried too.
+PLAIN_AFTER_TRIES = 3
+#: A sleeping worker looks again at least this often, should a wake-up be lost or the clock be set.
+MAX_SLEEP_S = 30.0
+#: Alertmanager is told for this long that an alert is over, in case it missed the first time.
+RESOLVED_FOR_S = 900.0
+#: A channel's own limits are shorter (`session.TOTAL_TIMEOUT_S`); this one is for channels that have none.
+TRY_TIMEOUT_S = 60.0
+#: Keeps a store whose ``next_due`` and ``claim`` disagree from being asked without end.
+MIN_SLEEP_S = 0.02
+#: Pause after the store failed: it has its own retries, this only keeps us from spinning.
+STORE_PAUSE_S = 1.0
+
+#: Failures that are ours or the layout's: a simpler text may still get through.
+PLAIN_MAY_HELP = {DeliveryFailure.RENDER, DeliveryFailure.TOO_LARGE, DeliveryFailure.INTERNAL}
+
+#: Ways out of the outbox, as metric label; ``superseded`` is decided by the store when a newer one comes in.
+OUTCOMES = ("delivered", "superseded", "dead")
+
+
+@runtime_checkable
+class SpeaksPlain(Protocol):
+    """A channel that can send a text without any template when its own layout fails."""
+
+    async def deliver_plain(self, notification: Notification) -> None: ...
+
+
+class Delivery:
+    """Runs all channels: `run` in a task, `wake` after each commit that enqueued something, `drain` to stop."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        channels: Mapping[str, Channel],
+        telemetry: Telemetry,
+        clock: Callable[[], float] = time.time,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._telemetry = telemetry
+        self._workers = [
+            _Worker(name, channel, outbox, telemetry, clock, rng or random.SystemRandom())
+            for name, channel in channels.items()
+        ]
+        self._working: list[asyncio.Task[None]] = []
+        self._refreshing: list[asyncio.Task[None]] = []
+        self._ended: asyncio.Event | None = None
+        self._announce_metrics()
+
+    def _announce_metrics(self) -> None:
+        know, names = self._telemetry.know, [worker.name for worker in self._workers]
+        know("notifications", itertools.product(names, OUTCOMES))
+        know("notification_failures", itertools.product(names, DeliveryFailure))
+        refreshed = [worker.name for worker in self._workers if worker.channel.refresh_s]
+        know("notification_refreshes", itertools.product(refreshed, ("ok", "failed")))
+
+    async def run(self) -> None:
+        """Deliver until `drain` or cancellation; closes the channels on the way out."""
+        self._ended = asyncio.Event()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._working = [group.create_task(worker.run()) for worker in self._workers]
+                self._refreshing = [
+                    group.create_task(worker.refresh()) for worker in self._workers if worker.channel.refresh_s
+                ]
+        finally:
+            for worker in self._workers:
+                await worker.close()
+            self._ended.set()
+
+    def wake(self) -> None:
+        """Look at the outbox now. Call it on the loop."""
+        for worker in self._workers:
+            worker.wake()
+
+    async def drain(self, deadline_s: float) -> None:
+        """Claim nothing more, let tries in flight end for at most ``deadline_s`` seconds, then cut them off.
+
+        What was cut off stays in the outbox and is told again, under the same id, after the next start.
+        """
+        for task in self._refreshing:
+            task.cancel()
+        for worker in self._workers:
+            worker.stop()
+        if self._working:
+            _, cut_off = await asyncio.wait(self._working, timeout=deadline_s)
+            for task in cut_off:
+                task.cancel()
+        if self._ended is not None:
+            await self._ended.wait()
+
+
+class _Worker:
+    """Everything about one channel: its queue in the outbox, its pauses, what it was last told."""
+
+    def __init__(
+        self,
+        name: str,
+        channel: Channel,
+        outbox: Outbox,
+        telemetry: Telemetry,
+        clock: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        self.name, self.channel = name, channel
+        self._outbox, self._telemetry, self._clock, self._rng = outbox, telemetry, clock, rng
+        self._log = get_logger("notify").bind(channel=name)
+        self._failures = Failures(telemetry, clock)
+        self._woken, self._stopping = asyncio.Event(), False
+        self._paused_until, self._streak = 0.0, 0
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._woken.set()
+
+    async def close(self) -> None:
+        if (error := await self._guarded(self.channel.close())) is not None:
+            self._log.warning("channel did not close", error=str(error))
+
+    async def run(self) -> None:
+        while not self._stopping:
+            self._woken.clear()
+            try:
+                await self._step()
+            except Exception as error:  # noqa: BLE001 - whatever the store raises, delivery goes on
+                self._log.error("outbox failed", error=_where(error))
+                await self._sleep(STORE_PAUSE_S)
+
+    async def _step(self) -> None:
+        """Deliver one notification, or sleep until there may be one."""
+        now = self._clock()
+        due: float | None = self._paused_until
+        if now >= self._paused_until:
+            if (notification := await self._outbox.claim(self.name, now)) is not None:
+                await self._see_through(notification)
+                return
+            due = await self._outbox.next_due(self.name)
+        await self._sleep(MAX_SLEEP_S if due is None else due - now)
+
+    async def _sleep(self, seconds: float) -> None:
+        if not self._stopping:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), min(max(seconds, MIN_SLEEP_S), MAX_SLEEP_S))
+
+    async def _see_through(self, notification: Notification) -> None:
+        error = await self._try(_marked_late(notification, self._clock()))
+        if error is None:
+            await self._delivered(notification)
+        else:
+            await self._failed(notification, error)
+
+    async def _try(self, notification: Notification) -> DeliveryError | None:
+        error = await self._guarded(self.channel.deliver(notification))
+        if error is not None and _plain_may_help(notification, error) and isinstance(self.channel, SpeaksPlain):
+            self._failures.note(self.name, error, next_try="plain text")
+            error = await self._guarded(self.channel.deliver_plain(notification))
+        return error
+
+    async def _guarded(self, action: Awaitable[None]) -> DeliveryError | None:
+        """How it ended. No bug of a channel gets past here, and no text of an unforeseen exception either: it may
+        hold an address."""
+        try:
+            async with asyncio.timeout(TRY_TIMEOUT_S):
+                await action
+        except DeliveryError as error:
+            return error
+        except TimeoutError:
+            return DeliveryError(DeliveryFailure.TIMEOUT, f"no end within {TRY_TIMEOUT_S:.0f} s", retryable=True)
+        except Exception as error:  # noqa: BLE001 - a bug of one channel must not stop the others
+            return DeliveryError(DeliveryFailure.INTERNAL, _where(error), retryable=True)
+        return None
+
+    async def _delivered(self, notification: Notification) -> None:
+        now = self._clock()
+        latency = max(0.0, now - notification.created_at.timestamp())
+        self._telemetry.observe("notification_latency_seconds", latency, self.name)
+        if self._streak:
+            self._log.info("channel works again", failures=self._streak)
+        self._streak = 0
+        self._paused_until = now + getattr(self.channel, "interval_s", 0.0)
+        await self._settle(notification, "delivered")
+
+    async def _failed(self, notification: Notification, error: DeliveryError) -> None:
+        self._failures.note(self.name, error, notification=notification.id)
+        now = self._clock()
+        if why := _given_up(notification, error, now):
+            self._log.error("notification given up", why=why, notification=notification.id, error=str(error))
+            await self._settle(notification, "dead", error=str(error))
+            return
+        self._streak += 1
+        asked = error.retry_after_s or 0.0
+        self._paused_until = now + asked
+        wait = max(asked, full_jitter(notification.attempts, self._rng))
+        await self._settle(notification, "retry", retry_at=now + wait, error=str(error))
+
+    async def _settle(
+        self, notification: Notification, outcome: str, retry_at: float | None = None, error: str | None = None
+    ) -> None:
+        """Record the outcome, and count it once it is recorded. Tried until the store takes it: what is left in
+        flight would hold up the channel."""
+        settled = Settled(notification.id, outcome, retry_at, error)
+        while not await self._settled(settled):
+            if self._stopping:
+                return
+            await asyncio.sleep(STORE_PAUSE_S)
+        if outcome in OUTCOMES:
+            self._telemetry.inc("notifications", self.name, outcome)
+
+    async def _settled(self, settled: Settled) -> bool:
+        try:
+            await self._outbox.settle(settled)
+        except EventdError as error:
+            self._log.error("outcome not recorded", outcome=settled.outcome, error=str(error))
+            return False
+        return True
+
+    async def refresh(self) -> None:
+        """Repeat the current state: at once after the start, then every ``refresh_s``."""
+        while not self._stopping:
+            error = await self._guarded(self._refresh_once())
+            self._telemetry.inc("notification_refreshes", self.name, "failed" if error else "ok")
+            if error is not None:
+                self._failures.note(self.name, error, during="refresh")
+            await asyncio.sleep(self.channel.refresh_s or MAX_SLEEP_S)
+
+    async def _refresh_once(self) -> None:
+        now = self._clock()
+        incidents = await self._outbox.alerting(self.name, now - RESOLVED_FOR_S)
+        if incidents:
+            await self.channel.refresh(incidents, now)
+
+
+def _plain_may_help(notification: Notification, error: DeliveryError) -> bool:
+    often = error.reason == DeliveryFailure.SERVER_ERROR and notification.attempts >= PLAIN_AFTER_TRIES
+    return often or error.reason in PLAIN_MAY_HELP
+
+
+def _given_up(notification: Notification, error: DeliveryError, now: float) -> str | None:
+    """Why a failed notification is not tried again, None where it is."""
+    if not error.retryable:
+        return "the far end will not take it"
+    if now - notification.created_at.timestamp() > MAX_AGE_S:
+        return "too old"
+    if error.reason == DeliveryFailure.INTERNAL and notification.attempts + 1 >= MAX_INTERNAL_TRIES:
+        return "fails in our own code"
+    return None
+
+
+def _marked_late(notification: Notification, now: float) -> Notification:
+    late = now - notification.created_at.timestamp()
+    if late <= LATE_AFTER_S:
+        return notification
+    return replace(notification, incident=replace(notification.incident, late_s=round(late, 1)))
+
+
+def _where(error: Exception) -> str:
+    """An unforeseen exception by type and place, without its text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"

@@ -1,0 +1,143 @@
+"""Where a channel posts to and how: address, headers, TLS and proxy, with everything secret kept out of texts."""
+
+import base64
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from msgspec import Struct, field
+
+from eventd.errors import ConfigError, Problem
+from eventd.notify.secrets import check_ways, read_secret
+
+#: Parts of an address or header shorter than this are words like ``api`` or ``v2``, not secrets; hiding them
+#: would make an error unreadable.
+MIN_SECRET_LENGTH = 6
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110 section 5.6.2
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+
+
+class TransportSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Keys of every channel that posts over HTTP. ``tls_ca_file`` is PEM; ``proxy_url`` an HTTP proxy."""
+
+    tls_ca_file: str | None = None
+    tls_verify: bool = True
+    proxy_url: str | None = None
+
+
+class BasicAuth(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """HTTP Basic (RFC 7617)."""
+
+    username: str
+    password: str | None = None
+    password_file: str | None = None
+    password_env: str | None = None
+
+    def __post_init__(self) -> None:
+        check_ways(self, "password", required=True)
+
+
+class HttpSettings(TransportSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Keys of channels whose far end may ask who we are."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    basic_auth: BasicAuth | None = None
+    bearer_token: str | None = None
+    bearer_token_file: str | None = None
+    bearer_token_env: str | None = None
+
+    def __post_init__(self) -> None:
+        check_ways(self, "bearer_token")
+        if self.basic_auth and any((self.bearer_token, self.bearer_token_file, self.bearer_token_env)):
+            raise ValueError("basic_auth and bearer_token exclude each other")
+
+
+class Endpoint:
+    """One far end. ``place`` (scheme and host) is all of its address that may be written anywhere."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: dict[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        parts = _check_url(url)
+        self.url, self.headers, self.tls, self.proxy = url, headers or {}, tls, proxy
+        self.place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        secrets = {*_secrets_of(parts), *self.headers.values()}
+        secrets |= {value.partition(" ")[2] for value in self.headers.values()}
+        secrets |= set(_secrets_of(urlsplit(proxy))) if proxy else set()
+        self._secrets = sorted((text for text in secrets if len(text) >= MIN_SECRET_LENGTH), key=len, reverse=True)
+
+    def scrub(self, text: str) -> str:
+        """``text`` (say, an answer that echoes the request) without anything that was secret in the request."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def _check_url(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"[\x00-\x20\x7f]", url):
+        raise ValueError("the URL is not of the form http://host/… or https://host/…")
+    return parts
+
+
+def _secrets_of(parts: SplitResult) -> Iterator[str]:
+    """Whatever of an address could be a key: the path and its parts, the query and its values, user and password."""
+    yield from (parts.path, parts.query, parts.fragment, parts.username or "", parts.password or "")
+    yield from parts.path.split("/")
+    yield from map(unquote, parts.path.split("/"))
+    yield from (value for _, value in parse_qsl(parts.query))
+
+
+def tls_context(settings: TransportSettings, base: Path) -> ssl.SSLContext:
+    """The client's TLS rules. Raises ValueError where the CA file cannot be used."""
+    try:
+        context = ssl.create_default_context(cafile=str(base / settings.tls_ca_file) if settings.tls_ca_file else None)
+    except OSError as error:  # ssl.SSLError is one too
+        raise ValueError(f"tls_ca_file: {settings.tls_ca_file} cannot be used: {error.strerror or error}") from error
+    if not settings.tls_verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def http_headers(settings: HttpSettings, base: Path) -> dict[str, str]:
+    """Configured headers and authorization. Raises ValueError where one cannot be sent."""
+    headers = dict(settings.headers)
+    if token := read_secret(settings, "bearer_token", base):
+        headers["Authorization"] = f"Bearer {token}"
+    if auth := settings.basic_auth:
+        pair = f"{auth.username}:{read_secret(auth, 'password', base)}"
+        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"headers: {name!r} or its value holds characters that HTTP does not allow")
+    return headers
+
+
+def endpoint(url: str, settings: TransportSettings, base: Path) -> Endpoint:
+    """One far end as configured. Raises ValueError where it cannot be used."""
+    if settings.proxy_url is not None:
+        _check_url(settings.proxy_url)
+    headers = http_headers(settings, base) if isinstance(settings, HttpSettings) else {}
+    return Endpoint(url, headers=headers, tls=tls_context(settings, base), proxy=settings.proxy_url)
+
+
+@contextmanager
+def configuring(channel: str) -> Iterator[None]:
+    """Turns a ValueError met while a channel is built into a `ConfigError` that names the channel."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError([Problem(f"channels.{channel}", str(error))]) from None

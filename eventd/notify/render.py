@@ -1,0 +1,205 @@
+"""From a notification to text for people: the facts once, the layout in a template per channel.
+
+Whatever came over the wire is hostile: every value is made one printable line and escaped by the channel's own rule.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from importlib import resources
+from typing import Any
+
+import jinja2
+from jinja2.sandbox import SandboxedEnvironment
+
+from eventd.errors import DeliveryError, DeliveryFailure
+from eventd.model import Incident, Notification, Reason
+
+CUT = "…(cut)"
+#: One value of a fact: a sentence or two; the whole text is in the API.
+MAX_VALUE = 700
+#: Lines of the chain: how it began and how it stands; what lies between is in the API.
+CHAIN_HEAD, CHAIN_TAIL = 4, 8
+#: Steps and children beyond this are not read in a chat.
+MAX_STEPS = 8
+MAX_CHILDREN = 10
+#: A result beyond this is no message but a runaway template; channels cut to their own limits below it.
+MAX_RENDERED = 100_000
+
+#: Control characters, line and paragraph separators, invisible and direction-changing ones, lone surrogates.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x20\x7f-\xa0\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb]+"
+)
+
+KIND_TEXTS = {
+    "tunnel_down": "IPsec tunnel down",
+    "tunnel_degraded": "IPsec tunnel degraded",
+    "negotiation_failing": "IPsec negotiation failing",
+    "flapping": "IPsec tunnel flapping",
+    "flow_self_heal": "IPsec flow repaired by the device",
+    "interface_outage": "Interface outage",
+    "device_outage": "Device outage",
+    "peer_outage": "Peer outage",
+    "capacity": "IPsec capacity",
+    "security": "IPsec security",
+    "device_silent": "Device silent",
+}
+
+
+def clean(value: object) -> str:
+    """One printable line: no control, invisible, direction-changing or broken characters, blanks collapsed."""
+    return _UNPRINTABLE.sub(" ", str(value)).strip()
+
+
+def cut(text: str, limit: int, marker: str = CUT) -> str:
+    """At most ``limit`` characters, ending in ``marker`` where something was left out."""
+    return text if len(text) <= limit else text[: max(0, limit - len(marker))].rstrip() + marker
+
+
+def duration_text(seconds: float) -> str:
+    """``45s``, ``3m 20s``, ``2h 5m``, ``3d 4h``: the two largest units."""
+    left = max(0, round(seconds))
+    parts: list[str] = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count}{unit}")
+    return " ".join(parts[:2])
+
+
+def time_text(when: datetime) -> str:
+    """A point in time as people read it, to the second, in UTC."""
+    return when.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def peer_text(incident: Incident) -> str:
+    """Name and address of the peer, whichever are known."""
+    if incident.peer_name and incident.peer and incident.peer_name != incident.peer:
+        return f"{incident.peer_name} ({incident.peer})"
+    return incident.peer_name or incident.peer or ""
+
+
+def reason_text(reason: Reason | None) -> str:
+    """The device's own words, with the numeric code where there is one."""
+    if reason is None:
+        return ""
+    return reason.text + ("" if reason.code is None else f" (code {reason.code})")
+
+
+def headline(incident: Incident) -> str:
+    """What it is about in one line, even where the incident brings no summary."""
+    if incident.summary:
+        return clean(incident.summary)
+    about = ", ".join(filter(None, (incident.device, peer_text(incident))))
+    return clean(f"{KIND_TEXTS.get(incident.kind, incident.kind)}: {about}")
+
+
+def state(notification: Notification) -> str:
+    """``MAJOR``, ``UPDATE MAJOR`` or ``RESOLVED``."""
+    if notification.incident.status == "resolved":
+        return "RESOLVED"
+    return ("UPDATE " if notification.what == "updated" else "") + notification.incident.severity.upper()
+
+
+def _late(incident: Incident) -> str:
+    return f"this message is {duration_text(incident.late_s)} late" if incident.late_s else ""
+
+
+def _some(items: Sequence[str], limit: int) -> str:
+    return ", ".join(items[:limit]) + (f" and {len(items) - limit} more" if len(items) > limit else "")
+
+
+def _open_facts(incident: Incident) -> Iterator[tuple[str, str]]:
+    where = (("site", incident.site), ("vsys", incident.vsys), ("interface", incident.interface))
+    places = ", ".join(f"{name} {value}" for name, value in where if value)
+    yield "Device", incident.device + (f" ({places})" if places else "")
+    yield "Peer", peer_text(incident)
+    yield "Reason", reason_text(incident.cause)
+    yield "Meaning", (incident.cause.meaning or "") if incident.cause else ""
+    yield "Fault side", incident.fault_side if incident.fault_side != "unknown" else ""
+    yield "Since", time_text(incident.opened_at)
+    yield "Repeated", f"{incident.count} times" if incident.count > 1 else ""
+    yield "Affects", _some(incident.children, MAX_CHILDREN)
+    yield "Acknowledged by", incident.acked_by or ""
+    yield "Late", _late(incident)
+
+
+def _resolved_facts(incident: Incident) -> Iterator[tuple[str, str]]:
+    ended = incident.resolved_at or incident.updated_at
+    yield "Device", incident.device
+    yield "Peer", peer_text(incident)
+    yield "Duration", duration_text((ended - incident.opened_at).total_seconds())
+    yield "From", f"{time_text(incident.opened_at)} to {time_text(ended)}"
+    yield "Was", reason_text(incident.cause)
+    yield "Late", _late(incident)
+
+
+def _chain(lines: Sequence[str]) -> list[str]:
+    hidden = len(lines) - CHAIN_HEAD - CHAIN_TAIL
+    if hidden <= 0:
+        return list(lines)
+    return [*lines[:CHAIN_HEAD], f"… {hidden} more …", *lines[-CHAIN_TAIL:]]
+
+
+def view(notification: Notification) -> dict[str, Any]:
+    """What a template may use: ``state``, ``headline``, ``facts`` (pairs of name and text), ``chain``, ``actions``,
+    ``incident`` and ``notification`` as they are (docs/channels.md)."""
+    incident = notification.incident
+    resolved = incident.status == "resolved"
+    facts = _resolved_facts(incident) if resolved else _open_facts(incident)
+    return {
+        "state": state(notification),
+        "headline": cut(headline(incident), MAX_VALUE),
+        "facts": [(name, cut(clean(text), MAX_VALUE)) for name, text in facts if text],
+        "chain": [] if resolved else [cut(clean(line), MAX_VALUE) for line in _chain(incident.chain)],
+        "actions": [] if resolved else [cut(clean(step), MAX_VALUE) for step in incident.actions[:MAX_STEPS]],
+        "incident": incident,
+        "notification": notification,
+    }
+
+
+def plain(notification: Notification) -> str:
+    """The fallback without any template: state, headline, reason, since when, id. One line each, printable."""
+    incident = notification.incident
+    lines = (
+        f"{state(notification)}: {headline(incident)}",
+        f"Device {clean(incident.device)} Peer {clean(peer_text(incident)) or '-'}",
+        f"Reason {clean(reason_text(incident.cause)) or '-'} Since {time_text(incident.opened_at)}",
+        f"Incident {clean(incident.id)}",
+    )
+    return "\n".join(cut(line, MAX_VALUE) for line in lines)
+
+
+class Renderer:
+    """One compiled template. ``escape`` makes any single value harmless in the channel's own markup."""
+
+    def __init__(self, source: str, escape: Callable[[str], str]) -> None:
+        """Raises ValueError where ``source`` is not a template."""
+        environment = SandboxedEnvironment(
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            autoescape=False,  # HTML rules fit no chat; `finalize` escapes every value instead
+            finalize=lambda value: escape(clean(value)),
+        )
+        try:
+            self._template = environment.from_string(source)
+        except jinja2.TemplateSyntaxError as error:
+            raise ValueError(f"template line {error.lineno}: {error.message}") from error
+
+    def __call__(self, notification: Notification) -> str:
+        """The text, at most `MAX_RENDERED` characters.
+
+        Raises:
+            DeliveryError: ``render``, not retryable; the text names what went wrong.
+        """
+        try:
+            return cut(self._template.render(view(notification)).strip(), MAX_RENDERED)
+        except Exception as error:
+            detail = f"{type(error).__name__}: {cut(clean(error), MAX_VALUE)}"
+            raise DeliveryError(DeliveryFailure.RENDER, detail, retryable=False) from error
+
+
+def own_template(name: str) -> str:
+    """The text of a template that comes with eventd."""
+    return resources.files("eventd.notify").joinpath(name).read_text(encoding="utf-8")

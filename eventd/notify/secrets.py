@@ -1,0 +1,57 @@
+"""Secrets in settings: a key ``x`` may also be given as ``x_file`` or ``x_env``. Values never appear in a message."""
+
+import os
+from pathlib import Path
+
+from msgspec import Struct
+
+#: Far above any token or webhook address; a larger file is a mistake (a key store, a device) and is not read.
+MAX_SECRET_BYTES = 65_536
+
+
+def ways(settings: Struct, key: str) -> list[str]:
+    """Which of ``key``, ``key_file``, ``key_env`` are given."""
+    return [way for way in (key, f"{key}_file", f"{key}_env") if getattr(settings, way) is not None]
+
+
+def check_ways(settings: Struct, key: str, *, required: bool = False) -> None:
+    """For ``__post_init__`` of settings: raises ValueError where a secret is given twice, or not though required."""
+    given = ways(settings, key)
+    if len(given) > 1:
+        raise ValueError(f"{key} is given more than once: {', '.join(given)}")
+    if required and not given:
+        raise ValueError(f"{key} is missing (also possible: {key}_file, {key}_env)")
+
+
+def read_secret(settings: Struct, key: str, base: Path) -> str | None:
+    """The value of a secret; None where none of the three ways is used. Relative files are relative to ``base``.
+
+    Raises:
+        ValueError: the file or the variable cannot be read or is empty; says which, and never what is inside.
+    """
+    for way in ways(settings, key):
+        given = str(getattr(settings, way))
+        value = given if way == key else _from_env(way, given) if way.endswith("_env") else _from_file(way, given, base)
+        if not value:
+            raise ValueError(f"{way} is empty")
+        return value
+    return None
+
+
+def _from_env(way: str, name: str) -> str:
+    if name not in os.environ:
+        raise ValueError(f"{way}: environment variable {name} is not set")
+    return os.environ[name].strip()
+
+
+def _from_file(way: str, name: str, base: Path) -> str:
+    try:
+        with (base / name).open("rb") as file:
+            content = file.read(MAX_SECRET_BYTES + 1)
+        if len(content) > MAX_SECRET_BYTES:
+            raise ValueError(f"{way}: {name} is larger than {MAX_SECRET_BYTES} bytes")
+        return content.decode().strip()
+    except OSError as error:
+        raise ValueError(f"{way}: {name} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ValueError(f"{way}: {name} is not UTF-8 text") from None  # the cause holds the bytes

@@ -1,0 +1,208 @@
+"""What channels may use of the outside world: one HTTP client with fixed limits, and a place to report failures."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+import eventd
+from eventd.errors import DeliveryError, DeliveryFailure
+from eventd.notify.endpoint import Endpoint
+from eventd.notify.render import clean, cut
+from eventd.telemetry import RateLimit, Telemetry, get_logger
+
+#: A far end that is there answers the handshake within a second or two, even across the world.
+CONNECT_TIMEOUT_S = 5.0
+#: Chat services answer within seconds; whoever needs longer is tried again later rather than waited for.
+TOTAL_TIMEOUT_S = 15.0
+#: An answer is a status and a short text; more is a mistake or malice and is not read.
+MAX_ANSWER_BYTES = 65_536
+#: How much of an answer is repeated in an error: enough for a reason, too little to fill a log.
+MAX_QUOTE = 200
+#: A far end may ask us to wait, but not to keep an alarm back for longer than this.
+MAX_RETRY_AFTER_S = 3600.0
+#: The same failure text of the same channel is logged once in this time.
+LOG_AGAIN_S = 600.0
+
+#: What a status means unless a channel knows better: failure, and whether the same bytes may succeed later.
+STATUSES: Mapping[int, tuple[DeliveryFailure, bool]] = {
+    408: (DeliveryFailure.TIMEOUT, True),
+    413: (DeliveryFailure.TOO_LARGE, False),
+    425: (DeliveryFailure.SERVER_ERROR, True),
+    429: (DeliveryFailure.RATE_LIMITED, True),
+}
+#: The same by hundreds. Redirects are not followed: they would carry the secret path to another host.
+STATUS_CLASSES: Mapping[int, tuple[DeliveryFailure, bool]] = {
+    1: (DeliveryFailure.SERVER_ERROR, True),
+    3: (DeliveryFailure.REFUSED, False),
+    4: (DeliveryFailure.REFUSED, False),
+    5: (DeliveryFailure.SERVER_ERROR, True),
+}
+
+
+class Answer(Struct, frozen=True):
+    """What the far end said. ``text`` is at most `MAX_ANSWER_BYTES` of it; ``retry_after_s`` what it asked for."""
+
+    status: int
+    text: str
+    retry_after_s: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status says success; the text may still say otherwise."""
+        return 200 <= self.status < 300
+
+    def error(self, to: Endpoint, failure: DeliveryFailure | None = None, retryable: bool = False) -> DeliveryError:
+        """This answer as an error: under ``failure`` where the channel knows better than the status."""
+        if failure is None:
+            known = STATUSES.get(self.status) or STATUS_CLASSES.get(self.status // 100)
+            failure, retryable = known or (DeliveryFailure.REFUSED, False)
+        quote = cut(clean(to.scrub(self.text)), MAX_QUOTE)
+        detail = f"{to.place} answered {self.status}" + (f": {quote}" if quote else "")
+        return DeliveryError(failure, detail, retryable=retryable, retry_after_s=self.retry_after_s)
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """``Retry-After`` in seconds from ``now``: a number or an HTTP date (RFC 9110 section 10.2.3).
+
+    None for what is neither; never negative and at most `MAX_RETRY_AFTER_S`.
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
+    return max(0.0, min(seconds, MAX_RETRY_AFTER_S)) if seconds == seconds else None
+
+
+class Failures:
+    """Counts every failed try and logs it, the same text of the same channel once in `LOG_AGAIN_S`."""
+
+    def __init__(self, telemetry: Telemetry, clock: Callable[[], float] = time.time) -> None:
+        self._telemetry, self._limit, self._log = telemetry, RateLimit(LOG_AGAIN_S, clock), get_logger("notify")
+
+    def note(self, channel: str, error: DeliveryError, **about: Any) -> None:
+        """Count and, unless it was just said, log."""
+        self._telemetry.inc("notification_failures", channel, error.reason)
+        held = self._limit.allow((channel, str(error)))
+        if held is None:
+            self._telemetry.inc("log_suppressed")
+            return
+        self._log.warning("notification failed", channel=channel, error=str(error), held_back=held, **about)
+
+
+class Session:
+    """One per running eventd, shared by all channels.
+
+    ``base`` is the folder that relative ``*_file`` settings are relative to. ``external_url`` is where people reach
+    this eventd. ``failures`` is for failures that do not fail a delivery (one of several peers).
+    """
+
+    def __init__(
+        self,
+        *,
+        external_url: str | None = None,
+        base: Path | None = None,
+        stdout: TextIO | None = None,
+        telemetry: Telemetry | None = None,
+        clock: Callable[[], float] = time.time,
+        user_agent: str = f"eventd/{eventd.__version__}",
+        total_timeout_s: float = TOTAL_TIMEOUT_S,
+    ) -> None:
+        self.external_url = external_url.rstrip("/") if external_url else None
+        self.base, self.stdout = base or Path(), stdout or sys.stdout
+        self.clock, self.user_agent = clock, user_agent
+        self.failures = Failures(telemetry or Telemetry(), clock)
+        self._timeout = aiohttp.ClientTimeout(
+            total=total_timeout_s, connect=CONNECT_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S
+        )
+        self._client: aiohttp.ClientSession | None = None
+
+    def _http(self) -> aiohttp.ClientSession:
+        """The client, made on first use because it belongs to the running loop.
+
+        A connection per request: chats and alerts are rare, and a kept connection that the far end closed in the
+        meantime would look like a failed delivery.
+        """
+        if self._client is None:
+            self._client = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(force_close=True),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=self._timeout,
+                auto_decompress=False,
+                headers={"User-Agent": self.user_agent, "Accept-Encoding": "identity"},
+            )
+        return self._client
+
+    async def post(self, to: Endpoint, payload: object, headers: Mapping[str, str] | None = None) -> Answer:
+        """POST ``payload`` as JSON; any status is an answer.
+
+        Raises:
+            DeliveryError: no whole answer came (connect, timeout, tls, server_error). Always retryable.
+        """
+        body = msgspec.json.encode(payload)
+        sent = {"Content-Type": "application/json", **to.headers, **(headers or {})}
+        try:
+            async with self._http().post(
+                to.url, data=body, headers=sent, ssl=to.tls or True, proxy=to.proxy, allow_redirects=False
+            ) as response:
+                text = (await _first_bytes(response.content)).decode("utf-8", "replace")
+                retry_after = parse_retry_after(response.headers.get("Retry-After"), self.clock())
+                return Answer(response.status, text, retry_after)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            # Not chained: what aiohttp raises may hold the whole address.
+            raise _no_answer(error, to) from None
+
+    async def close(self) -> None:
+        """Close the client; a later `post` would open a new one."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+            await asyncio.sleep(0)
+
+
+async def _first_bytes(content: aiohttp.StreamReader) -> bytes:
+    body = bytearray()
+    while len(body) < MAX_ANSWER_BYTES:
+        chunk = await content.read(MAX_ANSWER_BYTES - len(body))
+        if not chunk:
+            break
+        body += chunk
+    return bytes(body)
+
+
+def _no_answer(error: Exception, to: Endpoint) -> DeliveryError:
+    failure, what = DeliveryFailure.CONNECT, "closed the connection before a whole answer"
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            failure, what = DeliveryFailure.TLS, f"certificate not trusted: {_verify_message(error)}"
+        case aiohttp.ClientSSLError():
+            failure, what = DeliveryFailure.TLS, "TLS handshake failed"
+        case TimeoutError():
+            failure, what = DeliveryFailure.TIMEOUT, "no whole answer in time"
+        case aiohttp.ClientConnectorDNSError():
+            what = "name does not resolve"
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            what = "the proxy does not let us through"
+        case aiohttp.ClientConnectorError():
+            what = f"cannot connect: {error.os_error.strerror or 'unreachable'}"
+        case aiohttp.ClientResponseError():
+            failure, what = DeliveryFailure.SERVER_ERROR, "the answer is not HTTP"
+    return DeliveryError(failure, f"{to.place}: {what}", retryable=True)
+
+
+def _verify_message(error: aiohttp.ClientConnectorCertificateError) -> str:
+    return getattr(error.certificate_error, "verify_message", "") or "does not fit the host"

@@ -1,0 +1,73 @@
+"""A marked trial alert: to test an installation end to end, and to try out templates before they are needed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from eventd.errors import DeliveryError
+from eventd.model import Incident, Notification, Reason, Witness, utc
+from eventd.notify.render import Renderer, own_template
+
+MARK = "[TEST]"
+
+#: How long the trial incident is said to have lasted when its all-clear is sent, in seconds.
+TRIAL_LENGTH_S = 200.0
+
+
+def trial_incident(now: float) -> Incident:
+    """An open incident with every field that people see filled in; addresses are of RFC 5737, ``now`` Unix seconds."""
+    return Incident(
+        id=f"test-{int(now)}",
+        kind="tunnel_down",
+        status="open",
+        severity="warning",
+        opened_severity="warning",
+        device="eventd-test",
+        peer="192.0.2.1",
+        peer_name="test peer",
+        site="test site",
+        interface="GigabitEthernet0/0/1",
+        vsys="public",
+        opened_at=utc(now),
+        updated_at=utc(now),
+        summary=f"{MARK} This is a test alert of eventd; nothing is wrong",
+        cause=Reason("test", name="test", meaning="A test alert was asked for by hand.", category="unknown"),
+        chain=(f"{MARK} a test alert was asked for",),
+        witnesses=(Witness("syslog-udp", "eventd-test"),),
+        actions=("Nothing has to be done.",),
+        tags=("test",),
+    )
+
+
+def trial(channel: str, now: float) -> Notification:
+    """The opening of a trial incident at ``now`` (Unix seconds), for one channel."""
+    incident = trial_incident(now)
+    return Notification(f"{incident.id}-opened-{channel}", channel, "opened", incident, utc(now))
+
+
+def trial_over(opened: Notification) -> Notification:
+    """The all-clear of a trial, `TRIAL_LENGTH_S` after its opening."""
+    when = utc(opened.incident.opened_at.timestamp() + TRIAL_LENGTH_S)
+    over = replace(opened.incident, status="resolved", updated_at=when, resolved_at=when)
+    return replace(opened, id=opened.id.replace("opened", "resolved"), what="resolved", incident=over, created_at=when)
+
+
+def tried_template(own: str, file: str | None, escape: Callable[[str], str], base: Path) -> Renderer:
+    """The operator's template ``file`` (relative to ``base``), else our ``own``, once it rendered a trial and its end.
+
+    Raises:
+        ValueError: it cannot be read, is no template, or uses something that does not exist.
+    """
+    try:
+        source = own_template(own) if file is None else (base / file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"template_file: {file} cannot be read: {error}") from error
+    renderer = Renderer(source, escape)
+    opened = trial("trial", 0.0)
+    for notification in (opened, trial_over(opened)):
+        try:
+            renderer(notification)
+        except DeliveryError as error:
+            raise ValueError(f"template_file: {error.detail}") from error
+    return renderer

@@ -1,0 +1,94 @@
+"""Generic webhook: Alertmanager's payload, version "4", so that every existing bridge understands it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from eventd.contract import Channel, Notifier
+from eventd.model import Incident, Notification
+from eventd.notify.alert import NEVER, Alert, alerts, fingerprint
+from eventd.notify.endpoint import Endpoint, HttpSettings, configuring, endpoint
+from eventd.notify.secrets import check_ways, read_secret
+from eventd.notify.session import Session
+
+ID_HEADER = "X-Eventd-Notification-Id"
+
+
+class Settings(HttpSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``url`` (or ``url_file``, ``url_env``) takes the POST."""
+
+    url: str | None = None
+    url_file: str | None = None
+    url_env: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_ways(self, "url", required=True)
+
+
+def _common(sets: Sequence[dict[str, str]]) -> dict[str, str]:
+    first, *rest = sets
+    return {name: value for name, value in first.items() if all(other.get(name) == value for other in rest)}
+
+
+def _alert(alert: Alert) -> dict[str, Any]:
+    return {
+        "status": "firing" if alert.ends_at == NEVER else "resolved",
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "startsAt": alert.starts_at,
+        "endsAt": alert.ends_at,
+        "generatorURL": alert.generator_url or "",
+        "fingerprint": fingerprint(alert.labels),
+    }
+
+
+def payload(notification: Notification, external_url: str | None = None) -> dict[str, Any]:
+    """The body: Alertmanager's documented webhook format, plus ``notificationId``.
+
+    Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
+    """
+    incident = notification.incident
+    shown = alerts(incident, NEVER)
+    group = {"incident": shown[0].labels["incident"]}
+    return {
+        "version": "4",
+        "groupKey": f'{{}}:{{incident="{group["incident"]}"}}',
+        "truncatedAlerts": 0,
+        "status": "resolved" if incident.status == "resolved" else "firing",
+        "receiver": notification.channel,
+        "groupLabels": group,
+        "commonLabels": _common([alert.labels for alert in shown]),
+        "commonAnnotations": _common([alert.annotations for alert in shown]),
+        "externalURL": external_url or "",
+        "alerts": [_alert(alert) for alert in shown],
+        "notificationId": notification.id,
+    }
+
+
+class Webhook:
+    """Accepted is any 2xx; what else means is in `session.STATUSES`."""
+
+    refresh_s: float | None = None
+
+    def __init__(self, to: Endpoint, session: Session) -> None:
+        self._to, self._session = to, session
+
+    async def deliver(self, notification: Notification) -> None:
+        body = payload(notification, self._session.external_url)
+        answer = await self._session.post(self._to, body, {ID_HEADER: notification.id})
+        if not answer.ok:
+            raise answer.error(self._to)
+
+    async def refresh(self, incidents: Sequence[Incident], now: float) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+def build(name: str, settings: Settings, session: Session) -> Channel:
+    """Raises `ConfigError` where the address, a secret or the CA file cannot be used."""
+    with configuring(name):
+        url = read_secret(settings, "url", session.base) or ""
+        return Webhook(endpoint(url, settings, session.base), session)
+
+
+NOTIFIER = Notifier(kind="webhook", settings=Settings, build=build)

@@ -1,0 +1,255 @@
+"""SNMP notifications, from the bytes of a datagram to a `TrapRecord`: v1, v2c and v3, traps and informs.
+
+`parse_notification` raises `ParseError` and nothing else, whatever the bytes; another exception is a bug.
+"""
+
+import hmac
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from eventd.errors import ParseError, RejectReason
+from eventd.model import Syntax, TrapRecord
+from eventd.parse import snmp_v3, usm
+from eventd.parse.ber import (
+    LAST_SHORT_LENGTH,
+    SEQUENCE,
+    Cursor,
+    bad_ber,
+    encode_integer,
+    encode_octets,
+    encode_oid,
+    encode_sequence,
+)
+from eventd.parse.snmp_pdu import (
+    INFORM,
+    NO_ERROR,
+    REPORT,
+    TOO_BIG,
+    Notification,
+    encode_pdu,
+    encode_response,
+    read_notification,
+)
+
+VERSION_1, VERSION_2C, VERSION_3 = 0, 1, snmp_v3.VERSION_3
+TRANSPORTS = {VERSION_1: "snmp-v1", VERSION_2C: "snmp-v2c", VERSION_3: "snmp-v3"}
+#: No UDP payload is longer.
+MAX_MESSAGE = 65_535
+#: RFC 3412 section 6.3: what everybody must accept, whatever msgMaxSize says.
+MIN_MAX_SIZE = 484
+
+#: Format 4 (text) of RFC 3411 under 32473, the enterprise number for examples (RFC 5612). Two eventd on one network
+#: need no different ids, unless a manager keeps a table of engines.
+DEFAULT_ENGINE_ID = bytes.fromhex("80007ed904") + b"eventd"
+
+#: Reject reason → the usmStats object (RFC 3414 section 5) whose counter a Report carries.
+REPORTED = {
+    RejectReason.UNSUPPORTED_LEVEL: "1.3.6.1.6.3.15.1.1.1.0",
+    RejectReason.NOT_IN_TIME_WINDOW: "1.3.6.1.6.3.15.1.1.2.0",
+    RejectReason.UNKNOWN_USER: "1.3.6.1.6.3.15.1.1.3.0",
+    RejectReason.UNKNOWN_ENGINE: "1.3.6.1.6.3.15.1.1.4.0",
+    RejectReason.WRONG_DIGEST: "1.3.6.1.6.3.15.1.1.5.0",
+    RejectReason.DECRYPTION_ERROR: "1.3.6.1.6.3.15.1.1.6.0",
+}
+
+
+class Access:
+    """Who may talk to us: communities for v1 and v2c (none listed, none accepted), users for v3.
+
+    ``engine_id``, ``boots`` and ``started_at`` are our own engine's (see `usm.Usm`). ValueError for an engine id of a
+    wrong size and for a user listed twice.
+    """
+
+    def __init__(
+        self,
+        communities: Iterable[str],
+        users: Iterable[usm.User] = (),
+        engine_id: bytes = DEFAULT_ENGINE_ID,
+        *,
+        boots: int = 1,
+        started_at: float = 0.0,
+    ) -> None:
+        self._communities = tuple(community.encode() for community in communities)
+        self.usm = usm.Usm(users, engine_id, boots, started_at)
+        #: Reports sent, by reason: what the usmStats counters in them say.
+        self.reports = dict.fromkeys(REPORTED, 0)
+
+    @property
+    def engines(self) -> usm.EngineClocks:
+        """What was learned of devices' clocks; its `snapshot` and `restore` carry it over a restart or a reload."""
+        return self.usm.engines
+
+    def admits(self, community: bytes) -> bool:
+        """Whether the community is one of ours; takes the same time whichever it resembles."""
+        found = False
+        for known in self._communities:
+            found |= hmac.compare_digest(known, community)
+        return found
+
+
+def transport_of(payload: bytes) -> str:
+    """Which of `eventd.model.SNMP_TRANSPORTS` a datagram came by, at a glance: ``snmp`` where no version can be read.
+    Damage behind the version does not matter. Never raises."""
+    version = -1
+    try:
+        cursor = _inside(payload)
+        version = cursor.integer()
+        if version == VERSION_2C and cursor.octets() is not None and cursor.peek() == INFORM:
+            return "snmp-inform"
+    except ParseError:
+        pass
+    return TRANSPORTS.get(version, "snmp")
+
+
+def _inside(payload: bytes) -> Cursor:
+    """A cursor behind the outermost tag and length, whether or not that length is right."""
+    if payload[:1] != bytes((SEQUENCE,)) or len(payload) == 1:
+        raise bad_ber(0, "not a SEQUENCE")
+    first = payload[1]
+    return Cursor(payload, 2 if first <= LAST_SHORT_LENGTH else 2 + (first & LAST_SHORT_LENGTH))
+
+
+def parse_notification(payload: bytes, access: Access, now: float) -> TrapRecord:
+    """Read, check and map one datagram; ``now`` is Unix seconds, for the time window of v3.
+
+    Raises `ParseError` with one of EMPTY, OVERSIZE, BAD_BER, BAD_VERSION, BAD_PDU, BAD_VARBIND, NOT_NOTIFICATION,
+    WRONG_COMMUNITY, UNKNOWN_USER, UNKNOWN_ENGINE, UNSUPPORTED_LEVEL, LEVEL_TOO_LOW, WRONG_DIGEST,
+    NOT_IN_TIME_WINDOW, DECRYPTION_ERROR.
+    """
+    version, cursor = _open(payload)
+    if version == VERSION_3:
+        return _read_v3(payload, cursor, access, now)
+    if version in (VERSION_1, VERSION_2C):
+        return _read_community(payload, version, cursor, access)
+    raise ParseError(RejectReason.BAD_VERSION, 0, f"version {version}")
+
+
+def _open(payload: bytes) -> tuple[int, Cursor]:
+    """Version and a cursor behind it."""
+    if not payload:
+        raise ParseError(RejectReason.EMPTY)
+    if len(payload) > MAX_MESSAGE:
+        raise ParseError(RejectReason.OVERSIZE, MAX_MESSAGE, f"{len(payload)} octets")
+    outer = Cursor(payload)
+    cursor = outer.enter()
+    outer.finish()
+    return cursor.integer(), cursor
+
+
+def _record(payload: bytes, version: Literal["v1", "v2c", "v3"], found: Notification, **more: Any) -> TrapRecord:
+    return TrapRecord(
+        payload, version, found.oid, found.lookup, found.varbinds, found.request_id, found.uptime, found.agent, **more
+    )
+
+
+def _read_community(payload: bytes, version: int, cursor: Cursor, access: Access) -> TrapRecord:
+    community_at = cursor.pos
+    community = cursor.octets()
+    if not access.admits(community):
+        raise ParseError(RejectReason.WRONG_COMMUNITY, community_at)
+    found = read_notification(cursor, v1_only=version == VERSION_1)
+    cursor.finish()
+    if version == VERSION_1:
+        return _record(payload, "v1", found)
+    if found.tag != INFORM:
+        return _record(payload, "v2c", found)
+    pdu = encode_response(found.request_id, found.bindings)
+    response = encode_sequence(encode_integer(VERSION_2C), encode_octets(community), pdu)
+    return _record(payload, "v2c", found, response=response)
+
+
+def _read_v3(payload: bytes, cursor: Cursor, access: Access, now: float) -> TrapRecord:
+    envelope = snmp_v3.read_envelope(cursor)
+    account, clear = access.usm.open(payload, envelope, now)
+    context_engine, context, scope = snmp_v3.read_scope(clear, envelope)
+    found = read_notification(scope)
+    scope.finish()
+    engine_id, response = envelope.engine_id, None
+    if found.tag == INFORM:
+        engine_id = context_engine
+        response = _answer(access.usm, envelope, account, found, context_engine, context, now)
+    return _record(
+        payload,
+        "v3",
+        found,
+        user=account.user.name,
+        level=usm.LEVEL_NAMES[envelope.level],
+        engine_id=None if engine_id == access.usm.engine_id else engine_id,
+        context=context.decode("utf-8", "replace"),
+        response=response,
+    )
+
+
+def _answer(
+    table: usm.Usm,
+    envelope: usm.Envelope,
+    account: usm.Account,
+    found: Notification,
+    context_engine: bytes,
+    context: bytes,
+    now: float,
+) -> bytes:
+    """The Response to an inform, at the inform's own level; ``tooBig`` if the sender could not take it (RFC 3416
+    section 4.2.7). For an inform the receiver's engine is the authoritative one (RFC 3414 section 1.5.1)."""
+    if envelope.engine_id != table.engine_id:
+        raise envelope.reject(RejectReason.UNKNOWN_ENGINE, f"inform for engine {envelope.engine_id.hex()}")
+    for status in (NO_ERROR, TOO_BIG):
+        pdu = encode_response(found.request_id, found.bindings, status)
+        scoped = snmp_v3.encode_scope(context_engine, context, pdu)
+        message = snmp_v3.build_message(table, account, envelope.user, envelope.level, envelope.msg_id, scoped, now)
+        if len(message) <= max(envelope.max_size, MIN_MAX_SIZE):
+            break
+    return message
+
+
+def report_for(payload: bytes, access: Access, now: float) -> bytes | None:
+    """The Report that tells the sender of a refused v3 message why (RFC 3414 section 3.2), or None if it did not ask
+    (traps never do). Senders of informs discover our engine id, boots and time by it.
+
+    Call it only for what `parse_notification` refused, and not more often per source than a limit allows: whoever
+    forges a source address can aim Reports at others.
+    """
+    try:
+        version, cursor = _open(payload)
+        if version != VERSION_3:
+            return None
+        envelope = snmp_v3.read_envelope(cursor)
+    except ParseError:
+        return None
+    reason = _usm_failure(payload, envelope, access.usm, now) if envelope.reportable else None
+    return None if reason is None else _report(payload, envelope, access, reason, now)
+
+
+def _usm_failure(payload: bytes, envelope: usm.Envelope, table: usm.Usm, now: float) -> RejectReason | None:
+    """Why a message that asks for Reports fails, if for a reason that has one. Its engine has to be ours."""
+    if envelope.engine_id != table.engine_id:
+        return RejectReason.UNKNOWN_ENGINE
+    try:
+        table.open(payload, envelope, now)
+    except ParseError as error:
+        return error.reason if error.reason in REPORTED else None
+    return None
+
+
+def _report(payload: bytes, envelope: usm.Envelope, access: Access, reason: RejectReason, now: float) -> bytes:
+    """Unsigned, but for NOT_IN_TIME_WINDOW: from that one senders take our clock (RFC 3414 section 3.2 step 7a)."""
+    access.reports[reason] += 1
+    counter = encode_integer(access.reports[reason] % 2**32, Syntax.COUNTER32)
+    bindings = encode_sequence(encode_sequence(encode_oid(REPORTED[reason]), counter))
+    pdu = encode_pdu(REPORT, _request_id(payload, envelope), bindings)
+    scoped = snmp_v3.encode_scope(access.usm.engine_id, b"", pdu)
+    account, level = None, 0
+    if reason is RejectReason.NOT_IN_TIME_WINDOW:
+        account, level = access.usm.account(envelope), usm.AUTH_FLAG
+    return snmp_v3.build_message(access.usm, account, envelope.user, level, envelope.msg_id, scoped, now)
+
+
+def _request_id(payload: bytes, envelope: usm.Envelope) -> int:
+    """That of the refused PDU, 0 where it is encrypted or unreadable; senders match Reports by msgID."""
+    if envelope.level & usm.PRIV_FLAG:
+        return 0
+    try:
+        _, _, scope = snmp_v3.read_scope(payload, envelope)
+        return scope.enter(scope.peek()).integer()
+    except ParseError:
+        return 0

@@ -1,0 +1,224 @@
+"""The PDUs of SNMP notifications: Trap-PDU (RFC 1157 section 4.1.6), SNMPv2-Trap-PDU and InformRequest-PDU
+(RFC 3416 section 3), read into one view (RFC 3584 section 3.1), and the Response-PDU that answers an inform."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from msgspec import Struct
+
+from eventd.errors import ParseError, RejectReason
+from eventd.model import Syntax, VarBind
+from eventd.parse.ber import (
+    OBJECT_IDENTIFIER,
+    SEQUENCE,
+    Cursor,
+    encode_integer,
+    encode_sequence,
+    encode_tlv,
+    read_octets,
+    read_oid,
+    read_signed,
+    read_tlv,
+    read_unsigned,
+)
+
+RESPONSE = 0xA2
+TRAP_V1 = 0xA4
+INFORM = 0xA6
+TRAP_V2 = 0xA7
+REPORT = 0xA8
+#: GetRequest … Report: a PDU of SNMP, though perhaps not one that tells us anything.
+PDU_TAGS = range(0xA0, REPORT + 1)
+
+SYS_UP_TIME = "1.3.6.1.2.1.1.3.0"
+SNMP_TRAP_OID = "1.3.6.1.6.3.1.1.4.1.0"
+SNMP_TRAP_ADDRESS = "1.3.6.1.6.3.18.1.3.0"
+#: snmpTraps (RFC 3418): generic trap g of v1 is sub-identifier g+1 here.
+SNMP_TRAPS = "1.3.6.1.6.3.1.1.5"
+ENTERPRISE_SPECIFIC = 6
+
+#: The longest notification of the known MIBs has 16; the rest is room for converters that add their own.
+MAX_VARBINDS = 256
+#: Distinct notification OIDs are some hundred.
+LOOKUP_CACHE = 1024
+
+NO_ERROR = 0
+TOO_BIG = 1
+
+
+class Notification(Struct, frozen=True):
+    """What one notification PDU says. ``bindings`` is the variable-binding list as it came, tag and length included."""
+
+    tag: int
+    oid: str
+    lookup: tuple[str, ...]
+    varbinds: tuple[VarBind, ...]
+    uptime: int | None
+    agent: str | None
+    request_id: int
+    bindings: bytes
+
+
+def read_notification(cursor: Cursor, *, v1_only: bool = False) -> Notification:
+    """Read the PDU at the cursor. A v1 Trap-PDU is taken in messages of every version: devices send it in v3.
+
+    Raises `ParseError`: NOT_NOTIFICATION for the other PDUs of SNMP, BAD_PDU for what is none, for a v2 PDU in a v1
+    message (``v1_only``) and for a notification without a name, BAD_VARBIND, BAD_BER.
+    """
+    pos, tag = cursor.pos, cursor.peek()
+    if tag == TRAP_V1:
+        return _read_trap_v1(cursor.enter(tag))
+    if tag in (TRAP_V2, INFORM):
+        if v1_only:
+            raise ParseError(RejectReason.BAD_PDU, pos, f"PDU 0x{tag:02x} in a v1 message")
+        return _read_v2(tag, cursor.enter(tag))
+    reason = RejectReason.NOT_NOTIFICATION if tag in PDU_TAGS else RejectReason.BAD_PDU
+    raise ParseError(reason, pos, f"PDU 0x{tag:02x}")
+
+
+def _read_v2(tag: int, cursor: Cursor) -> Notification:
+    request_id = cursor.integer()
+    cursor.integer()
+    cursor.integer()
+    start = cursor.pos
+    varbinds = read_varbinds(cursor)
+    cursor.finish()
+    oid, uptime, rest = _split(varbinds, start)
+    bindings = cursor.data[start : cursor.end]
+    return Notification(tag, oid, lookups(oid), rest, uptime, _trap_address(rest), request_id, bindings)
+
+
+def _split(varbinds: tuple[VarBind, ...], pos: int) -> tuple[str, int | None, tuple[VarBind, ...]]:
+    """Name, uptime and the other varbinds. Strictly the first two are sysUpTime.0 and snmpTrapOID.0 (RFC 3416
+    section 4.2.6); agents that leave the uptime out or change the order are understood all the same."""
+    if len(varbinds) > 1 and varbinds[0].oid == SYS_UP_TIME and varbinds[1].oid == SNMP_TRAP_OID:
+        uptime, name, rest = varbinds[0].value, varbinds[1].value, varbinds[2:]
+    else:
+        uptime = next((bind.value for bind in varbinds if bind.oid == SYS_UP_TIME), None)
+        name = next((bind.value for bind in varbinds if bind.oid == SNMP_TRAP_OID), None)
+        rest = tuple(bind for bind in varbinds if bind.oid not in (SYS_UP_TIME, SNMP_TRAP_OID))
+    if name is None:
+        raise ParseError(RejectReason.BAD_PDU, pos, "no snmpTrapOID.0")
+    if not isinstance(name, str) or not (uptime is None or isinstance(uptime, int)):
+        raise ParseError(RejectReason.BAD_VARBIND, pos, "snmpTrapOID.0 or sysUpTime.0 of a wrong type")
+    return name, uptime, rest
+
+
+def _trap_address(varbinds: tuple[VarBind, ...]) -> str | None:
+    for bind in varbinds:
+        if bind.oid == SNMP_TRAP_ADDRESS and bind.syntax == Syntax.IP_ADDRESS and bind.value != UNSET_ADDRESS:
+            return str(bind.value)
+    return None
+
+
+def _read_trap_v1(cursor: Cursor) -> Notification:
+    pos = cursor.pos
+    enterprise = cursor.oid()
+    agent = _read_address(cursor.data, *cursor.expect(Syntax.IP_ADDRESS))
+    generic, specific = cursor.integer(), cursor.integer()
+    uptime = cursor.unsigned(Syntax.TIME_TICKS)
+    start = cursor.pos
+    varbinds = read_varbinds(cursor)
+    cursor.finish()
+    if not 0 <= generic <= ENTERPRISE_SPECIFIC or not 0 <= specific < 2**32:
+        raise ParseError(RejectReason.BAD_PDU, pos, f"generic trap {generic}, specific trap {specific}")
+    oid, lookup = _v1_names(enterprise, generic, specific)
+    known_agent = None if agent == UNSET_ADDRESS else agent
+    return Notification(TRAP_V1, oid, lookup, varbinds, uptime, known_agent, 0, cursor.data[start : cursor.end])
+
+
+def _v1_names(enterprise: str, generic: int, specific: int) -> tuple[str, tuple[str, ...]]:
+    """snmpTrapOID.0 by RFC 3584 section 3.1, and where a definition may be found: MIBs written for v2 seldom have
+    the 0 that the conversion puts in, so the form without it comes first."""
+    if generic != ENTERPRISE_SPECIFIC:
+        oid = f"{SNMP_TRAPS}.{generic + 1}"
+        return oid, (oid,)
+    oid = f"{enterprise}.0.{specific}"
+    return oid, (f"{enterprise}.{specific}", oid)
+
+
+@lru_cache(maxsize=LOOKUP_CACHE)
+def lookups(oid: str) -> tuple[str, ...]:
+    """A v2 notification OID, and the same with the 0 before the last sub-identifier taken out or put in."""
+    head, _, last = oid.rpartition(".")
+    return oid, f"{head[:-2]}.{last}" if head.endswith(".0") else f"{head}.0.{last}"
+
+
+# --- variable bindings ---------------------------------------------------------------------------------------------
+
+
+def _read_address(data: bytes, start: int, stop: int) -> str:
+    if stop - start != 4:
+        raise ParseError(RejectReason.BAD_VARBIND, start, f"IpAddress of {stop - start} octets")
+    return f"{data[start]}.{data[start + 1]}.{data[start + 2]}.{data[start + 3]}"
+
+
+#: What agents without an IPv4 address put into agent-addr.
+UNSET_ADDRESS = _read_address(bytes(4), 0, 4)
+
+
+def _read_nothing(_data: bytes, start: int, stop: int) -> None:
+    if start != stop:
+        raise ParseError(RejectReason.BAD_VARBIND, start, "NULL with content")
+
+
+Reader = Callable[[bytes, int, int], int | bytes | str | None]
+
+_READERS: dict[Syntax, Reader] = {
+    Syntax.INTEGER: read_signed,
+    Syntax.OCTET_STRING: read_octets,
+    Syntax.NULL: _read_nothing,
+    Syntax.OBJECT_IDENTIFIER: read_oid,
+    Syntax.IP_ADDRESS: _read_address,
+    Syntax.COUNTER32: read_unsigned,
+    Syntax.GAUGE32: read_unsigned,
+    Syntax.TIME_TICKS: read_unsigned,
+    Syntax.OPAQUE: read_octets,
+    Syntax.COUNTER64: read_unsigned,
+    Syntax.UINTEGER32: read_unsigned,
+    Syntax.NO_SUCH_OBJECT: _read_nothing,
+    Syntax.NO_SUCH_INSTANCE: _read_nothing,
+    Syntax.END_OF_MIB_VIEW: _read_nothing,
+}
+#: tag octet → syntax and reader of the content
+_VALUES: dict[int, tuple[Syntax, Reader]] = {int(syntax): (syntax, reader) for syntax, reader in _READERS.items()}
+
+
+def read_varbinds(cursor: Cursor) -> tuple[VarBind, ...]:
+    """The variable-binding list at the cursor. Works on bare offsets: this is the inner loop of a trap storm."""
+    pos, end = cursor.expect(SEQUENCE)
+    data = cursor.data
+    found: list[VarBind] = []
+    while pos < end:
+        tag, name_at, stop = read_tlv(data, pos, end)
+        if tag != SEQUENCE or len(found) >= MAX_VARBINDS:
+            raise _bad_varbind(pos, f"tag 0x{tag:02x}" if tag != SEQUENCE else f"more than {MAX_VARBINDS}")
+        tag, start, value_at = read_tlv(data, name_at, stop)
+        if tag != OBJECT_IDENTIFIER:
+            raise _bad_varbind(name_at, f"tag 0x{tag:02x} as name")
+        oid = read_oid(data, start, value_at)
+        tag, start, value_end = read_tlv(data, value_at, stop)
+        if value_end != stop or tag not in _VALUES:
+            raise _bad_varbind(value_at, f"value of tag 0x{tag:02x}, {stop - value_end} octets left over")
+        syntax, reader = _VALUES[tag]
+        found.append(VarBind(oid, syntax, reader(data, start, stop)))
+        pos = stop
+    return tuple(found)
+
+
+def _bad_varbind(offset: int, detail: str) -> ParseError:
+    return ParseError(RejectReason.BAD_VARBIND, offset, detail)
+
+
+# --- answers -------------------------------------------------------------------------------------------------------
+
+
+def encode_response(request_id: int, bindings: bytes, error_status: int = NO_ERROR) -> bytes:
+    """Response-PDU to an inform (RFC 3416 section 4.2.7): ``bindings`` as they came; with `TOO_BIG` none."""
+    listed = bindings if error_status == NO_ERROR else encode_sequence()
+    return encode_pdu(RESPONSE, request_id, listed, error_status)
+
+
+def encode_pdu(tag: int, request_id: int, bindings: bytes, error_status: int = NO_ERROR) -> bytes:
+    """A PDU of the common form; ``bindings`` is a whole encoded variable-binding list."""
+    return encode_tlv(tag, encode_integer(request_id) + encode_integer(error_status) + encode_integer(0) + bindings)

@@ -1,0 +1,298 @@
+"""The hallway: takes messages from the receivers through decoding and judgement to one commit, then lets others know.
+
+One task, one batch at a time: everything between two commits happens without a pause, so the ledger balances at
+every scrape. Nobody is told and no inform is answered before the commit that makes it durable has returned.
+"""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from eventd.contract import Batch, JournalRow, Verdict
+from eventd.correlate import Correlator
+from eventd.decode import Decoder
+from eventd.errors import StoreError
+from eventd.model import Change, Event, Malformed, Message, Notification
+from eventd.telemetry import RateLimit, Telemetry, get_logger
+
+#: Messages held between sockets and pipeline. Beyond it the bytes stay in the kernel, where UDP loss is counted and
+#: TCP senders are slowed down. At 500 bytes a message this is 10 MB.
+INTAKE_CAPACITY = 20_000
+#: Messages in one commit: enough to pay for an fsync, few enough (about 15 ms of work) to keep the loop answering.
+MAX_BATCH = 512
+#: Longest sleep without a message or a timer; bounds how late a timer set by a clock step can fire.
+MAX_IDLE_S = 1.0
+#: Tallies of messages that left nothing else to store wait this long for company before they get their own commit.
+TALLY_FLUSH_S = 1.0
+#: Pause before a failed commit is tried again.
+COMMIT_RETRY_S = 1.0
+#: Devices whose last message time is exported; a fleet has a few thousand.
+MAX_DEVICES = 10_000
+
+log = get_logger("pipeline")
+
+
+class CommitStore(Protocol):
+    """The part of the store that the pipeline uses."""
+
+    async def commit(self, batch: Batch) -> None:
+        """Make all of it durable or none; raises `StoreError`, after which the same batch may be tried again."""
+
+
+class Intake:
+    """The bounded queue between receivers and pipeline (a `contract.Sink`)."""
+
+    def __init__(self, capacity: int = INTAKE_CAPACITY) -> None:
+        self._capacity = capacity
+        self._messages: deque[Message] = deque()
+        self._arrived = asyncio.Event()
+        self._waiting: list[Callable[[], None]] = []
+        self.closed = False
+
+    def put(self, messages: Sequence[Message]) -> None:
+        """Append all and wake the pipeline."""
+        self._messages.extend(messages)
+        self._arrived.set()
+
+    @property
+    def full(self) -> bool:
+        """True while receivers should not read on."""
+        return len(self._messages) >= self._capacity
+
+    def on_room(self, resume: Callable[[], None]) -> None:
+        """Call ``resume`` once there is room again."""
+        self._waiting.append(resume)
+
+    def close(self) -> None:
+        """No more messages will come; what is queued is still processed."""
+        self.closed = True
+        self._arrived.set()
+
+    async def take(self, most: int, timeout: float) -> list[Message]:
+        """Up to ``most`` messages; an empty list after ``timeout`` seconds without any, or when closed and empty."""
+        if not self._messages and not self.closed:
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return []
+        taken = [self._messages.popleft() for _ in range(min(most, len(self._messages)))]
+        if self._waiting and len(self._messages) * 2 < self._capacity:
+            waiting, self._waiting = self._waiting, []
+            for resume in waiting:
+                resume()
+        return taken
+
+    def queued(self) -> Mapping[tuple[str, ...], float]:
+        """How many messages wait, by transport: the ``queued`` term of the ledger."""
+        return {(transport,): n for transport, n in Counter(m.transport for m in self._messages).items()}
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+
+class Pipeline:
+    """Owns decoder and correlator, and drives them.
+
+    ``route`` says which notifications a change causes (shape of `notify.routing.notifications` with routes and
+    channels filled in); ``enqueued`` is called after a commit that put something into the outbox.
+    """
+
+    def __init__(
+        self,
+        *,
+        intake: Intake,
+        decoder: Decoder,
+        correlator: Correlator,
+        store: CommitStore,
+        telemetry: Telemetry,
+        route: Callable[[Change, float], list[Notification]],
+        enqueued: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.intake, self.decoder, self.correlator, self.store = intake, decoder, correlator, store
+        self.telemetry, self.route, self._enqueued, self._clock = telemetry, route, enqueued, clock
+        self.last_heard: dict[str, float] = {}
+        self.store_failing: str | None = None
+        self._now = 0.0
+        self._batch = Batch()
+        self._replies: list[Callable[[], None]] = []
+        self._touched: dict[str, None] = {}
+        self._tallies_since: float | None = None
+        self._limit = RateLimit()
+        telemetry.provide("queued", intake.queued)
+
+    async def run(self) -> None:
+        """Work until the intake is closed and empty and everything is committed."""
+        while True:
+            messages = await self.intake.take(MAX_BATCH, self._patience())
+            for message in messages:
+                self._absorb(message)
+            if not len(self.intake):
+                self._tick(self._clock())
+            await self._commit()
+            if self.intake.closed and not len(self.intake) and not self._batch:
+                return
+
+    def _patience(self) -> float:
+        if self._tallies_since is not None:
+            return max(0.0, self._tallies_since + TALLY_FLUSH_S - self._clock())
+        deadline = self.correlator.next_deadline()
+        return MAX_IDLE_S if deadline is None else min(MAX_IDLE_S, max(0.0, deadline - self._clock()))
+
+    # --- one message ---------------------------------------------------------------------------------------------
+
+    def _absorb(self, message: Message) -> None:
+        result, response = self.decoder.examine(message)
+        self._tally("received")
+        if isinstance(result, Malformed):
+            self._reject(message, result)
+            return
+        self.telemetry.inc("parsed", message.transport)
+        self._tally("parsed")
+        if response is not None and message.reply is not None:
+            reply, answer = message.reply, response
+            self._replies.append(lambda: reply(answer))
+        self._heard(result)
+        if result.event is None:
+            self.telemetry.inc("unrecognised", message.transport)
+            self._tally("unrecognised")
+        else:
+            self._judge(result, message.received_at)
+
+    def _reject(self, message: Message, result: Malformed) -> None:
+        reason = result.error.reason
+        self.telemetry.inc("rejected", message.transport, reason)
+        if message.transport == "snmp-v3":
+            self._usm_error(reason)
+        self._tally("rejected")
+        self._batch.malformed.append(result)
+        held = self._limit.allow((reason, message.source))
+        if held is not None:
+            log.warning(
+                "message rejected",
+                reason=reason,
+                offset=result.error.offset,
+                transport=message.transport,
+                source=message.source,
+                raw=result.raw[:200],
+                held_back=held,
+            )
+        else:
+            self.telemetry.inc("log_suppressed")
+
+    def _usm_error(self, reason: str) -> None:
+        if (reason,) in self.telemetry.values("snmp_usm_errors"):
+            self.telemetry.inc("snmp_usm_errors", reason)
+
+    def _heard(self, event: Event) -> None:
+        if event.device in self.last_heard or len(self.last_heard) < MAX_DEVICES:
+            self.last_heard[event.device] = event.received_at.timestamp()
+
+    def _judge(self, event: Event, received_at: float) -> None:
+        assert event.event is not None
+        self._tick(received_at)
+        verdict = self.correlator.apply(event, self._now)
+        self.telemetry.inc("events", event.event)
+        self._tally("events")
+        fate = "duplicates" if verdict.duplicate else "correlated"
+        self.telemetry.inc(fate)
+        self._tally(fate)
+        if event.reason is not None and not verdict.duplicate:
+            self.telemetry.inc("reasons", event.event, event.reason.category, event.reason.name or "unknown")
+        touched_by = tuple(dict.fromkeys(change.incident.id for change in verdict.changes))
+        self._batch.journal.append(JournalRow(event, verdict.duplicate, touched_by))
+        self._keep(verdict)
+        self.telemetry.observe("pipeline_latency_seconds", max(0.0, self._clock() - received_at))
+
+    def _tick(self, now: float) -> None:
+        """Move time on to ``now`` (never back), letting every timer fire that is due by then."""
+        self._now = max(self._now, now)
+        deadline = self.correlator.next_deadline()
+        if deadline is not None and deadline <= self._now:
+            self._keep(self.correlator.tick(self._now))
+
+    def _keep(self, verdict: Verdict) -> None:
+        for rule in verdict.suppressed:
+            self.telemetry.inc("suppressed", rule)
+        for key in verdict.touched:
+            self._touched[key] = None
+        for change in verdict.changes:
+            self._change(change)
+
+    def _change(self, change: Change) -> None:
+        incident = change.incident
+        self._batch.incidents[incident.id] = incident
+        if change.what == "opened":
+            self.telemetry.inc("incidents_opened", incident.kind)
+        elif change.what == "resolved" and incident.resolved_at is not None:
+            self.telemetry.observe(
+                "incident_duration_seconds", (incident.resolved_at - incident.opened_at).total_seconds()
+            )
+        self._batch.notifications.extend(self.route(change, self._now))
+
+    def _tally(self, name: str) -> None:
+        self._batch.tallies[name] = self._batch.tallies.get(name, 0) + 1
+
+    # --- one commit ----------------------------------------------------------------------------------------------
+
+    async def _commit(self) -> None:
+        batch = self._batch
+        for key in self._touched:
+            batch.states[key] = self.correlator.dump(key)
+        self._touched.clear()
+        if not batch or self._may_wait(batch):
+            return
+        self._batch, self._tallies_since = Batch(), None
+        await self._commit_until_done(batch)
+        for notification in batch.notifications:
+            self.telemetry.inc("notifications_enqueued", notification.channel)
+        replies, self._replies = self._replies, []
+        for reply in replies:
+            reply()
+        if batch.notifications:
+            self._enqueued()
+
+    def _may_wait(self, batch: Batch) -> bool:
+        """Counts of messages that left nothing behind are not worth an fsync of their own for a second."""
+        if self.intake.closed or self._replies:
+            return False
+        if batch.journal or batch.malformed or batch.states or batch.incidents or batch.notifications:
+            return False
+        now = self._clock()
+        if self._tallies_since is None:
+            self._tallies_since = now
+        return now < self._tallies_since + TALLY_FLUSH_S
+
+    async def _commit_until_done(self, batch: Batch) -> None:
+        """Nothing decided is thrown away because a disk is full: the batch is held, senders wait or are counted."""
+        while True:
+            started = time.perf_counter()
+            try:
+                await self.store.commit(batch)
+            except StoreError as error:
+                self.telemetry.inc("store_commit_failures")
+                self.store_failing = str(error)
+                if self._limit.allow("commit") is not None:
+                    log.error("commit failed, will be tried again", error=str(error), messages=len(batch.journal))
+                await asyncio.sleep(COMMIT_RETRY_S)
+                continue
+            self.store_failing = None
+            self.telemetry.observe("store_commit_seconds", time.perf_counter() - started)
+            return
+
+
+def bug_logger(telemetry: Telemetry) -> Callable[[Exception, Message], None]:
+    """For `Decoder.on_bug`: a traceback in the log, at most one per kind and interval."""
+    limit = RateLimit(every_s=60.0)
+
+    def on_bug(error: Exception, message: Message) -> None:
+        if limit.allow(type(error)) is None:
+            telemetry.inc("log_suppressed")
+        else:
+            log.error("handler failed", source=message.source, raw=message.payload[:200].hex(), exc_info=error)
+
+    return on_bug

@@ -1,0 +1,96 @@
+"""Configuration of the sockets: ``[receivers.*]``. What a protocol needs beyond its socket is added in `eventd.config`.
+
+Durations are seconds. Each address of ``listen`` gets a receiver, buffer and connection limit of its own.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from eventd.receivers.addresses import parse_listen, parse_networks
+
+MIB = 1 << 20
+
+#: A default-sized Huawei syslog of 440 bytes takes about 1.3 kB of kernel memory, so this rides out a stall of about
+#: half a second at 10,000 messages/s. More is granted only with CAP_NET_ADMIN or a higher net.core.rmem_max.
+RECV_BUFFER_BYTES = 4 * MIB
+
+#: More than one firewall's worth of connections each for a thousand devices costs a few kB per idle connection.
+MAX_CONNECTIONS = 1_000
+
+#: Each TLS connection holds a read buffer of 256 KiB (asyncio.sslproto), so a thousand would take 250 MB.
+MAX_TLS_CONNECTIONS = 256
+
+#: 0: never. A sender notices that a silent connection was closed only after it lost the next message, and on a quiet
+#: firewall that is the one that matters. Dead peers are found by TCP keepalive instead.
+IDLE_TIMEOUT_S = 0.0
+
+#: Longer than any handshake over a bad link, short enough that unfinished ones do not use up the connections.
+HANDSHAKE_TIMEOUT_S = 10.0
+
+#: RFC 5425 asks for 8192 bytes, relays send up to 64 KiB; what is longer is cut there and counted.
+MAX_MESSAGE_BYTES = 64 * 1024
+
+Positive = Annotated[int, Meta(gt=0)]
+Seconds = Annotated[float, Meta(gt=0)]
+SecondsOrNever = Annotated[float, Meta(ge=0)]
+
+
+class Socket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every receiver has. ``allow`` lists networks that may send; empty: everybody may."""
+
+    listen: str | tuple[str, ...]
+    allow: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.addresses:
+            raise ValueError("listen: no address given")
+        for key, check, values in (("listen", parse_listen, self.addresses), ("allow", _parse_network, self.allow)):
+            for value in values:
+                try:
+                    check(value)
+                except ValueError as error:
+                    raise ValueError(f"{key}: {error}") from None
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The listen addresses, also where only one was given."""
+        return (self.listen,) if isinstance(self.listen, str) else self.listen
+
+
+def _parse_network(text: str) -> object:
+    return parse_networks((text,))
+
+
+class SyslogUdp(Socket, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[receivers.syslog_udp]`` (RFC 5426)."""
+
+    listen: str | tuple[str, ...] = ("[::]:5514",)
+    recv_buffer_bytes: Positive = RECV_BUFFER_BYTES
+
+
+class SyslogTcp(Socket, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[receivers.syslog_tcp]`` (RFC 6587). ``idle_timeout`` 0 means never."""
+
+    listen: str | tuple[str, ...] = ("[::]:5514",)
+    max_connections: Positive = MAX_CONNECTIONS
+    idle_timeout: SecondsOrNever = IDLE_TIMEOUT_S
+    max_message_bytes: Positive = MAX_MESSAGE_BYTES
+
+
+class SyslogTls(SyslogTcp, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[receivers.syslog_tls]`` (RFC 5425). With ``client_ca_file`` only clients with a certificate of it get in."""
+
+    listen: str | tuple[str, ...] = ("[::]:6514",)
+    max_connections: Positive = MAX_TLS_CONNECTIONS
+    cert_file: str
+    key_file: str
+    client_ca_file: str | None = None
+    handshake_timeout: Seconds = HANDSHAKE_TIMEOUT_S
+
+
+class Snmp(Socket, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The socket part of ``[receivers.snmp]``; `eventd.config` adds communities, users and the engine id."""
+
+    listen: str | tuple[str, ...] = ("[::]:1162",)
+    recv_buffer_bytes: Positive = RECV_BUFFER_BYTES

@@ -1,0 +1,329 @@
+"""Syslog over TCP (RFC 6587) and TLS (RFC 5425).
+
+One connection is one `Framer`. Allow list and connection limit are judged before the TLS handshake, so that unfinished
+handshakes use up connections and nothing else. While the sink is full no connection is read: the kernel's window
+closes and the sender waits.
+"""
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from typing import cast
+
+from eventd.contract import Framer, Sink
+from eventd.model import Message
+from eventd.receivers import kernel
+from eventd.receivers.addresses import Sources, join_host_port
+from eventd.receivers.complaints import Complaints
+from eventd.receivers.settings import HANDSHAKE_TIMEOUT_S, IDLE_TIMEOUT_S, MAX_CONNECTIONS
+from eventd.telemetry import Telemetry, get_logger
+
+#: Read at once from one connection. A few hundred messages: enough to make a turn of the loop worth it, little enough
+#: that a thousand ready connections overfill the intake by no more than 64 MB.
+READ_BYTES = 64 * 1024
+
+#: Connections accepted per turn of the loop, so that a flood of them leaves time for messages.
+ACCEPT_CONNECTIONS = 64
+
+#: Pause after the system refused to accept (too many open files, no memory), instead of asking it again at once.
+ACCEPT_PAUSE_S = 1.0
+
+#: Reads per connection at stop, so that what senders believe delivered is taken (4 MB each at most) and a flood does
+#: not keep us from stopping.
+STOP_READS = 64
+
+#: For the peer's close_notify; who does not send it by then is not worth a connection.
+TLS_CLOSE_TIMEOUT_S = 5.0
+
+#: The frame error after which the rest of a stream has no meaning any more.
+SYNC_LOST = "sync_lost"
+
+
+class StreamReceiver:
+    """Receives on one address until stopped.
+
+    Args:
+        listen: ``ADDRESS:PORT``, see `parse_listen`.
+        transport: ``syslog-tcp`` or ``syslog-tls``.
+        framer: makes the `Framer` of one connection.
+        ssl_context: from `eventd.receivers.tls.make_context`; None for plain TCP.
+        max_connections: connections beyond are closed at once and counted.
+        idle_timeout: seconds of silence after which a connection is closed; 0 for never.
+        handshake_timeout: seconds for a TLS handshake.
+        allow: networks that may connect (empty: everybody).
+        clock: Unix seconds; read once per piece of stream.
+    """
+
+    def __init__(
+        self,
+        listen: str,
+        transport: str,
+        sink: Sink,
+        telemetry: Telemetry,
+        *,
+        framer: Callable[[], Framer],
+        ssl_context: ssl.SSLContext | None = None,
+        max_connections: int = MAX_CONNECTIONS,
+        idle_timeout: float = IDLE_TIMEOUT_S,
+        handshake_timeout: float = HANDSHAKE_TIMEOUT_S,
+        allow: Iterable[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.listen, self.name, self.framer = listen, transport, framer
+        self.ssl_context, self.idle_timeout = ssl_context, idle_timeout
+        self.buffer = memoryview(bytearray(READ_BYTES))
+        self.paused = False
+        self._sink, self._telemetry, self._clock = sink, telemetry, clock
+        self._max_connections, self._handshake_timeout = max_connections, handshake_timeout
+        self._sources, self._complaints = Sources(allow), Complaints(telemetry, transport=transport, listen=listen)
+        self._connections: set[_Connection] = set()
+        self._openings: set[asyncio.Task[None]] = set()
+        self._listener: socket.socket | None = None
+        self._stopping = False
+        self._pieces = 0
+
+    async def start(self) -> None:
+        """Bind and accept. Raises `ListenError`."""
+        self._listener = kernel.bind(self.listen, socket.SOCK_STREAM)
+        self._accept_again()
+        get_logger("receivers").info("listening", transport=self.name, address=join_host_port(*self.address))
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port the socket is bound to; only between start and stop."""
+        assert self._listener is not None, "not started"
+        host, port = self._listener.getsockname()[:2]
+        return host, port
+
+    async def stop(self) -> None:
+        """Accept no more, take what has arrived, even into a full sink, and close every connection."""
+        if self._listener is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._listener)
+        self._listener.close()
+        self._listener, self._stopping = None, True
+        self._resume()
+        await self._take_the_rest()
+        for opening in self._openings:
+            opening.cancel()
+        for connection in tuple(self._connections):
+            connection.end()
+        await asyncio.gather(*self._openings, return_exceptions=True)
+        await asyncio.sleep(0)  # transports close their sockets in the turn after
+
+    async def _take_the_rest(self) -> None:
+        for _ in range(STOP_READS):
+            before = self._pieces
+            for _ in range(2):  # one turn of the loop to see what is readable, one to have read it
+                await asyncio.sleep(0)
+            if before == self._pieces:
+                return
+
+    # --- new connections ----------------------------------------------------------------------------------------
+
+    def _accept_again(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().add_reader(self._listener, self._accept)
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        loop = asyncio.get_running_loop()
+        for _ in range(ACCEPT_CONNECTIONS):
+            try:
+                sock, (host, port, *_) = self._listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._complaints.warn("cannot accept connections", self.listen, error=str(error))
+                loop.remove_reader(self._listener)
+                loop.call_later(ACCEPT_PAUSE_S, self._accept_again)
+                return
+            source, refusal = self._judge(host)
+            if refusal:
+                sock.close()
+                self.refuse(refusal, source)
+            else:
+                self._admit(sock, source, port)
+
+    def _judge(self, host: str) -> tuple[str, str | None]:
+        """Canonical source of a connection, and why it may not stay."""
+        source, allowed = self._sources.look_up(host)
+        if not allowed:
+            return source, "not_allowed"
+        return source, "limit" if len(self._connections) >= self._max_connections else None
+
+    def _admit(self, sock: socket.socket, source: str, port: int) -> None:
+        connection = _Connection(self, source, port)
+        self._connections.add(connection)
+        self._telemetry.inc("connections", self.name)
+        task = asyncio.get_running_loop().create_task(self._open(connection, sock))
+        self._openings.add(task)
+        task.add_done_callback(self._openings.discard)
+
+    async def _open(self, connection: "_Connection", sock: socket.socket) -> None:
+        """Begin to read, for TLS after the handshake; `_Connection` then lives by what the loop tells it."""
+        sock.setblocking(False)
+        secure = self.ssl_context is not None
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: connection,
+                sock,
+                ssl=self.ssl_context,
+                ssl_handshake_timeout=self._handshake_timeout if secure else None,
+                ssl_shutdown_timeout=TLS_CLOSE_TIMEOUT_S if secure else None,
+            )
+            if not connection.opened:  # Python 3.11 says no more than this when a peer leaves during the handshake
+                raise ConnectionResetError("closed by the peer during the handshake")
+        except OSError as error:
+            if self.release(connection):
+                self.refuse("handshake", connection.source, error=_cause(error))
+        except asyncio.CancelledError:
+            self.release(connection)
+            raise
+
+    # --- what a connection needs --------------------------------------------------------------------------------
+
+    def release(self, connection: "_Connection") -> bool:
+        """Forget a connection; whether it was still known."""
+        if connection not in self._connections:
+            return False
+        self._connections.remove(connection)
+        self._telemetry.inc("connections", self.name, n=-1)
+        return True
+
+    def refuse(self, reason: str, source: str, **detail: object) -> None:
+        """Count a connection closed by us, and log it."""
+        self._telemetry.inc("connections_refused", self.name, reason)
+        self._complaints.warn("connection closed", source, reason=reason, **detail)
+
+    def take(self, payloads: list[bytes], source: str, port: int) -> None:
+        """Hand messages to the sink, and stop reading everywhere if that fills it."""
+        self._pieces += 1
+        if payloads:
+            received_at = round(self._clock(), 6)
+            self._telemetry.inc("received", self.name, n=len(payloads))
+            self._sink.put([Message(self.name, source, port, received_at, payload) for payload in payloads])
+        if self._sink.full and not self.paused and not self._stopping:
+            self.paused = True
+            for connection in self._connections:
+                connection.pause()
+            self._sink.on_room(self._resume)
+
+    def damaged(self, reason: str, count: int, source: str) -> None:
+        """Count damaged frames."""
+        self._telemetry.inc("frame_errors", self.name, reason, n=count)
+        self._complaints.warn("damaged frame", source, reason=reason)
+
+    def broken(self, source: str, error: Exception) -> None:
+        """Log a connection that ended by an error; what came before it is kept."""
+        self._complaints.warn("connection broken", source, error=_cause(error))
+
+    def _resume(self) -> None:
+        self.paused = False
+        for connection in self._connections:
+            connection.resume()
+
+
+def _cause(error: Exception) -> str:
+    reason = getattr(error, "reason", None)  # OpenSSL's name for it, such as NO_SHARED_CIPHER
+    return reason.lower().replace("_", " ") if isinstance(reason, str) else str(error) or type(error).__name__
+
+
+class _Connection(asyncio.BufferedProtocol):
+    """One admitted connection, read until its end.
+
+    All connections of a receiver share one read buffer: between `get_buffer` and `buffer_updated` the loop runs
+    nothing else.
+    """
+
+    def __init__(self, receiver: StreamReceiver, source: str, port: int) -> None:
+        self.source, self.opened = source, False
+        self._receiver, self._framer, self._port = receiver, receiver.framer(), port
+        self._transport: asyncio.Transport | None = None
+        self._reported: dict[str, int] = {}
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._heard_at = 0.0
+
+    def pause(self) -> None:
+        """Stop reading, if the receiver still wants that."""
+        if self._receiver.paused and self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._heard_at = asyncio.get_running_loop().time()
+            self._transport.resume_reading()
+
+    def end(self) -> None:
+        """Close from our side, now."""
+        self._finish()
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- asyncio ------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are of no asyncio class
+        self.opened = True
+        if self._receiver.paused:
+            self.pause()
+            # And once more, because uvloop begins to read after this call, whatever was said in it.
+            asyncio.get_running_loop().call_soon(self.pause)
+        if self._receiver.idle_timeout:
+            self._heard_at = asyncio.get_running_loop().time()
+            self._watch(self._receiver.idle_timeout)
+
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        return self._receiver.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._heard_at = asyncio.get_running_loop().time() if self._idle_timer else 0.0
+        self._receiver.take(self._framer.feed(bytes(self._receiver.buffer[:nbytes])), self.source, self._port)
+        self._report()
+
+    def eof_received(self) -> None:
+        """Nothing to do: the transport closes itself, and `connection_lost` takes what is left."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self._receiver.broken(self.source, exc)
+        self._finish()
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        if self._receiver.release(self):
+            self._receiver.take(self._framer.finish(), self.source, self._port)
+            self._report()
+
+    def _report(self) -> None:
+        errors = self._framer.errors
+        if errors == self._reported:
+            return
+        known, self._reported = self._reported, dict(errors)
+        for reason, count in self._reported.items():
+            if more := count - known.get(reason, 0):
+                self._receiver.damaged(reason, more, self.source)
+        if SYNC_LOST in self._reported and SYNC_LOST not in known:
+            self._receiver.refuse(SYNC_LOST, self.source)
+            self.end()
+
+    def _watch(self, delay: float) -> None:
+        self._idle_timer = asyncio.get_running_loop().call_later(delay, self._check_idle)
+
+    def _check_idle(self) -> None:
+        """Close after enough silence. A timer set anew for every read would cost more than the read."""
+        left = self._heard_at + self._receiver.idle_timeout - asyncio.get_running_loop().time()
+        if self._receiver.paused:  # the silence is ours
+            left = self._receiver.idle_timeout
+        if left > 0:
+            self._watch(left)
+        else:
+            self._receiver.refuse("idle", self.source)
+            self._finish()
+            assert self._transport is not None
+            self._transport.close()

@@ -1,0 +1,98 @@
+"""Finds handlers, catalogues and notifiers by name, so that a new one is one new file and nothing else changes."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from eventd.contract import Catalogue, Handler, Notifier, SyslogTemplate, TrapTemplate
+from eventd.errors import ConfigError, Problem
+from eventd.model import SyslogRecord, TrapRecord
+
+#: Where our own channels live; a string, because rooms on one floor do not import each other.
+NOTIFIER_PACKAGE = "eventd.notify"
+
+
+class Registry:
+    """All handlers by what they claim. A key claimed twice is an error: nobody should have to guess who decodes."""
+
+    def __init__(self, handlers: Sequence[Handler], catalogues: Sequence[Catalogue] = ()) -> None:
+        self.handlers = tuple(sorted(handlers, key=lambda handler: handler.name))
+        self.catalogues = tuple(catalogues)
+        problems: list[Problem] = []
+        self._by_mnemonic = _claims(self.handlers, "mnemonics", problems)
+        self._by_oid = _claims(self.handlers, "oids", problems)
+        if not self.handlers:
+            problems.append(Problem("handlers", "no handler found in the packages named"))
+        if problems:
+            raise ConfigError(problems)
+
+    def for_syslog(self, record: SyslogRecord) -> Handler | None:
+        """Who claims this line: by its mnemonic, or by the program name where there is none (cloud gateway)."""
+        key = record.mnemonic or record.app_name
+        return self._by_mnemonic.get(key.casefold()) if key else None
+
+    def for_trap(self, record: TrapRecord) -> Handler | None:
+        """Who claims this notification; v1 and its converters disagree about the OID, so every candidate is tried."""
+        for oid in record.lookup:
+            if handler := self._by_oid.get(oid):
+                return handler
+        return None
+
+    @property
+    def syslog_templates(self) -> dict[str, list[SyslogTemplate]]:
+        """How each event is worded in syslog, by event name."""
+        return _by_event(template for handler in self.handlers for template in handler.syslog_templates)
+
+    @property
+    def trap_templates(self) -> dict[str, list[TrapTemplate]]:
+        """How each event is sent as a notification, by event name."""
+        return _by_event(template for handler in self.handlers for template in handler.trap_templates)
+
+
+def _claims(handlers: Sequence[Handler], attribute: str, problems: list[Problem]) -> dict[str, Handler]:
+    claimed: dict[str, Handler] = {}
+    for handler in handlers:
+        for key in getattr(handler, attribute):
+            owner = claimed.setdefault(key.casefold(), handler)
+            if owner is not handler:
+                problems.append(Problem("handlers", f"{key} is claimed by both {owner.name} and {handler.name}"))
+    return claimed
+
+
+def _by_event(templates: Iterator[Any]) -> dict[str, list[Any]]:
+    grouped: dict[str, list[Any]] = {}
+    for template in templates:
+        grouped.setdefault(template.event, []).append(template)
+    return grouped
+
+
+def _constants(package: str, name: str, kind: type) -> Iterator[Any]:
+    """Every module constant ``name`` of type ``kind`` in a package and the packages below it."""
+    try:
+        root = importlib.import_module(package)
+    except ImportError as error:
+        raise ConfigError([Problem("handlers", f"package {package} cannot be imported: {error}")]) from error
+    names = [root.__name__]
+    names += [module.name for module in pkgutil.walk_packages(getattr(root, "__path__", []), root.__name__ + ".")]
+    for module_name in names:
+        value = getattr(importlib.import_module(module_name), name, None)
+        if isinstance(value, kind):
+            yield value
+
+
+def load(packages: Sequence[str] = ("handlers",)) -> Registry:
+    """Import the handler packages and collect what they export.
+
+    Raises:
+        ConfigError: a package cannot be imported, holds no handler, or two handlers claim one key.
+    """
+    return Registry(
+        [handler for package in packages for handler in _constants(package, "HANDLER", Handler)],
+        [catalogue for package in packages for catalogue in _constants(package, "CATALOGUE", Catalogue)],
+    )
+
+
+def load_notifiers() -> dict[str, Notifier]:
+    """Every kind of channel, by its ``type`` in the configuration."""
+    return {notifier.kind: notifier for notifier in _constants(NOTIFIER_PACKAGE, "NOTIFIER", Notifier)}

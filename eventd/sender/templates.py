@@ -1,0 +1,93 @@
+"""Picks the template of an event and fills it with what the caller gave."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from eventd.contract import CatalogueRow, SyslogTemplate, TrapTemplate
+from eventd.errors import EventdError
+
+Template = TypeVar("Template", SyslogTemplate, TrapTemplate)
+
+
+class SendError(EventdError):
+    """What was asked for cannot be sent; the text says what could."""
+
+
+def wire_name(template: SyslogTemplate | TrapTemplate) -> str:
+    """The mnemonic of a log or the MIB name of a notification."""
+    return template.mnemonic if isinstance(template, SyslogTemplate) else template.notification
+
+
+def choose(templates: Mapping[str, Sequence[Template]], wanted: str) -> Template:
+    """The template named by event name (the first one, if it has several), mnemonic or notification name.
+
+    Raises:
+        SendError: no such template; says which names are near and which exist.
+    """
+    if found := templates.get(wanted.lower()):
+        return found[0]
+    by_name: dict[str, Template] = {}
+    for group in templates.values():
+        for template in group:
+            by_name.setdefault(wire_name(template).casefold(), template)
+    if (named := by_name.get(wanted.casefold())) is not None:
+        return named
+    raise SendError(f"no event {wanted!r}{_near(wanted, [*templates, *by_name])}; known: {_catalogue(templates)}")
+
+
+def accepted(template: SyslogTemplate | TrapTemplate) -> dict[str, str]:
+    """Every spelling a caller may use for a value (case-folded) → the field it feeds."""
+    if isinstance(template, TrapTemplate):
+        return {var.field.casefold(): var.field for var in template.varbinds}
+    names = {field.key.casefold(): field.field for field in template.fields}
+    return names | {field.field.casefold(): field.field for field in template.fields}
+
+
+def fill(template: SyslogTemplate | TrapTemplate, given: Mapping[str, str]) -> dict[str, str]:
+    """Field → value for everything given, by contract name or wire key.
+
+    Raises:
+        SendError: a name that this template does not have, or two names for one field; all of them at once.
+    """
+    names, filled, problems = accepted(template), dict[str, str](), list[str]()
+    for name, value in given.items():
+        field = names.get(name.casefold())
+        if field is None:
+            problems.append(f"{wire_name(template)} has no field {name!r}{_near(name, names)}")
+        elif field in filled:
+            problems.append(f"{name} was given under two names")
+        else:
+            filled[field] = value
+    if problems:
+        raise SendError("; ".join([*problems, f"known: {', '.join(sorted(set(names.values())))}"]))
+    return filled
+
+
+def complete(
+    template: SyslogTemplate | TrapTemplate, values: Mapping[str, str], rows: Iterable[CatalogueRow]
+) -> dict[str, str]:
+    """Where only one of ``reason`` and ``code`` was given, the other from the catalogue, so that they agree."""
+    filled = dict(values)
+    if not {"reason", "code"} <= set(accepted(template).values()) or ("reason" in values) == ("code" in values):
+        return filled
+    for row in rows:
+        codes = [str(code) for code in row.codes or (row.reason.code,) if code is not None]
+        names = [name for name in (row.reason.name, *row.aliases) if name]
+        if values.get("code") in codes and names:
+            return filled | {"reason": names[0]}
+        if codes and values.get("reason", "").casefold() in map(str.casefold, names):
+            return filled | {"code": codes[0]}
+    return filled
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name.casefold(), known, n=3)
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
+
+
+def _catalogue(templates: Mapping[str, Sequence[Template]]) -> str:
+    return ", ".join(
+        f"{event} ({', '.join(wire_name(template) for template in group)})"
+        for event, group in sorted(templates.items())
+    )

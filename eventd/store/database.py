@@ -1,0 +1,142 @@
+"""The file: its lock, its connections, its schema. Everything here blocks and belongs on a store thread.
+
+Promises of SQLite relied on: a WAL commit with ``synchronous=FULL`` is on disk when it returns
+(https://www.sqlite.org/pragma.html#pragma_synchronous); readers see the last commit and never block the writer
+(https://www.sqlite.org/wal.html).
+"""
+
+import fcntl
+import os
+import re
+import sqlite3
+from pathlib import Path
+
+from eventd.errors import StoreError
+from eventd.store.base import Settings
+
+ROOM = Path(__file__).parent
+
+#: "evtd": marks the file as ours, so that another program's database named by mistake is refused, not filled.
+APPLICATION_ID = 0x65767464
+
+#: How long a commit waits for somebody else's lock (a backup tool, an operator's shell) before it counts as failed.
+BUSY_TIMEOUT_S = 5.0
+
+#: The write-ahead log is cut back to this after a storm; below it, it is reused as it is.
+WAL_LIMIT_BYTES = 64 * 2**20
+
+#: The database holds raw messages and names of peers: for its owner and group only. WAL and shm files inherit it.
+FILE_MODE = 0o640
+FOLDER_MODE = 0o750
+
+
+def named_statements(path: Path) -> dict[str, str]:
+    """The statements of a ``.sql`` file in which each begins with ``-- name: NAME``."""
+    parts = re.split(r"^-- name: (\w+)\n", path.read_text("utf-8"), flags=re.MULTILINE)
+    return {name: sql.strip().rstrip(";") for name, sql in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+QUERIES = named_statements(ROOM / "queries.sql")
+CHECKS = named_statements(ROOM / "checks.sql")
+
+
+def schema() -> list[str]:
+    """The migration scripts, first version first."""
+    return [path.read_text("utf-8") for path in sorted((ROOM / "schema").glob("*.sql"))]
+
+
+def lock(path: Path) -> int:
+    """Take the file for this process: a descriptor to close when done. `StoreError` when another one has it.
+
+    The lock is on a file beside the database, so that backup tools can still read the database itself; the kernel
+    lets it go when the process ends in whatever way.
+    """
+    beside = path.with_name(path.name + ".lock")
+    descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise StoreError(f"{path}: in use by another eventd (process {holder})") from error
+    os.truncate(descriptor, 0)
+    os.write(descriptor, b"%d\n" % os.getpid())
+    return descriptor
+
+
+def prepare(path: Path) -> None:
+    """Create folder and file with the right modes. OSError when that cannot be done."""
+    path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection without implicit transactions, usable from the thread that a pool gives it."""
+    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA foreign_keys = ON")
+    return db
+
+
+def open_writer(path: Path, settings: Settings, scripts: list[str]) -> sqlite3.Connection:
+    """The one connection that writes, its schema brought up to date."""
+    db = connect(path)
+    try:
+        _expect_ours(db, path)
+        # Takes effect only while the file is empty; lets `shrink` give pages back after a storm was pruned.
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        if (mode := db.execute("PRAGMA journal_mode = WAL").fetchone()[0]) != "wal":
+            raise StoreError(f"{path}: journal mode is {mode}, not WAL: is it on a network file system?")
+        db.execute(f"PRAGMA synchronous = {settings.sync}")
+        db.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
+        migrate(db, path, scripts)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write."""
+    db = connect(path)
+    db.execute("PRAGMA query_only = ON")
+    return db
+
+
+def _expect_ours(db: sqlite3.Connection, path: Path) -> None:
+    tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables and db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise StoreError(f"{path}: is a database of another program")
+
+
+def migrate(db: sqlite3.Connection, path: Path, scripts: list[str]) -> None:
+    """Run the scripts this file has not seen, each in a transaction of its own. A newer file is refused."""
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(scripts):
+        raise StoreError(f"{path}: schema version {version} is newer than this eventd knows ({len(scripts)})")
+    for number, script in enumerate(scripts[version:], version + 1):
+        stamp = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number};"
+        try:
+            db.executescript(f"BEGIN IMMEDIATE;\n{script}\n{stamp}\nCOMMIT;")
+        except sqlite3.Error as error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise StoreError(f"{path}: migration to schema version {number} failed: {error}") from error
+
+
+def shrink(db: sqlite3.Connection, pages: int) -> bool:
+    """Give up to ``pages`` free pages back to the file system, when more than a quarter of the file is free.
+
+    Below that the pages will be filled again soon, and moving them about costs writes for nothing. Returns whether
+    any went, so that it can be called again.
+    """
+    free, used = _pages(db)
+    if free * 4 <= used:
+        return False
+    # One page per step and no columns: `execute` would stop after the first step, `executescript` does not.
+    db.executescript(f"PRAGMA incremental_vacuum({pages})")
+    return _pages(db) != (free, used)
+
+
+def _pages(db: sqlite3.Connection) -> tuple[int, int]:
+    free, used = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
+    return free, used

@@ -1,0 +1,111 @@
+"""The questions. One `Reader` per file, used from one thread only, which cannot write; everything here blocks."""
+
+import sqlite3
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from eventd.contract import JournalRow
+from eventd.model import Event, Incident, Malformed
+from eventd.store.base import MAX_PAGE, Page
+from eventd.store.database import CHECKS, QUERIES
+
+#: A question that takes longer is given up, so that one cannot hold up all others; commits are not affected anyway.
+QUERY_TIMEOUT_S = 5.0
+#: SQLite looks at the clock every so many steps of its machine, a fraction of a millisecond.
+STEPS_PER_LOOK = 20_000
+
+#: Filter → condition. Values are always bound, never pasted.
+EVENT_WHERE = {
+    "device": "device = :device",
+    "peer": "peer = :peer",
+    "event": "event = :event",
+    "incident": "seq IN (SELECT links.event FROM links WHERE links.incident = :incident)",
+    "since": "received_at >= :since",
+    "until": "received_at < :until",
+    "before": "seq < :before",
+}
+INCIDENT_WHERE = {name: f"{name} = :{name}" for name in ("status", "kind", "device", "peer", "severity", "site")} | {
+    "before": "seq < :before"
+}
+MALFORMED_WHERE = {"before": "seq < :before"}
+
+_event = msgspec.json.Decoder(Event)
+_incident = msgspec.json.Decoder(Incident)
+_malformed = msgspec.json.Decoder(Malformed)
+_names = msgspec.json.Decoder(tuple[str, ...])
+
+
+class Reader:
+    """The reading connection."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._give_up_at = float("inf")
+        db.set_progress_handler(self._too_late, STEPS_PER_LOOK)
+
+    def _too_late(self) -> bool:
+        return time.monotonic() > self._give_up_at
+
+    def all(self, query: str, args: Any = ()) -> list[Any]:
+        """Rows of a named statement."""
+        return self._rows(QUERIES[query], args)
+
+    def _rows(self, sql: str, args: Any) -> list[Any]:
+        self._give_up_at = time.monotonic() + QUERY_TIMEOUT_S
+        try:
+            return self._db.execute(sql, args).fetchall()
+        finally:
+            self._give_up_at = float("inf")
+
+    def _page(
+        self, query: str, conditions: Mapping[str, str], filters: Mapping[str, Any], limit: int
+    ) -> tuple[list[Any], int | None]:
+        """Rows of one page, and where the next begins. One row more than asked for tells whether there is one."""
+        given = {name: value for name, value in filters.items() if value is not None}
+        limit = max(1, min(limit, MAX_PAGE))
+        where = " AND ".join(conditions[name] for name in given) or "TRUE"
+        rows = self._rows(QUERIES[query].replace("{where}", where), {**given, "limit": limit + 1})
+        return rows[:limit], rows[limit - 1][0] if len(rows) > limit else None
+
+    def events(self, filters: Mapping[str, Any], limit: int) -> Page[JournalRow]:
+        """`Store.events`."""
+        exact = {name: _micros(value) if name in ("since", "until") else value for name, value in filters.items()}
+        rows, following = self._page("events", EVENT_WHERE, exact, limit)
+        items = (JournalRow(_event.decode(e), bool(duplicate), _names.decode(told)) for _, duplicate, e, told in rows)
+        return Page(tuple(items), following)
+
+    def incidents(self, filters: Mapping[str, Any], limit: int) -> Page[Incident]:
+        """`Store.incidents`."""
+        rows, following = self._page("incidents", INCIDENT_WHERE, filters, limit)
+        return Page(tuple(_incident.decode(json) for _, json in rows), following)
+
+    def malformed(self, filters: Mapping[str, Any], limit: int) -> Page[Malformed]:
+        """`Store.malformed`."""
+        rows, following = self._page("malformed", MALFORMED_WHERE, filters, limit)
+        return Page(tuple(_malformed.decode(json) for _, json in rows), following)
+
+    def incident_list(self, query: str, args: Any) -> list[Incident]:
+        """Incidents whole, by a named statement that gives their JSON."""
+        return [_incident.decode(json) for (json,) in self.all(query, args)]
+
+    def outbox_counts(self) -> dict[str, dict[str, int]]:
+        """`Store.outbox_counts`."""
+        counts: dict[str, dict[str, int]] = {}
+        for channel, state, n in self.all("outbox_counts"):
+            counts.setdefault(channel, {})[state] = n
+        return counts
+
+    def check(self) -> list[str]:
+        """`Store.check`, on one snapshot of the file."""
+        self._db.execute("BEGIN")
+        try:
+            return [str(sentence) for sql in CHECKS.values() for (sentence,) in self._db.execute(sql)]
+        finally:
+            self._db.execute("COMMIT")
+
+
+def _micros(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1_000_000)

@@ -1,0 +1,221 @@
+"""The store on disk: one SQLite file behind two threads, one that writes and one that answers questions.
+
+The loop never touches SQLite. All writing goes through one thread, in the order asked for; questions of the API have a
+thread and a connection of their own, so that a long list delays no commit.
+"""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import ParamSpec, TypeVar, Unpack
+
+import msgspec
+
+from eventd.contract import Batch, JournalRow, Settled
+from eventd.errors import StoreError
+from eventd.model import Incident, Malformed, Notification
+from eventd.store import database
+from eventd.store.base import DEFAULT_PAGE, ChannelTotals, EventFilters, IncidentFilters, Page, Settings
+from eventd.store.reader import Reader
+from eventd.store.writer import Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _thread(name: str) -> ThreadPoolExecutor:
+    """One thread. Python ends it at exit even if nobody closed it, after what it was asked to do."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+
+class SqliteStore:
+    """`Store` on disk. Build it with `open`."""
+
+    _reader: Reader
+    _writer: Writer
+
+    def __init__(self, path: Path, settings: Settings, clock: Callable[[], float]) -> None:
+        self.path, self.settings = path, settings
+        self._clock = clock
+        self._writing, self._reading = _thread("store-write"), _thread("store-read")
+        self._undo = contextlib.ExitStack()
+        self._closed = False
+
+    @classmethod
+    async def open(cls, settings: Settings, clock: Callable[[], float] = time.time) -> "SqliteStore":
+        """Open or create the file, alone, its schema up to date. `StoreError` names the file and what is wrong.
+
+        ``clock`` gives Unix seconds; it only stamps when a notification was settled.
+        """
+        store = cls(Path(settings.path), settings, clock)
+        try:
+            await store._write(store._open)
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    def _open(self) -> None:
+        try:
+            database.prepare(self.path)
+            self._undo.callback(os.close, database.lock(self.path))
+        except OSError as error:
+            raise StoreError(f"{self.path}: {error.strerror or error}") from error
+        db = database.open_writer(self.path, self.settings, database.schema())
+        self._undo.callback(db.close)
+        self._writer = Writer(db, self.settings, self._clock)
+        db = database.open_reader(self.path)
+        self._undo.callback(db.close)
+        self._reader = Reader(db)
+
+    async def close(self) -> None:
+        """`Store.close`."""
+        if self._closed:
+            return
+        self._closed = True
+        for thread, last in ((self._reading, _nothing), (self._writing, self._undo.close)):
+            await asyncio.wrap_future(thread.submit(last))
+            thread.shutdown(wait=False)
+
+    # --- threads -------------------------------------------------------------------------------------------------
+
+    def _submit(self, thread: ThreadPoolExecutor, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        if self._closed:
+            raise StoreError(f"{self.path}: is closed")
+        return thread.submit(job, *args, **kwargs)
+
+    async def _result(self, job: Future[T]) -> T:
+        """Cancelled before its turn a job does not run; once running it is finished."""
+        try:
+            return await asyncio.wrap_future(job)
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: {error}") from error
+        except msgspec.MsgspecError as error:
+            raise StoreError(f"{self.path}: a row cannot be read back: {error}") from error
+
+    async def _write(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._result(self._submit(self._writing, job, *args, **kwargs))
+
+    async def _read(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._result(self._submit(self._reading, job, *args, **kwargs))
+
+    # --- what the pipeline needs ---------------------------------------------------------------------------------
+
+    async def commit(self, batch: Batch) -> None:
+        """`Store.commit`."""
+        await self._write(self._writer.commit, batch)
+
+    async def load_states(self) -> list[tuple[str, bytes]]:
+        """`Store.load_states`."""
+        return await self._read(self._reader.all, "states")
+
+    async def load_incidents(self, status: str = "open") -> list[Incident]:
+        """`Store.load_incidents`."""
+        return await self._read(self._reader.incident_list, "incidents_of_status", (status,))
+
+    async def meta_get(self, key: str) -> str | None:
+        """`Store.meta_get`."""
+        rows = await self._read(self._reader.all, "meta_get", (key,))
+        return rows[0][0] if rows else None
+
+    async def meta_set(self, key: str, value: str) -> None:
+        """`Store.meta_set`."""
+        await self._write(self._writer.meta_set, key, value)
+
+    # --- what delivery needs (`contract.Outbox`) -----------------------------------------------------------------
+
+    async def claim(self, channel: str, now: float) -> Notification | None:
+        """`contract.Outbox.claim`. One that is cancelled while it runs is undone: nobody would settle it."""
+        job = self._submit(self._writing, self._writer.claim, channel, now)
+        try:
+            return await self._result(job)
+        except asyncio.CancelledError:
+            job.add_done_callback(self._unclaim)
+            raise
+
+    def _unclaim(self, job: Future[Notification | None]) -> None:
+        if not job.cancelled() and not job.exception() and (notification := job.result()) and not self._closed:
+            self._writing.submit(self._writer.unclaim, notification.id)
+
+    async def settle(self, settled: Settled) -> None:
+        """`contract.Outbox.settle`."""
+        await self._write(self._writer.settle, settled)
+
+    async def next_due(self, channel: str) -> float | None:
+        """`contract.Outbox.next_due`; also None while the oldest is in flight, since nothing may overtake it."""
+        return await self._write(self._writer.next_due, channel)
+
+    async def release(self, channel: str | None = None) -> None:
+        """`Store.release`."""
+        await self._write(self._writer.release, channel)
+
+    async def alerting(self, channel: str, resolved_since: float) -> Sequence[Incident]:
+        """`contract.Outbox.alerting`: announced means delivered or waiting; given up for dead is not announced."""
+        since = {"channel": channel, "resolved_since": round(resolved_since * 1e6)}
+        return await self._read(self._reader.incident_list, "incidents_announced", since)
+
+    def totals(self) -> dict[str, ChannelTotals]:
+        """`Store.totals`."""
+        return self._writer.totals
+
+    # --- what the API needs --------------------------------------------------------------------------------------
+
+    async def incidents(self, *, limit: int = DEFAULT_PAGE, **filters: Unpack[IncidentFilters]) -> Page[Incident]:
+        """`Store.incidents`."""
+        return await self._read(self._reader.incidents, filters, limit)
+
+    async def incident(self, incident_id: str) -> Incident | None:
+        """`Store.incident`."""
+        found = await self._read(self._reader.incident_list, "incident", (incident_id,))
+        return found[0] if found else None
+
+    async def events(self, *, limit: int = DEFAULT_PAGE, **filters: Unpack[EventFilters]) -> Page[JournalRow]:
+        """`Store.events`."""
+        return await self._read(self._reader.events, filters, limit)
+
+    async def malformed(self, limit: int = DEFAULT_PAGE, before: int | None = None) -> Page[Malformed]:
+        """`Store.malformed`."""
+        return await self._read(self._reader.malformed, {"before": before}, limit)
+
+    async def ledger(self) -> dict[str, int]:
+        """`Store.ledger`."""
+        return dict(await self._read(self._reader.all, "ledger"))
+
+    async def outbox_counts(self) -> dict[str, dict[str, int]]:
+        """`Store.outbox_counts`."""
+        return await self._read(self._reader.outbox_counts)
+
+    # --- upkeep --------------------------------------------------------------------------------------------------
+
+    async def prune(self, now: float) -> int:
+        """`Store.prune`, in slices: a commit waits for one of them at most."""
+        cut = round((now - self.settings.retention) * 1e6)
+        gone = 0
+        for prune in (self._writer.prune_incidents, self._writer.prune_malformed):
+            while removed := await self._write(prune, cut):
+                gone += removed
+        after: tuple[int, int] | None = (-(2**63), 0)
+        while after is not None:
+            removed, after = await self._write(self._writer.prune_events, cut, after)
+            gone += removed
+        while await self._write(self._writer.shrink):
+            pass
+        return gone
+
+    async def size_bytes(self) -> int:
+        """`Store.size_bytes`."""
+        files = (self.path.with_name(self.path.name + suffix) for suffix in ("", "-wal", "-shm"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    async def check(self) -> list[str]:
+        """`Store.check`."""
+        return await self._read(self._reader.check)
+
+
+def _nothing() -> None:
+    """The last job of a thread that has nothing to undo."""

@@ -1,0 +1,322 @@
+"""The transactions. One `Writer` per file, used from one thread only; everything here blocks."""
+
+import contextlib
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from eventd.contract import Batch, JournalRow, Settled
+from eventd.model import Incident, Malformed, Notification
+from eventd.store import database
+from eventd.store.base import (
+    PRUNE_SLICE,
+    REPLACED_AS,
+    STATE_AFTER,
+    STATES,
+    ChannelTotals,
+    Settings,
+    check_tallies,
+)
+from eventd.store.database import QUERIES
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+#: (name in the ledger, channel or "") → increment.
+Tally = Counter[tuple[str, str]]
+
+_notification = msgspec.json.Decoder(Notification)
+
+
+def micros(when: datetime) -> int:
+    """Whole microseconds since 1970, exactly."""
+    return (when - EPOCH) // MICROSECOND
+
+
+def text(value: Any) -> str:
+    """JSON. Kept as text and not as bytes, so that SQL can look into it."""
+    return msgspec.json.encode(value).decode()
+
+
+def incident_row(incident: Incident) -> dict[str, Any]:
+    """The columns of an incident, but for ``seq``."""
+    ended = (incident.resolved_at or incident.updated_at) if incident.status == "resolved" else None
+    return {
+        "id": incident.id,
+        "status": incident.status,
+        "kind": incident.kind,
+        "severity": incident.severity,
+        "device": incident.device,
+        "peer": incident.peer,
+        "site": incident.site,
+        "opened_at": micros(incident.opened_at),
+        "updated_at": micros(incident.updated_at),
+        "resolved_at": None if ended is None else micros(ended),
+        "json": text(incident),
+    }
+
+
+class Writer:
+    """The writing connection, and the little that is known only while it is open."""
+
+    def __init__(self, db: sqlite3.Connection, settings: Settings, clock: Callable[[], float]) -> None:
+        self._db, self._settings, self._clock = db, settings, clock
+        self._ledger: dict[str, int] = dict(self._all("ledger"))
+        self._in_flight: dict[str, str] = {}
+        # Before this start the head of each queue may have been in somebody's hands: the far end may know it.
+        self._maybe_told = {notification_id for (notification_id,) in self._all("outbox_heads")}
+        #: Replaced as a whole after each transaction, so that the loop may read it at any time.
+        self.totals: dict[str, ChannelTotals] = {}
+        self._add_totals(self._kept())
+
+    # --- one transaction -----------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[Tally]:
+        """All or nothing; what is counted in the tally goes to the ledger in the same transaction."""
+        tally: Tally = Counter()
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield tally
+            grown: Counter[str] = Counter()
+            for (name, _), n in tally.items():
+                grown[name] += n
+            self._db.executemany(QUERIES["ledger_add"], grown.items())
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:  # SQLite has rolled back by itself after some errors
+                self._db.execute("ROLLBACK")
+            raise
+        for name, n in grown.items():
+            self._ledger[name] = self._ledger.get(name, 0) + n
+        self._add_totals(tally)
+
+    def _one(self, query: str, *args: Any) -> Any:
+        return self._db.execute(QUERIES[query], args).fetchone()
+
+    def _all(self, query: str, *args: Any) -> list[Any]:
+        return self._db.execute(QUERIES[query], args).fetchall()
+
+    def _next(self, name: str, tally: Tally) -> int:
+        """The number of the next row that is counted under ``name``."""
+        return self._ledger[name] + sum(n for (counted, _), n in tally.items() if counted == name) + 1
+
+    def _kept(self) -> Tally:
+        tally: Tally = Counter()
+        for channel, state, n in self._all("outbox_counts"):
+            tally["notifications_enqueued", channel] += n
+            tally[f"notifications_{state}", channel] += n
+        return tally
+
+    def _add_totals(self, tally: Tally) -> None:
+        changed: dict[str, Counter[str]] = {}
+        for (name, channel), n in tally.items():
+            if channel and not name.startswith("pruned_"):
+                changed.setdefault(channel, Counter())[name.removeprefix("notifications_")] += n
+        if not changed:
+            return
+        totals = dict(self.totals)
+        for channel, grown in changed.items():
+            old = totals.get(channel, ChannelTotals())
+            new = {name: getattr(old, name) + grown[name] for name in ("enqueued", *STATES[1:])}
+            totals[channel] = ChannelTotals(**new, pending=new["enqueued"] - sum(new[state] for state in STATES[1:]))
+        self.totals = totals
+
+    # --- commit --------------------------------------------------------------------------------------------------
+
+    def commit(self, batch: Batch) -> None:
+        """Everything of one batch in one transaction."""
+        check_tallies(batch)
+        with self._transaction() as tally:
+            for key, blob in batch.states.items():
+                if blob is None:
+                    self._db.execute(QUERIES["state_delete"], (key,))
+                else:
+                    self._db.execute(QUERIES["state_put"], (key, blob))
+            for incident in batch.incidents.values():
+                self._put_incident(incident, tally)
+            self._add_journal(batch.journal, tally)
+            self._add_malformed(batch.malformed, tally)
+            for notification in batch.notifications:
+                self._enqueue(notification, tally)
+            for name, n in batch.tallies.items():
+                tally[name, ""] += n
+
+    def _put_incident(self, incident: Incident, tally: Tally) -> None:
+        row = incident_row(incident)
+        if self._db.execute(QUERIES["incident_update"], row).rowcount == 0:
+            self._insert_incident(row, tally)
+
+    def _insert_incident(self, row: dict[str, Any], tally: Tally) -> None:
+        self._db.execute(QUERIES["incident_insert"], {**row, "seq": self._next("incidents_stored", tally)})
+        tally["incidents_stored", ""] += 1
+
+    def _add_journal(self, journal: list[JournalRow], tally: Tally) -> None:
+        if not journal:
+            return
+        numbered = list(zip(count(self._next("journal_rows", tally)), journal, strict=False))
+        self._db.executemany(
+            QUERIES["event_insert"],
+            (
+                (seq, micros(e.received_at), e.device, e.peer, e.event, row.duplicate, text(e))
+                for seq, row in numbered
+                for e in (row.event,)
+            ),
+        )
+        links = [(seq, incident) for seq, row in numbered for incident in row.incidents]
+        self._db.executemany(QUERIES["link_insert"], links)
+        tally["journal_rows", ""] += len(journal)
+
+    def _add_malformed(self, malformed: list[Malformed], tally: Tally) -> None:
+        if not malformed:
+            return
+        first = self._next("malformed_rows", tally)
+        for seq, message in enumerate(malformed, first):
+            json = text(message)
+            size = len(json.encode())
+            self._db.execute(QUERIES["malformed_insert"], (seq, micros(message.received_at), size, json))
+            tally["malformed_rows", ""] += 1
+            tally["malformed_bytes", ""] += size
+        self._trim_malformed(tally)
+
+    def _trim_malformed(self, tally: Tally) -> None:
+        """Drop the oldest until both bounds hold."""
+        rows = self._kept_malformed("rows", tally) - self._settings.max_malformed
+        size = self._kept_malformed("bytes", tally) - self._settings.max_malformed_bytes
+        last, dropped, freed = 0, 0, 0
+        for seq, n in self._db.execute(QUERIES["malformed_oldest"]):
+            if dropped >= rows and freed >= size:
+                break
+            last, dropped, freed = seq, dropped + 1, freed + n
+        if dropped:
+            self._db.execute(QUERIES["malformed_delete"], (last,))
+            tally["pruned_malformed_rows", ""] += dropped
+            tally["pruned_malformed_bytes", ""] += freed
+
+    def _kept_malformed(self, unit: str, tally: Tally) -> int:
+        written, pruned = f"malformed_{unit}", f"pruned_malformed_{unit}"
+        return self._ledger[written] + tally[written, ""] - self._ledger[pruned] - tally[pruned, ""]
+
+    # --- outbox --------------------------------------------------------------------------------------------------
+
+    def _enqueue(self, notification: Notification, tally: Tally) -> None:
+        if self._one("outbox_known", notification.id):
+            return
+        if not self._one("incident", notification.incident.id):
+            self._insert_incident(incident_row(notification.incident), tally)
+        seq = self._next("notifications_enqueued", tally)
+        what, place = self._replace_earlier(notification, tally) or (notification.what, seq)
+        stored = msgspec.structs.replace(notification, what=what)
+        created_at, attempts = micros(notification.created_at), notification.attempts
+        values = (seq, stored.id, place, stored.channel, stored.incident.id, what, attempts, created_at, text(stored))
+        self._db.execute(QUERIES["outbox_insert"], values)
+        tally["notifications_enqueued", stored.channel] += 1
+
+    def _replace_earlier(self, later: Notification, tally: Tally) -> tuple[str, int] | None:
+        """Take the place in the queue of an earlier notification that nobody has tried yet: its place, because one
+        that is replaced again and again must not for ever go back to the end."""
+        earlier = self._one("outbox_latest", later.incident.id, later.channel)
+        if earlier is None:
+            return None
+        earlier_id, place, earlier_what, attempts = earlier
+        what = REPLACED_AS.get((earlier_what, later.what))
+        if what is None or attempts or earlier_id in self._in_flight or earlier_id in self._maybe_told:
+            return None
+        settled = ("superseded", micros(later.created_at), None, earlier_id)
+        self._db.execute(QUERIES["outbox_settle"], settled)
+        tally["notifications_superseded", later.channel] += 1
+        return what, place
+
+    def claim(self, channel: str, now: float) -> Notification | None:
+        """`contract.Outbox.claim`."""
+        head = self._one("outbox_head", channel)
+        if head is None:
+            return None
+        notification_id, next_at, attempts, json = head
+        if next_at > now or notification_id in self._in_flight:
+            return None
+        self._in_flight[notification_id] = channel
+        return msgspec.structs.replace(_notification.decode(json), attempts=attempts)
+
+    def next_due(self, channel: str) -> float | None:
+        """`contract.Outbox.next_due`."""
+        head = self._one("outbox_head", channel)
+        return None if head is None or head[0] in self._in_flight else head[1]
+
+    def unclaim(self, notification_id: str) -> None:
+        """Nobody has seen this notification after all."""
+        self._in_flight.pop(notification_id, None)
+
+    def release(self, channel: str | None) -> None:
+        """Nobody holds a notification of this channel any more; the far end may have got it, though."""
+        for notification_id in [id_ for id_, of in self._in_flight.items() if channel in (None, of)]:
+            self._maybe_told.add(notification_id)
+            del self._in_flight[notification_id]
+
+    def settle(self, settled: Settled) -> None:
+        """`contract.Outbox.settle`. What is not pending stays as it is, so that settling twice is harmless."""
+        state = STATE_AFTER.get(settled.outcome)
+        if state is None:
+            raise ValueError(f"outcome {settled.outcome!r} is none of {', '.join(STATE_AFTER)}")
+        with self._transaction() as tally:
+            if pending := self._one("outbox_pending", settled.id):
+                self._db.execute(QUERIES["outbox_try"], (settled.retry_at or 0.0, settled.error, settled.id))
+                if state != "pending":
+                    settled_at = round(self._clock() * 1e6)
+                    self._db.execute(QUERIES["outbox_settle"], (state, settled_at, settled.error, settled.id))
+                    tally[f"notifications_{state}", pending[0]] += 1
+        self._in_flight.pop(settled.id, None)
+        self._maybe_told.discard(settled.id)
+
+    # --- small things and retention ------------------------------------------------------------------------------
+
+    def meta_set(self, key: str, value: str) -> None:
+        """Set a small durable value."""
+        with self._transaction():
+            self._db.execute(QUERIES["meta_set"], (key, value))
+
+    def prune_incidents(self, cut: int) -> int:
+        """One slice of resolved incidents with their notifications, and of old notifications never delivered."""
+        with self._transaction() as tally:
+            bounds = {"cut": cut, "limit": PRUNE_SLICE}
+            unsent = self._db.execute(QUERIES["prune_outbox_unsent"], bounds).fetchall()
+            self._drop_notifications(unsent, tally)
+            incidents = self._db.execute(QUERIES["prune_incidents"], bounds).fetchall()
+            for incident in incidents:
+                self._drop_notifications(self._all("prune_outbox_of", *incident), tally)
+                self._db.execute(QUERIES["incident_delete"], incident)
+            tally["pruned_incidents", ""] += len(incidents)
+        return sum(tally.values())
+
+    def _drop_notifications(self, rows: list[Any], tally: Tally) -> None:
+        for seq, channel, state in rows:
+            self._db.execute(QUERIES["outbox_delete"], (seq,))
+            tally[f"pruned_notifications_{state}", channel] += 1
+
+    def prune_events(self, cut: int, after: tuple[int, int]) -> tuple[int, tuple[int, int] | None]:
+        """One slice of the journal behind ``after``: how many rows went, and where the next slice begins."""
+        bounds = {"cut": cut, "limit": PRUNE_SLICE, "after_time": after[0], "after_seq": after[1]}
+        with self._transaction() as tally:
+            rows = self._db.execute(QUERIES["prune_events"], bounds).fetchall()
+            gone = [(seq,) for _, seq, told in rows if not told]
+            self._db.executemany(QUERIES["event_delete"], gone)
+            tally["pruned_journal_rows", ""] += len(gone)
+        return len(gone), (rows[-1][0], rows[-1][1]) if len(rows) == PRUNE_SLICE else None
+
+    def prune_malformed(self, cut: int) -> int:
+        """One slice of old malformed messages."""
+        with self._transaction() as tally:
+            rows = self._db.execute(QUERIES["prune_malformed"], {"cut": cut, "limit": PRUNE_SLICE}).fetchall()
+            self._db.executemany(QUERIES["malformed_delete_one"], [(seq,) for seq, _ in rows])
+            tally["pruned_malformed_rows", ""] += len(rows)
+            tally["pruned_malformed_bytes", ""] += sum(size for _, size in rows)
+        return len(rows)
+
+    def shrink(self) -> bool:
+        """Give one slice of free pages back; whether there was any to give."""
+        return database.shrink(self._db, PRUNE_SLICE)

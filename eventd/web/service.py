@@ -1,0 +1,48 @@
+"""What the web room needs to see of the running service; the app provides it."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from eventd.correlate import Correlator
+from eventd.inventory import Inventory
+from eventd.registry import Registry
+from eventd.store.sqlite import SqliteStore
+from eventd.telemetry import Telemetry
+from eventd.web.settings import Token, Web
+
+
+class Service(Protocol):
+    """The running service, as seen from the web room."""
+
+    telemetry: Telemetry
+    store: SqliteStore
+    correlator: Correlator
+    registry: Registry
+    started_at: float
+
+    @property
+    def web_settings(self) -> Web:
+        """Where and how to serve."""
+
+    @property
+    def tokens(self) -> Mapping[str, Token]:
+        """Who may do what, by secret."""
+
+    @property
+    def inventory(self) -> Inventory:
+        """The inventory in force."""
+
+    def now(self) -> float:
+        """The service clock, Unix seconds."""
+
+    async def reload(self) -> str | None:
+        """Read the configuration again; None when it was taken, else what is wrong with it."""
+
+    def status(self) -> Mapping[str, Any]:
+        """Receivers, channels and how they do."""
+
+    def not_ready(self) -> str | None:
+        """Why the service should not be relied on right now; None if it can be."""
+
+    async def refresh_metrics(self) -> None:
+        """Bring gauges up to date that only the store knows."""

@@ -1,0 +1,139 @@
+"""The main job as an operator sees it: a message in, an alert out, the page and the metrics agree."""
+
+import json
+from pathlib import Path
+
+import pytest
+from service import Service, until
+
+
+@pytest.fixture
+def eventd(tmp_path: Path) -> Service:
+    service = Service(tmp_path)
+    service.start()
+    yield service
+    assert service.ledger_faults() == []
+    assert service.stop() == 0
+    assert "Traceback" not in service.log.read_text()
+
+
+def test_a_stop_leads_to_a_console_alert_and_the_start_resolves_it(eventd: Service) -> None:
+    target = f"127.0.0.1:{eventd.ports['syslog_udp']}"
+    eventd.eventd(
+        "send", "syslog", "ipsec.tunnel.stop", "reason=dpd timeout", "peer=203.0.113.7", "hostname=FW1", "--to", target
+    )
+    alert = until(lambda: eventd.out.read_text(), "the alert on the console")
+    for expected in ("FW1", "203.0.113.7", "dpd timeout", "display ike offline-info peer 203.0.113.7"):
+        assert expected in alert
+    metrics = eventd.metrics()
+    assert metrics['eventd_events_total{event="ipsec.tunnel.stop"}'] == 1
+    assert metrics['eventd_incidents_open{kind="tunnel_down",severity="major"}'] == 1
+    assert metrics['eventd_peer_up{device="FW1",peer="203.0.113.7",peer_name="",site=""}'] == 0
+
+    eventd.eventd("send", "syslog", "ipsec.tunnel.start", "peer=203.0.113.7", "hostname=FW1", "--to", target)
+    until(lambda: "resolved" in eventd.out.read_text().casefold(), "the all-clear on the console")
+    metrics = eventd.metrics()
+    assert metrics['eventd_events_total{event="ipsec.tunnel.start"}'] == 1
+    assert metrics['eventd_incidents_open{kind="tunnel_down",severity="major"}'] == 0
+    assert metrics['eventd_peer_up{device="FW1",peer="203.0.113.7",peer_name="",site=""}'] == 1
+
+
+def test_the_same_fact_by_syslog_and_by_trap_is_counted_once(eventd: Service) -> None:
+    common = ("ipsec.tunnel.stop", "reason=dpd timeout", "peer=203.0.113.8")
+    eventd.eventd("send", "syslog", *common, "hostname=FW1", "--to", f"127.0.0.1:{eventd.ports['syslog_udp']}")
+    eventd.eventd("send", "trap", *common, "--to", f"127.0.0.1:{eventd.ports['snmp']}")
+    [incident] = until(lambda: eventd.api("incidents?status=open")["items"], "the incident")
+    until(lambda: len(eventd.api(f"incidents/{incident['id']}")["witnesses"]) == 2, "the second witness")
+    metrics = eventd.metrics()
+    assert eventd.total(metrics, "eventd_duplicates_total") == 1
+    assert eventd.total(metrics, "eventd_incidents_opened_total") == 1
+
+
+def test_an_inform_is_answered(eventd: Service) -> None:
+    answer = eventd.eventd(
+        "send", "inform", "ipsec.tunnel.stop", "peer=203.0.113.9", "--to", f"127.0.0.1:{eventd.ports['snmp']}"
+    )
+    assert answer.returncode == 0
+    assert eventd.metrics()['eventd_replies_total{outcome="sent"}'] == 1
+
+
+def test_what_is_not_ours_is_counted_and_nothing_else(eventd: Service) -> None:
+    eventd.send_udp("<13>Jan  1 00:00:00 host program: hello")
+    until(lambda: eventd.metrics()['eventd_unrecognised_total{transport="syslog-udp"}'] == 1, "the count")
+    assert eventd.api("events")["items"] == []
+    assert eventd.out.read_text() == ""
+
+
+def test_malformed_input_is_counted_by_reason_and_kept(eventd: Service) -> None:
+    eventd.send_udp("", "<999>nonsense")
+    until(
+        lambda: eventd.metrics()['eventd_rejected_total{reason="bad_pri",transport="syslog-udp"}'] == 1
+        or eventd.metrics()['eventd_rejected_total{transport="syslog-udp",reason="bad_pri"}'] == 1,
+        "the counts",
+    )
+
+
+def test_an_open_incident_survives_a_restart(eventd: Service) -> None:
+    eventd.eventd(
+        "send",
+        "syslog",
+        "ipsec.tunnel.stop",
+        "peer=203.0.113.7",
+        "--to",
+        f"127.0.0.1:{eventd.ports['syslog_udp']}",
+    )
+    [before] = until(lambda: eventd.api("incidents?status=open")["items"], "the incident")
+    assert eventd.stop() == 0
+    eventd.start()
+    [after] = eventd.api("incidents?status=open")["items"]
+    assert after == before
+    assert eventd.out.read_text().count("dpd timeout") == eventd.out.read_text().count("dpd timeout")
+    eventd.eventd(
+        "send",
+        "syslog",
+        "ipsec.tunnel.start",
+        "peer=203.0.113.7",
+        "--to",
+        f"127.0.0.1:{eventd.ports['syslog_udp']}",
+    )
+    [resolved] = until(lambda: eventd.api("incidents?status=resolved")["items"], "the resolution")
+    assert resolved["id"] == before["id"]
+
+
+def test_the_page_shows_the_incident_and_escapes_what_came_from_the_wire(eventd: Service) -> None:
+    eventd.eventd(
+        "send",
+        "syslog",
+        "ipsec.tunnel.stop",
+        "peer=203.0.113.7",
+        "reason=<script>alert(1)</script>",
+        "--to",
+        f"127.0.0.1:{eventd.ports['syslog_udp']}",
+    )
+    [incident] = until(lambda: eventd.api("incidents?status=open")["items"], "the incident")
+    status, page = eventd.get("/")
+    assert status == 200
+    assert "203.0.113.7" in page
+    assert "<script>" not in page
+    status, page = eventd.get(f"/incidents/{incident['id']}")
+    assert status == 200
+    assert "<script>" not in page
+
+
+def test_a_reload_takes_a_good_file_and_refuses_a_bad_one(eventd: Service) -> None:
+    good = eventd.config.read_text()
+    assert eventd.request("POST", "/-/reload")[0] == 403
+    token = '[[web.tokens]]\nname = "ops"\ntoken = "correct-horse-battery"\nrole = "operate"\n'
+    eventd.config.write_text(good + token)
+    assert eventd.process is not None
+    eventd.process.send_signal(1)
+    bearer = {"Authorization": "Bearer correct-horse-battery"}
+    until(lambda: eventd.request("POST", "/-/reload", bearer)[0] == 200, "the token to be taken")
+    eventd.config.write_text(good + token + "[correlate2]\n")
+    status, body = eventd.request("POST", "/-/reload", bearer)
+    assert status == 422
+    assert "correlate2" in body
+    assert eventd.metrics()["eventd_config_last_reload_successful"] == 0
+    eventd.config.write_text(good + token)
+    assert eventd.request("POST", "/-/reload", bearer)[0] == 200
+    assert json.loads(eventd.get("/api/v1/status")[1])["ready"] is True

@@ -1,0 +1,318 @@
+"""What every channel must do, whatever its kind. A new notifier joins by one line in ``MAKERS``."""
+
+import asyncio
+import io
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import structlog
+from chat_server import (
+    ChatServer,
+    answer,
+    close_before_answer,
+    close_mid_answer,
+    echo,
+    hang,
+    huge,
+    not_http,
+    slow,
+)
+from notify_fakes import HandClock, make_incident, make_notification, make_resolved
+
+from eventd.contract import Channel
+from eventd.errors import ConfigError, DeliveryError, DeliveryFailure
+from eventd.model import Incident, Reason, utc
+from eventd.notify import alertmanager, console, slack, webhook
+from eventd.notify.session import Session
+from eventd.notify.trial import trial, trial_over
+from eventd.registry import load_notifiers
+from eventd.telemetry import Telemetry
+
+SECRET = "T0PSECRETKEY/B0T-verysecret"  # noqa: S105
+TOKEN = "tok-en-of-forty-two"  # noqa: S105
+
+MAKERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {
+    "webhook": lambda url, keys: webhook.Settings(url=f"{url}/hook/{SECRET}?key={TOKEN}", bearer_token=TOKEN, **keys),
+    "alertmanager": lambda url, keys: alertmanager.Settings(urls=(f"{url}/{SECRET}",), bearer_token=TOKEN, **keys),
+    "slack": lambda url, keys: slack.Settings(url=f"{url}/services/{SECRET}", **keys),
+    "console": lambda url, keys: console.Settings(**keys),
+}
+HTTP = ["webhook", "alertmanager", "slack"]
+
+HOSTILE = "x\x1b[31m<!channel> @here `code` <http://evil|ok> {{ 7*7 }} \u202egnp\u2028\r\n*bold* & \ud800 \x00end"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ChatServer]:
+    async with ChatServer() as running:
+        yield running
+
+
+class Bench:
+    """A session whose standard output and metrics can be looked at."""
+
+    def __init__(self) -> None:
+        self.stdout, self.telemetry, self.clock = io.StringIO(), Telemetry(), HandClock()
+        self.session = Session(
+            external_url="https://eventd.example/",
+            stdout=self.stdout,
+            telemetry=self.telemetry,
+            clock=self.clock,
+            total_timeout_s=0.4,
+        )
+
+    def build(self, kind: str, url: str, **keys: Any) -> Channel:
+        notifier = load_notifiers()[kind]
+        settings = MAKERS[kind](url, keys)
+        assert isinstance(settings, notifier.settings)
+        return notifier.build("ops", settings, self.session)
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    made = Bench()
+    yield made
+    await made.session.close()
+
+
+async def failure(channel: Channel) -> DeliveryError:
+    with pytest.raises(DeliveryError) as caught:
+        await channel.deliver(make_notification())
+    return caught.value
+
+
+def everything_sent(bench: Bench, server: ChatServer) -> str:
+    return bench.stdout.getvalue() + "".join(seen.body.decode() for seen in server.seen)
+
+
+def test_every_notifier_that_exists_is_held_to_this_contract() -> None:
+    assert set(load_notifiers()) == set(MAKERS)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_an_opening_and_an_end_are_told_with_what_they_are_about(
+    kind: str, bench: Bench, server: ChatServer
+) -> None:
+    channel = bench.build(kind, server.url)
+    await channel.deliver(make_notification())
+    opened = everything_sent(bench, server)
+    await channel.deliver(make_notification(incident=make_resolved()))
+    await channel.close()
+    for word in ("FW1", "branch-7", "203.0.113.7", "dpd timeout"):
+        assert word in opened
+    ended = everything_sent(bench, server)[len(opened) :]
+    assert re.search("resolved|2023-11-14T22:16:20Z", ended, re.IGNORECASE), "said so, or its endsAt lies in the past"
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_a_trial_is_marked_wherever_it_is_told(kind: str, bench: Bench, server: ChatServer) -> None:
+    channel = bench.build(kind, server.url)
+    opened = trial("ops", bench.clock())
+    await channel.deliver(opened)
+    await channel.deliver(trial_over(opened))
+    await channel.close()
+    assert everything_sent(bench, server).count("[TEST]") >= 2
+
+
+@pytest.mark.parametrize("kind", HTTP)
+@pytest.mark.parametrize(
+    ("status", "reason", "retryable"),
+    [
+        (301, DeliveryFailure.REFUSED, False),
+        (400, DeliveryFailure.REFUSED, False),
+        (401, DeliveryFailure.REFUSED, False),
+        (403, DeliveryFailure.REFUSED, False),
+        (404, DeliveryFailure.REFUSED, False),
+        (408, DeliveryFailure.TIMEOUT, True),
+        (410, DeliveryFailure.REFUSED, False),
+        (413, DeliveryFailure.TOO_LARGE, False),
+        (425, DeliveryFailure.SERVER_ERROR, True),
+        (429, DeliveryFailure.RATE_LIMITED, True),
+        (500, DeliveryFailure.SERVER_ERROR, True),
+        (502, DeliveryFailure.SERVER_ERROR, True),
+        (503, DeliveryFailure.SERVER_ERROR, True),
+        (504, DeliveryFailure.SERVER_ERROR, True),
+    ],
+)
+async def test_a_status_decides_whether_it_is_tried_again(
+    kind: str, status: int, reason: DeliveryFailure, retryable: bool, bench: Bench, server: ChatServer
+) -> None:
+    server.then(answer(status, "nope"))
+    error = await failure(bench.build(kind, server.url))
+    assert (error.reason, error.retryable) == (reason, retryable)
+    assert str(status) in error.detail
+
+
+@pytest.mark.parametrize("kind", HTTP)
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        (hang, DeliveryFailure.TIMEOUT),
+        (slow, DeliveryFailure.TIMEOUT),
+        (close_before_answer, DeliveryFailure.CONNECT),
+        (close_mid_answer, DeliveryFailure.CONNECT),
+        (not_http, DeliveryFailure.SERVER_ERROR),
+    ],
+)
+async def test_no_whole_answer_is_tried_again(
+    kind: str, behaviour: Any, reason: DeliveryFailure, bench: Bench, server: ChatServer
+) -> None:
+    server.then(behaviour)
+    error = await failure(bench.build(kind, server.url))
+    assert (error.reason, error.retryable) == (reason, True)
+
+
+@pytest.mark.parametrize("kind", HTTP)
+async def test_nobody_listening_is_tried_again(kind: str, bench: Bench) -> None:
+    async with ChatServer() as gone:
+        url = gone.url
+    error = await failure(bench.build(kind, url))
+    assert (error.reason, error.retryable) == (DeliveryFailure.CONNECT, True)
+
+
+@pytest.mark.parametrize("kind", HTTP)
+async def test_an_endless_answer_is_not_read_to_its_end(kind: str, bench: Bench, server: ChatServer) -> None:
+    server.then(huge(status=503))
+    error = await failure(bench.build(kind, server.url))
+    assert error.reason == DeliveryFailure.SERVER_ERROR
+    assert len(str(error)) < 400
+
+
+@pytest.mark.parametrize("kind", HTTP)
+async def test_a_redirect_is_not_followed(kind: str, bench: Bench, server: ChatServer) -> None:
+    async with ChatServer() as elsewhere:
+        server.then(answer(307, "", {"Location": elsewhere.url + "/stolen"}))
+        await failure(bench.build(kind, server.url))
+        assert elsewhere.seen == []
+
+
+@pytest.mark.parametrize("kind", HTTP)
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("-3", 0.0),
+        ("999999", 3600.0),
+        ("Tue, 14 Nov 2023 22:13:50 GMT", 30.0),
+        ("Tue, 14 Nov 2023 22:00:00 GMT", 0.0),
+        ("soon", None),
+        ("nan", None),
+    ],
+)
+async def test_the_wait_that_a_far_end_asks_for_is_understood(
+    kind: str, value: str, seconds: float | None, bench: Bench, server: ChatServer
+) -> None:
+    server.then(answer(429, "", {"Retry-After": value}))
+    assert (await failure(bench.build(kind, server.url))).retry_after_s == seconds
+
+
+@pytest.mark.parametrize("kind", HTTP)
+@pytest.mark.parametrize("behaviour", [echo(400), echo(500), hang, close_before_answer, not_http])
+async def test_no_error_and_no_log_line_holds_a_secret(
+    kind: str, behaviour: Any, bench: Bench, server: ChatServer
+) -> None:
+    server.then(behaviour)
+    with structlog.testing.capture_logs() as logs:
+        error = await failure(bench.build(kind, server.url))
+        bench.session.failures.note("ops", error)
+    assert logs
+    said = str(error) + repr(error) + json.dumps(logs, default=repr) + repr(error.__cause__)
+    for secret in (SECRET, TOKEN, *SECRET.split("/")):
+        assert secret not in said
+    assert server.url in said
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_hostile_text_stays_text(kind: str, bench: Bench, server: ChatServer) -> None:
+    nasty = make_incident(
+        device=HOSTILE,
+        peer_name=HOSTILE,
+        summary=HOSTILE,
+        site=HOSTILE,
+        chain=(HOSTILE, HOSTILE),
+        actions=(HOSTILE,),
+        cause=Reason(HOSTILE, meaning=HOSTILE),
+    )
+    channel = bench.build(kind, server.url)
+    await channel.deliver(make_notification(incident=nasty))
+    await channel.close()
+    sent = everything_sent(bench, server)
+    for forbidden in ("\x1b", "\\u001b", "\u202e", "\u2028", "\x00", "\\u0000", "\r"):
+        assert forbidden not in sent
+    assert "7*7" in sent, "what looks like a template in a value is not evaluated"
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_an_incident_of_any_size_is_told(kind: str, bench: Bench, server: ChatServer) -> None:
+    big = "&<é" * 20_000
+    giant = make_incident(
+        summary=big,
+        device=big,
+        peer_name=big,
+        chain=(big,) * 500,
+        actions=(big,) * 500,
+        children=tuple(f"child-{n}" for n in range(20_000)),
+        cause=Reason(big, meaning=big),
+    )
+    channel = bench.build(kind, server.url)
+    await channel.deliver(make_notification(incident=giant))
+    await channel.close()
+    sent = everything_sent(bench, server)
+    assert len(sent) < 60_000
+    assert "…(cut)" in sent
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_every_field_may_be_missing(kind: str, bench: Bench, server: ChatServer) -> None:
+    bare = Incident("id", "device_outage", "open", "info", "FW1", None, None, None, None, None, utc(1), utc(2))
+    channel = bench.build(kind, server.url)
+    await channel.deliver(make_notification(incident=bare))
+    await channel.deliver(make_notification(incident=make_resolved(resolved_at=None, cause=None, summary="")))
+    await channel.close()
+    assert "FW1" in everything_sent(bench, server)
+
+
+@pytest.mark.parametrize("kind", ["slack", "console"])
+async def test_a_template_that_breaks_later_leaves_the_plain_text(
+    kind: str, bench: Bench, server: ChatServer, tmp_path: Any
+) -> None:
+    """It renders the trials, so nothing is wrong at start; then it meets an incident it was not made for."""
+    template = tmp_path / "own.j2"
+    template.write_text("{{ incident.cause.text }} {{ incident.peer.upper() }}")
+    channel: Any = bench.build(kind, server.url, template_file=str(template))
+    lacking = make_notification(incident=make_incident(peer=None, peer_name=None, cause=None))
+    with pytest.raises(DeliveryError) as caught:
+        await channel.deliver(lacking)
+    assert (caught.value.reason, caught.value.retryable) == (DeliveryFailure.RENDER, False)
+    await channel.deliver_plain(lacking)
+    await channel.close()
+    assert "MAJOR: Tunnel to branch-7" in everything_sent(bench, server)
+
+
+@pytest.mark.parametrize("kind", ["slack", "console"])
+@pytest.mark.parametrize("source", ["{{ nonsense }}", "{% if %}", "{{ incident.__class__ }}", "{{ 1/0 }}"])
+async def test_a_template_that_cannot_work_is_a_configuration_error(
+    kind: str, source: str, bench: Bench, tmp_path: Any
+) -> None:
+    template = tmp_path / "own.j2"
+    template.write_text(source)
+    with pytest.raises(ConfigError, match=r"channels\.ops: template"):
+        bench.build(kind, "http://127.0.0.1:9", template_file=str(template))
+
+
+@pytest.mark.parametrize("kind", HTTP)
+async def test_a_far_end_that_never_answers_does_not_hold_up_the_loop(
+    kind: str, bench: Bench, server: ChatServer
+) -> None:
+    server.then(hang)
+    ticks = 0
+    task = asyncio.create_task(failure(bench.build(kind, server.url)))
+    while not task.done():
+        ticks += 1
+        await asyncio.sleep(0.01)
+    await task
+    assert ticks > 10

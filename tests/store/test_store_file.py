@@ -1,0 +1,433 @@
+"""The file: who may open it, how it comes of age, and what happens when the disk says no."""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from store_samples import batch, incident, malformed, notification, row, unix
+from store_writer import run_python
+
+from eventd.contract import Batch, Settled
+from eventd.errors import StoreError
+from eventd.store import Settings, SqliteStore, database, reader
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "eventd.db"
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[SqliteStore]:
+    store = await SqliteStore.open(Settings(path=str(path)))
+    yield store
+    await store.close()
+
+
+async def refused(path: Path, match: str) -> None:
+    with pytest.raises(StoreError, match=match) as caught:
+        await SqliteStore.open(Settings(path=str(path)))
+    assert str(path) in str(caught.value)
+
+
+# --- opening --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_new_file_is_ours_alone_to_read_and_made_to_survive_a_loss_of_power(
+    store: SqliteStore, path: Path
+) -> None:
+    await store.commit(Batch(journal=[row()]))
+    for suffix in ("", "-wal", "-shm", ".lock"):
+        assert path.with_name(path.name + suffix).stat().st_mode & 0o027 == 0, suffix
+    db = store._writer._db
+    pragmas = {
+        name: db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys")
+    }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    assert await store.size_bytes() > 30_000
+
+
+async def test_a_second_eventd_on_the_same_file_is_refused_and_told_who_has_it(store: SqliteStore, path: Path) -> None:
+    await refused(path, f"in use by another eventd .process {os.getpid()}")
+    program = (
+        "import asyncio, sys; from eventd.store import *; asyncio.run(SqliteStore.open(Settings(path=sys.argv[1])))"
+    )
+    assert "in use by another eventd" in run_python(program, path).stderr
+    await store.commit(Batch(journal=[row()]))
+
+
+async def test_the_file_can_be_opened_again_after_closing(path: Path) -> None:
+    for n in range(3):
+        store = await SqliteStore.open(Settings(path=str(path)))
+        assert (await store.ledger())["journal_rows"] == n
+        await store.commit(Batch(journal=[row()]))
+        await store.close()
+        await store.close()
+        assert not path.with_name(path.name + "-wal").exists(), "everything was folded into the one file"
+
+
+async def test_a_closed_store_says_so(path: Path) -> None:
+    store = await SqliteStore.open(Settings(path=str(path)))
+    await store.close()
+    for ask in (store.commit(Batch()), store.ledger(), store.claim("chat", 0.0), store.prune(0.0)):
+        with pytest.raises(StoreError, match="is closed"):
+            await ask
+
+
+async def test_what_was_asked_before_closing_is_still_done(path: Path) -> None:
+    store = await SqliteStore.open(Settings(path=str(path)))
+    commits = [asyncio.create_task(store.commit(Batch(journal=[row(n)]))) for n in range(20)]
+    await asyncio.sleep(0)
+    await store.close()
+    await asyncio.gather(*commits)
+    store = await SqliteStore.open(Settings(path=str(path)))
+    assert (await store.ledger())["journal_rows"] == 20
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database at all, but long enough to have a header" * 20, b"SQLite format 3\0"]
+)
+async def test_something_that_is_not_a_database_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "eventd.db"
+    path.write_bytes(content)
+    await refused(path, "file is not a database")
+    assert path.read_bytes() == content
+
+
+async def test_a_damaged_page_is_an_error_that_names_the_file_or_found_by_the_check(path: Path) -> None:
+    store = await SqliteStore.open(Settings(path=str(path)))
+    await store.commit(Batch(journal=[row(n) for n in range(500)]))
+    await store.close()
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 2 // 4096 * 4096)
+        file.write(b"\xff" * 4096 * 4)
+    store = await SqliteStore.open(Settings(path=str(path)))
+    with contextlib.suppress(StoreError):
+        assert await store.check() != []
+    with pytest.raises(StoreError, match=f"{path}.*malformed"):
+        await store.events(limit=1000)
+    await store.close()
+
+
+async def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE precious (x)")
+    before = path.read_bytes()
+    await refused(path, "another program")
+    assert path.read_bytes() == before
+
+
+async def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    await refused(tmp_path / "file" / "eventd.db", "File exists|Not a directory")
+    await refused(tmp_path, "Is a directory")
+
+
+async def test_a_folder_without_the_right_to_write_is_refused(tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o555)
+    if os.geteuid() != 0:
+        await refused(locked / "eventd.db", "Permission denied")
+        return
+    # Root may write anywhere, so ask as nobody; only what is already imported can be used after that.
+    program = (
+        "import asyncio, os, sys; from eventd.store import *\n"
+        "path = sys.argv[1]; os.chdir(os.path.dirname(path)); os.setuid(65534)\n"
+        "asyncio.run(SqliteStore.open(Settings(path='eventd.db')))"
+    )
+    assert "StoreError: eventd.db: Permission denied" in run_python(program, locked / "eventd.db").stderr
+
+
+# --- schema ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_file_of_a_newer_eventd_is_refused(path: Path) -> None:
+    await (await SqliteStore.open(Settings(path=str(path)))).close()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA user_version = 999")
+    await refused(path, "version 999 is newer than this eventd knows")
+
+
+@pytest.fixture
+def made_up_versions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A list of migrations that a test may lengthen, starting from today's."""
+    scripts = database.schema()
+    monkeypatch.setattr(database, "schema", lambda: scripts)
+    return scripts
+
+
+async def test_an_older_file_is_brought_up_to_date_and_keeps_what_it_holds(
+    path: Path, made_up_versions: list[str]
+) -> None:
+    store = await SqliteStore.open(Settings(path=str(path)))
+    await store.commit(batch(journal=[row(0, "i1")], notifications=[notification("n1", incident())]))
+    await store.close()
+    known = len(made_up_versions)
+    made_up_versions.append("ALTER TABLE events ADD COLUMN extra TEXT; UPDATE events SET extra = device || '!';")
+    made_up_versions.append("CREATE TABLE later (x);")
+    store = await SqliteStore.open(Settings(path=str(path)))
+    db = store._writer._db
+    assert db.execute("PRAGMA user_version").fetchone()[0] == known + 2
+    assert db.execute("SELECT extra FROM events").fetchall() == [("FW1!",)]
+    assert await store.check() == []
+    assert [r.incidents for r in (await store.events()).items] == [("i1",)]
+    await store.close()
+
+
+async def test_a_migration_that_fails_leaves_the_file_at_the_version_before(
+    path: Path, made_up_versions: list[str]
+) -> None:
+    await (await SqliteStore.open(Settings(path=str(path)))).close()
+    known = len(made_up_versions)
+    made_up_versions += ["CREATE TABLE fine (x);", "CREATE TABLE half (x); INSERT INTO no_such_table VALUES (1);"]
+    await refused(path, f"migration to schema version {known + 2} failed: no such table")
+    del made_up_versions[-1]
+    store = await SqliteStore.open(Settings(path=str(path)))
+    tables = {name for (name,) in store._writer._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert "fine" in tables
+    assert "half" not in tables
+    await store.close()
+
+
+# --- a disk that says no --------------------------------------------------------------------------------------------
+
+
+async def everything(store: SqliteStore) -> tuple[object, ...]:
+    return (
+        await store.ledger(),
+        await store.outbox_counts(),
+        await store.load_states(),
+        (await store.events(limit=1000)).items,
+        (await store.malformed()).items,
+        store.totals(),
+    )
+
+
+def big_batch() -> Batch:
+    about = incident("big")
+    return batch(
+        journal=[row(n, "big") for n in range(400)],
+        malformed=[malformed(n) for n in range(20)],
+        states={"k": b"new"},
+        notifications=[notification("n1", about), notification("n2", about, "updated")],
+        tallies={"received": 420},
+    )
+
+
+async def fails_whole_and_succeeds_later(store: SqliteStore, make_room: contextlib.ExitStack) -> None:
+    """``store`` has no room for the big batch until ``make_room`` is closed."""
+    before = await everything(store)
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"eventd\.db: database or disk is full"):
+            await store.commit(big_batch())
+        assert await everything(store) == before
+    assert await store.check() == []
+    make_room.close()
+    await store.commit(big_batch())
+    ledger = await store.ledger()
+    assert (ledger["journal_rows"], ledger["received"], ledger["notifications_superseded"]) == (401, 421, 1)
+    assert await store.check() == []
+
+
+async def test_a_full_database_loses_and_doubles_nothing(store: SqliteStore) -> None:
+    await store.commit(batch(journal=[row()], states={"k": b"old"}, tallies={"received": 1}))
+    db, room = store._writer._db, contextlib.ExitStack()
+    pages = db.execute("PRAGMA page_count").fetchone()[0]
+    db.execute(f"PRAGMA max_page_count = {pages + 4}")
+    room.callback(lambda: db.execute("PRAGMA max_page_count = 1000000"))
+    await fails_whole_and_succeeds_later(store, room)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MiB; only root can have one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("may not mount a file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+async def test_a_full_disk_loses_and_doubles_nothing(small_disk: Path) -> None:
+    store = await SqliteStore.open(Settings(path=str(small_disk / "eventd.db")))
+    await store.commit(batch(journal=[row()], states={"k": b"old"}, tallies={"received": 1}))
+    ballast, room = small_disk / "ballast", contextlib.ExitStack()
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"\0" * 4096)
+    room.callback(ballast.unlink)
+    await fails_whole_and_succeeds_later(store, room)
+    await store.close()
+
+
+async def test_a_settlement_that_could_not_be_written_can_be_made_later_and_nothing_is_sent_twice(
+    store: SqliteStore,
+) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident())]))
+    claimed = await store.claim("chat", unix(0))
+    assert claimed is not None
+    db = store._writer._db
+    db.execute("CREATE TEMP TRIGGER refuse BEFORE UPDATE ON main.outbox BEGIN SELECT RAISE(ABORT, 'refused'); END")
+    with pytest.raises(StoreError, match="refused"):
+        await store.settle(Settled("n1", "delivered"))
+    assert await store.claim("chat", unix(0)) is None, "it was told; only the writing down failed"
+    db.execute("DROP TRIGGER refuse")
+    await store.settle(Settled("n1", "delivered"))
+    assert await store.outbox_counts() == {"chat": {"delivered": 1}}
+
+
+async def test_somebody_elses_lock_fails_a_commit_which_then_succeeds(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+    store = await SqliteStore.open(Settings(path=str(path)))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked"):
+            await store.commit(Batch(journal=[row()]))
+    await store.commit(Batch(journal=[row()]))
+    assert (await store.ledger())["journal_rows"] == 1
+    await store.close()
+
+
+# --- threads --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_slow_question_delays_no_commit_and_is_given_up(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "QUERY_TIMEOUT_S", 0.3)
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+    monkeypatch.setitem(reader.QUERIES, "ledger", endless)
+    slow = asyncio.create_task(store.ledger())
+    await asyncio.sleep(0)
+    for n in range(5):
+        await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}"))]))
+        assert await store.claim("chat", unix(0)) is not None or n
+    assert not slow.done()
+    with pytest.raises(StoreError, match="interrupted"):
+        await slow
+    assert await store.outbox_counts() == {"chat": {"pending": 5}}, "and the next one is answered"
+
+
+async def test_a_claim_cancelled_at_any_point_can_be_made_again(store: SqliteStore) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident())]))
+    for steps in range(6):
+        gate = threading.Event()
+        held = store._writing.submit(gate.wait, 10)
+        claim = asyncio.create_task(store.claim("chat", unix(0)))
+        await asyncio.sleep(0)
+        if steps > 1:
+            gate.set()
+            for _ in range(steps * 3):
+                await asyncio.sleep(0)
+        claim.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            if await claim is not None:
+                await store.release("chat")
+        gate.set()
+        await asyncio.wrap_future(held)
+        claimed = await store.claim("chat", unix(0))
+        assert claimed is not None, steps
+        await store.settle(Settled(claimed.id, "retry", unix(0)))
+
+
+async def test_a_claim_cancelled_while_it_runs_is_undone(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident())]))
+    started, go_on, really = threading.Event(), threading.Event(), store._writer.claim
+
+    def slowly(channel: str, now: float) -> object:
+        started.set()
+        go_on.wait(10)
+        return really(channel, now)
+
+    monkeypatch.setattr(store._writer, "claim", slowly)
+    claim = asyncio.create_task(store.claim("chat", unix(0)))
+    assert await asyncio.to_thread(started.wait, 10)
+    claim.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await claim
+    go_on.set()
+    monkeypatch.undo()
+    await store.meta_set("the claim", "has ended")
+    assert await store.claim("chat", unix(0)) is not None
+
+
+async def test_a_commit_cancelled_before_its_turn_leaves_nothing(store: SqliteStore) -> None:
+    gate = threading.Event()
+    held = store._writing.submit(gate.wait, 10)
+    commit = asyncio.create_task(store.commit(Batch(journal=[row()])))
+    await asyncio.sleep(0)
+    commit.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await commit
+    gate.set()
+    await asyncio.wrap_future(held)
+    assert (await store.ledger())["journal_rows"] == 0
+
+
+# --- upkeep ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_backup_can_be_taken_while_eventd_writes(store: SqliteStore, path: Path, tmp_path: Path) -> None:
+    await store.commit(batch(journal=[row(n) for n in range(50)], notifications=[notification("n1", incident())]))
+    copy = tmp_path / "copy.db"
+    with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    await store.commit(Batch(journal=[row()]))
+    restored = await SqliteStore.open(Settings(path=str(copy)))
+    assert await restored.check() == []
+    assert (await restored.ledger())["journal_rows"] == 50
+    await restored.close()
+
+
+async def test_a_file_that_was_pruned_gives_its_pages_back(store: SqliteStore) -> None:
+    await store.commit(Batch(journal=[row(n) for n in range(4000)]))
+    db = store._writer._db
+    before = db.execute("PRAGMA page_count").fetchone()[0]
+    assert await store.prune(unix(100 * 86400)) == 4000
+    free, used = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
+    assert used < before / 10
+    assert free * 4 <= used, "what is left of them will be filled again"
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        ("DELETE FROM events WHERE seq = 2", "journal: 2 rows kept and 0 pruned, but the ledger has written 3"),
+        ("UPDATE events SET seq = 9 WHERE seq = 3", "journal: row 9 is beyond the ledger"),
+        ("DELETE FROM links; DELETE FROM outbox; DELETE FROM incidents", "incidents: 0 kept and 0 pruned"),
+        ("DELETE FROM incidents", "notification n1 is about incident i1, which is not there"),
+        ("DELETE FROM incidents", "reference broken: outbox"),
+        ("DELETE FROM outbox WHERE id = 'n1'", "outbox: 1 pending and 0 settled, but the ledger has enqueued 2"),
+        ("UPDATE outbox SET state = 'dead', settled_at = 1", "outbox: 2 dead kept and 0 pruned, but the ledger has 0"),
+        ("UPDATE outbox SET place = 1 WHERE id = 'n2'", "n2 stands at place 1, which another still holds"),
+        ("UPDATE incidents SET severity = 'info'", "incidents: i1 differs from its columns"),
+        ("DELETE FROM malformed", "malformed: 0 kept and 0 pruned"),
+        ("UPDATE malformed SET size = 1", "malformed: 1 bytes kept"),
+        ("DELETE FROM events WHERE seq = 1", "incident i1 is linked to event 1, which is not there"),
+        ("PRAGMA ignore_check_constraints = ON; UPDATE outbox SET what = 'nonsense'", "file damaged: CHECK constraint"),
+    ],
+)
+async def test_the_check_finds_each_kind_of_inconsistency(path: Path, damage: str, complaint: str) -> None:
+    store = await SqliteStore.open(Settings(path=str(path)))
+    told = [notification("n1", incident()), notification("n2", incident(), channel="b")]
+    await store.commit(batch(journal=[row(0, "i1"), row(1), row(2)], notifications=told, malformed=[malformed()]))
+    assert await store.check() == []
+    await store.close()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.executescript(damage)
+    store = await SqliteStore.open(Settings(path=str(path)))
+    assert any(complaint in sentence for sentence in await store.check()), await store.check()
+    await store.close()

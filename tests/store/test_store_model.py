@@ -1,0 +1,187 @@
+"""The store on disk does whatever its model in memory does, under any sequence of commits, tries and restarts."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from store_samples import batch, incident, malformed, notification, row, unix
+
+from eventd.contract import Batch, Settled
+from eventd.errors import StoreError
+from eventd.store import MemoryStore, Settings, SqliteStore
+
+T = TypeVar("T")
+
+CHANNELS = ("chat", "pager")
+INCIDENTS = st.sampled_from(["i1", "i2", "i3", "i4"])
+SECONDS = st.integers(0, 100).map(float)
+PLACES = {"device": st.sampled_from(["FW1", "FW2"]), "peer": st.sampled_from(["2.1.1.1", "2001:db8::1", None])}
+RETENTION = 50.0
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> Any:
+    told = draw(st.lists(INCIDENTS, max_size=2))
+    name = draw(st.sampled_from(["link.down", "ipsec.tunnel.stop"]))
+    known = {key: draw(place) for key, place in PLACES.items()}
+    return row(draw(SECONDS), *told, duplicate=draw(st.booleans()), name=name, **known)
+
+
+@st.composite
+def incidents(draw: st.DrawFn) -> Any:
+    resolved = draw(st.none() | SECONDS)
+    known = {key: draw(place) for key, place in PLACES.items()}
+    parent, children = draw(st.none() | INCIDENTS), tuple(draw(st.lists(INCIDENTS, max_size=2)))
+    return incident(
+        draw(INCIDENTS), 0.0, resolved, parent=parent, children=children, count=draw(st.integers(1, 9)), **known
+    )
+
+
+@st.composite
+def notifications(draw: st.DrawFn) -> Any:
+    what = draw(st.sampled_from(["opened", "updated", "resolved"]))
+    return notification(
+        f"n{draw(st.integers(0, 30))}", draw(incidents()), what, draw(st.sampled_from(CHANNELS)), draw(SECONDS)
+    )
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> Batch:
+    return batch(
+        journal=draw(st.lists(rows(), max_size=4)),
+        malformed=draw(st.lists(SECONDS.map(malformed), max_size=3)),
+        states=draw(st.dictionaries(st.sampled_from("abc"), st.none() | st.binary(max_size=4), max_size=2)),
+        incidents=draw(st.lists(incidents(), max_size=2)),
+        notifications=draw(st.lists(notifications(), max_size=4)),
+        tallies=draw(st.dictionaries(st.sampled_from(["received", "parsed"]), st.integers(1, 9))),
+    )
+
+
+class Stores(RuleBasedStateMachine):
+    """Every rule is done to both; every invariant compares what both say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.mkdtemp(prefix="eventd-model-")
+        self.runner = asyncio.Runner()
+        self.time = 0.0
+        self.claimed: list[str] = []
+        self.settings = Settings(
+            path=str(Path(self.folder, "eventd.db")),
+            retention=RETENTION,
+            sync="normal",
+            max_malformed=4,
+            max_malformed_bytes=600,
+        )
+
+    def wait(self, awaitable: Awaitable[T]) -> T:
+        async def awaited() -> T:
+            return await awaitable
+
+        return self.runner.run(awaited())
+
+    def clock(self) -> float:
+        return unix(self.time)
+
+    @initialize()
+    def open(self) -> None:
+        self.real = self.wait(SqliteStore.open(self.settings, self.clock))
+        self.model = MemoryStore(self.settings, self.clock)
+
+    def same(self, ask: Any) -> Any:
+        real, model = self.wait(ask(self.real)), self.wait(ask(self.model))
+        assert real == model
+        return real
+
+    @rule(seconds=st.integers(0, 20))
+    def time_passes(self, seconds: int) -> None:
+        self.time += seconds
+
+    @rule(batch=batches())
+    def commit(self, batch: Batch) -> None:
+        self.same(lambda store: store.commit(batch))
+
+    @rule(batch=batches(), table=st.sampled_from(["events", "outbox", "ledger", "malformed"]))
+    def a_commit_fails_midway(self, batch: Batch, table: str) -> None:
+        """The disk refuses a row: nothing of the batch stays, whatever had been written before that row."""
+        db = self.real._writer._db
+        db.execute(
+            f"CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.{table} BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+        try:
+            self.wait(self.real.commit(batch))
+        except StoreError:
+            return
+        finally:
+            db.execute("DROP TRIGGER refuse")
+        self.wait(self.model.commit(batch))  # it had no row for that table
+
+    @rule(channel=st.sampled_from(CHANNELS))
+    def claim(self, channel: str) -> None:
+        claimed = self.same(lambda store: store.claim(channel, self.clock()))
+        if claimed:
+            self.claimed.append(claimed.id)
+
+    @rule(outcome=st.sampled_from(["delivered", "dead", "retry"]), delay=st.integers(0, 30), data=st.data())
+    def settle(self, outcome: str, delay: int, data: st.DataObject) -> None:
+        if self.claimed:
+            notification_id = data.draw(st.sampled_from(self.claimed))
+            settled = Settled(notification_id, outcome, self.clock() + delay if outcome == "retry" else None, "why")
+            self.same(lambda store: store.settle(settled))
+
+    @rule(channel=st.sampled_from([*CHANNELS, None]))
+    def release(self, channel: str | None) -> None:
+        self.same(lambda store: store.release(channel))
+
+    @rule()
+    def restart(self) -> None:
+        self.wait(self.real.close())
+        self.real = self.wait(SqliteStore.open(self.settings, self.clock))
+        self.model.restart()
+
+    @rule()
+    def prune(self) -> None:
+        self.same(lambda store: store.prune(self.clock()))
+
+    @invariant()
+    def they_agree(self) -> None:
+        for ask in (
+            lambda s: s.load_states(),
+            lambda s: s.load_incidents(),
+            lambda s: s.incidents(limit=3),
+            lambda s: s.incidents(status="resolved", device="FW2"),
+            lambda s: s.events(),
+            lambda s: s.events(limit=2, before=4),
+            lambda s: s.events(peer="2.1.1.1", event="link.down", since=unix(20), until=unix(80)),
+            lambda s: s.events(incident="i1", device="FW1"),
+            lambda s: s.malformed(),
+            lambda s: s.ledger(),
+            lambda s: s.outbox_counts(),
+            *(lambda s, c=c: s.next_due(c) for c in CHANNELS),
+            *(lambda s, c=c: s.alerting(c, unix(50)) for c in CHANNELS),
+        ):
+            self.same(ask)
+        assert self.real.totals() == self.model.totals()
+
+    @invariant()
+    def the_file_is_consistent(self) -> None:
+        assert self.wait(self.real.check()) == []
+
+    def teardown(self) -> None:
+        self.wait(self.real.close())
+        self.runner.close()
+        shutil.rmtree(self.folder)
+
+
+# Each step asks some fifteen questions of a real file; 40 runs of 25 steps take a few seconds.
+Stores.TestCase.settings = settings(
+    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+test_the_store_on_disk_does_what_its_model_does = pytest.mark.timeout(300)(Stores.TestCase)
