@@ -9,9 +9,9 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
-from eventd import registry
 from eventd.config import Config
 from eventd.contract import Channel
 from eventd.correlate import Correlator
@@ -29,6 +29,7 @@ from eventd.receivers import tls
 from eventd.receivers.settings import SyslogTcp, SyslogTls
 from eventd.receivers.tcp import StreamReceiver
 from eventd.receivers.udp import UdpReceiver, kernel_drops
+from eventd.registry import Registry, load, load_notifiers
 from eventd.store.sqlite import SqliteStore
 from eventd.telemetry import Telemetry, get_logger
 from eventd.web.server import WebServer
@@ -49,7 +50,7 @@ Receiver = UdpReceiver | StreamReceiver
 class App:
     """One running eventd. ``read_config`` is called once here and again on every reload."""
 
-    registry: registry.Registry
+    registry: Registry
     store: SqliteStore
     correlator: Correlator
     pipeline: Pipeline
@@ -59,7 +60,7 @@ class App:
     def __init__(self, read_config: Callable[[], Config], clock: Callable[[], float] = time.time) -> None:
         self._read_config, self._clock = read_config, clock
         self.config = read_config()
-        self.registry = registry.load(self.config.handlers)
+        self.registry = load(self.config.handlers)
         self.telemetry = Telemetry()
         self.intake = Intake()
         self.started_at = clock()
@@ -112,9 +113,7 @@ class App:
     async def _restore(self) -> None:
         """Build judgement and decoding as they stood when the store was last written."""
         config = self.config
-        self.session = Session(
-            external_url=config.web.external_url, telemetry=self.telemetry, clock=self._clock
-        )
+        self.session = Session(external_url=config.web.external_url, telemetry=self.telemetry, clock=self._clock)
         self._own_engine_id = await self._engine_id()
         self._learned: dict[str, str] = {}
         self.correlator = Correlator(config.correlate, config.inventory, config.web.external_url)
@@ -167,7 +166,7 @@ class App:
 
     # --- what a configuration makes -------------------------------------------------------------------------------
 
-    def _make_decoder(self, config: Config, handlers: registry.Registry) -> Decoder:
+    def _make_decoder(self, config: Config, handlers: Registry) -> Decoder:
         snmp = config.receivers.snmp
         return Decoder(
             handlers,
@@ -183,7 +182,7 @@ class App:
         return routing.notifications(change, self.config.routes, names, now)
 
     def _make_channels(self, config: Config) -> dict[str, Channel]:
-        notifiers = registry.load_notifiers()
+        notifiers = load_notifiers()
         return {c.name: notifiers[c.type].build(c.name, c.settings, self.session) for c in config.channels}
 
     def _start_delivery(self, config: Config) -> None:
@@ -205,7 +204,7 @@ class App:
         for kind, make in makers.items():
             settings = getattr(config.receivers, kind)
             for address in settings.addresses if settings else ():
-                yield (kind, address, settings), lambda make=make, a=address, s=settings: make(a, s)
+                yield (kind, address, settings), partial(make, address, settings)
 
     def _udp(self, address: str, settings: Any) -> Receiver:
         return UdpReceiver(
@@ -272,7 +271,7 @@ class App:
         async with self._reloading:
             try:
                 config = self._read_config()
-                handlers = registry.load(config.handlers)
+                handlers = load(config.handlers)
             except ConfigError as error:
                 return self._config_refused(str(error))
             before, self.config = self.config, config
@@ -286,7 +285,7 @@ class App:
             self._config_taken()
             return None
 
-    async def _take(self, config: Config, before: Config, handlers: registry.Registry) -> None:
+    async def _take(self, config: Config, before: Config, handlers: Registry) -> None:
         self.registry = handlers
         self.pipeline.decoder = self._make_decoder(config, handlers)
         self.correlator.reconfigure(config.correlate, config.inventory)
@@ -370,14 +369,19 @@ class App:
         return found
 
     def _outbox(self, term: str) -> Mapping[tuple[str, ...], float]:
-        found = {(channel,): float(getattr(totals, term)) for channel, totals in self.store.totals().items()}
-        return {(channel.name,): 0.0 for channel in self.config.channels} | found
+        found: dict[tuple[str, ...], float] = {
+            (channel,): float(getattr(totals, term)) for channel, totals in self.store.totals().items()
+        }
+        return {**{(channel.name,): 0.0 for channel in self.config.channels}, **found}
 
     def _outbox_outcomes(self) -> Mapping[tuple[str, ...], float]:
         outcomes = ("delivered", "superseded", "dead")
-        zero = {(channel.name, outcome): 0.0 for channel in self.config.channels for outcome in outcomes}
-        found = self.store.totals().items()
-        return zero | {(name, outcome): float(getattr(totals, outcome)) for name, totals in found for outcome in outcomes}
+        zero: dict[tuple[str, ...], float] = {
+            (channel.name, outcome): 0.0 for channel in self.config.channels for outcome in outcomes
+        }
+        for name, totals in self.store.totals().items():
+            zero |= {(name, outcome): float(getattr(totals, outcome)) for outcome in outcomes}
+        return zero
 
     def _peers(self) -> Iterable[Any]:
         metrics = self.config.metrics

@@ -62,6 +62,7 @@ class RejectReason(StrEnum):
     UNDECODABLE = "undecodable"
     HANDLER_ERROR = "handler_error"
     NOT_ALLOWED = "not_allowed"
+    RATE_LIMITED = "rate_limited"
 
 
 class ParseError(EventdError):

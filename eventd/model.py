@@ -101,12 +101,13 @@ class Stamp(Struct, frozen=True):
     """A device's own timestamp as printed, before anyone decided what its offset means.
 
     ``when`` is naive. ``offset_s`` is the printed UTC offset in seconds, None where none was printed.
-    ``dst`` is True where the word DST followed.
+    ``dst`` is True where the word DST followed. Without ``year_known`` the year in ``when`` means nothing.
     """
 
     when: datetime
     offset_s: int | None = None
     dst: bool = False
+    year_known: bool = True
 
 
 class SyslogRecord(Struct, frozen=True):

@@ -1,1 +1,1 @@
-"""Room."""
+"""What vendors say, one package per vendor; found by name, see `README.md` here."""

@@ -15,7 +15,11 @@ MISTAKES = {
     "bad choice": ('[store]\nsync = "sometimes"\n', "store.sync: invalid enum value 'sometimes'", 2),
     "bad address": ('[receivers.syslog_udp]\nlisten = "nowhere"\n', "receivers.syslog_udp: listen: ", 1),
     "bad network": ('[receivers.snmp]\nallow = ["10.0.0.0/99"]\n', "receivers.snmp: allow: ", 1),
-    "certificate missing": ('[receivers.syslog_tls]\ncert_file = "a.pem"\n', "receivers.syslog_tls.key_file: is missing", 1),
+    "certificate missing": (
+        '[receivers.syslog_tls]\ncert_file = "a.pem"\n',
+        "receivers.syslog_tls.key_file: is missing",
+        1,
+    ),
     "certificate unreadable": (
         '[receivers.syslog_tls]\ncert_file = "a.pem"\nkey_file = "b.pem"\n',
         "a.pem cannot be read",
@@ -26,7 +30,11 @@ MISTAKES = {
         "receivers.snmp.users[0].auth_key: auth_key is missing (also possible: auth_key_file, auth_key_env)",
         2,
     ),
-    "unknown channel type": ('[[channels]]\nname = "a"\ntype = "pigeon"\n', "channels[0].type: 'pigeon' is not one of", 3),
+    "unknown channel type": (
+        '[[channels]]\nname = "a"\ntype = "pigeon"\n',
+        "channels[0].type: 'pigeon' is not one of",
+        3,
+    ),
     "two channels of one name": (
         '[[channels]]\nname = "a"\ntype = "console"\n[[channels]]\nname = "a"\ntype = "console"\n',
         "channels[1].name: 'a' is used twice",
@@ -77,11 +85,19 @@ def test_a_mistake_is_named_with_its_line(mistake: str, tmp_path: Path) -> None:
 
 def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     found = problems(tmp_path, '[store]\nsync = "no"\npth = 1\n[web]\nlisten = 5\n[correlate]\nflap_count = "many"\n')
-    assert [problem.split(": ")[1] for problem in found] == ["store.pth", "store.sync", "web.listen", "correlate.flap_count"]
+    assert [problem.split(": ")[1] for problem in found] == [
+        "store.pth",
+        "store.sync",
+        "web.listen",
+        "correlate.flap_count",
+    ]
 
 
 def test_a_secret_never_shows_in_a_problem(tmp_path: Path) -> None:
-    text = '[receivers.snmp]\n[[receivers.snmp.users]]\nname = "x"\nauth = "SHA256"\nauth_key = "hush"\npriv = "AES128"\npriv_key = "hush"\n'
+    text = (
+        '[receivers.snmp]\n[[receivers.snmp.users]]\nname = "x"\n'
+        'auth = "SHA256"\nauth_key = "hush"\npriv = "AES128"\npriv_key = "hush"\n'
+    )
     assert not any("hush" in problem for problem in problems(tmp_path, text))
 
 

@@ -30,7 +30,15 @@ SECTIONS = {
     "log": Log,
 }
 #: shown with an example value because there is no default
-EXAMPLES_ONLY = {"cert_file", "key_file", "client_ca_file", "engine_id", "external_url", "tls_cert_file", "tls_key_file"}
+EXAMPLES_ONLY = {
+    "cert_file",
+    "key_file",
+    "client_ca_file",
+    "engine_id",
+    "external_url",
+    "tls_cert_file",
+    "tls_key_file",
+}
 
 
 def shown_defaults() -> list[tuple[str, str, str]]:
@@ -86,7 +94,12 @@ def test_every_metric_is_documented() -> None:
 
 def test_every_metric_in_rules_and_documents_exists() -> None:
     names = {PREFIX + spec.name + ("_total" if spec.kind == "counter" else "") for spec in SPECS}
-    names |= {f"{PREFIX}{spec.name}{tail}" for spec in SPECS if spec.kind == "histogram" for tail in ("_bucket", "_sum", "_count")}
+    names |= {
+        f"{PREFIX}{spec.name}{tail}"
+        for spec in SPECS
+        if spec.kind == "histogram"
+        for tail in ("_bucket", "_sum", "_count")
+    }
     for file in (ROOT / "deploy/prometheus-rules.yml", ROOT / "docs/metrics.md", ROOT / "README.md"):
         for name in re.findall(r"\beventd_[a-z0-9_]+", file.read_text()):
             assert name in names, f"{name} in {file.name}"
@@ -102,7 +115,9 @@ def test_reject_reasons_are_short_label_values() -> None:
     assert all(re.fullmatch(r"[a-z_]{3,24}", reason) for reason in RejectReason)
 
 
-@pytest.mark.parametrize("file", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("handlers/*.md")]), ids=lambda f: f.name)
+@pytest.mark.parametrize(
+    "file", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("handlers/*.md")]), ids=lambda f: f.name
+)
 def test_every_local_link_leads_somewhere(file: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", file.read_text()):
         assert (file.parent / target).exists(), f"{target} in {file.name}"

@@ -10,6 +10,7 @@ from eventd.config import Config, load
 from eventd.errors import ConfigError, Problem
 from eventd.notify.session import Session
 from eventd.receivers import tls
+from eventd.receivers.settings import Socket
 
 
 @click.command()
@@ -66,6 +67,6 @@ def _summary(config: Config, found: registry.Registry) -> list[str]:
     return lines
 
 
-def _receivers(config: Config) -> list[tuple[str, object]]:
+def _receivers(config: Config) -> list[tuple[str, Socket]]:
     kinds = ("syslog_udp", "syslog_tcp", "syslog_tls", "snmp")
     return [(kind, settings) for kind in kinds if (settings := getattr(config.receivers, kind)) is not None]

@@ -1,6 +1,6 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,7 +59,7 @@ _USM = (
 class Usm:
     """The values of `usm_options`, checked together: ``level`` says which keys are used."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any]) -> None:
         self.user: str = options["user"] or ""
         self.auth: str = options["auth"]
         self.priv: str = options["priv"]

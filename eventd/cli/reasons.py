@@ -1,6 +1,7 @@
 """``eventd reasons``: the catalogue of what devices give as reasons, searchable."""
 
 import difflib
+import itertools
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -117,7 +118,9 @@ def _haystack(row: CatalogueRow) -> str:
 
 
 def _near(rows: Iterable[CatalogueRow], text: str) -> str:
-    names = {_plain(name): name for row in rows for name in _names(row)}
+    names: dict[str, str] = {}
+    for name in itertools.chain.from_iterable(map(_names, rows)):
+        names.setdefault(_plain(name), name)  # a row's own name comes before its aliases
     near = difflib.get_close_matches(_plain(text), names, n=3, cutoff=0.5)
     return f"; near: {', '.join(names[name] for name in near)}" if near else ""
 

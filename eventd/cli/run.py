@@ -20,7 +20,9 @@ from eventd.telemetry import get_logger, setup_logging
 
 
 @click.command()
-@click.option("-c", "--config", "path", type=click.Path(dir_okay=False), help="Configuration (TOML). Default: built-in.")
+@click.option(
+    "-c", "--config", "path", type=click.Path(dir_okay=False), help="Configuration (TOML). Default: built-in."
+)
 def command(path: str | None) -> None:
     """Receive, judge and alert until told to stop (SIGTERM, SIGINT). SIGHUP reloads the configuration."""
     try:
@@ -71,6 +73,7 @@ async def _serve(read_config: Callable[[], Config]) -> None:
         loop.add_signal_handler(number, partial(_stop, app))
     loop.add_signal_handler(signal.SIGHUP, reload)
     await app.run(on_ready=_ready)
+
 
 def _stop(app: App) -> None:
     notify_systemd("STOPPING=1")

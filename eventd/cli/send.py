@@ -45,7 +45,7 @@ class Target(click.ParamType[tuple[str, int | None]]):
 def _split_target(text: str) -> tuple[str, str]:
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
-        return host, rest[1:] if rest.startswith(":") else rest
+        return host, rest.removeprefix(":")
     if text.count(":") > 1:  # an IPv6 address without brackets cannot have a port
         return text, ""
     host, _, port = text.partition(":")

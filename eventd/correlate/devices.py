@@ -47,10 +47,10 @@ def on_condition(desk: Desk, device: DeviceState, event: Event, now: float) -> N
     name = _name(event, kind)
     if name not in device.conditions and len(device.conditions) >= MAX_CONDITIONS:
         name = f"{kind}|others"
-    case = device.conditions.get(name)
     if event.extra.get("state", "").casefold() == "clear":
-        _clear(desk, device, case, now)
+        _clear(desk, device, device.conditions.get(name) or _only(device, name), now)
         return
+    case = device.conditions.get(name)
     if reasons.severity(event, "info") == "info":
         desk.suppress("hygiene")
         return
@@ -65,10 +65,17 @@ def on_condition(desk: Desk, device: DeviceState, event: Event, now: float) -> N
 
 
 def _name(event: Event, kind: str) -> str:
-    what = (
-        (event.reason.name or event.reason.text) if event.reason else event.header.notification or event.header.mnemonic
-    )
-    return f"{kind}|{event.vsys or ''}|{event.peer or ''}|{what or ''}"
+    """Kind, vsys, peer and what exactly. A clear of another name says in ``clears`` which one it ends."""
+    header, reason = event.header, event.reason
+    what = event.extra.get("clears") or header.notification or header.mnemonic or (reason.text if reason else "")
+    return f"{kind}|{event.vsys or ''}|{event.peer or ''}|{what.casefold()}"
+
+
+def _only(device: DeviceState, name: str) -> Case | None:
+    """The one condition of that kind, vsys and peer: a log may clear what a trap, of another name, has raised."""
+    alike = name.rpartition("|")[0] + "|"
+    fits = [case for known, case in device.conditions.items() if known.startswith(alike)]
+    return fits[0] if len(fits) == 1 else None
 
 
 def case_of(device: DeviceState, event: Event) -> Case | None:

@@ -16,6 +16,7 @@ from eventd.correlate.settings import EVICT_SCAN, MAX_DEVICES, MAX_PEERS, Settin
 from eventd.correlate.state import (
     Case,
     DeviceState,
+    Fact,
     PeerState,
     State,
     decode,
@@ -175,20 +176,27 @@ class Correlator:
         if state is None:
             self._desk.suppress("limit")
             return False
-        duplicate = twins.is_twin(state.facts, event, now, self._desk.settings.twin_window)
+        fact, telling = twins.recall(state.facts, event, now, self._desk.settings.twin_window)
         state.heard_at = now
-        if duplicate:
-            self._corroborate(state, event, now)
-        elif isinstance(state, DeviceState):
+        if telling == "twin":
+            self._corroborate(state, fact, event, now)
+        elif telling == "new" and isinstance(state, DeviceState):
             devices.RULES[event.event or ""](self._desk, state, event, now)
-        elif rule is not None:
+        elif telling == "new" and isinstance(state, PeerState) and rule is not None:
+            before = state.case.proofs if state.case else 0
             rule(self._desk, state, event, now)
+            fact.joined = state.case is not None and state.case.proofs != before
         self._settle(key, state)
-        return duplicate
+        return telling != "new"
 
-    def _corroborate(self, state: State, event: Event, now: float) -> None:
+    def _corroborate(self, state: State, fact: Fact, event: Event, now: float) -> None:
         """A further witness of what a case is about."""
-        case = state.case if isinstance(state, PeerState) else devices.case_of(state, event)
+        if isinstance(state, DeviceState):
+            case = devices.case_of(state, event)
+        elif fact.joined:
+            case = state.case
+        else:
+            return
         if case is not None and case.witness(event) and case.announced:
             cases.progress(self._desk, case, now)
 

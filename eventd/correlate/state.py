@@ -63,14 +63,17 @@ class Tunnel(Struct):
 
 
 class Fact(Struct, array_like=True):
-    """Something that was reported, and by which ways so far: ``way → checksum of the bytes``."""
+    """Something that was reported, first ``at`` and last at ``until``, by which ways so far (``way → checksum of the
+    bytes``), and whether it is part of the case in hand."""
 
     at: float
+    until: float
     event: str
     reason: str | None
     code: int | None
     ident: tuple[str | int | None, ...]
     ways: dict[str, int]
+    joined: bool = False
 
 
 class Step(Struct, array_like=True):
@@ -104,6 +107,7 @@ class Case(Struct, kw_only=True):
     cause: Reason | None = None
     count: int = 0
     failures: int = 0
+    proofs: int = 0
     interface: str | None = None
     ifindex: int | None = None
     policy: str | None = None
@@ -142,6 +146,7 @@ class Case(Struct, kw_only=True):
 
     def witness(self, event: Event) -> bool:
         """Note who reported; True when that is new."""
+        self.proofs += 1
         for known in self.witnesses:
             if known.transport == event.transport and known.device == event.device:
                 return False

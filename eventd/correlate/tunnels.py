@@ -187,10 +187,14 @@ def _proves(event: Event, case: Case) -> bool:
 
 def on_status(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     """hwIPSecTunnelStatusChange and the like: a stop or a start in one message. Its status has no documented values,
-    so where it does not say plainly, a reason means a stop (a guess)."""
+    so where it does not say plainly, a reason means a stop (a guess) and no reason means nothing."""
     said = (event.extra.get("state") or event.extra.get("status") or "").casefold()
-    up = said in UP_WORDS or (said not in DOWN_WORDS and event.reason is None)
-    (on_start if up else on_stop)(desk, peer, event, now)
+    if said in UP_WORDS:
+        on_start(desk, peer, event, now)
+    elif said in DOWN_WORDS or event.reason is not None:
+        on_stop(desk, peer, event, now)
+    else:
+        desk.suppress("context")
 
 
 def on_sla(desk: Desk, peer: PeerState, event: Event, now: float) -> None:

@@ -6,16 +6,20 @@ other bytes is a repetition (a negotiation retry), with the same bytes a retrans
 facts, in whatever order they come.
 """
 
+from typing import Literal
 from zlib import crc32
 
 from eventd.correlate.settings import MAX_FACTS
 from eventd.correlate.state import Fact
 from eventd.model import Event
 
+Telling = Literal["new", "twin", "retransmission"]
 
-def is_twin(facts: list[Fact], event: Event, now: float, window: float) -> bool:
-    """Whether ``event`` was told already; if not, it is remembered in ``facts``."""
-    _forget(facts, now - window)
+
+def recall(facts: list[Fact], event: Event, now: float, window: float) -> tuple[Fact, Telling]:
+    """The fact that ``event`` tells, and whether it was told already; a new one is remembered in ``facts``."""
+    oldest = now - window
+    _forget(facts, oldest)
     name, reason = event.event or "", event.reason
     way = f"{event.transport}|{event.header.mnemonic or event.header.oid or ''}|{event.header.mark or ''}"
     checksum = crc32(event.raw.encode("utf-8", "surrogatepass"))
@@ -24,23 +28,23 @@ def is_twin(facts: list[Fact], event: Event, now: float, window: float) -> bool:
     ident = _ident(event)
     free: Fact | None = None
     for fact in facts:
-        if fact.event != name:
+        if fact.event != name or fact.until < oldest:
             continue
         told = fact.ways.get(way)
         if told == checksum:
-            return True
-        if free is None and told is None and _agree(fact, words, code, ident):
+            return fact, "retransmission"
+        if free is None and told is None and fact.at >= oldest and _agree(fact, words, code, ident):
             free = fact
     if free is not None:
-        free.ways[way] = checksum
-        return True
-    facts.append(Fact(now, name, words, code, ident, {way: checksum}))
-    return False
+        free.ways[way], free.until = checksum, now
+        return free, "twin"
+    facts.append(Fact(now, now, name, words, code, ident, {way: checksum}))
+    return facts[-1], "new"
 
 
 def _forget(facts: list[Fact], before: float) -> None:
     gone = max(0, len(facts) - MAX_FACTS + 1)
-    while gone < len(facts) and facts[gone].at < before:
+    while gone < len(facts) and facts[gone].until < before:
         gone += 1
     del facts[:gone]
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from msgspec import UNSET, Struct, UnsetType, field
 
 from eventd.model import SEVERITIES, Incident
-from eventd.notify.render import clean, cut, headline, reason_text
+from eventd.notify.render import action_lines, chain_lines, cut, headline, reason_text, short
 
 ALERTNAMES = {
     "tunnel_down": "IPsecTunnelDown",
@@ -67,8 +67,8 @@ def annotations(incident: Incident) -> dict[str, str]:
         "reason": reason_text(cause),
         "reason_code": str(cause.code) if cause and cause.code is not None else None,
         "category": cause.category if cause else None,
-        "actions": "\n".join(f"{n}. {clean(step)}" for n, step in enumerate(incident.actions, 1)),
-        "chain": "\n".join(clean(line) for line in incident.chain),
+        "actions": "\n".join(f"{n}. {step}" for n, step in enumerate(action_lines(incident), 1)),
+        "chain": "\n".join(chain_lines(incident)),
         "runbook_url": incident.runbook_url,
         "current_severity": incident.severity,
         "late_s": f"{incident.late_s:.0f}" if incident.late_s else None,
@@ -77,8 +77,8 @@ def annotations(incident: Incident) -> dict[str, str]:
 
 
 def _without_empty(found: Mapping[str, str | None], limit: int) -> dict[str, str]:
-    lines = {name: "\n".join(map(clean, text.split("\n"))) for name, text in found.items() if text}
-    return {name: cut(text, limit) for name, text in lines.items() if text}
+    clean_ones = {name: "\n".join(short(line, limit) for line in text.split("\n")) for name, text in found.items() if text}
+    return {name: cut(text, limit) for name, text in clean_ones.items() if text}
 
 
 def fingerprint(label_set: Mapping[str, str]) -> str:

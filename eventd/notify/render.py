@@ -56,6 +56,12 @@ def cut(text: str, limit: int, marker: str = CUT) -> str:
     return text if len(text) <= limit else text[: max(0, limit - len(marker))].rstrip() + marker
 
 
+def short(value: object, limit: int) -> str:
+    """`clean` and `cut` in one, without reading far more of a giant text than will be shown."""
+    text, enough = str(value), 4 * limit
+    return cut(clean(text if len(text) <= enough else text[:enough] + CUT), limit)
+
+
 def duration_text(seconds: float) -> str:
     """``45s``, ``3m 20s``, ``2h 5m``, ``3d 4h``: the two largest units."""
     left = max(0, round(seconds))
@@ -89,9 +95,9 @@ def reason_text(reason: Reason | None) -> str:
 def headline(incident: Incident) -> str:
     """What it is about in one line, even where the incident brings no summary."""
     if incident.summary:
-        return clean(incident.summary)
+        return short(incident.summary, MAX_VALUE)
     about = ", ".join(filter(None, (incident.device, peer_text(incident))))
-    return clean(f"{KIND_TEXTS.get(incident.kind, incident.kind)}: {about}")
+    return short(f"{KIND_TEXTS.get(incident.kind, incident.kind)}: {about}", MAX_VALUE)
 
 
 def state(notification: Notification) -> str:
@@ -134,11 +140,17 @@ def _resolved_facts(incident: Incident) -> Iterator[tuple[str, str]]:
     yield "Late", _late(incident)
 
 
-def _chain(lines: Sequence[str]) -> list[str]:
-    hidden = len(lines) - CHAIN_HEAD - CHAIN_TAIL
-    if hidden <= 0:
-        return list(lines)
-    return [*lines[:CHAIN_HEAD], f"… {hidden} more …", *lines[-CHAIN_TAIL:]]
+def chain_lines(incident: Incident) -> list[str]:
+    """What happened: the first and the last lines, with the number of those between."""
+    lines, hidden = incident.chain, len(incident.chain) - CHAIN_HEAD - CHAIN_TAIL
+    if hidden > 0:
+        lines = (*lines[:CHAIN_HEAD], f"… {hidden} more …", *lines[-CHAIN_TAIL:])
+    return [short(line, MAX_VALUE) for line in lines]
+
+
+def action_lines(incident: Incident) -> list[str]:
+    """What to do next, the first `MAX_STEPS` steps."""
+    return [short(step, MAX_VALUE) for step in incident.actions[:MAX_STEPS]]
 
 
 def view(notification: Notification) -> dict[str, Any]:
@@ -149,10 +161,10 @@ def view(notification: Notification) -> dict[str, Any]:
     facts = _resolved_facts(incident) if resolved else _open_facts(incident)
     return {
         "state": state(notification),
-        "headline": cut(headline(incident), MAX_VALUE),
-        "facts": [(name, cut(clean(text), MAX_VALUE)) for name, text in facts if text],
-        "chain": [] if resolved else [cut(clean(line), MAX_VALUE) for line in _chain(incident.chain)],
-        "actions": [] if resolved else [cut(clean(step), MAX_VALUE) for step in incident.actions[:MAX_STEPS]],
+        "headline": headline(incident),
+        "facts": [(name, short(text, MAX_VALUE)) for name, text in facts if text],
+        "chain": [] if resolved else chain_lines(incident),
+        "actions": [] if resolved else action_lines(incident),
         "incident": incident,
         "notification": notification,
     }
@@ -161,13 +173,14 @@ def view(notification: Notification) -> dict[str, Any]:
 def plain(notification: Notification) -> str:
     """The fallback without any template: state, headline, reason, since when, id. One line each, printable."""
     incident = notification.incident
+    device, peer, reason = incident.device, peer_text(incident), reason_text(incident.cause)
     lines = (
         f"{state(notification)}: {headline(incident)}",
-        f"Device {clean(incident.device)} Peer {clean(peer_text(incident)) or '-'}",
-        f"Reason {clean(reason_text(incident.cause)) or '-'} Since {time_text(incident.opened_at)}",
-        f"Incident {clean(incident.id)}",
+        f"Device {short(device, MAX_VALUE)} Peer {short(peer, MAX_VALUE) or '-'}",
+        f"Reason {short(reason, MAX_VALUE) or '-'} Since {time_text(incident.opened_at)}",
+        f"Incident {short(incident.id, MAX_VALUE)}",
     )
-    return "\n".join(cut(line, MAX_VALUE) for line in lines)
+    return "\n".join(lines)
 
 
 class Renderer:

@@ -15,7 +15,7 @@ MIB = 1 << 20
 #: half a second at 10,000 messages/s. More is granted only with CAP_NET_ADMIN or a higher net.core.rmem_max.
 RECV_BUFFER_BYTES = 4 * MIB
 
-#: More than one firewall's worth of connections each for a thousand devices costs a few kB per idle connection.
+#: One each for a thousand devices, at a few kB while idle. The limit of open files must leave room for them.
 MAX_CONNECTIONS = 1_000
 
 #: Each TLS connection holds a read buffer of 256 KiB (asyncio.sslproto), so a thousand would take 250 MB.
@@ -32,15 +32,20 @@ HANDSHAKE_TIMEOUT_S = 10.0
 MAX_MESSAGE_BYTES = 64 * 1024
 
 Positive = Annotated[int, Meta(gt=0)]
-Seconds = Annotated[float, Meta(gt=0)]
+PositiveFloat = Annotated[float, Meta(gt=0)]
 SecondsOrNever = Annotated[float, Meta(ge=0)]
 
 
 class Socket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every receiver has. ``allow`` lists networks that may send; empty: everybody may."""
+    """What every receiver has. ``allow`` lists networks that may send; empty: everybody may.
+
+    Above ``max_messages_per_second_per_source`` (per listen address) UDP messages are rejected and counted, and TCP
+    senders have to wait.
+    """
 
     listen: str | tuple[str, ...]
     allow: tuple[str, ...] = ()
+    max_messages_per_second_per_source: PositiveFloat | None = None
 
     def __post_init__(self) -> None:
         if not self.addresses:
@@ -86,7 +91,7 @@ class SyslogTls(SyslogTcp, frozen=True, kw_only=True, forbid_unknown_fields=True
     cert_file: str
     key_file: str
     client_ca_file: str | None = None
-    handshake_timeout: Seconds = HANDSHAKE_TIMEOUT_S
+    handshake_timeout: PositiveFloat = HANDSHAKE_TIMEOUT_S
 
 
 class Snmp(Socket, frozen=True, kw_only=True, forbid_unknown_fields=True):

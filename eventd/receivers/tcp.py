@@ -1,8 +1,11 @@
 """Syslog over TCP (RFC 6587) and TLS (RFC 5425).
 
 One connection is one `Framer`. Allow list and connection limit are judged before the TLS handshake, so that unfinished
-handshakes use up connections and nothing else. While the sink is full no connection is read: the kernel's window
-closes and the sender waits.
+handshakes use up connections and nothing else. While the sink is full no connection is read and none accepted: the
+kernel's window closes and the sender waits.
+
+Known limit of uvloop (0.22), not of asyncio: what a TLS sender sent while the sink was full is thrown away when it
+closes the connection before there is room.
 """
 
 import asyncio
@@ -17,12 +20,9 @@ from eventd.model import Message
 from eventd.receivers import kernel
 from eventd.receivers.addresses import Sources, join_host_port
 from eventd.receivers.complaints import Complaints
+from eventd.receivers.quotas import Quotas
 from eventd.receivers.settings import HANDSHAKE_TIMEOUT_S, IDLE_TIMEOUT_S, MAX_CONNECTIONS
 from eventd.telemetry import Telemetry, get_logger
-
-#: Read at once from one connection. A few hundred messages: enough to make a turn of the loop worth it, little enough
-#: that a thousand ready connections overfill the intake by no more than 64 MB.
-READ_BYTES = 64 * 1024
 
 #: Connections accepted per turn of the loop, so that a flood of them leaves time for messages.
 ACCEPT_CONNECTIONS = 64
@@ -30,8 +30,8 @@ ACCEPT_CONNECTIONS = 64
 #: Pause after the system refused to accept (too many open files, no memory), instead of asking it again at once.
 ACCEPT_PAUSE_S = 1.0
 
-#: Reads per connection at stop, so that what senders believe delivered is taken (4 MB each at most) and a flood does
-#: not keep us from stopping.
+#: Turns of the loop at stop, so that what senders believe delivered is taken (at most 16 MB each: asyncio reads 256 KiB
+#: at once) and a flood does not keep us from stopping.
 STOP_READS = 64
 
 #: For the peer's close_notify; who does not send it by then is not worth a connection.
@@ -53,6 +53,7 @@ class StreamReceiver:
         idle_timeout: seconds of silence after which a connection is closed; 0 for never.
         handshake_timeout: seconds for a TLS handshake.
         allow: networks that may connect (empty: everybody).
+        max_rate: messages per second that one source may send on average; who sends more is read more slowly.
         clock: Unix seconds; read once per piece of stream.
     """
 
@@ -69,15 +70,16 @@ class StreamReceiver:
         idle_timeout: float = IDLE_TIMEOUT_S,
         handshake_timeout: float = HANDSHAKE_TIMEOUT_S,
         allow: Iterable[str] = (),
+        max_rate: float | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.listen, self.name, self.framer = listen, transport, framer
         self.ssl_context, self.idle_timeout = ssl_context, idle_timeout
-        self.buffer = memoryview(bytearray(READ_BYTES))
         self.paused = False
         self._sink, self._telemetry, self._clock = sink, telemetry, clock
         self._max_connections, self._handshake_timeout = max_connections, handshake_timeout
         self._sources, self._complaints = Sources(allow), Complaints(telemetry, transport=transport, listen=listen)
+        self._quotas = Quotas(max_rate) if max_rate else None
         self._connections: set[_Connection] = set()
         self._openings: set[asyncio.Task[None]] = set()
         self._listener: socket.socket | None = None
@@ -101,9 +103,11 @@ class StreamReceiver:
         """Accept no more, take what has arrived, even into a full sink, and close every connection."""
         if self._listener is None:
             return
+        self._stopping = True
+        self._accept()  # who is in the queue believes to be connected, and may have sent all it had
         asyncio.get_running_loop().remove_reader(self._listener)
         self._listener.close()
-        self._listener, self._stopping = None, True
+        self._listener = None
         self._resume()
         await self._take_the_rest()
         for opening in self._openings:
@@ -118,13 +122,13 @@ class StreamReceiver:
             before = self._pieces
             for _ in range(2):  # one turn of the loop to see what is readable, one to have read it
                 await asyncio.sleep(0)
-            if before == self._pieces:
+            if before == self._pieces and not self._openings:
                 return
 
     # --- new connections ----------------------------------------------------------------------------------------
 
     def _accept_again(self) -> None:
-        if self._listener is not None:
+        if self._listener is not None and not self.paused:
             asyncio.get_running_loop().add_reader(self._listener, self._accept)
 
     def _accept(self) -> None:
@@ -174,8 +178,6 @@ class StreamReceiver:
                 ssl_handshake_timeout=self._handshake_timeout if secure else None,
                 ssl_shutdown_timeout=TLS_CLOSE_TIMEOUT_S if secure else None,
             )
-            if not connection.opened:  # Python 3.11 says no more than this when a peer leaves during the handshake
-                raise ConnectionResetError("closed by the peer during the handshake")
         except OSError as error:
             if self.release(connection):
                 self.refuse("handshake", connection.source, error=_cause(error))
@@ -198,18 +200,27 @@ class StreamReceiver:
         self._telemetry.inc("connections_refused", self.name, reason)
         self._complaints.warn("connection closed", source, reason=reason, **detail)
 
-    def take(self, payloads: list[bytes], source: str, port: int) -> None:
-        """Hand messages to the sink, and stop reading everywhere if that fills it."""
+    def take(self, payloads: list[bytes], source: str, port: int) -> float:
+        """Hand messages to the sink, and stop reading and accepting if that fills it.
+
+        Returns for how many seconds this source should not be read.
+        """
+        wait = 0.0
         self._pieces += 1
         if payloads:
             received_at = round(self._clock(), 6)
             self._telemetry.inc("received", self.name, n=len(payloads))
             self._sink.put([Message(self.name, source, port, received_at, payload) for payload in payloads])
+            if self._quotas and not self._stopping:
+                wait = self._quotas.wait_after(source, len(payloads), received_at)
         if self._sink.full and not self.paused and not self._stopping:
             self.paused = True
+            if self._listener is not None:
+                asyncio.get_running_loop().remove_reader(self._listener)
             for connection in self._connections:
                 connection.pause()
             self._sink.on_room(self._resume)
+        return wait
 
     def damaged(self, reason: str, count: int, source: str) -> None:
         """Count damaged frames."""
@@ -224,6 +235,7 @@ class StreamReceiver:
         self.paused = False
         for connection in self._connections:
             connection.resume()
+        self._accept_again()
 
 
 def _cause(error: Exception) -> str:
@@ -231,28 +243,35 @@ def _cause(error: Exception) -> str:
     return reason.lower().replace("_", " ") if isinstance(reason, str) else str(error) or type(error).__name__
 
 
-class _Connection(asyncio.BufferedProtocol):
+class _Connection(asyncio.Protocol):
     """One admitted connection, read until its end.
 
-    All connections of a receiver share one read buffer: between `get_buffer` and `buffer_updated` the loop runs
-    nothing else.
+    Not a `asyncio.BufferedProtocol`: behind TLS, that loses what does not fit its buffer when the stream ends
+    (asyncio.sslproto reads it once more and then shuts down).
     """
 
     def __init__(self, receiver: StreamReceiver, source: str, port: int) -> None:
-        self.source, self.opened = source, False
+        self.source = source
         self._receiver, self._framer, self._port = receiver, receiver.framer(), port
         self._transport: asyncio.Transport | None = None
         self._reported: dict[str, int] = {}
         self._idle_timer: asyncio.TimerHandle | None = None
+        self._hold: asyncio.TimerHandle | None = None
         self._heard_at = 0.0
 
     def pause(self) -> None:
-        """Stop reading, if the receiver still wants that."""
-        if self._receiver.paused and self._transport is not None and not self._transport.is_closing():
+        """Stop reading, if that is still wanted."""
+        if (self._receiver.paused or self._hold) and self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
+        """Read again, unless something else is still against it."""
+        if (
+            self._hold is None
+            and not self._receiver.paused
+            and self._transport is not None
+            and not self._transport.is_closing()
+        ):
             self._heard_at = asyncio.get_running_loop().time()
             self._transport.resume_reading()
 
@@ -266,21 +285,20 @@ class _Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are of no asyncio class
-        self.opened = True
         if self._receiver.paused:
             self.pause()
-            # And once more, because uvloop begins to read after this call, whatever was said in it.
+            # And again in the next turn, because uvloop begins to read after this call, whatever was said in it.
             asyncio.get_running_loop().call_soon(self.pause)
         if self._receiver.idle_timeout:
             self._heard_at = asyncio.get_running_loop().time()
             self._watch(self._receiver.idle_timeout)
 
-    def get_buffer(self, _sizehint: int) -> memoryview:
-        return self._receiver.buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
+    def data_received(self, data: bytes) -> None:
         self._heard_at = asyncio.get_running_loop().time() if self._idle_timer else 0.0
-        self._receiver.take(self._framer.feed(bytes(self._receiver.buffer[:nbytes])), self.source, self._port)
+        wait = self._receiver.take(self._framer.feed(data), self.source, self._port)
+        if wait and self._hold is None:
+            self._hold = asyncio.get_running_loop().call_later(wait, self._let_go)
+            self.pause()
         self._report()
 
     def eof_received(self) -> None:
@@ -293,9 +311,16 @@ class _Connection(asyncio.BufferedProtocol):
 
     # --- inside -------------------------------------------------------------------------------------------------
 
+    def _let_go(self) -> None:
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
+            self.resume()
+
     def _finish(self) -> None:
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
+        for timer in (self._idle_timer, self._hold):
+            if timer is not None:
+                timer.cancel()
         if self._receiver.release(self):
             self._receiver.take(self._framer.finish(), self.source, self._port)
             self._report()
@@ -318,7 +343,7 @@ class _Connection(asyncio.BufferedProtocol):
     def _check_idle(self) -> None:
         """Close after enough silence. A timer set anew for every read would cost more than the read."""
         left = self._heard_at + self._receiver.idle_timeout - asyncio.get_running_loop().time()
-        if self._receiver.paused:  # the silence is ours
+        if self._receiver.paused or self._hold:  # the silence is ours
             left = self._receiver.idle_timeout
         if left > 0:
             self._watch(left)

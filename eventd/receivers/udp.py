@@ -18,6 +18,7 @@ from eventd.model import Message
 from eventd.receivers import kernel
 from eventd.receivers.addresses import ANY_IPV4, ANY_IPV6, Sources, join_host_port
 from eventd.receivers.complaints import Complaints
+from eventd.receivers.quotas import Quotas
 from eventd.receivers.settings import RECV_BUFFER_BYTES
 from eventd.telemetry import Telemetry, get_logger
 
@@ -35,6 +36,9 @@ DATAGRAM_BYTES = 65_536
 #: Name of a socket whose messages are told apart by a classifier; see `eventd.model.SNMP_TRANSPORTS`.
 CLASSIFIED = "snmp"
 
+#: How many datagrams were refused, by transport and reason.
+Refused = Counter[tuple[str, str]]
+
 Received = tuple[int, Any, kernel.Ancillary]
 
 
@@ -47,6 +51,7 @@ class UdpReceiver:
         sink: where messages go. While it is full nothing is read: the kernel keeps, and counts what it cannot keep.
         split: cuts a datagram into several messages; what it returns empty stays one message.
         allow: networks that may send (empty: everybody). Others are counted ``received`` and ``rejected``.
+        max_rate: messages per second that one source may send on average; more are counted in the same way.
         recv_buffer_bytes: receive buffer to ask the kernel for.
         replies: give each `Message` a ``reply`` that answers its sender.
         clock: Unix seconds; read once per drain, at its start.
@@ -61,6 +66,7 @@ class UdpReceiver:
         *,
         split: Callable[[bytes], list[bytes]] | None = None,
         allow: Iterable[str] = (),
+        max_rate: float | None = None,
         recv_buffer_bytes: int = RECV_BUFFER_BYTES,
         replies: bool = False,
         clock: Callable[[], float] = time.time,
@@ -70,6 +76,7 @@ class UdpReceiver:
         self._split = split
         self._sink, self._telemetry, self._clock = sink, telemetry, clock
         self._sources, self._complaints = Sources(allow), Complaints(telemetry, transport=self.name, listen=listen)
+        self._quotas = Quotas(max_rate) if max_rate else None
         self._recv_buffer_bytes, self._replies = recv_buffer_bytes, replies
         self._buffer = memoryview(bytearray(DATAGRAM_BYTES))
         self._socket: socket.socket | None = None
@@ -146,8 +153,9 @@ class UdpReceiver:
 
     def _drain(self) -> bool:
         """Hand over what the kernel holds, up to a bound; whether there may be more."""
-        received_at, messages, refused = round(self._clock(), 6), list[Message](), Counter[str]()
-        receive, buffer, look_up, take = self._receive, self._buffer, self._sources.look_up, self._take
+        received_at, messages, refused = round(self._clock(), 6), list[Message](), Refused()
+        receive, buffer, take = self._receive, self._buffer, self._take
+        look_up, quotas = self._sources.look_up, self._quotas
         more = False
         for _ in range(DRAIN_DATAGRAMS):
             try:
@@ -159,10 +167,12 @@ class UdpReceiver:
                 continue
             payload = bytes(buffer[:size])
             source, allowed = look_up(sender[0])
-            if allowed:
-                take(messages, payload, source, sender, origin, received_at)
+            if not allowed:
+                refused[self._classify(payload), RejectReason.NOT_ALLOWED] += 1
+            elif quotas is not None and not quotas.allows(source, received_at):
+                refused[self._classify(payload), RejectReason.RATE_LIMITED] += 1
             else:
-                refused[self._classify(payload)] += 1
+                take(messages, payload, source, sender, origin, received_at)
         else:
             more = True
         self._deliver(messages, refused)
@@ -183,11 +193,12 @@ class UdpReceiver:
             for part in (self._split and self._split(payload)) or (payload,)
         ]
 
-    def _deliver(self, messages: list[Message], refused: Counter[str]) -> None:
-        for transport, count in (Counter(message.transport for message in messages) + refused).items():
+    def _deliver(self, messages: list[Message], refused: Refused) -> None:
+        for transport, count in Counter(message.transport for message in messages).items():
             self._telemetry.inc("received", transport, n=count)
-        for transport, count in refused.items():
-            self._telemetry.inc("rejected", transport, RejectReason.NOT_ALLOWED, n=count)
+        for (transport, reason), count in refused.items():
+            self._telemetry.inc("received", transport, n=count)
+            self._telemetry.inc("rejected", transport, reason, n=count)
         if messages:
             self._sink.put(messages)
 

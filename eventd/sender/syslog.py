@@ -46,9 +46,9 @@ def _date(when: datetime) -> str:
 
 
 def _boot(when: datetime) -> str:
-    """Milliseconds since start as two 32-bit halves; the start is taken to be the Unix epoch."""
-    milliseconds = int(when.timestamp() * 1000)
-    return f"{milliseconds >> 32}.{milliseconds & 0xFFFFFFFF:09}"
+    """Milliseconds since start as two 32-bit halves; the device is taken to have started at midnight."""
+    since = when - when.replace(hour=0, minute=0, second=0, microsecond=0)
+    return f"0.{int(since.total_seconds() * 1000)}"
 
 
 #: ``when`` is shown in its own zone.

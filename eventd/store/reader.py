@@ -17,6 +17,9 @@ QUERY_TIMEOUT_S = 5.0
 #: SQLite looks at the clock every so many steps of its machine, a fraction of a millisecond.
 STEPS_PER_LOOK = 20_000
 
+#: Of each kind; a damaged file may have one per row, and nobody reads on after these.
+MAX_VIOLATIONS = 20
+
 #: Filter → condition. Values are always bound, never pasted.
 EVENT_WHERE = {
     "device": "device = :device",
@@ -102,7 +105,8 @@ class Reader:
         """`Store.check`, on one snapshot of the file."""
         self._db.execute("BEGIN")
         try:
-            return [str(sentence) for sql in CHECKS.values() for (sentence,) in self._db.execute(sql)]
+            found = (self._db.execute(sql).fetchmany(MAX_VIOLATIONS) for sql in CHECKS.values())
+            return [str(sentence) for sentences in found for (sentence,) in sentences]
         finally:
             self._db.execute("COMMIT")
 

@@ -18,7 +18,7 @@ MAX_LIMIT = 1000
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class BadQuery(Exception):
+class QueryError(Exception):
     """A query key or value that cannot be served; answered with 400 and the text."""
 
 
@@ -36,7 +36,7 @@ def error(status: int, text: str) -> web.Response:
 
 def _limit(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_LIMIT:
-        raise BadQuery(f"limit: {text!r} is not a number from 1 to {MAX_LIMIT}")
+        raise QueryError(f"limit: {text!r} is not a number from 1 to {MAX_LIMIT}")
     return int(text)
 
 
@@ -47,20 +47,20 @@ def _time(text: str) -> float:
             return utc(float(text)).timestamp()
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError, OSError) as cause:
-        raise BadQuery(f"{text!r} is not a time (RFC 3339 or Unix seconds)") from cause
+        raise QueryError(f"{text!r} is not a time (RFC 3339 or Unix seconds)") from cause
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _cursor(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise BadQuery(f"before: {text!r} is not a cursor of this list")
+        raise QueryError(f"before: {text!r} is not a cursor of this list")
     return int(text)
 
 
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def check(text: str) -> str:
         if text not in allowed:
-            raise BadQuery(f"{text!r} is not one of {', '.join(allowed)}")
+            raise QueryError(f"{text!r} is not one of {', '.join(allowed)}")
         return text
 
     return check
@@ -101,7 +101,7 @@ def query(request: web.Request, keys: Mapping[str, Callable[[str], Any]]) -> dic
     values: dict[str, Any] = {"limit": DEFAULT_LIMIT} if "limit" in keys else {}
     for name, text in request.query.items():
         if name not in keys:
-            raise BadQuery(f"{name}: unknown key; known: {', '.join(keys)}")
+            raise QueryError(f"{name}: unknown key; known: {', '.join(keys)}")
         values[name] = keys[name](text)
     return values
 
@@ -143,7 +143,9 @@ class Api:
     async def events(self, request: web.Request) -> web.Response:
         """The journal, newest first."""
         page = await self._service.store.events(**query(request, EVENT_KEYS))
-        rows = [{**msgspec.to_builtins(r.event), "duplicate": r.duplicate, "incidents": r.incidents} for r in page.items]
+        rows = [
+            {**msgspec.to_builtins(r.event), "duplicate": r.duplicate, "incidents": r.incidents} for r in page.items
+        ]
         return answer({"items": rows, "next": page.next})
 
     async def peers(self, request: web.Request) -> web.Response:

@@ -11,7 +11,7 @@ from prometheus_client.exposition import choose_encoder
 
 from eventd.errors import EventdError
 from eventd.telemetry import get_logger, make_registry
-from eventd.web.api import Api, BadQuery, error
+from eventd.web.api import Api, QueryError, error
 from eventd.web.desk import Desk
 from eventd.web.service import Service
 
@@ -97,7 +97,7 @@ class WebServer:
         else:
             try:
                 response = await handler(request)
-            except BadQuery as cause:
+            except QueryError as cause:
                 response = error(400, str(cause))
             except web.HTTPException as cause:
                 response = error(cause.status, cause.reason)
@@ -139,7 +139,9 @@ class WebServer:
 
     async def _ready(self, _: web.Request) -> web.Response:
         why = self._service.not_ready()
-        return web.Response(text="eventd is ready.\n" if why is None else why + "\n", status=200 if why is None else 503)
+        return web.Response(
+            text="eventd is ready.\n" if why is None else why + "\n", status=200 if why is None else 503
+        )
 
     async def _reload(self, _: web.Request) -> web.Response:
         problem = await self._service.reload()
@@ -165,5 +167,3 @@ def _hosts(listen: str) -> list[tuple[str | None, int]]:
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
     return [(host if host not in ("", "::") else None, int(port))]
-
-

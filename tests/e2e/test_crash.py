@@ -1,5 +1,6 @@
 """Decided means durable: kill -9 at any moment loses nothing acknowledged and repeats at most one notification."""
 
+import asyncio
 import http.server
 import json
 import os
@@ -66,7 +67,7 @@ async def test_kill_9_at_random_moments_loses_nothing_and_repeats_at_most_one(
         stopping = threading.Event()
         storm = threading.Thread(target=_storm, args=(eventd, crash, stopping))
         storm.start()
-        time.sleep(rng.uniform(0.3, 1.5))
+        await asyncio.sleep(rng.uniform(0.3, 1.5))
         acknowledged = {incident["id"] for incident in eventd.api("incidents?limit=1000")["items"]}
         eventd.kill()
         stopping.set()

@@ -67,8 +67,10 @@ def test_what_is_not_ours_is_counted_and_nothing_else(eventd: Service) -> None:
 def test_malformed_input_is_counted_by_reason_and_kept(eventd: Service) -> None:
     eventd.send_udp("", "<999>nonsense")
     until(
-        lambda: eventd.metrics()['eventd_rejected_total{reason="bad_pri",transport="syslog-udp"}'] == 1
-        or eventd.metrics()['eventd_rejected_total{transport="syslog-udp",reason="bad_pri"}'] == 1,
+        lambda: (
+            eventd.metrics()['eventd_rejected_total{reason="bad_pri",transport="syslog-udp"}'] == 1
+            or eventd.metrics()['eventd_rejected_total{transport="syslog-udp",reason="bad_pri"}'] == 1
+        ),
         "the counts",
     )
 

@@ -41,10 +41,12 @@ def test_the_ledger_balances_to_the_message(tmp_path: Path, garbage: float) -> N
         messages = list(mixture(COUNT, garbage))
         sent = pour(eventd, messages)
         eventd_total = until(
-            lambda: (m := eventd.metrics())
-            and eventd.total(m, "eventd_received_total") + eventd.total(m, "eventd_kernel_drops_total") >= sent
-            and eventd.total(m, "eventd_queued") == 0
-            and m,
+            lambda: (
+                (m := eventd.metrics())
+                and eventd.total(m, "eventd_received_total") + eventd.total(m, "eventd_kernel_drops_total") >= sent
+                and eventd.total(m, "eventd_queued") == 0
+                and m
+            ),
             "everything to be taken",
             120,
         )

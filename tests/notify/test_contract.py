@@ -61,7 +61,7 @@ class Bench:
             stdout=self.stdout,
             telemetry=self.telemetry,
             clock=self.clock,
-            total_timeout_s=0.4,
+            total_timeout_s=0.2,
         )
 
     def build(self, kind: str, url: str, **keys: Any) -> Channel:

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
+from types import SimpleNamespace
 
 import pytest
 from receiver_fakes import FakeSink, LineFramer, need_ipv6, turns, until
 
-from eventd.receivers import ListenError
+from eventd.receivers import ListenError, tcp
 from eventd.receivers.tcp import StreamReceiver
 from eventd.telemetry import Telemetry
 
@@ -214,6 +216,33 @@ async def test_silence_that_we_caused_is_not_idle(telemetry):
     assert telemetry.value("received", "syslog-tcp") == 2
 
 
+async def test_a_source_above_its_rate_has_to_wait_and_loses_nothing(sink, telemetry):
+    loop = asyncio.get_running_loop()
+    options = {"telemetry": telemetry, "max_rate": 100, "clock": loop.time, "idle_timeout": 0.05}
+    async with receiver(sink, **options) as rx, connection(rx) as (_, writer):
+        began = loop.time()
+        writer.write(b"x\n" * 120)  # one read, 20 above what may come at once
+        await sink.holds(120)
+        writer.write(b"y\n")
+        await sink.holds(121)
+        assert loop.time() - began > 0.19
+    assert telemetry.value("connections_refused", "syslog-tcp", "idle") == 0
+    assert sink.payloads[-1] == b"y"
+
+
+async def test_a_rate_does_not_keep_a_full_sink_from_holding(telemetry):
+    sink, loop = FakeSink(capacity=1), asyncio.get_running_loop()
+    options = {"telemetry": telemetry, "max_rate": 100, "clock": loop.time}
+    async with receiver(sink, **options) as rx, connection(rx) as (_, writer):
+        writer.write(b"x\n" * 105)
+        await sink.holds(105)
+        writer.write(b"y\n")
+        await asyncio.sleep(0.1)  # the rate would let it in by now
+        assert len(sink.messages) == 105
+        sink.make_room()
+        await sink.holds(106)
+
+
 # --- backpressure -------------------------------------------------------------------------------------------------
 
 
@@ -305,6 +334,42 @@ async def test_stopping_takes_what_has_arrived_even_into_a_full_sink(telemetry):
     assert telemetry.value("connections", "syslog-tcp") == 0
 
 
+async def test_stopping_takes_what_was_sent_by_connections_not_yet_accepted(sink, telemetry):
+    async with receiver(sink, telemetry=telemetry) as rx:
+        for n in range(10):
+            with socket.create_connection(rx.address) as client:
+                client.sendall(b"%d" % n)
+        assert telemetry.value("connections", "syslog-tcp") == 0, "the loop has not turned yet"
+        await rx.stop()
+    assert sorted(sink.payloads) == [b"%d" % n for n in range(10)]
+
+
+async def test_a_system_that_refuses_to_accept_is_asked_again_later(sink, telemetry, monkeypatch):
+    monkeypatch.setattr(tcp, "ACCEPT_PAUSE_S", 0.05)
+    async with receiver(sink, telemetry=telemetry) as rx:
+        real, refusals = rx._listener, [OSError(errno.EMFILE, "Too many open files")] * 2
+
+        class Refusing:
+            def accept(self):
+                if refusals:
+                    raise refusals.pop()
+                return real.accept()
+
+            def __getattr__(self, name):
+                return getattr(real, name)
+
+        rx._listener = Refusing()
+        async with connection(real_address(real)) as (_, writer):
+            writer.write(b"x\n")
+            await sink.holds(1)
+    assert not refusals
+
+
+def real_address(sock):
+    """Something with an ``address``, for `connection`."""
+    return SimpleNamespace(address=sock.getsockname())
+
+
 async def test_after_the_stop_nobody_is_let_in(sink):
     rx = StreamReceiver("127.0.0.1:0", "syslog-tcp", sink, Telemetry(), framer=LineFramer)
     await rx.stop()
@@ -314,6 +379,27 @@ async def test_after_the_stop_nobody_is_let_in(sink):
     await rx.stop()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(*address)
+
+
+@pytest.mark.parametrize("loops", ["asyncio", "uvloop"])
+def test_connections_that_come_while_the_sink_is_full_are_not_read(loops):
+    factory = pytest.importorskip(loops).new_event_loop
+    sink = FakeSink(capacity=1)
+
+    async def run():
+        async with receiver(sink) as rx, connection(rx) as (_, first):
+            first.write(b"one\n")
+            await sink.holds(1)
+            with contextlib.ExitStack() as stack:
+                for n in range(20):  # their messages are there before they are accepted
+                    stack.enter_context(socket.create_connection(rx.address)).sendall(b"%d\n" % n)
+                await asyncio.sleep(0.1)
+                assert sink.payloads == [b"one"]
+                sink.make_room()
+                await sink.holds(21)
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(run())
 
 
 def test_it_works_on_uvloop_too(sink, telemetry):

@@ -52,6 +52,12 @@ def client_context(files, certificate=None, trusted="ca"):
     return context
 
 
+def tls_client(rx, files):
+    """A blocking client as simple senders have it; to be made outside the loop."""
+    raw = socket.create_connection(rx.address)
+    return client_context(files).wrap_socket(raw, server_hostname="localhost")
+
+
 @contextlib.asynccontextmanager
 async def receiver(sink, telemetry, files, client_ca=None, **options):
     context = make_context(files["server.crt"], files["server.key"], client_ca and files[client_ca])
@@ -112,6 +118,19 @@ async def test_both_current_versions_of_tls_are_spoken(sink, telemetry, files, v
         await sink.holds(1)
 
 
+async def test_a_sender_that_only_writes_and_closes_loses_nothing(sink, telemetry, files):
+    lines = 20_000
+
+    def send(rx):
+        with tls_client(rx, files) as client:
+            client.sendall((b"x" * 399 + b"\n") * lines)
+
+    async with receiver(sink, telemetry, files) as rx:
+        await asyncio.to_thread(send, rx)
+        await until(lambda: telemetry.value("connections", "syslog-tls") == 0)
+    assert len(sink.messages) == lines
+
+
 async def test_old_versions_of_tls_are_refused(sink, telemetry, files, recwarn):
     context = client_context(files)
     for bound in ("minimum_version", "maximum_version"):
@@ -137,7 +156,7 @@ async def test_a_client_without_one_does_not(sink, telemetry, files, certificate
     context.maximum_version = version
     async with receiver(sink, telemetry, files, client_ca="ca") as rx:
         with contextlib.suppress(OSError):  # with TLS 1.3 the client may learn it only after its first message
-            async with connection(rx, context) as (reader, writer):
+            async with asyncio.timeout(5), connection(rx, context) as (reader, writer):
                 writer.write(b"x\n")
                 await reader.read()
         await until(lambda: telemetry.value("connections_refused", "syslog-tls", "handshake") == 1)
@@ -237,6 +256,21 @@ async def test_a_full_sink_stops_a_tls_sender_and_nothing_is_lost(telemetry, fil
     assert telemetry.value("received", "syslog-tls") == lines + 1
 
 
+async def test_a_sender_that_leaves_while_the_sink_is_full_loses_nothing(telemetry, files):
+    sink, lines = FakeSink(capacity=1), 1_000
+    async with receiver(sink, telemetry, files) as rx, connection(rx, client_context(files)) as (_, first):
+        leaving = await asyncio.to_thread(tls_client, rx, files)
+        with leaving:
+            first.write(b"first\n")
+            await sink.holds(1)
+            await asyncio.to_thread(leaving.sendall, (b"x" * 199 + b"\n") * lines)
+        await asyncio.sleep(0.05)
+        assert len(sink.messages) == 1
+        sink.make_room()
+        await sink.holds(lines + 1)
+        await until(lambda: telemetry.value("connections", "syslog-tls") == 1)
+
+
 async def test_a_silent_tls_connection_is_closed_after_the_idle_timeout(sink, telemetry, files):
     async with (
         receiver(sink, telemetry, files, idle_timeout=0.05) as rx,
@@ -249,8 +283,7 @@ async def test_a_silent_tls_connection_is_closed_after_the_idle_timeout(sink, te
 
 async def test_garbage_inside_an_open_tls_connection_ends_only_that_one(sink, telemetry, files, caplog):
     async with receiver(sink, telemetry, files) as rx, connection(rx, client_context(files)) as (_, good):
-        raw = socket.create_connection(rx.address)
-        bad = await asyncio.to_thread(client_context(files).wrap_socket, raw, server_hostname="localhost")
+        bad = await asyncio.to_thread(tls_client, rx, files)
         bad.sendall(b"before\nrest")
         await sink.holds(1)
         with socket.socket(fileno=bad.detach()) as naked:

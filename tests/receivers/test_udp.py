@@ -249,6 +249,17 @@ async def test_senders_off_the_allow_list_are_counted_and_not_passed_on(sink, te
     assert telemetry.value("rejected", "syslog-udp", "not_allowed") == 2
 
 
+async def test_a_source_above_its_rate_is_counted_and_takes_nothing_from_others(sink, telemetry):
+    async with receiver(sink, telemetry=telemetry, max_rate=5, clock=lambda: NOW) as rx:
+        for host in ("127.0.0.1", "127.0.0.2"):
+            with udp_client(host) as client:
+                for _ in range(20):
+                    client.sendto(b"x", rx.address)
+        await until(lambda: telemetry.value("received", "syslog-udp") == 40)
+    assert sorted(message.source for message in sink.messages) == ["127.0.0.1"] * 5 + ["127.0.0.2"] * 5
+    assert telemetry.value("rejected", "syslog-udp", "rate_limited") == 30
+
+
 async def test_a_classifier_names_the_transport_of_each_datagram(sink, telemetry):
     def classify(datagram):
         return {b"1": "snmp-v1", b"3": "snmp-v3"}.get(datagram, "snmp")

@@ -244,6 +244,14 @@ async def test_a_notification_in_somebodys_hands_or_tried_before_is_not_replaced
     assert await told(store) == [("n1", "opened"), ("n3", "updated")]
 
 
+async def test_news_of_what_is_being_retried_waits_behind_it(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident())]))
+    await store.claim("chat", unix(0))
+    await store.settle(Settled("n1", "retry", unix(60)))
+    await store.commit(batch(notifications=[notification("n2", incident(), "resolved")]))
+    assert await told(store) == [("n1", "opened"), ("n2", "resolved")]
+
+
 async def test_an_incident_updated_again_and_again_keeps_its_place_in_the_queue(store: Store) -> None:
     await store.commit(batch(notifications=[notification("slow", incident("other")), notification("n0", incident())]))
     for n in range(1, 9):
@@ -282,8 +290,9 @@ async def test_alerting_lists_what_was_announced_and_still_matters(store: Store)
     open_, resolved, old = incident("open"), incident("new", resolved=100), incident("old", resolved=10)
     dead, other = incident("dead"), incident("other")
     announced = [notification(f"n-{i.id}", i) for i in (open_, resolved, old)]
-    await store.commit(batch(notifications=[notification("n-dead", dead)], incidents=[incident("untold")]))
-    await told(store, outcome="dead")
+    refused = [notification("n-dead", dead), notification("n-dead2", dead, "updated")]
+    await store.commit(batch(notifications=refused, incidents=[incident("untold")]))
+    assert await told(store, outcome="dead") == [("n-dead2", "opened")]
     await store.commit(batch(notifications=[*announced, notification("n-other", other, channel="b")]))
     assert [i.id for i in await store.alerting("chat", unix(100))] == ["open", "new"]
     await told(store)
@@ -348,7 +357,8 @@ async def test_what_is_exactly_as_old_as_the_retention_stays(store: Store) -> No
 
 
 async def test_a_long_tail_is_pruned_past_rows_that_have_to_stay(store: Store) -> None:
-    rows = [row(n, "live") if n % 3 else row(n) for n in range(1700)]
+    times = [(n * 7919) % 1700 for n in range(1700)]  # arrival and clock disagree, as after a clock was set back
+    rows = [row(time, "live") if n % 3 else row(time) for n, time in enumerate(times)]
     await store.commit(batch(journal=rows, incidents=[incident("live")]))
     assert await store.prune(unix(100 * DAY)) == len([r for r in rows if not r.incidents])
     assert await store.check() == []

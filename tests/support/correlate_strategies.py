@@ -243,10 +243,11 @@ _GAPS = (0.5, 1.0, 2.0, 4.0, 7.0, 14.0, 16.0, 31.0, 65.0, 301.0, 901.0, 4000.0)
 
 
 @st.composite
-def timelines(draw: st.DrawFn, most: int = 25) -> list[tuple[float, Event]]:
-    """A plausible mess on up to two peers of one device, in order of arrival."""
+def timelines(draw: st.DrawFn, most: int = 25, ways: bool = True) -> list[tuple[float, Event]]:
+    """A plausible mess on up to two peers of one device, in order of arrival; without ``ways`` all by log."""
+    where_from = [where for where in _WHERE if ways or "via=" not in where]
     size = draw(st.integers(1, most))
     gaps = draw(st.lists(st.sampled_from(_GAPS), min_size=size, max_size=size))
-    said = draw(st.lists(st.tuples(st.sampled_from(_SAID), st.sampled_from(_WHERE)), min_size=size, max_size=size))
+    said = draw(st.lists(st.tuples(st.sampled_from(_SAID), st.sampled_from(where_from)), min_size=size, max_size=size))
     lines = zip(itertools.accumulate(gaps), said, strict=True)
     return [parse(f"{at} {what} {where}", number) for number, (at, (what, where)) in enumerate(lines)]

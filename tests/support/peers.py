@@ -17,6 +17,10 @@ PACKAGES = {
     "prometheus": "prometheus",
     "promtool": "prometheus",
     "chromium": "chromium",
+    "amtool": "prometheus-alertmanager",
+    "systemd-analyze": "systemd",
+    "snmptrapd": "snmptrapd",
+    "tcpdump": "tcpdump",
 }
 
 

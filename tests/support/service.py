@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 #: Longest wait for something that a working service does within a second, on a machine that is busy with other tests.
 PATIENCE_S = 30.0
@@ -75,7 +75,7 @@ class Service:
         self.log, self.out = folder / "eventd.log", folder / "eventd.out"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "Service":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -40,10 +40,12 @@ def stop_line(number: int, reason: str = "dpd timeout", device: str = "FW1") -> 
 def start_line(number: int, device: str = "FW1") -> str:
     """The tunnel of `stop_line` again."""
     return (
-        f"<188>Nov 21 2026 04:00:00 {device} IPSEC/4/IPSECTUNNELSTART:OID {BASE}.6.1 The IPSec tunnel is established. "
+        f"<188>Nov 21 2026 04:00:00 {device} IPSEC/4/IPSECTUNNELSTART:OID {BASE}.6.1 "
+        "The IPSec tunnel is established. "
         f"(Ifindex=12, SeqNum=10,TunnelIndex={number}, RuleNum=5, DstIP={peer(number)}, InsideIP=0.0.0.0, "
         f"RemotePort=500, CpuID=0, SrcIP=198.51.100.1, FlowInfo=10.1.1.0/255.255.255.0 10.2.{number & 255}.0, "
-        "LifeSize=1843200, LifeTime=3600, VsysName=public, InterfaceName=GigabitEthernet0/0/1, SlotID=0, Role=initiator)"
+        "LifeSize=1843200, LifeTime=3600, VsysName=public, InterfaceName=GigabitEthernet0/0/1, SlotID=0, "
+        "Role=initiator)"
     )
 
 

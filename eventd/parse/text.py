@@ -1,0 +1,19 @@
+"""Bytes to text without ever failing: device names and policies are written in whatever the operator's terminal spoke."""
+
+#: USG firewalls send GBK unless told otherwise (``firewall log charset``); GB18030 is its superset.
+FALLBACK = "gb18030"
+BOM = b"\xef\xbb\xbf"
+
+
+def decode_text(data: bytes) -> str:
+    """UTF-8 (byte order mark removed), else GB18030, else UTF-8 with every stray byte as ``\\xNN``. Never raises."""
+    if data.startswith(BOM):
+        data = data[3:]
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        pass
+    try:
+        return data.decode(FALLBACK)
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "backslashreplace")

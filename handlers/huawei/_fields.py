@@ -1,0 +1,132 @@
+"""The body of a Huawei log or alarm, ``text (Key=value, Key=value)``, taken apart and typed.
+
+Templates: ALM-4285734913, ALM-4285734925 and the other pages named in `traps.toml` and `README.md`. What they and
+real lines show: a blank may be missing after a comma; keys contain hyphens and dots and differ in case
+(``Ifindex``, ``IfIndex``); values are bare, ``"quoted"`` or ``[bracketed]`` and contain blanks, slashes and commas;
+a datagram may end anywhere.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from handlers.huawei._values import BLANK, CONVERTERS
+
+#: Wire key (lower case) → event field. The meaning of a key is the same in every message that has it.
+WIRE_KEYS = {
+    "ifindex": "ifindex",
+    "bindifindex": "ifindex",
+    "interfacename": "interface",
+    "interface": "interface",
+    "ifname": "interface",
+    "bindifname": "interface",
+    "seqnum": "policy_seq",
+    "policyid": "policy_seq",
+    "policyname": "policy",
+    "tunnelindex": "tunnel_index",
+    "rulenum": "rule",
+    "dstip": "peer",
+    "peeraddress": "peer",
+    "peerip": "peer",
+    "srcip": "local",
+    "localaddress": "local",
+    "insideip": "inside",
+    "remoteport": "peer_port",
+    "peerport": "peer_port",
+    "cpuid": "cpu",
+    "vcpu": "cpu",
+    "slotid": "slot",
+    "slot": "slot",
+    "flowinfo": "flow",
+    "vsysname": "vsys",
+    "vsys": "vsys",
+    "connid": "conn_id",
+    "role": "role",
+    "offlinereason": "reason",
+    "reason": "reason",
+    "reasoncode": "code",
+}
+#: Keys that may follow FlowInfo in a documented template besides those above. FlowInfo itself holds several fields in
+#: an undocumented layout: whatever looks like a key inside it and is none of these stays part of it.
+AFTER_FLOW = frozenset(WIRE_KEYS) | {"lifesize", "lifetime", "inboundspi", "state"}
+
+_KEY = r"[A-Za-z][\w.\-]*"
+_BODY = re.compile(rf"\(\s*(?={_KEY}=)")
+_SEPARATOR = re.compile(rf"(,\s*)({_KEY})=")
+_LOOSE = re.compile(rf'({_KEY})=("[^"]*"|\[[^\]]*\]|[^\s,;()]*)')
+_CLOSER = {'"': '"', "[": "]"}
+
+
+def body_of(text: str) -> tuple[str, str]:
+    """(what stands outside the parentheses, what stands inside), the inside empty where there are none."""
+    start = _BODY.search(text)
+    if start is None:
+        return text, ""
+    inside = text[start.end() :].rstrip()
+    bare = inside.rstrip(".")
+    if bare.endswith(")") and bare.count(")") > bare.count("("):
+        return text[: start.start()], bare[:-1]
+    return text[: start.start()], inside
+
+
+def split_fields(body: str) -> Iterator[tuple[str, str]]:
+    """(wire key, value without quotes or brackets) in wire order."""
+    key, equals, value = body.partition("=")
+    if not equals:
+        return
+    parts = _SEPARATOR.split(value)
+    value = parts[0]
+    for i in range(1, len(parts), 3):
+        if _goes_on(key, value, parts[i + 1]):
+            value += f"{parts[i]}{parts[i + 1]}={parts[i + 2]}"
+            continue
+        yield key, bare(value)
+        key, value = parts[i + 1], parts[i + 2]
+    yield key, bare(value)
+
+
+def _goes_on(key: str, value: str, next_key: str) -> bool:
+    """Whether what looks like the next field still belongs to this value."""
+    closer = _CLOSER.get(value[:1])
+    if closer is not None and (len(value) == 1 or not value.rstrip().endswith(closer)):
+        return True
+    return next_key.lower() not in AFTER_FLOW and key.lower() == "flowinfo"
+
+
+def bare(value: str) -> str:
+    """A value without the quotes or brackets around it; an opened and never closed one was cut off."""
+    value = value.strip()
+    closer = _CLOSER.get(value[:1])
+    if closer is None:
+        return value
+    return (value[1:-1] if len(value) > 1 and value.endswith(closer) else value[1:]).strip()
+
+
+def loose_fields(text: str) -> Iterator[tuple[str, str]]:
+    """``Key=value`` wherever it stands in text of unknown layout; a bare value ends at a blank."""
+    return ((key, bare(value)) for key, value in _LOOSE.findall(text))
+
+
+def typed(
+    fields: Iterable[tuple[str, str]], keys: Mapping[str, str] = WIRE_KEYS
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """(event field → value, wire key → text of everything else).
+
+    Values of the wrong type, a second value for one field and keys nobody knows are kept as text; fields that are
+    not given are in neither.
+    """
+    known: dict[str, Any] = {}
+    extra: dict[str, str] = {}
+    for key, text in fields:
+        field = keys.get(key.lower())
+        if field is not None and field not in known:
+            try:
+                value = CONVERTERS[field](text)
+            except ValueError:
+                extra[key] = text
+            else:
+                if value is not None:
+                    known[field] = value
+        elif text not in BLANK:
+            extra.setdefault(key, text)
+    return known, extra

@@ -1,0 +1,62 @@
+"""The command group: help, version and exit statuses."""
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+import eventd
+from eventd.cli import COMMANDS, main
+from eventd.errors import ConfigError, EventdError, Problem
+
+
+def test_help_names_every_command_and_imports_none() -> None:
+    script = (
+        "import sys; from eventd.cli import main; main(args=['--help'], standalone_mode=False);"
+        "print([name for name in sys.modules if name.startswith(('eventd.', 'pysnmp', 'aiohttp', 'cryptography'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
+    *help_text, modules = done.stdout.splitlines()
+    for name in COMMANDS:
+        assert any(line.split()[:1] == [name] for line in help_text)
+    assert sorted(modules.strip("[]").split(", ")) == ["'eventd.cli'", "'eventd.errors'"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str) -> None:
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0, result.output
+    assert "Usage: " in result.output
+
+
+def test_version() -> None:
+    result = CliRunner().invoke(main, ["--version"])
+    assert result.output == f"eventd {eventd.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["frobnicate"], ["--frobnicate"], ["decode", "--frobnicate"], ["send", "pigeon"]]
+)
+def test_wrong_arguments_exit_with_2(arguments: list[str]) -> None:
+    assert CliRunner().invoke(main, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (ConfigError([Problem("a.b", "wrong"), Problem("c", "worse", "file", 3)]), 2, "a.b: wrong\nfile:3: c: worse\n"),
+        (EventdError("the disk is gone"), 1, "the disk is gone"),
+    ],
+)
+def test_errors_of_ours_become_one_message_and_a_status(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, said: str
+) -> None:
+    def broken() -> None:
+        raise error
+
+    monkeypatch.setattr("eventd.cli.reasons.load", broken)
+    result = CliRunner().invoke(main, ["reasons"])
+    assert result.exit_code == status
+    assert said in result.output
+    assert "Traceback" not in result.output

@@ -1,0 +1,226 @@
+"""Stops with an outage reason: the hold, one or several tunnels, recovery, reminders, the lost all-clear."""
+
+from correlate_strategies import inventory, tell
+
+from eventd.correlate import Settings
+
+HOUR = 3600
+
+
+def test_a_stop_without_a_start_opens_after_the_hold_with_the_time_of_the_stop() -> None:
+    story = tell("0 stop dpd timeout interface=GigabitEthernet0/0/1")
+    assert story.told == ["15 opened tunnel_down major"]
+    incident = story.last
+    assert incident.opened_at.isoformat() == "2026-01-05T10:00:00+00:00"
+    assert (incident.device, incident.peer, incident.vsys) == ("FW1", "2.1.1.1", "public")
+    assert incident.interface == "GigabitEthernet0/0/1"
+    assert incident.cause is not None
+    assert incident.cause.name == "dpd timeout"
+    assert incident.fault_side == "path"
+    assert incident.url == f"https://eventd.example/incidents/{incident.id}"
+    assert incident.actions == ("Step for dpd timeout", "Step for all")
+
+
+def test_a_start_within_the_hold_tells_nobody() -> None:
+    story = tell("0 stop dpd timeout\n14 start")
+    assert story.told == []
+    assert story.suppressed == ["recovered-in-hold"]
+
+
+def test_a_start_at_the_very_end_of_the_hold_is_too_late() -> None:
+    assert tell("0 stop dpd timeout\n15 start").told[0] == "15 opened tunnel_down major"
+
+
+def test_an_unknown_reason_and_no_reason_are_outages_too() -> None:
+    assert tell("0 stop quantum flux").told == ["15 opened tunnel_down major"]
+    assert tell("0 stop").told == ["15 opened tunnel_down major"]
+
+
+def test_the_severity_comes_from_the_reason() -> None:
+    story = tell("0 stop peer request")
+    assert story.told == ["15 opened tunnel_down warning"]
+    assert story.last.fault_side == "remote"
+
+
+def test_it_resolves_when_it_stayed_up_for_the_recovery_hold() -> None:
+    story = tell("0 stop dpd timeout\n100 start")
+    assert story.told == ["15 opened tunnel_down major", "105 resolved tunnel_down major"]
+    assert story.last.status == "resolved"
+    assert "1 min 45 s" in story.last.summary
+
+
+def test_a_stop_inside_the_recovery_hold_keeps_it_open() -> None:
+    story = tell("0 stop dpd timeout\n100 start\n103 stop dpd timeout")
+    assert story.told == ["15 opened tunnel_down major"]
+
+
+def test_stop_and_start_match_although_each_lacks_what_the_other_says() -> None:
+    story = tell(
+        """
+        0   start flow=A interface=GE1 policy_seq=10
+        50  stop dpd timeout policy_seq=10 ifindex=7
+        60  start flow=A tunnel_index=9
+        """
+    )
+    assert story.suppressed == ["recovered-in-hold"]
+
+
+def test_a_start_of_another_flow_does_not_end_the_hold() -> None:
+    story = tell("0 stop dpd timeout flow=A\n5 start flow=B")
+    assert story.told == ["15 opened tunnel_degraded major"]
+
+
+def test_another_peer_and_another_vsys_are_another_matter() -> None:
+    story = tell("0 stop dpd timeout\n5 start peer=2.1.1.2\n6 start vsys=guests")
+    assert story.told == ["15 opened tunnel_down major"]
+
+
+def test_vsys_public_is_the_same_as_none() -> None:
+    assert tell("0 stop dpd timeout vsys=Public\n5 start\n").told == []
+
+
+def test_while_other_tunnels_are_up_it_is_degraded() -> None:
+    story = tell("0 start flow=A\n0 start flow=B\n100 stop dpd timeout flow=A\n200 start flow=A")
+    assert story.told == ["115 opened tunnel_degraded major", "205 resolved tunnel_degraded major"]
+
+
+def test_degraded_becomes_down_when_the_last_tunnel_goes_and_the_label_never_changes() -> None:
+    story = tell("0 start flow=A\n0 start flow=B\n100 stop dpd timeout flow=A\n200 stop dpd timeout flow=B")
+    assert story.told == [
+        "115 opened tunnel_degraded major",
+        "215 resolved tunnel_degraded major",
+        "215 opened tunnel_down major",
+    ]
+    degraded, down = story.final.values()
+    assert down.id in degraded.summary
+    assert down.opened_at.timestamp() - degraded.opened_at.timestamp() == 100
+
+
+def test_a_last_tunnel_that_comes_back_in_its_hold_leaves_it_degraded() -> None:
+    story = tell(
+        "0 start flow=A\n0 start flow=B\n100 stop dpd timeout flow=A\n200 stop dpd timeout flow=B\n210 start flow=B"
+    )
+    assert story.told == ["115 opened tunnel_degraded major"]
+
+
+def test_a_proof_of_being_up_older_than_a_day_counts_no_more() -> None:
+    story = tell(f"0 start flow=A\n{25 * HOUR} stop dpd timeout flow=B")
+    assert story.told == [f"{25 * HOUR + 15} opened tunnel_down major"]
+
+
+def test_many_tunnels_of_one_peer_are_one_incident() -> None:
+    lines = [f"0.{n:02} stop dpd timeout flow={n}" for n in range(50)]
+    lines += [f"60.{n:02} start flow={n}" for n in range(50)]
+    story = tell("\n".join(lines))
+    assert story.told == ["15 opened tunnel_down major", "65 resolved tunnel_down major"]
+    assert len(story.last.chain) <= 31
+
+
+def test_tunnels_left_behind_by_a_recovery_are_told_as_degraded() -> None:
+    story = tell("0 stop dpd timeout flow=A\n0 stop dpd timeout flow=B\n60 start flow=A")
+    assert story.told == [
+        "15 opened tunnel_down major",
+        "65 resolved tunnel_down major",
+        "80 opened tunnel_degraded warning",
+    ]
+
+
+def test_tunnels_left_behind_wait_for_traffic_where_the_inventory_says_so() -> None:
+    known = inventory(trigger="traffic")
+    story = tell("0 stop dpd timeout flow=A\n0 stop dpd timeout flow=B\n60 start flow=A", known=known)
+    assert story.told[-1] == "65 resolved tunnel_down major"
+    assert story.suppressed == ["waits-for-traffic"]
+
+
+def test_phase_1_alone_resolves_but_only_after_a_minute_without_failures() -> None:
+    assert tell("0 stop dpd timeout\n100 phase1").told[-1] == "160 resolved tunnel_down major"
+    story = tell("0 stop dpd timeout\n100 phase1\n130 fail phase2 proposal or pfs mismatch")
+    assert story.told[-1] == "130 updated tunnel_down major"
+
+
+def test_phase_1_in_the_hold_buys_phase_2_a_minute() -> None:
+    assert tell("0 stop dpd timeout\n10 phase1").suppressed == ["recovered-in-hold"]
+    assert tell("0 stop dpd timeout\n10 phase1\n20 stop dpd timeout").told == ["35 opened tunnel_down major"]
+
+
+def test_phase_1_proves_nothing_about_a_failing_phase_2() -> None:
+    story = tell("0 stop dpd timeout\n20 fail phase2 proposal or pfs mismatch\n40 phase1", until=600)
+    assert story.correlator.open_incidents()
+
+
+def test_an_open_outage_is_recalled_every_four_hours_and_marked_stale_after_a_day() -> None:
+    story = tell("0 stop dpd timeout", until=25 * HOUR)
+    told = [line.split()[0] for line in story.told]
+    assert told == [str(n) for n in [15, *(15 + 4 * HOUR * n for n in range(1, 7))]]
+    assert "all-clear may have been lost" in story.last.summary
+    assert story.last.status == "open"
+
+
+def test_a_sign_after_it_was_stale_makes_it_fresh_again() -> None:
+    story = tell(f"0 stop dpd timeout\n{25 * HOUR} fail max transmit reached")
+    assert "all-clear" not in story.last.summary
+
+
+def test_status_messages_are_stops_and_starts() -> None:
+    assert tell("0 status dpd timeout state=down\n10 status state=up").suppressed == ["recovered-in-hold"]
+    assert tell("0 status dpd timeout state=down\n100 status state=up").told[-1] == "105 resolved tunnel_down major"
+
+
+def test_an_sla_probe_without_answer_is_an_outage_until_it_clears() -> None:
+    story = tell("0 sla-down\n100 sla-down state=clear")
+    assert story.told == ["15 opened tunnel_down major", "105 resolved tunnel_down major"]
+
+
+def test_a_lost_ike_sa_is_an_outage_and_an_expired_one_is_not() -> None:
+    assert tell("0 phase1-down dpd timeout").told == ["15 opened tunnel_down major"]
+    assert tell("0 phase1-down").told == []
+
+
+def test_what_happened_on_the_device_is_in_the_chain() -> None:
+    story = tell(
+        """
+        0 linkdown peer=none interface=GE1
+        1 linkdown peer=none interface=GE2
+        3 stop dpd timeout interface=GE1
+        """
+    )
+    assert story.last.chain[:2] == (
+        "10:00:00 link went down (GE1), 3 s before",
+        "10:00:03 tunnel stopped: dpd timeout",
+    )
+    assert not any("GE2" in line for line in story.last.chain)
+    assert story.suppressed == ["context", "context"]
+
+
+def test_the_standby_unit_is_never_counted() -> None:
+    story = tell("0 stop dpd timeout standby=yes\n1 stop receive backup delete info")
+    assert story.told == []
+    assert story.suppressed == ["standby", "standby"]
+
+
+def test_the_inventory_names_the_peer() -> None:
+    known = inventory(name="Branch-5", site="Oslo", runbook_url="https://wiki.example/b5", tags=("gold",))
+    incident = tell("0 stop dpd timeout", known=known).last
+    assert (incident.peer_name, incident.site, incident.tags) == ("Branch-5", "Oslo", ("gold",))
+    assert incident.runbook_url == "https://wiki.example/b5"
+    assert "Branch-5 (2.1.1.1)" in incident.summary
+
+
+def test_a_status_that_nobody_understands_proves_nothing() -> None:
+    story = tell("0 stop dpd timeout\n100 status state=unknown", until=600)
+    assert story.told == ["15 opened tunnel_down major"]
+    assert story.suppressed == ["context"]
+
+
+def test_a_stop_of_another_tunnel_does_not_delay_the_recovery_of_the_first() -> None:
+    story = tell("0 stop dpd timeout flow=A\n60 start flow=A\n62 stop dpd timeout flow=B")
+    assert story.told == [
+        "15 opened tunnel_down major",
+        "65 resolved tunnel_down major",
+        "80 opened tunnel_degraded warning",
+    ]
+
+
+def test_a_long_hold_is_kept_after_a_sign_of_life_that_came_to_nothing() -> None:
+    story = tell("0 stop dpd timeout\n10 phase1\n20 stop dpd timeout", until=300, settings=Settings(outage_hold=120.0))
+    assert story.told == ["140 opened tunnel_down major"]

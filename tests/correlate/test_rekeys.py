@@ -1,0 +1,64 @@
+"""Rekeys and replacements: silent with a proof, an outage without."""
+
+import pytest
+from correlate_strategies import tell
+
+
+@pytest.mark.parametrize("reason", ["kick old sa with same flow", "phase2 hard expiry", "phase1 sa replace"])
+def test_a_start_shortly_before_proves_the_new_sa(reason: str) -> None:
+    story = tell(f"0 start flow=A\n20 stop {reason} flow=A")
+    assert story.told == []
+    assert story.suppressed == ["rekey"]
+    assert next(story.correlator.peers()).up is True
+
+
+@pytest.mark.parametrize("reason", ["kick old sa with same flow", "phase2 hard expiry"])
+def test_a_start_shortly_after_proves_the_new_sa(reason: str) -> None:
+    story = tell(f"0 stop {reason}\n29 start")
+    assert story.told == []
+    assert story.suppressed == ["rekey"]
+
+
+def test_without_the_start_it_is_an_outage_that_says_how_long_it_waited_and_for_what() -> None:
+    story = tell("0 stop kick old sa with same flow")
+    assert story.told == ["30 opened tunnel_down major"]
+    assert "to be replaced (kick old sa with same flow), but no start of it came within 30 s" in story.last.summary
+    assert story.last.chain[-1] == "10:00:30 no start within 30 s"
+
+
+def test_a_start_too_long_before_is_no_proof() -> None:
+    assert tell("0 start\n40 stop kick old sa with same flow").told == ["70 opened tunnel_down major"]
+
+
+def test_a_start_of_another_flow_is_no_proof() -> None:
+    story = tell("0 start flow=B\n1 stop kick old sa with same flow flow=A")
+    assert story.told == ["31 opened tunnel_degraded major"]
+
+
+def test_a_replacement_the_catalogue_takes_as_proven_needs_no_start() -> None:
+    story = tell("0 stop phase1 sa replace", until=4000)
+    assert story.told == []
+    assert story.suppressed == ["rekey"]
+
+
+def test_failures_after_it_disprove_even_that() -> None:
+    story = tell("0 stop phase1 sa replace\n3 fail authentication fail")
+    assert story.told == ["18 opened tunnel_down major"]
+    assert story.last.opened_at.timestamp() % 3600 == 0
+    assert story.last.cause is not None
+    assert story.last.cause.name == "authentication fail"
+
+
+def test_failures_after_it_that_end_well_tell_nobody() -> None:
+    assert tell("0 stop phase1 sa replace\n3 fail authentication fail\n8 start").told == []
+
+
+def test_hourly_rekeys_never_flap() -> None:
+    lines = [f"{n * 60} stop kick old sa with same flow\n{n * 60 + 2} start" for n in range(20)]
+    story = tell("\n".join(lines))
+    assert story.told == []
+    assert set(story.suppressed) == {"rekey"}
+
+
+def test_an_outage_that_comes_on_top_of_a_rekey_is_held_as_an_outage() -> None:
+    assert tell("0 stop kick old sa with same flow\n1 stop dpd timeout").told == ["16 opened tunnel_down major"]

@@ -1,0 +1,266 @@
+"""Alertmanager: every peer, chunks, and the real program."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from chat_server import ChatServer, answer, close_before_answer
+from notify_fakes import T0, HandClock, make_incident, make_notification, make_resolved
+from peers import peer
+
+from eventd.contract import Channel
+from eventd.errors import ConfigError, DeliveryError, DeliveryFailure
+from eventd.model import utc
+from eventd.notify import alertmanager
+from eventd.notify.alert import fingerprint
+from eventd.notify.session import Session
+from eventd.telemetry import Telemetry
+
+
+class Cluster:
+    """A channel to several pretended Alertmanagers."""
+
+    def __init__(self, *peers: ChatServer) -> None:
+        self.telemetry, self.clock = Telemetry(), HandClock()
+        self.session = Session(telemetry=self.telemetry, clock=self.clock)
+        settings = alertmanager.Settings(urls=tuple(server.url for server in peers))
+        self.channel = alertmanager.build("am", settings, self.session)
+
+    def failures(self) -> dict[str, float]:
+        return {reason: n for (_, reason), n in self.telemetry.values("notification_failures").items() if n}
+
+
+@pytest.fixture
+async def two() -> AsyncIterator[tuple[ChatServer, ChatServer, Cluster]]:
+    async with ChatServer() as one, ChatServer() as other:
+        cluster = Cluster(one, other)
+        yield one, other, cluster
+        await cluster.session.close()
+
+
+async def test_every_peer_is_told_the_same(two: tuple[ChatServer, ChatServer, Cluster]) -> None:
+    one, other, cluster = two
+    await cluster.channel.deliver(make_notification())
+    assert [seen.path for seen in (*one.seen, *other.seen)] == ["/api/v2/alerts"] * 2
+    assert one.seen[0].json == other.seen[0].json
+    (alert,) = one.seen[0].json
+    assert alert["startsAt"] == "2023-11-14T22:13:00Z"
+    assert alert["endsAt"] == "2023-11-14T22:17:20Z", "four refreshes of a minute ahead"
+
+
+async def test_one_peer_that_accepts_is_enough_and_the_other_is_counted(
+    two: tuple[ChatServer, ChatServer, Cluster],
+) -> None:
+    one, _, cluster = two
+    one.then(answer(500))
+    await cluster.channel.deliver(make_notification())
+    assert cluster.failures() == {"server_error": 1}
+
+
+async def test_when_nobody_accepts_it_is_tried_again_if_anybody_might_accept_later(
+    two: tuple[ChatServer, ChatServer, Cluster],
+) -> None:
+    one, other, cluster = two
+    one.then(answer(503))
+    other.then(answer(400))
+    with pytest.raises(DeliveryError) as caught:
+        await cluster.channel.deliver(make_notification())
+    assert (caught.value.reason, caught.value.retryable) == (DeliveryFailure.SERVER_ERROR, True)
+
+
+async def test_a_peer_that_does_not_answer_is_left_out_until_the_next_refresh(
+    two: tuple[ChatServer, ChatServer, Cluster],
+) -> None:
+    one, other, cluster = two
+    one.then(close_before_answer)
+    for _ in range(3):
+        await cluster.channel.deliver(make_notification())
+    assert (len(one.seen), len(other.seen)) == (1, 3)
+    await cluster.channel.refresh([make_incident()], T0)
+    await cluster.channel.deliver(make_notification())
+    assert (len(one.seen), len(other.seen)) == (3, 5)
+
+
+async def test_when_all_are_unreachable_all_are_tried(two: tuple[ChatServer, ChatServer, Cluster]) -> None:
+    one, other, cluster = two
+    one.then(close_before_answer)
+    other.then(close_before_answer)
+    with pytest.raises(DeliveryError):
+        await cluster.channel.deliver(make_notification())
+    await cluster.channel.deliver(make_notification())
+    assert (len(one.seen), len(other.seen)) == (2, 2)
+
+
+async def test_a_refresh_goes_out_in_chunks_and_a_refused_one_does_not_keep_back_the_rest(
+    two: tuple[ChatServer, ChatServer, Cluster],
+) -> None:
+    one, other, cluster = two
+    one.then(answer(400))
+    other.then(answer(400))
+    incidents = [make_incident(id=f"i{n}") for n in range(450)]
+    with pytest.raises(DeliveryError, match="refused"):
+        await cluster.channel.refresh(incidents, T0)
+    assert [len(seen.json) for seen in one.seen] == [200, 200, 50]
+    told = {alert["labels"]["incident"] for seen in other.seen for alert in seen.json}
+    assert told == {incident.id for incident in incidents}
+
+
+@pytest.mark.parametrize("path", ["", "/", "/api/v2/alerts", "/api/v2/alerts/"])
+async def test_the_address_may_be_given_with_or_without_the_path(path: str) -> None:
+    async with ChatServer() as server:
+        session = Session()
+        settings = alertmanager.Settings(urls=(f"{server.url}/am{path}",))
+        await alertmanager.build("am", settings, session).deliver(make_notification())
+        await session.close()
+        assert server.seen[0].path == "/am/api/v2/alerts"
+
+
+def test_without_a_peer_there_is_no_channel() -> None:
+    with pytest.raises(ValueError, match="urls is empty"):
+        alertmanager.Settings(urls=())
+    with pytest.raises(ConfigError, match=r"channels\.am: the URL"):
+        alertmanager.build("am", alertmanager.Settings(urls=("am:9093",)), Session())
+
+
+# --- the real Alertmanager ----------------------------------------------------------------------------------------
+
+CONFIG = "route: {receiver: none, group_wait: 1s}\nreceivers: [{name: none}]\n"
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+class RealAlertmanager:
+    """The Debian program on a free loopback port, and questions to its API."""
+
+    def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
+        self.url, self._http = url, http
+
+    async def active(self) -> list[dict[str, Any]]:
+        async with self._http.get(self.url + "/api/v2/alerts?active=true") as response:
+            found: list[dict[str, Any]] = await response.json()
+            return found
+
+    async def until(self, wanted: Callable[[list[dict[str, Any]]], object], timeout_s: float = 10) -> list[Any]:
+        async with asyncio.timeout(timeout_s):
+            while not wanted(found := await self.active()):
+                await asyncio.sleep(0.05)
+            return found
+
+
+@pytest.fixture
+async def real(tmp_path: Path) -> AsyncIterator[RealAlertmanager]:
+    program, port = peer("prometheus-alertmanager"), free_port()
+    config = tmp_path / "am.yml"
+    config.write_text(CONFIG)
+    process = await asyncio.create_subprocess_exec(
+        program,
+        f"--config.file={config}",
+        f"--storage.path={tmp_path / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with aiohttp.ClientSession() as http:
+            url = f"http://127.0.0.1:{port}"
+            await _ready(http, url)
+            yield RealAlertmanager(url, http)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _ready(http: aiohttp.ClientSession, url: str) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with http.get(url + "/-/ready") as response:
+                    if response.status == 200:
+                        return
+            await asyncio.sleep(0.05)
+
+
+def severities(found: Iterable[dict[str, Any]]) -> list[str]:
+    return sorted(alert["labels"]["severity"] for alert in found)
+
+
+@pytest.fixture
+async def channel(real: RealAlertmanager) -> AsyncIterator[Channel]:
+    session = Session(external_url="http://eventd.example")
+    yield alertmanager.build("am", alertmanager.Settings(urls=(real.url,)), session)
+    await session.close()
+
+
+@pytest.mark.peer
+async def test_the_real_alertmanager_sees_an_incident_open_rise_and_end(
+    real: RealAlertmanager, channel: Channel
+) -> None:
+    now = time.time()
+    life = {"opened_at": utc(now - 30), "updated_at": utc(now - 10)}
+    opened = make_incident(**life, severity="warning", opened_severity="warning", url="http://eventd.example/i/1")
+
+    await channel.deliver(make_notification(incident=opened))
+    (alert,) = await real.until(lambda found: len(found) == 1)
+    assert alert["status"]["state"] == "active"
+    assert alert["labels"]["alertname"] == "IPsecTunnelDown"
+    assert alert["fingerprint"] == fingerprint(alert["labels"])
+    assert alert["generatorURL"] == "http://eventd.example/i/1"
+
+    risen = make_incident(**life, severity="critical", opened_severity="warning")
+    await channel.deliver(make_notification(incident=risen))
+    await real.until(lambda found: severities(found) == ["critical"])
+
+    over = make_resolved(opened_at=life["opened_at"], resolved_at=utc(now - 1), severity="critical", opened_severity="warning")
+    await channel.deliver(make_notification(incident=over))
+    await real.until(lambda found: found == [])
+
+
+@pytest.mark.peer
+async def test_the_real_alertmanager_keeps_an_alert_only_as_long_as_it_is_refreshed(
+    real: RealAlertmanager,
+) -> None:
+    clock = HandClock(time.time() - 238.5)  # so that endsAt, 240 s ahead, is in 1.5 s
+    session = Session(clock=clock)
+    channel = alertmanager.build("am", alertmanager.Settings(urls=(real.url,)), session)
+    incident = make_incident(opened_at=utc(clock() - 60), updated_at=utc(clock() - 30))
+    await channel.deliver(make_notification(incident=incident))
+    (first,) = await real.until(lambda found: len(found) == 1)
+    await channel.refresh([incident], clock() + 2)
+    (second,) = await real.until(lambda found: found and found[0]["endsAt"] != first["endsAt"])
+    assert second["endsAt"] > first["endsAt"]
+    assert second["fingerprint"] == first["fingerprint"]
+    await real.until(lambda found: found == [])
+    await session.close()
+
+
+@pytest.mark.peer
+async def test_the_real_alertmanager_takes_hostile_and_huge_texts(real: RealAlertmanager, channel: Channel) -> None:
+    now = time.time()
+    nasty = "\x00\x1b[31m\ud800<script>{{ $labels }}\u202e" + "é\n" * 50_000
+    incident = make_incident(
+        opened_at=utc(now), updated_at=utc(now), device=nasty, site=nasty, summary=nasty, chain=(nasty,) * 50
+    )
+    await channel.deliver(make_notification(incident=incident))
+    (alert,) = await real.until(lambda found: len(found) == 1)
+    assert alert["fingerprint"] == fingerprint(alert["labels"])
+    assert json.dumps(alert)
+
+
+@pytest.mark.peer
+async def test_the_real_alertmanager_takes_a_refresh_of_a_thousand(real: RealAlertmanager, channel: Channel) -> None:
+    now = time.time()
+    incidents = [make_incident(id=f"i{n}", opened_at=utc(now), updated_at=utc(now)) for n in range(1000)]
+    await channel.refresh(incidents, now)
+    await real.until(lambda found: len(found) == 1000)
