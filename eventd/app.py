@@ -7,16 +7,19 @@ handed over is committed, then the try in flight is finished, then web and store
 import asyncio
 import contextlib
 import secrets
+import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
+
+import msgspec
 
 from eventd.config import Config
 from eventd.contract import Channel
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
-from eventd.errors import ConfigError, EventdError, StoreError
+from eventd.errors import ConfigError, EventdError, Problem, StoreError
 from eventd.inventory import Inventory
 from eventd.model import Change, Notification
 from eventd.notify import routing
@@ -39,6 +42,9 @@ from eventd.web.settings import Token, Web
 DRAIN_S = 10.0
 #: How often retention is applied.
 PRUNE_EVERY_S = 600.0
+#: How often what was learned of senders is saved: their host names and their SNMPv3 clocks. Losing a minute of it only
+#: means learning it again.
+SAVE_LEARNED_EVERY_S = 60.0
 #: Engine id of ours, when none is configured (RFC 3411 section 5): format 5, octets chosen once and kept in the store.
 ENGINE_ID_PREFIX = bytes.fromhex("8000000005")
 
@@ -96,7 +102,10 @@ class App:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             pipeline = tasks.create_task(self.pipeline.run(), name="pipeline")
-            prune = tasks.create_task(self._prune(), name="prune")
+            chores = [
+                tasks.create_task(self._every(PRUNE_EVERY_S, lambda: self.store.prune(self._clock())), name="prune"),
+                tasks.create_task(self._every(SAVE_LEARNED_EVERY_S, self._save_learned), name="save learned"),
+            ]
             self._start_delivery(self.config)
             try:
                 await self._replace_receivers(self.config)
@@ -107,7 +116,8 @@ class App:
                 await self._stop.wait()
             finally:
                 self._ready = False
-                prune.cancel()
+                for chore in chores:
+                    chore.cancel()
                 await self._wind_down(pipeline)
 
     async def _restore(self) -> None:
@@ -115,7 +125,7 @@ class App:
         config = self.config
         self.session = Session(external_url=config.web.external_url, telemetry=self.telemetry, clock=self._clock)
         self._own_engine_id = await self._engine_id()
-        self._learned: dict[str, str] = {}
+        self._learned: dict[str, str] = msgspec.json.decode(await self.store.meta_get("learned_hostnames") or "{}")
         self.correlator = Correlator(config.correlate, config.inventory, config.web.external_url)
         self.correlator.load(await self.store.load_states())
         self.pipeline = Pipeline(
@@ -128,6 +138,9 @@ class App:
             enqueued=lambda: self.delivery.wake(),
             clock=self._clock,
         )
+        self.pipeline.decoder.access.engines.restore(
+            msgspec.json.decode(await self.store.meta_get("learned_engines") or "{}")
+        )
         self._provide_metrics()
         log.info("state restored", open_incidents=len(self.correlator.open_incidents()))
 
@@ -135,15 +148,14 @@ class App:
         for receiver in self.receivers.values():
             await _stop_reading(receiver)
         self.intake.close()
-        try:
-            async with asyncio.timeout(DRAIN_S):
-                await asyncio.shield(pipeline)
-        except TimeoutError:
+        committed, _ = await asyncio.wait([pipeline], timeout=DRAIN_S)
+        if not committed:
             log.error("stopped with messages that could not be committed", store=self.pipeline.store_failing)
             pipeline.cancel()
         for receiver in self.receivers.values():
             await receiver.stop()
         await self._stop_delivery()
+        await self._quietly(self._save_learned)
 
     async def _engine_id(self) -> bytes:
         """Our own SNMP engine id: configured, or made once and kept, because senders remember it."""
@@ -156,13 +168,21 @@ class App:
             await self.store.meta_set("snmp_engine_id", kept)
         return bytes.fromhex(kept)
 
-    async def _prune(self) -> None:
+    async def _every(self, seconds: float, chore: Callable[[], Awaitable[object]]) -> None:
         while True:
-            await asyncio.sleep(PRUNE_EVERY_S)
-            try:
-                await self.store.prune(self._clock())
-            except StoreError as error:
-                log.warning("retention not applied", error=str(error))
+            await asyncio.sleep(seconds)
+            await self._quietly(chore)
+
+    async def _quietly(self, chore: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await chore()
+        except StoreError as error:
+            log.warning("store not reached, will be tried again", error=str(error))
+
+    async def _save_learned(self) -> None:
+        engines = self.pipeline.decoder.access.engines.snapshot()
+        await self.store.meta_set("learned_hostnames", msgspec.json.encode(self._learned).decode())
+        await self.store.meta_set("learned_engines", msgspec.json.encode(engines).decode())
 
     # --- what a configuration makes -------------------------------------------------------------------------------
 
@@ -191,7 +211,8 @@ class App:
 
     async def _stop_delivery(self) -> None:
         await self.delivery.drain(DRAIN_S)
-        await self._delivery_task
+        await asyncio.wait([self._delivery_task])
+        await self.store.release()
 
     def _make_receivers(self, config: Config) -> Iterable[tuple[tuple[str, str, Any], Callable[[], Receiver]]]:
         """What should run, as key (kind, address, settings) and how to make it."""
@@ -214,6 +235,7 @@ class App:
             self.telemetry,
             split=split_datagram,
             allow=settings.allow,
+            max_rate=settings.max_messages_per_second_per_source,
             recv_buffer_bytes=settings.recv_buffer_bytes,
             clock=self._clock,
         )
@@ -225,6 +247,7 @@ class App:
             self.intake,
             self.telemetry,
             allow=settings.allow,
+            max_rate=settings.max_messages_per_second_per_source,
             recv_buffer_bytes=settings.recv_buffer_bytes,
             replies=True,
             clock=self._clock,
@@ -240,18 +263,20 @@ class App:
             max_connections=settings.max_connections,
             idle_timeout=settings.idle_timeout,
             allow=settings.allow,
+            max_rate=settings.max_messages_per_second_per_source,
             clock=self._clock,
             **tls_options,
         )
 
     def _tls(self, address: str, settings: SyslogTls) -> Receiver:
-        context = tls.make_context(settings.cert_file, settings.key_file, settings.client_ca_file)
+        context = _tls_context(settings)
         return self._tcp(
             address, settings, "syslog-tls", ssl_context=context, handshake_timeout=settings.handshake_timeout
         )
 
     async def _replace_receivers(self, config: Config) -> None:
-        """Start what is new and stop what is gone; what did not change keeps its sockets and connections."""
+        """Start what is new and stop what is gone; what did not change keeps its sockets and connections, and only
+        takes a renewed certificate."""
         wanted = dict(self._make_receivers(config))
         for key in [key for key in self.receivers if key not in wanted]:
             await self.receivers.pop(key).stop()
@@ -260,6 +285,8 @@ class App:
                 receiver = make()
                 await receiver.start()
                 self.receivers[key] = receiver
+            elif isinstance(key[2], SyslogTls) and isinstance(running := self.receivers[key], StreamReceiver):
+                running.ssl_context = _tls_context(key[2])
 
     # --- reload ---------------------------------------------------------------------------------------------------
 
@@ -287,7 +314,9 @@ class App:
 
     async def _take(self, config: Config, before: Config, handlers: Registry) -> None:
         self.registry = handlers
+        engines = self.pipeline.decoder.access.engines.snapshot()
         self.pipeline.decoder = self._make_decoder(config, handlers)
+        self.pipeline.decoder.access.engines.restore(engines)
         self.correlator.reconfigure(config.correlate, config.inventory)
         if config.channels != before.channels or config.web.external_url != before.web.external_url:
             await self._stop_delivery()
@@ -406,6 +435,13 @@ class App:
         for peer in self._peers():
             found[peer.device, peer.peer] = found.get((peer.device, peer.peer), 0.0) + peer.state_changes
         return found
+
+
+def _tls_context(settings: SyslogTls) -> ssl.SSLContext:
+    try:
+        return tls.make_context(settings.cert_file, settings.key_file, settings.client_ca_file)
+    except (OSError, ValueError) as error:
+        raise ConfigError([Problem("receivers.syslog_tls", str(error))]) from error
 
 
 def _labelled(values: Mapping[str, float]) -> Mapping[tuple[str, ...], float]:

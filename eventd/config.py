@@ -120,32 +120,48 @@ def parse_duration(text: str) -> float:
     return sum(float(number) * UNITS[unit] for number, unit in _DURATION_PART.findall(text))
 
 
+_HEADER = re.compile(r"\s*(\[\[?)\s*([\w.\"-]+)\s*\]")
+_KEY = re.compile(r"\s*([\w.\"-]+)\s*=")
+
+
+def _line_index(text: str) -> dict[str, int]:
+    """Line number of every table and key of a TOML text, under the names that problems use (``channels[0].url``)."""
+    index: dict[str, int] = {}
+    table, counts = "", dict[str, int]()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            table = header[2].replace('"', "")
+            if header[1] == "[[":
+                counts[table] = counts.get(table, -1) + 1
+                table = f"{table}[{counts[table]}]"
+            index.setdefault(table, number)
+        elif key := _KEY.match(line):
+            index.setdefault(_join(table, key[1].replace('"', "")), number)
+    return index
+
+
+def _parent(key: str) -> str:
+    """``a.b[0]`` → ``a.b`` → ``a`` → nothing."""
+    return key[: max(key.rfind("."), key.rfind("["), 0)]
+
+
 class _Reader:
     """Turns one TOML document into structs and remembers everything that is wrong with it."""
 
     def __init__(self, path: Path | None, text: str) -> None:
-        self.path, self._lines = path, text.splitlines()
+        self.path, self._lines = path, _line_index(text)
         self.problems: list[Problem] = []
 
     def fault(self, key: str, what: str) -> None:
         self.problems.append(Problem(key, what, str(self.path) if self.path else None, self._line(key)))
 
     def _line(self, key: str) -> int | None:
-        """Where a key stands: the line ``name =`` or ``[a.b]`` that matches its last part, after its table's header."""
-        parts = [part for part in re.split(r"\.|\[(\d+)\]", key) if part]
-        at = 0
-        for index, part in enumerate(parts):
-            if part.isdigit():
-                continue
-            nth = int(parts[index + 1]) if index + 1 < len(parts) and parts[index + 1].isdigit() else 0
-            pattern = re.compile(rf'\s*(?:\[+(?:[\w-]+\.)*"?{re.escape(part)}"?\]+|"?{re.escape(part)}"?\s*[=.])')
-            hits = [n for n in range(at, len(self._lines)) if pattern.match(self._lines[n])]
-            if not hits:
-                break
-            at = hits[min(nth, len(hits) - 1)]
-        else:
-            return at + 1
-        return at + 1 if at else None
+        """Where a key stands, or the nearest thing around it that is written down."""
+        if f"{key}[0]" in self._lines:
+            return self._lines[f"{key}[0]"]
+        while key and key not in self._lines:
+            key = _parent(key)
+        return self._lines.get(key)
 
     def struct(self, cls: type[Struct], table: Any, key: str) -> Any:
         """An instance of ``cls``; on any problem None, after each has been noted."""
@@ -457,7 +473,8 @@ def _struct_in(kind: Any) -> type[Struct] | None:
 
 
 def _plain(message: str) -> str:
-    return message.replace("Expected", "expected").split(" - at ")[0]
+    text = message.split(" - at ")[0]
+    return text[:1].lower() + text[1:]
 
 
 def _did_you_mean(name: str, known: Any) -> str:

@@ -11,7 +11,7 @@ from eventd.contract import Origin, event_from_syslog, event_from_trap
 from eventd.errors import DecodeError, ParseError, RejectReason
 from eventd.inventory import Inventory
 from eventd.model import SYSLOG_TRANSPORTS, Event, Fault, Malformed, Message, SyslogRecord, TrapRecord, utc
-from eventd.parse.snmp import Access, parse_notification
+from eventd.parse.snmp import Access, parse_notification, report_for
 from eventd.parse.syslog import parse_syslog
 from eventd.parse.timestamps import resolve
 from eventd.registry import Registry
@@ -62,6 +62,10 @@ class Decoder:
             if self._on_bug is not None:
                 self._on_bug(error, message)
             return malformed(message, RejectReason.HANDLER_ERROR, 0), None
+
+    def report(self, message: Message) -> bytes | None:
+        """What to answer to a refused v3 message that asked to be told why (discovery of our engine, for one)."""
+        return report_for(message.payload, self.access, message.received_at)
 
     def _syslog(self, message: Message) -> Event:
         record = parse_syslog(message.payload)

@@ -13,8 +13,9 @@ from typing import Protocol
 from eventd.contract import Batch, JournalRow, Verdict
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
-from eventd.errors import StoreError
+from eventd.errors import RejectReason, StoreError
 from eventd.model import Change, Event, Malformed, Message, Notification
+from eventd.receivers.quotas import Quotas
 from eventd.telemetry import RateLimit, Telemetry, get_logger
 
 #: Messages held between sockets and pipeline. Beyond it the bytes stay in the kernel, where UDP loss is counted and
@@ -28,6 +29,9 @@ MAX_IDLE_S = 1.0
 TALLY_FLUSH_S = 1.0
 #: Pause before a failed commit is tried again.
 COMMIT_RETRY_S = 1.0
+#: SNMPv3 Reports a second to one source: an honest sender needs two to get going, and whoever forges a source address
+#: must not be able to aim many at it.
+REPORTS_PER_SECOND = 5.0
 #: Devices whose last message time is exported; a fleet has a few thousand.
 MAX_DEVICES = 10_000
 
@@ -123,6 +127,7 @@ class Pipeline:
         self._touched: dict[str, None] = {}
         self._tallies_since: float | None = None
         self._limit = RateLimit()
+        self._reports = Quotas(REPORTS_PER_SECOND)
         telemetry.provide("queued", intake.queued)
 
     async def run(self) -> None:
@@ -166,9 +171,11 @@ class Pipeline:
     def _reject(self, message: Message, result: Malformed) -> None:
         reason = result.error.reason
         self.telemetry.inc("rejected", message.transport, reason)
+        self._tally("rejected")
         if message.transport == "snmp-v3":
             self._usm_error(reason)
-        self._tally("rejected")
+            if self._reported(message) and reason == RejectReason.UNKNOWN_ENGINE:
+                return  # how every sender of v3 informs begins: nothing is wrong and nothing worth keeping
         self._batch.malformed.append(result)
         held = self._limit.allow((reason, message.source))
         if held is not None:
@@ -183,6 +190,15 @@ class Pipeline:
             )
         else:
             self.telemetry.inc("log_suppressed")
+
+    def _reported(self, message: Message) -> bool:
+        """Whether the sender asked to be told why and was (RFC 3414 section 3.2)."""
+        if message.reply is None or (report := self.decoder.report(message)) is None:
+            return False
+        if not self._reports.allows(message.source, message.received_at):
+            return False
+        message.reply(report)
+        return True
 
     def _usm_error(self, reason: str) -> None:
         if (reason,) in self.telemetry.values("snmp_usm_errors"):
@@ -248,8 +264,6 @@ class Pipeline:
             return
         self._batch, self._tallies_since = Batch(), None
         await self._commit_until_done(batch)
-        for notification in batch.notifications:
-            self.telemetry.inc("notifications_enqueued", notification.channel)
         replies, self._replies = self._replies, []
         for reply in replies:
             reply()

@@ -65,15 +65,16 @@ class Shown(Struct, frozen=True):
 
 
 @click.command()
-@click.argument("text", required=False, metavar="[TEXT|CODE]")
+@click.argument("words", nargs=-1, metavar="[TEXT|CODE]")
 @click.option("--vendor", help="Only reasons of this vendor.")
 @click.option("--space", type=click.Choice(["offline", "negotiation"]), help="Why a tunnel ended, or was not made.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(text: str | None, vendor: str | None, space: str | None, form: str) -> None:
+def command(words: tuple[str, ...], vendor: str | None, space: str | None, form: str) -> None:
     """Search the reason catalogue by name, alias, code or words of the meaning; without an argument list all.
 
     Exit status 1 where nothing fits.
     """
+    text = " ".join(words) if words else None
     rows = [row for catalogue in load().catalogues for row in catalogue.rows]
     rows = [row for row in rows if vendor in (None, row.vendor) and space in (None, row.space)]
     hits = rows if text is None else search(rows, text)

@@ -14,7 +14,7 @@ from eventd.contract import TrapTemplate
 from eventd.registry import Registry, load
 from eventd.sender import syslog
 from eventd.sender.links import FRAMINGS, DatagramLink, Link, StreamLink, paced, tls_context
-from eventd.sender.templates import SendError, Template, choose, complete, fill
+from eventd.sender.templates import SendError, Template, accepted, choose, complete, fill, wire_name
 
 #: Where `eventd run` listens when nothing else is configured.
 DEFAULT_PORTS = {"udp": 5514, "tcp": 5514, "tls": 6514, "trap": 1162}
@@ -90,7 +90,14 @@ _common = _all(
 )
 
 _layout = _all(
-    click.option("--form", type=click.Choice(syslog.FORMS, False), default="C", show_default=True, help="Layout."),
+    click.option(
+        "--form",
+        type=click.Choice(syslog.FORMS, False),
+        metavar="A…J|rfc5424|rfc3164",
+        default="C",
+        show_default=True,
+        help="Layout.",
+    ),
     click.option("--timestamp", type=click.Choice(list(syslog.TIMESTAMPS)), help="Default: the usual one of the form."),
     click.option(
         "--utc-offset", type=Offset(), default="+00:00", show_default=True, help="Zone of the device's clock."
@@ -127,7 +134,8 @@ def command() -> None:
 
     EVENT is an event name (ipsec.tunnel.stop), a mnemonic (IPSECTUNNELSTOP) or a notification
     (hwIPSecTunnelStop). k=v sets a field by its name in the decoded event (peer=, local=, reason=, code=,
-    interface=, …) or by its key on the wire; everything else keeps the default of the template.
+    interface=, …) or by its key on the wire; everything else keeps the default of the template. `eventd send list`
+    shows them all.
     """
 
 
@@ -238,6 +246,22 @@ def send_inform(**options: Any) -> None:
     _deliver(options, DEFAULT_PORTS["trap"], way, lambda _: series.next().hex().encode(), opened, "answered: ")
 
 
+@command.command("list")
+@click.argument("event", required=False)
+def list_events(event: str | None) -> None:
+    """List the messages of EVENT, or of all, with their fields."""
+    registry = load()
+    _list("syslog", registry.syslog_templates, event)
+    _list("trap", registry.trap_templates, event)
+
+
+def _list(kind: str, templates: Mapping[str, list[Template]], event: str | None) -> None:
+    for name, group in sorted(templates.items()):
+        for template in group if event in (None, name) else ():
+            fields = " ".join(dict.fromkeys(accepted(template).values()))
+            click.echo(f"{kind:<6} {name:<26} {wire_name(template):<40} {fields}".rstrip())
+
+
 # --- what they share -----------------------------------------------------------------------------------------------
 
 
@@ -265,7 +289,7 @@ def _pairs(pairs: Iterable[str]) -> dict[str, str]:
 def _filled(
     registry: Registry, templates: Mapping[str, list[Template]], event: str, given: Mapping[str, str]
 ) -> tuple[Template, dict[str, str]]:
-    template = choose(templates, event)
+    template = choose(templates, event, given)
     rows = (row for catalogue in registry.catalogues for row in catalogue.rows)
     return template, complete(template, fill(template, given), rows)
 

@@ -62,7 +62,7 @@ def by_hand(device: DeviceState, case: Case, twin_window: float) -> bool:
 
 
 def _harmless(event: Event) -> bool:
-    said = (*event.extra.values(), event.header.notification or "", event.header.mnemonic or "")
+    said = (event.extra.get("change", ""), event.header.notification or "", event.header.mnemonic or "")
     return event.event == "ipsec.policy.change" and any(word.casefold().endswith(HARMLESS) for word in said)
 
 

@@ -174,7 +174,7 @@ def _read_v3(payload: bytes, cursor: Cursor, access: Access, now: float) -> Trap
         found,
         user=account.user.name,
         level=usm.LEVEL_NAMES[envelope.level],
-        engine_id=None if engine_id == access.usm.engine_id else engine_id,
+        engine_id=engine_id if engine_id not in (b"", access.usm.engine_id) else None,
         context=context.decode("utf-8", "replace"),
         response=response,
     )

@@ -29,7 +29,7 @@ def read_envelope(cursor: Cursor) -> Envelope:
     model_at, model = header.pos, header.integer()
     header.finish()
     if model != USER_BASED or len(flags) != 1:
-        raise ParseError(RejectReason.BAD_VERSION, model_at, f"security model {model}, msgFlags {flags.hex()}")
+        raise ParseError(RejectReason.BAD_VERSION, model_at, f"security model {model}, {len(flags)} octets of msgFlags")
     wrapper = cursor.enter(OCTET_STRING)
     params = wrapper.enter()
     wrapper.finish()

@@ -239,7 +239,8 @@ class Usm:
             return found
         if name in self._names:
             raise envelope.reject(RejectReason.UNKNOWN_ENGINE, f"engine {engine_id.hex()} of user {name!r}")
-        raise envelope.reject(RejectReason.UNKNOWN_USER, f"user {name!r} of engine {engine_id.hex()}")
+        shown = name[: USER_NAME_SIZES.stop]  # one octet more than a name may have: too long shows as too long
+        raise envelope.reject(RejectReason.UNKNOWN_USER, f"user {shown!r} of engine {engine_id.hex()}")
 
     def _check_time(self, envelope: Envelope, now: float) -> None:
         if envelope.engine_id == self.engine_id:

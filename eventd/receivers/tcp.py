@@ -4,7 +4,7 @@ One connection is one `Framer`. Allow list and connection limit are judged befor
 handshakes use up connections and nothing else. While the sink is full no connection is read and none accepted: the
 kernel's window closes and the sender waits.
 
-Known limit of uvloop (0.22), not of asyncio: what a TLS sender sent while the sink was full is thrown away when it
+Known limit of uvloop (0.23), not of asyncio: what a TLS sender sent while the sink was full is thrown away when it
 closes the connection before there is room.
 """
 

@@ -46,8 +46,8 @@ def _date(when: datetime) -> str:
 
 
 def _boot(when: datetime) -> str:
-    """Milliseconds since start as two 32-bit halves; the device is taken to have started at midnight."""
-    since = when - when.replace(hour=0, minute=0, second=0, microsecond=0)
+    """Milliseconds since start as two 32-bit halves; the device is taken to have started on the eve, at midnight."""
+    since = when - when.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     return f"0.{int(since.total_seconds() * 1000)}"
 
 
@@ -101,13 +101,16 @@ def body(template: SyslogTemplate, values: Mapping[str, str], style: str) -> str
 
 
 class _Parts(Struct, frozen=True):
-    """One message in pieces; ``tag`` is ``MODULE/level/MNEMONIC``."""
+    """One message in pieces; ``tag`` is ``MODULE/level/MNEMONIC``, ``plain`` the same without a suffix, ``state`` that
+    suffix: ``active`` or ``clear``."""
 
     pri: str
     head: str  # time stamp and host name, each followed by a blank
     stamp: str
     host: str
     tag: str
+    plain: str
+    state: str
     seq: int
     oid: str
     text: str
@@ -125,8 +128,15 @@ def _trap_id(parts: _Parts) -> str:
     return f"CID={COMPONENT}-OID={parts.oid}" if parts.oid else f"CID={COMPONENT}"
 
 
+def _alarm_log(parts: _Parts) -> str:
+    cleared = "-clearType=service_resume" if parts.state == "clear" else ""
+    ids = f"CID={COMPONENT}-alarmID={ALARM}{cleared}"
+    return f"{parts.pri}{parts.head}%%01{parts.plain}_{parts.state}(l):{ids};{parts.text}"
+
+
 def _console(parts: _Parts) -> str:
-    kind = f"#{parts.seq}/active/{parts.tag.rpartition('/')[2]}/Major/occurredTime:{parts.stamp}"
+    state = "active" if parts.state == "active" else "cleared"  # the word for the end is a guess
+    kind = f"#{parts.seq}/{state}/{parts.plain.rpartition('/')[2]}/Major/occurredTime:{parts.stamp}"
     return f"{kind}/-/-/alarmID:{ALARM}/CID={COMPONENT}:{parts.text}"
 
 
@@ -142,7 +152,7 @@ _FORMS = {
     "C": _Form(lambda p: p.pri + _vrp5_trap(p)),
     "D": _Form(lambda p: f"{p.pri}{p.head}%%01{p.tag}(l)[{p.seq}]:{_with_oid(p)}"),
     "E": _Form(lambda p: f"{p.pri}{p.head}%%01{p.tag}(l):CID={COMPONENT};{p.text}"),
-    "F": _Form(lambda p: f"{p.pri}{p.head}%%01{p.tag}_active(l):CID={COMPONENT}-alarmID={ALARM};{p.text}"),
+    "F": _Form(_alarm_log),
     "G": _Form(lambda p: f"{p.pri}{p.head}%%01{p.tag}(t):{_trap_id(p)};{p.text}"),
     "H": _Form(lambda p: "#" + _vrp5_trap(p)),
     "I": _Form(_console, "format-date", ("format-date",)),
@@ -176,12 +186,17 @@ def compose(
     if kind not in form.allowed:
         raise SendError(f"form {layout.form} cannot carry a {kind} time stamp, only {' or '.join(form.allowed)}")
     stamp = TIMESTAMPS[kind](when)
+    tag = f"{template.module}/{template.level}/{template.mnemonic}" if template.module else template.mnemonic
+    plain, _, state = tag.rpartition("_")
+    suffixed = state in ("active", "clear")
     parts = _Parts(
         pri=f"<{layout.facility * 8 + template.level}>",
         head=" ".join([part for part in (stamp, layout.hostname) if part] + [""]),
         stamp=stamp,
         host=layout.hostname,
-        tag=f"{template.module}/{template.level}/{template.mnemonic}" if template.module else template.mnemonic,
+        tag=tag,
+        plain=plain if suffixed else tag,
+        state=state if suffixed else "active",
         seq=seq,
         oid=template.oid or "",
         text=body(template, values, layout.value_style),

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from eventd.contract import CatalogueRow, SyslogTemplate, TrapTemplate
 from eventd.errors import EventdError
+from eventd.model import Event
 
 Template = TypeVar("Template", SyslogTemplate, TrapTemplate)
 
@@ -19,21 +20,30 @@ def wire_name(template: SyslogTemplate | TrapTemplate) -> str:
     return template.mnemonic if isinstance(template, SyslogTemplate) else template.notification
 
 
-def choose(templates: Mapping[str, Sequence[Template]], wanted: str) -> Template:
-    """The template named by event name (the first one, if it has several), mnemonic or notification name.
+def choose(templates: Mapping[str, Sequence[Template]], wanted: str, given: Iterable[str] = ()) -> Template:
+    """The template named by event name, mnemonic or notification name.
+
+    Where an event has several, it is the one that takes all the names ``given`` and says most of what an `Event` can
+    hold: people who test want to see the whole of it.
 
     Raises:
         SendError: no such template; says which names are near and which exist.
     """
-    if found := templates.get(wanted.lower()):
-        return found[0]
-    by_name: dict[str, Template] = {}
-    for group in templates.values():
-        for template in group:
-            by_name.setdefault(wire_name(template).casefold(), template)
-    if (named := by_name.get(wanted.casefold())) is not None:
-        return named
-    raise SendError(f"no event {wanted!r}{_near(wanted, [*templates, *by_name])}; known: {_catalogue(templates)}")
+    if group := templates.get(wanted.lower()):
+        names = {name.casefold() for name in given}
+        return max(group, key=lambda template: (names <= accepted(template).keys(), _wealth(template)))
+    by_name: dict[str, Template] = {
+        wire_name(template).casefold(): template for named in templates.values() for template in named
+    }
+    if (found := by_name.get(wanted.casefold())) is not None:
+        return found
+    raise SendError(
+        f"no event {wanted!r}{_near(wanted, [*templates, *by_name])}; known: {', '.join(sorted(templates))}"
+    )
+
+
+def _wealth(template: SyslogTemplate | TrapTemplate) -> int:
+    return len(set(accepted(template).values()) & {*Event.__struct_fields__, "code"})
 
 
 def accepted(template: SyslogTemplate | TrapTemplate) -> dict[str, str]:
@@ -84,10 +94,3 @@ def complete(
 def _near(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.casefold(), known, n=3)
     return f" (did you mean {' or '.join(near)}?)" if near else ""
-
-
-def _catalogue(templates: Mapping[str, Sequence[Template]]) -> str:
-    return ", ".join(
-        f"{event} ({', '.join(wire_name(template) for template in group)})"
-        for event, group in sorted(templates.items())
-    )

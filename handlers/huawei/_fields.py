@@ -46,14 +46,15 @@ WIRE_KEYS = {
     "reason": "reason",
     "reasoncode": "code",
 }
-#: Keys that may follow FlowInfo in a documented template besides those above. FlowInfo itself holds several fields in
-#: an undocumented layout: whatever looks like a key inside it and is none of these stays part of it.
+FLOW = "FlowInfo"
+#: Keys that may follow FlowInfo. It holds several fields in an undocumented layout: whatever looks like a key inside it
+#: and is none of these stays part of it.
 AFTER_FLOW = frozenset(WIRE_KEYS) | {"lifesize", "lifetime", "inboundspi", "state"}
 
 _KEY = r"[A-Za-z][\w.\-]*"
 _BODY = re.compile(rf"\(\s*(?={_KEY}=)")
-_SEPARATOR = re.compile(rf"(,\s*)({_KEY})=")
-_LOOSE = re.compile(rf'({_KEY})=("[^"]*"|\[[^\]]*\]|[^\s,;()]*)')
+_SEPARATOR = re.compile(rf",\s*({_KEY})=")
+_LOOSE = re.compile(rf'(?<![\w.\-])({_KEY})=("[^"]*"|\[[^\]]*\]|[^\s,;()]*)')
 _CLOSER = {'"': '"', "[": "]"}
 
 
@@ -69,28 +70,42 @@ def body_of(text: str) -> tuple[str, str]:
     return text[: start.start()], inside
 
 
-def split_fields(body: str) -> Iterator[tuple[str, str]]:
+def split_fields(body: str) -> list[tuple[str, str]]:
     """(wire key, value without quotes or brackets) in wire order."""
-    key, equals, value = body.partition("=")
-    if not equals:
-        return
-    parts = _SEPARATOR.split(value)
-    value = parts[0]
-    for i in range(1, len(parts), 3):
-        if _goes_on(key, value, parts[i + 1]):
-            value += f"{parts[i]}{parts[i + 1]}={parts[i + 2]}"
+    text = ", " + body
+    parts = _SEPARATOR.split(text)
+    keys = parts[1::2]
+    if '"' in body or "=[" in body or _flow_goes_on(keys):
+        return list(_split_carefully(text))
+    return list(zip(keys, parts[2::2], strict=True))
+
+
+def _flow_goes_on(keys: list[str]) -> bool:
+    if FLOW not in keys:
+        return False
+    after = keys.index(FLOW) + 1
+    return after < len(keys) and keys[after].lower() not in AFTER_FLOW
+
+
+def _split_carefully(text: str) -> Iterator[tuple[str, str]]:
+    """The same where a value may contain what looks like the next field."""
+    key, start = "", 0
+    for found in _SEPARATOR.finditer(text):
+        if key and _goes_on(key, text, start, found):
             continue
-        yield key, bare(value)
-        key, value = parts[i + 1], parts[i + 2]
-    yield key, bare(value)
+        if key:
+            yield key, bare(text[start : found.start()])
+        key, start = found[1], found.end()
+    if key:
+        yield key, bare(text[start:])
 
 
-def _goes_on(key: str, value: str, next_key: str) -> bool:
-    """Whether what looks like the next field still belongs to this value."""
-    closer = _CLOSER.get(value[:1])
-    if closer is not None and (len(value) == 1 or not value.rstrip().endswith(closer)):
-        return True
-    return next_key.lower() not in AFTER_FLOW and key.lower() == "flowinfo"
+def _goes_on(key: str, text: str, start: int, found: re.Match[str]) -> bool:
+    closer = _CLOSER.get(text[start])
+    if closer is not None:
+        last = found.start() - 1
+        return last == start or text[last] != closer
+    return key == FLOW and found[1].lower() not in AFTER_FLOW
 
 
 def bare(value: str) -> str:
@@ -117,16 +132,16 @@ def typed(
     """
     known: dict[str, Any] = {}
     extra: dict[str, str] = {}
-    for key, text in fields:
-        field = keys.get(key.lower())
+    for key, value in fields:
+        field, text = keys.get(key.lower()), value.strip()
         if field is not None and field not in known:
             try:
-                value = CONVERTERS[field](text)
+                converted = CONVERTERS[field](text)
             except ValueError:
                 extra[key] = text
             else:
-                if value is not None:
-                    known[field] = value
+                if converted is not None:
+                    known[field] = converted
         elif text not in BLANK:
             extra.setdefault(key, text)
     return known, extra

@@ -13,6 +13,9 @@ from typing import Any
 MAX_DIGITS = 10
 #: Distinct addresses remembered: every peer of a large hub twice over. Beyond that, parsing anew costs 1.5 µs.
 MAX_ADDRESSES = 16_384
+#: An IPv6 address has at most 45 characters (INET6_ADDRSTRLEN), a zone index some more. Nothing longer is parsed or
+#: remembered.
+MAX_ADDRESS_TEXT = 64
 #: How "no value" is printed (real lines print ``-``; optional fields come empty).
 BLANK = frozenset(("", "-"))
 #: The root system; ``_public_`` is the name of its VPN instance (BFD log of a CE switch).
@@ -21,22 +24,26 @@ PUBLIC = frozenset(("public", "_public_"))
 PADDING = "\0 \t\r\n"
 
 
-@lru_cache(MAX_ADDRESSES)
 def address(text: str) -> str | None:
     """Canonical text; ``0.0.0.0`` and ``::`` stand for "not applicable"."""
-    if text in BLANK:
-        return None
+    if len(text) > MAX_ADDRESS_TEXT:
+        raise ValueError(text)
+    return None if text in BLANK else _canonical(text)
+
+
+@lru_cache(MAX_ADDRESSES)
+def _canonical(text: str) -> str | None:
     value = ipaddress.ip_address(text)
     return None if value.is_unspecified else str(value)
 
 
 def number(text: str) -> int | None:
     """An unsigned decimal number."""
+    if text.isdigit() and text.isascii() and len(text) <= MAX_DIGITS:
+        return int(text)
     if text in BLANK:
         return None
-    if not (text.isascii() and text.isdigit()) or len(text) > MAX_DIGITS:
-        raise ValueError(text)
-    return int(text)
+    raise ValueError(text)
 
 
 def words(text: str) -> str | None:

@@ -13,8 +13,9 @@ from eventd.model import VarBind
 from handlers.huawei._tables import ENUMS, OBJECTS, OID_OF, ObjectType
 from handlers.huawei._values import ADDRESSES, BLANK, CONVERTERS, MAX_DIGITS, decode_octets
 
-#: Sub-identifiers that an instance may have: three index the tunnel table, the most of all our objects.
-MAX_INSTANCE = 3
+#: Lengths that an instance may have, shortest first so that the longest known object wins: a scalar's ``0``, and row
+#: indexes, of which the tunnel table's is the longest.
+INSTANCE_SIZES = sorted({1, *(len(row.index) for row in OBJECTS.values() if row.index)})
 #: hwIPSecTrapAuthenticationMethod (text) was hwIPSecNegoFailReason (Gauge32) in 2009.
 AUTH_METHOD = "auth_method"
 #: What an index object says of the row it indexes.
@@ -24,15 +25,13 @@ _LENGTHS = (4, 16)
 
 def locate(oid: str) -> tuple[ObjectType | None, str]:
     """(object, instance) of a varbind's OID; the object is None where nobody knows it."""
-    known, instance = OBJECTS.get(oid), ""
-    rest = oid
-    for _ in range(MAX_INSTANCE):
-        if known is not None:
-            break
-        rest, _, last = rest.rpartition(".")
-        instance = f"{last}.{instance}" if instance else last
-        known = OBJECTS.get(rest)
-    return known, instance
+    if row := OBJECTS.get(oid):
+        return row, ""
+    for size in INSTANCE_SIZES:
+        parts = oid.rsplit(".", size)
+        if row := OBJECTS.get(parts[0]):
+            return row, ".".join(parts[1:])
+    return None, ""
 
 
 def typed(varbinds: Iterable[VarBind]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -72,13 +71,10 @@ def _converted(field: str, value: int | bytes | str | None) -> Any:
         return None
     if not isinstance(value, bytes):
         return CONVERTERS[field](str(value))
-    text = decode_octets(value)
-    if field not in ADDRESSES:
-        return CONVERTERS[field](text)
     try:
-        return CONVERTERS[field](text)
+        return CONVERTERS[field](decode_octets(value))
     except ValueError:
-        if len(value) not in _LENGTHS:
+        if field not in ADDRESSES or len(value) not in _LENGTHS:
             raise
     return CONVERTERS[field](str(ipaddress.ip_address(value)))
 

@@ -22,8 +22,9 @@ SPACES = ("offline", "negotiation")
 PLACEHOLDERS = ("peer", "local", "interface", "policy")
 #: Filled reasons remembered: every reason of every peer of a large hub in a bad hour.
 MAX_FILLED = 16_384
-#: Texts whose normal form is remembered; hostile texts only push each other out.
-MAX_TEXTS = 4_096
+#: Longest reason, and longest values in its steps, that are remembered: the MIB allows 128 octets of reason, 63 of
+#: interface name and 255 of policy name. Longer ones are explained all the same, each time anew.
+MAX_REMEMBERED = 512
 
 
 class Found(Struct, frozen=True):
@@ -33,7 +34,6 @@ class Found(Struct, frozen=True):
     code_text: str | None = None
 
 
-@lru_cache(MAX_TEXTS)
 def normalise(text: str) -> str:
     """Lower case, no quotes, brackets or final dot, ``-`` and ``_`` as blanks, blanks collapsed."""
     plain = re.sub(r"[\"\[\]“”]", "", text).replace("-", " ").replace("_", " ")
@@ -116,10 +116,12 @@ def resolve(space: str, text: str | None, code: int | None, context: Mapping[str
 
 def find(space: str, text: str | None, code: int | None, context: Mapping[str, str]) -> Found:
     """As `resolve`, and whether text and code agree."""
-    return _find(space, text, code, tuple(context.get(name) for name in PLACEHOLDERS))
+    values = tuple(context.get(name) for name in PLACEHOLDERS)
+    if sum(map(len, context.values())) + len(text or "") > MAX_REMEMBERED:
+        return _find(space, text, code, values)
+    return _remembered(space, text, code, values)
 
 
-@lru_cache(MAX_FILLED)
 def _find(space: str, text: str | None, code: int | None, values: tuple[str | None, ...]) -> Found:
     said = _BY_TEXT.get((space, normalise(text))) if text else None
     coded = _BY_CODE.get((space, code)) if code is not None else None
@@ -133,6 +135,9 @@ def _find(space: str, text: str | None, code: int | None, values: tuple[str | No
     )
     contradicts = said is not None and coded is not None and said is not coded
     return Found(filled, coded.reason.name if contradicts and coded else None)
+
+
+_remembered = lru_cache(MAX_FILLED)(_find)
 
 
 def _fill(step: str, values: tuple[str | None, ...]) -> str:

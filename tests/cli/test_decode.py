@@ -63,7 +63,7 @@ def test_bare_syslog_lines_give_one_object_each_in_order(file) -> None:
 
 
 def test_a_malformed_line_is_in_the_output_and_no_failure(file) -> None:
-    found = objects(run(file(LINE + b"\n<999999>x\n" + LINE)))
+    found = objects(run(file(LINE + b"\n<999>x\n" + LINE)))
     assert [bool(one.get("error")) for one in found] == [False, True, False]
     assert found[1]["event"] is None
     assert set(found[1]["error"]) == {"reason", "offset"}
@@ -175,7 +175,7 @@ def test_a_damaged_capture_is_a_failure_after_what_could_be_read(file) -> None:
 
 
 def test_text_says_what_to_do_and_shows_nothing_that_drives_a_terminal(file) -> None:
-    output = run("-f", "text", file(LINE + b"\n<189>Nov 21 2026 10:00:01 FW1 hello \x1b[2Jworld\n<9999>\x07\n")).stdout
+    output = run("-f", "text", file(LINE + b"\n<189>Nov 21 2026 10:00:01 FW1 hello \x1b[2Jworld\n<999>\x07\n")).stdout
     for said in ("ipsec.tunnel.stop", "dpd timeout", "The far end stopped answering.", "1. Ping <peer>", "2. Ask the"):
         assert said in output
     assert "unrecognised" in output

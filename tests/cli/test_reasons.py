@@ -53,7 +53,7 @@ def test_an_alias_finds_its_reason() -> None:
 def test_words_are_looked_for_everywhere() -> None:
     assert names("mismatch") == ["phase1 proposal mismatch", "flow or peer mismatch"]
     assert names("unanswered") == ["dpd timeout"]
-    assert names("peer mismatch") == ["flow or peer mismatch"]
+    assert names("peer mismatch") == names("peer", "mismatch") == ["flow or peer mismatch"]
 
 
 def test_space_and_vendor_narrow_the_search() -> None:

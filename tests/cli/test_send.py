@@ -92,7 +92,10 @@ def test_the_hostname_may_be_given_as_a_field() -> None:
         (["syslog", "ipsec.tunnel.stop", "peer=1", "DstIP=2"], ["two names"]),
         (["syslog", "ipsec.tunnel.stop", "peer=1", "peer=2"], ["given twice"]),
         (["syslog", "ipsec.tunnel.stop", "peer"], ["no k=v"]),
-        (["syslog", "ipsec.tunel.stop"], ["did you mean ipsec.tunnel.stop", "known: ", "IPSECNEGOFAIL"]),
+        (
+            ["syslog", "ipsec.tunel.stop"],
+            ["did you mean ipsec.tunnel.stop", "known: ipsec.negotiation.fail, ipsec.tunnel.stop"],
+        ),
         (["syslog", "ipsec.tunnel.stop", "--form", "rfc5424", "--timestamp", "date"], ["cannot carry a date"]),
         (["syslog", "ipsec.tunnel.stop"], ["--to HOST:PORT is needed"]),
         (["syslog", "ipsec.tunnel.stop", "--to", "x:99999"], ["no HOST:PORT"]),
@@ -114,6 +117,17 @@ def test_what_cannot_be_sent_is_a_wrong_argument(arguments: list[str], said: lis
     assert result.exit_code == 2, result.output
     for text in said:
         assert text in result.output
+
+
+def test_the_list_names_every_message_and_its_fields() -> None:
+    lines = send("list").output.splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        ["syslog", "ipsec.negotiation.fail", "IPSECNEGOFAIL"],
+        ["syslog", "ipsec.tunnel.stop", "IPSECTUNNELSTOP"],
+        ["trap", "ipsec.tunnel.stop", "fakeTunnelStop"],
+    ]
+    assert lines[2].split()[3:] == ["ifindex", "peer", "reason"]
+    assert len(send("list", "ipsec.tunnel.stop").output.splitlines()) == 2
 
 
 def test_a_reason_brings_its_code_along_and_a_code_its_reason() -> None:

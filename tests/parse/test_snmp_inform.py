@@ -59,9 +59,10 @@ def test_answers_use_the_users_own_protocols(auth, priv):
     assert opened(record.response, who)[3].peek() == snmp_pdu.RESPONSE
 
 
-def test_an_inform_whose_context_is_our_engine_names_no_device():
+@pytest.mark.parametrize("context_engine", [OURS, b""])
+def test_an_inform_whose_context_is_our_engine_or_none_names_no_device(context_engine):
     who = user()
-    message = sender(who).message(INFORM, context_engine=OURS)
+    message = sender(who).message(INFORM, context_engine=context_engine)
     assert snmp.parse_notification(message, access(who), NOW).engine_id is None
 
 

@@ -182,6 +182,14 @@ def test_a_stranger_is_an_unknown_user():
     assert refusal(Device(user()).message(), access()) is RejectReason.UNKNOWN_USER
 
 
+def test_a_hostile_name_does_not_flood_the_log():
+    device = Device(user("noAuthNoPriv"))
+    with pytest.raises(ParseError) as caught:
+        parse(device.message(name="x" * 60_000), access(user()))
+    assert caught.value.reason is RejectReason.UNKNOWN_USER
+    assert len(str(caught.value)) < 200
+
+
 def test_another_security_model_is_refused():
     message = Device(user()).message().replace(b"\x04\x01\x03\x02\x01\x03", b"\x04\x01\x03\x02\x01\x02")
     assert refusal(message, access(user())) is RejectReason.BAD_VERSION

@@ -41,7 +41,8 @@ def read(form: str, kind: str | None = None, style: str = "bare", hostname: str 
 def test_every_form_with_every_time_stamp_is_read_back(form: str, kind: str, style: str) -> None:
     record = read(form, kind, style)
     assert record.text.endswith(body(STOP, {"peer": "2001:db8::7", "reason": "peer request"}, style))
-    if form != "I":  # the console prints no host name
+    # The console prints no host name; one behind a missing time stamp is not looked for.
+    if form != "I" and (form, kind) != ("rfc5424", "none"):
         assert record.hostname == "FW-A.b_1"
     if form != "J":
         assert (record.mnemonic, record.level) == ("IPSECTUNNELSTOP", 4) or form == "I"
@@ -55,11 +56,11 @@ def test_every_form_with_every_time_stamp_is_read_back(form: str, kind: str, sty
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_is_recognised_for_what_it_is(form: str) -> None:
     record = read(form)
-    assert record.form == {"rfc3164": "C"}.get(form, form)
+    assert record.form == ("C" if form in ("rfc5424", "rfc3164") else form)  # what a relay wraps keeps its form
     assert record.relay == (RELAY if form == "rfc3164" else None)
     assert record.pri == (188 if form not in ("H", "I", "J") else None)
     assert record.mark == {"A": "l", "B": "l", "D": "l", "E": "l", "F": "l", "G": "t"}.get(form)
-    assert record.seq == (12 if form in "ABD" else None)
+    assert record.seq == (12 if form in "ABDI" else None)
     assert record.oid == (STOP.oid if form in ("C", "D", "G", "H", "rfc5424", "rfc3164") else None)
     assert record.suffix == ("active" if form in "FI" else None)
 
@@ -94,7 +95,7 @@ def test_a_key_without_value_and_default_is_left_out() -> None:
         ("format-date", "2026-03-01 00:00:09"),
         ("slashes", "2026/03/01 00:00:09"),
         ("short-date", "Mar  1 00:00:09"),
-        ("boot", "0.9007"),
+        ("boot", "0.86409007"),
         ("rfc3339", "2026-03-01T00:00:09.007000-04:30"),
         ("none", ""),
     ],

@@ -21,17 +21,21 @@ def second(mnemonic: str) -> SyslogTemplate:
     )
 
 
-def test_an_event_with_several_templates_gives_the_first_unless_one_is_named() -> None:
+def test_an_event_with_several_templates_gives_the_one_that_says_most_unless_one_is_named() -> None:
     other = second("IPSEC_TUNNEL_TEARED_DOWN")
-    templates = {"ipsec.tunnel.stop": [fakehandlers.STOP_SYSLOG, other]}
+    templates = {"ipsec.tunnel.stop": [other, fakehandlers.STOP_SYSLOG]}
     assert choose(templates, "IPSec.Tunnel.Stop") is fakehandlers.STOP_SYSLOG
     assert choose(templates, "ipsec_tunnel_teared_down") is other
 
 
+def test_the_fields_given_decide_between_templates() -> None:
+    templates = {"x": [fakehandlers.STOP_SYSLOG, fakehandlers.FAIL_SYSLOG]}
+    assert choose(templates, "x", ["peer", "ReasonCode"]) is fakehandlers.FAIL_SYSLOG
+    assert choose(templates, "x", ["peer", "local"]) is fakehandlers.STOP_SYSLOG
+
+
 def test_an_unknown_event_is_answered_with_what_exists() -> None:
-    with pytest.raises(
-        SendError, match=r"did you mean ipsecnegofail.*known: ipsec\.negotiation\.fail \(IPSECNEGOFAIL\)"
-    ):
+    with pytest.raises(SendError, match=r"did you mean ipsecnegofail.*known: ipsec\.negotiation\.fail, ipsec\.tunnel"):
         choose(TEMPLATES, "IPSECNEGOFAILED")
 
 

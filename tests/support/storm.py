@@ -27,12 +27,17 @@ def peer(number: int) -> str:
     return f"10.{number >> 8 & 255}.{number & 255}.1"
 
 
+def flow(number: int) -> str:
+    """The protected flow of that peer."""
+    return f"10.1.1.0/255.255.255.0 10.2.{number & 255}.0/255.255.255.0"
+
+
 def stop_line(number: int, reason: str = "dpd timeout", device: str = "FW1") -> str:
     """A tunnel stop of one peer, as VRP5 sends it."""
     return (
         f"<188>Nov 21 2026 04:00:00 {device} IPSEC/4/IPSECTUNNELSTOP:OID {BASE}.6.2 The IPSec tunnel is deleted. "
         f"(Ifindex=12, SeqNum=10,TunnelIndex={number}, RuleNum=5, DstIP={peer(number)}, InsideIP=0.0.0.0, "
-        f"RemotePort=500, CpuID=0, SrcIP=198.51.100.1, FlowInfo=10.1.1.0/255.255.255.0 10.2.{number & 255}.0, "
+        f"RemotePort=500, CpuID=0, SrcIP=198.51.100.1, FlowInfo={flow(number)}, "
         f"OfflineReason={reason}, VsysName=public, InterfaceName=GigabitEthernet0/0/1, SlotID=0)"
     )
 
@@ -43,7 +48,7 @@ def start_line(number: int, device: str = "FW1") -> str:
         f"<188>Nov 21 2026 04:00:00 {device} IPSEC/4/IPSECTUNNELSTART:OID {BASE}.6.1 "
         "The IPSec tunnel is established. "
         f"(Ifindex=12, SeqNum=10,TunnelIndex={number}, RuleNum=5, DstIP={peer(number)}, InsideIP=0.0.0.0, "
-        f"RemotePort=500, CpuID=0, SrcIP=198.51.100.1, FlowInfo=10.1.1.0/255.255.255.0 10.2.{number & 255}.0, "
+        f"RemotePort=500, CpuID=0, SrcIP=198.51.100.1, FlowInfo={flow(number)}, "
         "LifeSize=1843200, LifeTime=3600, VsysName=public, InterfaceName=GigabitEthernet0/0/1, SlotID=0, "
         "Role=initiator)"
     )
@@ -61,7 +66,7 @@ def stop_trap(number: int, reason: str = "dpd timeout") -> bytes:
     """A tunnel stop of one peer as v2c trap with 14 varbinds and two more in front."""
     row = f"12.10.{number}"
     columns = ((1, 12), (2, 10), (3, number), (4, 5), (7, 500), (8, 0), (29, 0))
-    texts = ((5, peer(number)), (6, "0.0.0.0"), (21, "198.51.100.1"), (30, f"10.2.{number & 255}.0/24"))
+    texts = ((5, peer(number)), (6, "0.0.0.0"), (21, "198.51.100.1"), (30, flow(number)))
     scalars = ((12, reason), (13, "Public"), (14, "GigabitEthernet0/0/1"))
     listed = [bind(f"{BASE}.2.1.{column}.{row}", Syntax.GAUGE32, value) for column, value in columns]
     listed += [bind(f"{BASE}.2.1.{column}.{row}", Syntax.OCTET_STRING, text.encode()) for column, text in texts]
