@@ -24,8 +24,9 @@ ALERTNAMES = {
 
 #: Names of interfaces, devices and sites are short; a longer label is an attempt to fill somebody's memory.
 MAX_LABEL = 256
-#: What bridges to chats and ticket systems take without trouble, times nine annotations.
-MAX_ANNOTATION = 4000
+#: One annotation, and one that lists lines: what bridges to chats and ticket systems take without trouble.
+MAX_ANNOTATION = 1000
+MAX_LIST = 4000
 
 #: "Not over" in Alertmanager's webhook payload: the zero time of its language.
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
@@ -67,18 +68,20 @@ def annotations(incident: Incident) -> dict[str, str]:
         "reason": reason_text(cause),
         "reason_code": str(cause.code) if cause and cause.code is not None else None,
         "category": cause.category if cause else None,
-        "actions": "\n".join(f"{n}. {step}" for n, step in enumerate(action_lines(incident), 1)),
-        "chain": "\n".join(chain_lines(incident)),
         "runbook_url": incident.runbook_url,
         "current_severity": incident.severity,
         "late_s": f"{incident.late_s:.0f}" if incident.late_s else None,
     }
-    return _without_empty(found, MAX_ANNOTATION)
+    lists = {
+        "actions": "\n".join(f"{n}. {step}" for n, step in enumerate(action_lines(incident), 1)),
+        "chain": "\n".join(chain_lines(incident)),
+    }
+    return _without_empty(found, MAX_ANNOTATION) | {name: cut(text, MAX_LIST) for name, text in lists.items() if text}
 
 
 def _without_empty(found: Mapping[str, str | None], limit: int) -> dict[str, str]:
-    clean_ones = {name: "\n".join(short(line, limit) for line in text.split("\n")) for name, text in found.items() if text}
-    return {name: cut(text, limit) for name, text in clean_ones.items() if text}
+    texts = {name: short(text, limit) for name, text in found.items() if text}
+    return {name: text for name, text in texts.items() if text}
 
 
 def fingerprint(label_set: Mapping[str, str]) -> str:

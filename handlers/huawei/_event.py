@@ -61,7 +61,7 @@ def syslog_event(
         field = WIRE_KEYS.get(key.lower())
         if field in ("slot", "cpu") and field not in known:
             known[field] = CONVERTERS[field](value)
-        else:
+        elif key != "OID":  # in the header
             extra.setdefault(key, value)
     event, severity = kind.event, kind.severity
     if record.suffix == "clear":

@@ -5,4 +5,12 @@
 
 from handlers.huawei._family import handler
 
-HANDLER = handler("failover")
+MASTER, SLAVE = "3", "4"  # hwVgmpGroupCfgState
+
+HANDLER = handler(
+    "failover",
+    trap_defaults={
+        "hwVgmpOtherStateToMaster": {"hwVgmpGroupCfgState": SLAVE, "hwVgmpGroupCfgNextState": MASTER},
+        "hwVgmpMasterToOtherState": {"hwVgmpGroupCfgState": MASTER, "hwVgmpGroupCfgNextState": SLAVE},
+    },
+)

@@ -131,4 +131,5 @@ HANDLER = handler(
             DestSite="2",
         ),
     ),
+    trap_defaults={"linkDown": {"ifOperStatus": "2"}, "hwIpLinkDown": {"hwIpLinkName": "wan1"}},
 )

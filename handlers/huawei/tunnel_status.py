@@ -59,4 +59,9 @@ def decode_trap(record: TrapRecord, origin: Origin) -> Event:
     return _event.trap_event(record, origin, _event.notification_of(record), known, extra)
 
 
-HANDLER = handler("tunnel_status", decode_syslog=decode_syslog, decode_trap=decode_trap)
+HANDLER = handler(
+    "tunnel_status",
+    decode_syslog=decode_syslog,
+    decode_trap=decode_trap,
+    trap_defaults={"hwIPSecTunnelStatusChange": {"hwIPSecTunnelStatus": "2", "hwIPSecTunnelSrcPort": "500"}},
+)

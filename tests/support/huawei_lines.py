@@ -70,7 +70,9 @@ def trap_template(notification: str) -> TrapTemplate:
     return found[0]
 
 
-def trap(notification: str, values: Mapping[str, str] | None = None, version: str = "v2c", suffix: bool = True) -> bytes:
+def trap(
+    notification: str, values: Mapping[str, str] | None = None, version: str = "v2c", suffix: bool = True
+) -> bytes:
     """The notification on the wire, as pysnmp encodes it."""
     template = trap_template(notification)
     if version == "v1":

@@ -1,0 +1,154 @@
+"""The reason catalogue: every name, alias and code is recognised from the wire, and the table itself is sound."""
+
+import tomllib
+from importlib.resources import files
+
+import pytest
+from huawei_lines import event, nego_line, stop_line, trap
+
+from eventd.model import REASON_CATEGORIES, SEVERITIES
+from handlers.huawei.reasons import CATALOGUE, MAX_REMEMBERED, PLACEHOLDERS, normalise, resolve
+
+RAW = tomllib.loads(files("handlers.huawei").joinpath("reasons.toml").read_text("utf-8"))
+ROWS = CATALOGUE.rows
+SPELLINGS = [
+    (row.space, spelling, row.reason.name)
+    for row in ROWS
+    for spelling in (row.reason.name, *row.aliases, *row.aliases_unverified)
+]
+CODES = [(code, row.reason.name) for row in ROWS for code in row.codes]
+#: The causes that ALM-4285734913 lists, in its order and spelling.
+ALARM_CAUSES = (
+    "dpd timeout",
+    "config modify or manual offline",
+    "modecfg address soft expiry",
+    "re-auth timeout",
+    "aaa cut user",
+    "kick old sa with same flow",
+    "spi conflict",
+    "phase1 sa replace",
+    "phase2 sa replace",
+    "disconnect track nqa/bfd/vrrp",
+    "receive invalid spi notify",
+    "dns resolution status change",
+    "ikev1 phase1-phase2 sa dependent offline",
+    "exchange timeout",
+)
+
+
+@pytest.mark.parametrize(("space", "spelling", "name"), SPELLINGS)
+def test_every_spelling_is_recognised_in_a_whole_line(space, spelling, name):
+    line = stop_line(spelling) if space == "offline" else nego_line(spelling)
+    reason = event(line).reason
+    assert (reason.name, reason.text, reason.known) == (name, spelling, True)
+
+
+@pytest.mark.parametrize(("space", "spelling", "name"), SPELLINGS)
+def test_every_spelling_is_recognised_in_a_trap(space, spelling, name):
+    notification = "hwIPSecTunnelStop" if space == "offline" else "hwIPSecNegoFail"
+    given = {"reason": spelling} if space == "offline" else {"reason": spelling, "code": "0"}
+    reason = event(trap(notification, given)).reason
+    assert (reason.name, reason.text, reason.known) == (name, spelling, True)
+
+
+@pytest.mark.parametrize(("code", "name"), CODES)
+def test_every_code_alone_is_recognised_in_line_and_trap(code, name):
+    for message in (nego_line("", code), trap("hwIPSecNegoFail", {"reason": "", "code": str(code)})):
+        reason = event(message).reason
+        assert (reason.name, reason.code, reason.text) == (name, code, name)
+
+
+@pytest.mark.parametrize("cause", ALARM_CAUSES)
+def test_each_cause_of_the_stop_alarm_is_explained(cause):
+    reason = event(stop_line(cause)).reason
+    assert reason.known
+    assert reason.name == cause
+    assert reason.meaning
+    assert reason.actions
+
+
+@pytest.mark.parametrize("written", ['"DPD Timeout"', "[dpd_timeout]", "dpd  timeout.", "DPD-TIMEOUT"])
+def test_spelling_is_compared_without_case_quotes_hyphens_and_dots(written):
+    assert event(stop_line(written)).reason.name == "dpd timeout"
+
+
+def test_the_two_spaces_are_separate():
+    assert not event(stop_line("phase1 proposal mismatch")).reason.known
+    assert not event(nego_line("dpd timeout")).reason.known
+
+
+def test_an_unknown_reason_is_kept_verbatim_and_needs_a_look():
+    decoded = event(stop_line("Quantum Flux, again"))
+    assert decoded.reason.text == "Quantum Flux, again"
+    assert (decoded.reason.known, decoded.reason.name, decoded.reason.category) == (False, None, "unknown")
+    assert decoded.reason.needs_recovery_check
+    assert decoded.severity == "major"
+    assert any("203.0.113.7" in step for step in decoded.reason.actions)
+
+
+def test_the_code_speaks_where_the_text_is_unknown():
+    reason = event(nego_line("some new wording", 5)).reason
+    assert (reason.text, reason.name, reason.code) == ("some new wording", "version mismatch", 5)
+
+
+def test_text_wins_over_a_code_that_contradicts_it_and_says_so():
+    decoded = event(nego_line("version mismatch", 15))
+    assert decoded.reason.name == "version mismatch"
+    assert decoded.reason.code == 15
+    assert decoded.extra["reason_code_text"] == "authentication fail"
+
+
+def test_a_code_nobody_documented_is_unknown():
+    reason = event(nego_line("", 8)).reason
+    assert (reason.known, reason.code, reason.text) == (False, 8, "code 8")
+
+
+def test_steps_are_filled_and_missing_values_stay_readable():
+    context = {"peer": "203.0.113.7"}
+    steps = " ".join(resolve("offline", "dpd timeout", None, context).actions)
+    assert "203.0.113.7" in steps
+    assert "<peer>" not in steps
+    assert "<local>" in steps
+    assert "<peer>" in " ".join(resolve("offline", "dpd timeout", None, {}).actions)
+
+
+def test_a_reason_of_any_length_is_explained():
+    text = "x" * (MAX_REMEMBERED * 10)
+    assert resolve("offline", text, None, {}).text == text
+
+
+def test_severity_comes_from_the_catalogue_and_not_from_the_level():
+    assert event(stop_line("phase2 sa replace")).severity == "info"
+    assert event(nego_line("no valid local cert", 54)).severity == "critical"
+
+
+def test_no_spelling_means_two_things_in_one_space():
+    seen = {}
+    for space, spelling, name in SPELLINGS:
+        assert seen.setdefault((space, normalise(spelling)), name) == name
+    assert len(CODES) == len({code for code, _ in CODES})
+
+
+def test_every_row_is_complete():
+    for row in ROWS:
+        reason = row.reason
+        assert row.sources, reason.name
+        assert reason.category in REASON_CATEGORIES
+        assert reason.severity in SEVERITIES
+        assert reason.phase in ("ike", "ipsec", "both", "none")
+        assert reason.meaning
+        assert reason.actions
+    assert len({(row.space, row.reason.meaning) for row in ROWS}) == len(ROWS)
+
+
+def test_every_placeholder_is_one_that_an_event_can_fill_or_an_acl_number():
+    for row in ROWS:
+        for step in row.reason.actions:
+            for word in step.split("<")[1:]:
+                assert word.partition(">")[0] in (*PLACEHOLDERS, "n"), step
+
+
+def test_every_source_is_used_or_at_least_reachable():
+    cited = {key for space in ("offline", "negotiation") for row in RAW[space].values() for key in row["sources"]}
+    assert cited <= set(RAW["source"])
+    assert len({source["ref"] for source in RAW["source"].values()}) == len(RAW["source"])
