@@ -92,7 +92,6 @@ class App:
             self.store = await SqliteStore.open(self.config.store)
             stack.push_async_callback(self.store.close)
             await self._restore()
-            stack.push_async_callback(self.session.close)
             self.web = WebServer(self)
             await self.web.start()
             stack.push_async_callback(self.web.stop)
@@ -123,7 +122,6 @@ class App:
     async def _restore(self) -> None:
         """Build judgement and decoding as they stood when the store was last written."""
         config = self.config
-        self.session = Session(external_url=config.web.external_url, telemetry=self.telemetry, clock=self._clock)
         self._own_engine_id = await self._engine_id()
         self._learned: dict[str, str] = msgspec.json.decode(await self.store.meta_get("learned_hostnames") or "{}")
         self.correlator = Correlator(config.correlate, config.inventory, config.web.external_url)
@@ -201,17 +199,20 @@ class App:
         names = [channel.name for channel in self.config.channels]
         return routing.notifications(change, self.config.routes, names, now)
 
-    def _make_channels(self, config: Config) -> dict[str, Channel]:
+    def _make_channels(self, config: Config, session: Session) -> dict[str, Channel]:
         notifiers = load_notifiers()
-        return {c.name: notifiers[c.type].build(c.name, c.settings, self.session) for c in config.channels}
+        return {c.name: notifiers[c.type].build(c.name, c.settings, session) for c in config.channels}
 
     def _start_delivery(self, config: Config) -> None:
-        self.delivery = Delivery(self.store, self._make_channels(config), self.telemetry, self._clock)
+        self.session = Session(external_url=config.web.external_url, telemetry=self.telemetry, clock=self._clock)
+        channels = self._make_channels(config, self.session)
+        self.delivery = Delivery(self.store, channels, self.telemetry, self._clock)
         self._delivery_task = self._tasks.create_task(self.delivery.run(), name="delivery")
 
     async def _stop_delivery(self) -> None:
         await self.delivery.drain(DRAIN_S)
         await asyncio.wait([self._delivery_task])
+        await self.session.close()
         await self.store.release()
 
     def _make_receivers(self, config: Config) -> Iterable[tuple[tuple[str, str, Any], Callable[[], Receiver]]]:
@@ -320,7 +321,6 @@ class App:
         self.correlator.reconfigure(config.correlate, config.inventory)
         if config.channels != before.channels or config.web.external_url != before.web.external_url:
             await self._stop_delivery()
-            self.session.external_url = config.web.external_url
             self._start_delivery(config)
         for key in ("store", "web"):
             if getattr(config, key) != getattr(before, key):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from storm import fail_line, mixture, start_line, stop_line, stop_trap
+from storm import fail_line, mixture, start_line, stop_inform, stop_line, stop_trap
 
 from eventd import correlate
 from eventd.contract import Batch, Handler
@@ -127,9 +127,7 @@ async def test_an_inform_is_answered_only_after_the_commit() -> None:
         order.append("commit")
 
     house.store.commit = noted  # type: ignore[method-assign]
-    inform = bytearray(stop_trap(1))
-    inform[inform.index(0xA7)] = 0xA6
-    house.receive(bytes(inform), transport="snmp-inform", reply=lambda _: order.append("answer"))
+    house.receive(stop_inform(1), transport="snmp-inform", reply=lambda _: order.append("answer"))
     await house.finish()
     assert order == ["commit", "answer"]
 
@@ -138,10 +136,8 @@ async def test_a_full_disk_loses_nothing_and_doubles_nothing(monkeypatch: pytest
     monkeypatch.setattr("eventd.pipeline.COMMIT_RETRY_S", 0.0)
     house = House(failures=3)
     answers: list[bytes] = []
-    inform = bytearray(stop_trap(9))
-    inform[inform.index(0xA7)] = 0xA6
     house.receive(stop_line(1))
-    house.receive(bytes(inform), transport="snmp-inform", reply=answers.append)
+    house.receive(stop_inform(9), transport="snmp-inform", reply=answers.append)
     await house.finish()
     assert house.telemetry.value("store_commit_failures") == 3
     assert len((await house.store.events()).items) == 2

@@ -1,26 +1,35 @@
 """Where one syslog message ends and the next begins: RFC 6587 on streams, RFC 5426 in datagrams."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping
+from types import MappingProxyType
+
+from eventd.parse.timestamps import WALL
 
 #: RFC 5425 asks for 8192 octets, relays send up to 64 KiB.
 MAX_MESSAGE_BYTES = 65_536
-#: An octet count of more digits is no count: nine digits are a gigabyte.
-MAX_COUNT_DIGITS = 9
-#: A count this many times the largest message is damage, not a long message, and must not swallow what follows.
-SANE_COUNT_FACTOR = 16
 
-_COUNT = re.compile(rb"([1-9]\d{0,8}) (?=<\d{1,3}>)")
-#: What may still become ``MSG-LEN SP <PRI>`` when more bytes arrive.
-_COUNT_SO_FAR = re.compile(rb"[1-9]\d{0,8}(?: (?:<\d{0,3})?)?\Z")
-#: Bytes that a whole ``MSG-LEN SP <PRI>`` may take: so far beyond the limit a new frame is still looked for.
-_COUNT_ROOM = 16
-_END = re.compile(rb"[\n\0]")
-_BLANK = b"\r\n\0"
-_MONTHS = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-#: A further line of a datagram that is a message of its own and not the second line of a text.
-_NEXT_MESSAGE = re.compile(rb"[\r\n\0]+(?=<\d{1,3}>|#?" + _MONTHS + rb" {1,2}\d{1,2} |#?\d{4}[-/]\d{1,2}[-/]\d{1,2}[ T])")
+#: An octet count of more digits is no count: nobody sends messages of a megabyte, and believing a damaged count would
+#: cost that much of the stream.
+MAX_COUNT_DIGITS = 6
+
+#: RFC 6587 section 3.4.1, with the PRI that every syslog message begins with: a number alone may begin a text.
+_HEADER = re.compile(rb"(?<!\d)([1-9]\d{0,%d}) (<\d{1,3}>)" % (MAX_COUNT_DIGITS - 1))
+#: What may still become a header when more bytes arrive.
+_HEADER_SO_FAR = re.compile(rb"[1-9]\d{0,%d}(?: (?:<\d{0,3})?)?\Z" % (MAX_COUNT_DIGITS - 1))
+#: The longest header (digits, blank, ``<191>``) and the byte before it, which must be no digit.
+_HEADER_ROOM = 1 + MAX_COUNT_DIGITS + len(b" <191>")
+#: RFC 6587 section 3.4.2: LF, or NUL as some senders have it. A CR before it goes with it.
+_TRAILER = re.compile(rb"[\n\0]")
+_TRAILERS = b"\r\n\0"
+_BLANKS = re.compile(rb"[\r\n\0]*")
+
+#: How a message begins in the middle of a datagram: with a PRI, or with a time, a host name and a tag.
+_NEXT_MESSAGE = re.compile(
+    rb"(?<![\r\n\0])[\r\n\0]++(?=<\d{1,3}>|[#%*^]?"
+    + WALL
+    + rb" +\S+ +(?:%|[A-Z][A-Z0-9_-]*/[0-7]/|[\w./-]+(?:\[\w+\])?:))"
+)
 
 
 def split_datagram(payload: bytes) -> list[bytes]:
@@ -28,31 +37,37 @@ def split_datagram(payload: bytes) -> list[bytes]:
 
     A line break splits only where what follows begins like a message, so that a text of several lines stays whole.
     """
-    payload = payload.rstrip(_BLANK)
+    payload = payload.rstrip(_TRAILERS)
     if b"\n" not in payload and b"\0" not in payload:
         return [payload]
-    return [part for part in _NEXT_MESSAGE.split(payload) if part.strip(_BLANK)] or [payload]
+    return _NEXT_MESSAGE.split(payload.lstrip(_TRAILERS))
 
 
 class StreamFramer:
     """Takes a byte stream apart; how the bytes are cut into reads makes no difference (`contract.Framer`).
 
     Each frame is judged by itself: octet counting where ``MSG-LEN SP <PRI>`` stands complete, else a line that ends
-    with LF, CRLF or NUL. A damaged count therefore costs its own frame. Never holds more than one message.
+    with LF, CRLF or NUL. A damaged count costs its own frame: when what follows a counted frame begins neither a frame
+    nor a line, a frame that a too large count swallowed is looked for inside, and what a too small count left over is
+    a message that ends where the next frame begins. Holds at most one message, plus the last counted frame.
     """
 
     def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self._max = max_message_bytes
         self._buffer = bytearray()
+        self._scanned = 0  # bytes of the buffer known to hold no end of a line
         self._skip_octets = 0
         self._skip_line = False
-        self._counting = False
-        self._errors: Counter[str] = Counter()
+        self._counting = False  # whether this connection has counted before
+        self._again = 0  # bytes at the front of the buffer that were read once already
+        self._last = b""  # the last counted frame, while what follows may still prove its count wrong
+        self._errors = {"oversize": 0, "bad_length": 0, "truncated": 0}
 
     @property
     def errors(self) -> Mapping[str, int]:
-        """Damaged frames by reason: ``oversize`` (cut), ``bad_length`` (the count was wrong), ``truncated``."""
-        return self._errors
+        """Damaged frames: ``oversize`` (cut to the limit), ``bad_length`` (the count was wrong), ``truncated`` (the
+        stream ended inside a counted frame)."""
+        return MappingProxyType(self._errors)
 
     def feed(self, data: bytes) -> list[bytes]:
         """The messages completed by ``data``."""
@@ -65,81 +80,109 @@ class StreamFramer:
     def finish(self) -> list[bytes]:
         """The unterminated rest at the end of the stream."""
         rest = bytes(self._buffer)
-        self._buffer.clear()
+        self._consume(len(rest))
         if self._skip_line or self._skip_octets:
             return []
-        if count := _COUNT.match(rest):
+        if header := _header(rest):
             self._errors["truncated"] += 1
-            rest = rest[count.end() :]
-        rest = rest.strip(_BLANK)
-        return [rest[: self._max]] if rest else []
+            rest = rest[header.start(2) :]
+        return self._cut(rest.strip(_TRAILERS))
 
     def _step(self, messages: list[bytes]) -> bool:
         """Consume something; False when more bytes are needed first."""
         if self._skip_octets:
-            skipped = min(self._skip_octets, len(self._buffer))
-            self._skip_octets -= skipped
-            del self._buffer[:skipped]
+            return self._skip()
+        if self._skip_line or self._scanned:
+            return self._line(messages)
+        blanks = _BLANKS.match(self._buffer)
+        if blanks and blanks.end():
+            self._consume(blanks.end())
             return True
-        if self._skip_line:
-            return self._skip_to_end_of_line()
-        blanks = len(self._buffer) - len(self._buffer.lstrip(_BLANK))
-        if blanks:
-            del self._buffer[:blanks]
-            return True
-        if count := _COUNT.match(self._buffer):
-            return self._counted(messages, int(count[1]), count.end())
-        if _COUNT_SO_FAR.match(self._buffer):
-            return False
-        return self._line(messages)
+        return self._frame(messages)
 
-    def _skip_to_end_of_line(self) -> bool:
-        end = _END.search(self._buffer)
-        if end is None:
-            self._buffer.clear()
-            return False
-        del self._buffer[: end.end()]
-        self._skip_line = False
+    def _skip(self) -> bool:
+        skipped = min(self._skip_octets, len(self._buffer))
+        self._skip_octets -= skipped
+        self._consume(skipped)
         return True
 
+    def _frame(self, messages: list[bytes]) -> bool:
+        """What begins here: a counted frame, a line, or neither."""
+        if not self._buffer.startswith(b"<"):
+            if header := _header(self._buffer):
+                return self._counted(messages, int(header[1]), header.start(2))
+            if _HEADER_SO_FAR.match(self._buffer):
+                return False
+            if self._last:
+                return self._misaligned()
+        self._last = b""
+        return self._line(messages)
+
     def _counted(self, messages: list[bytes], length: int, start: int) -> bool:
-        if length > self._max * SANE_COUNT_FACTOR:
-            self._errors["bad_length"] += 1
-            del self._buffer[:start]
-            return True
         kept = min(length, self._max)
         if len(self._buffer) < start + kept:
             return False
-        self._counting = True
-        message = bytes(self._buffer[start : start + kept])
-        del self._buffer[: start + kept]
+        frame = bytes(self._buffer[start : start + kept])
+        self._counting, self._last = True, b"" if length > kept or self._again else frame
+        self._consume(start + kept)
         if length > kept:
             self._errors["oversize"] += 1
             self._skip_octets = length - kept
-        messages.append(message.rstrip(_BLANK))
+        messages.append(frame.rstrip(_TRAILERS))
+        return True
+
+    def _misaligned(self) -> bool:
+        """The last count was wrong. Go back to a frame that begins inside what it spanned; each byte at most once, so
+        that a hostile stream cannot make us read it again and again."""
+        if len(self._buffer) < _HEADER_ROOM:
+            return False
+        last, self._last = self._last, b""
+        self._errors["bad_length"] += 1
+        swallowed = _HEADER.search(last + self._buffer[:_HEADER_ROOM], 1)
+        if swallowed and swallowed.start() < len(last):
+            self._buffer[:0] = last[swallowed.start() :]
+            self._again = len(last) - swallowed.start()
         return True
 
     def _line(self, messages: list[bytes]) -> bool:
-        end = _END.search(self._buffer)
-        if self._counting and (again := _COUNT.search(self._buffer, 1, self._max + _COUNT_ROOM)):
-            # The last count was too small: what is left of its message stands before the next frame.
-            if end is None or again.start() < end.start():
-                self._errors["bad_length"] += 1
-                self._take(messages, again.start(), again.start())
-                return True
-        if end is not None:
-            self._take(messages, end.start(), end.end())
-            return True
-        if len(self._buffer) > self._max + _COUNT_ROOM:
-            self._take(messages, len(self._buffer), len(self._buffer))
-            self._skip_line = True
-        return False
+        """A line up to its end; on a connection that counts, up to the next frame if that comes first."""
+        trailer = _TRAILER.search(self._buffer, self._scanned)
+        end, behind = trailer.span() if trailer else (len(self._buffer), 0)
+        if self._counting and (header := _HEADER.search(self._buffer, max(self._scanned - _HEADER_ROOM, 1), end)):
+            end = behind = header.start()
+        elif trailer and end <= self._max and not self._skip_line and self._buffer.startswith(b"<"):
+            self._counting = False  # an undamaged line: whoever counts would not have sent it
+        if not behind:
+            self._keep_unended(messages)
+            return False
+        if not self._skip_line:
+            messages += self._cut(bytes(self._buffer[:end]).removesuffix(b"\r"))
+        self._skip_line = False
+        self._consume(behind)
+        return True
 
-    def _take(self, messages: list[bytes], length: int, consumed: int) -> None:
-        message = bytes(self._buffer[:length]).rstrip(_BLANK)
-        del self._buffer[:consumed]
+    def _keep_unended(self, messages: list[bytes]) -> None:
+        """Remember how far was looked; of a line beyond the limit keep only what may be the beginning of a frame."""
+        if not self._skip_line and len(self._buffer) > self._max + _HEADER_ROOM:
+            messages += self._cut(bytes(self._buffer))
+            self._skip_line = True
+        if self._skip_line:
+            self._consume(max(len(self._buffer) - _HEADER_ROOM, 0))
+        self._scanned = len(self._buffer)
+
+    def _cut(self, message: bytes) -> list[bytes]:
         if len(message) > self._max:
             self._errors["oversize"] += 1
             message = message[: self._max]
-        if message:
-            messages.append(message)
+        return [message] if message else []
+
+    def _consume(self, count: int) -> None:
+        del self._buffer[:count]
+        self._scanned = 0
+        self._again = max(self._again - count, 0)
+
+
+def _header(data: bytes | bytearray) -> re.Match[bytes] | None:
+    """The header of a counted frame; a count that has no room for the PRI behind it is none."""
+    header = _HEADER.match(data)
+    return header if header and int(header[1]) >= len(header[2]) else None

@@ -2,6 +2,9 @@
 
 Two steps, because what a printed offset means depends on the device: `parse_stamp` reads what is printed, `resolve`
 turns it into UTC under that device's clock rule. Nothing here judges; eventd orders by arrival.
+
+Sources: ``info-center timestamp`` of USG (usg.zrnko.cz, info_center_timestamp) and of S-series (a10.tagan.ru,
+info-center_timestamp); Comware's kinds from the F1000-E and MSR 5600 manuals; captures for the rest.
 """
 
 import re
@@ -17,111 +20,132 @@ MONTHS = {name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun J
 #: which covers every zone difference and a wrong DST rule.
 FUTURE_TOLERANCE = timedelta(hours=26)
 
-_CLOCK = rb"(?P<h{n}>\d{{1,2}}):(?P<m{n}>\d\d):(?P<s{n}>\d\d)"
-#: Fractions: milliseconds, then on some VRP releases a second dotted number of unknown meaning; Comware uses a colon.
-_FRACTION = rb"(?:[.:](?P<f{n}>\d{{1,9}})(?:\.\d+)?)?"
-_ZONE = rb"(?P<z{n}>Z|[+-]\d\d:?\d\d)?(?P<dst{n}> DST\b)?"
+#: Stands for a year that was not printed: a leap year, so that 29 February survives until `resolve`.
+NO_YEAR = 2000
 
+#: 29 February without a year may be this far back (1896 to 1904 and 2096 to 2104 are the longest gaps).
+LEAP_GAP_YEARS = 8
 
-def _numbered(pattern: bytes, n: int) -> bytes:
-    return pattern.decode().format(n=n).encode()
+#: Stamps come in runs within one second from many devices; each distinct one is taken apart once. 4096 of them stay
+#: below 2 MB.
+CACHED_STAMPS = 4096
 
+# Milliseconds, behind which some VRP releases print a second dotted number of unknown meaning; Comware's console puts
+# a colon before the milliseconds.
+_CLOCK = rb"(?P<hour>\d{1,2}):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,:](?P<fraction>\d{1,9})(?:\.\d{1,6})?)?"
+_ZONE = rb"(?:(?P<zone>[Zz]| ?[+-]\d\d:?\d\d)(?![\w:]))?(?P<dst> DST(?!\S))?"
 
-#: The word kinds: ``Sep 15 2026 21:12:05``, ``Oct  5 2018 …``, ``Jun  1 10:02:03``, and Comware's year after the time.
-_WORDS = (
-    rb"(?P<mon>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}(?P<day>\d{1,2}) (?:(?P<year>\d{4}) )?"
-    + _numbered(_CLOCK + _FRACTION, 1)
-    + rb"(?: (?P<late>(?:19|20)\d\d)(?= ))?"
-    + _numbered(_ZONE, 1)
+# ``Sep 15 2026 21:12:05``, ``Oct  5 2018 …``, ``Jun  1 10:02:03``, Comware's ``Oct 9 14:59:04 2009``
+_LETTERED = (
+    rb"(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}(?P<day>\d{1,2}) {1,2}(?:(?P<year>\d{4}) {1,2})?"
+    + _CLOCK
+    + rb"(?P<late> (?:19|20)\d\d(?!\S))?"
+    + _ZONE
 )
-#: The number kinds: ``2018-10-05 10:52:13``, ``2018-7-23 01:00:34.270.1``, ``2018/10/05 09:52:14``, RFC 3339.
-_NUMBERS = (
-    rb"(?P<y2>\d{4})(?P<sep>[-/])(?P<mo2>\d{1,2})(?P=sep)(?P<d2>\d{1,2})[ T]"
-    + _numbered(_CLOCK + _FRACTION, 2)
-    + _numbered(_ZONE, 2)
-)
-#: One printed timestamp. ``boot`` is the time since start in two 32-bit halves of milliseconds; it names no day.
-PATTERN = rb"(?:" + _WORDS + rb"|" + _NUMBERS + rb"|(?P<boot>\d{1,10}\.\d{3,10})(?= ))"
-STAMP = re.compile(PATTERN)
+# ``2018-10-05 10:52:13``, ``2018-7-23 01:00:34.270.1``, ``2018/10/05 09:52:14``, RFC 3339
+_NUMERIC = rb"(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})[ Tt]" + _CLOCK + _ZONE
+# ``0.109391473``: milliseconds since start, in two 32-bit halves. Names no day.
+_BOOT = rb"\d{1,10}\.\d{3,10}(?= )"
 
 
-@lru_cache(maxsize=4096)
+def _without_groups(pattern: bytes) -> bytes:
+    return re.sub(rb"\(\?P<\w+>", rb"(?:", pattern)
+
+
+_END = rb"(?![\w.])"
+#: One printed wall-clock time as a pattern without groups, to be built into patterns for whole headers.
+WALL = rb"(?:" + _without_groups(_LETTERED) + rb"|" + _without_groups(_NUMERIC) + rb")" + _END
+#: The same, or time since start.
+STAMP = rb"(?:" + WALL + rb"|" + _BOOT + rb")"
+_KINDS = tuple(re.compile(kind + _END) for kind in (_LETTERED, _NUMERIC))
+
+
+@lru_cache(maxsize=CACHED_STAMPS)
 def parse_stamp(printed: bytes) -> Stamp | None:
-    """What one printed timestamp says; None for a boot-relative one and for a date that does not exist."""
-    match = STAMP.fullmatch(printed) or STAMP.match(printed + b" ")
-    if match is None or match["boot"] is not None:
-        return None
-    try:
-        return _words(match) if match["mon"] is not None else _numbers(match)
-    except ValueError:
-        return None
+    """What one printed timestamp says; None for time since start and for a moment that does not exist (14:99:16)."""
+    for kind in _KINDS:
+        if match := kind.fullmatch(printed):
+            try:
+                return _stamp(match)
+            except ValueError:
+                return None
+    return None
 
 
-def _words(match: re.Match[bytes]) -> Stamp:
-    year = match["year"] or match["late"]
-    # A leap year stands in for the unknown one, so that 29 February survives until `resolve`.
-    when = _moment(int(year) if year else 2000, MONTHS[match["mon"]], int(match["day"]), match, "1")
-    return Stamp(when, _offset(match["z1"]), match["dst1"] is not None, year is not None)
+def year_last(printed: bytes) -> bool:
+    """Whether the year stands behind the time, as only Comware prints it."""
+    return printed[-5:-4] == b" " and printed[-4:].isdigit()
 
 
-def _numbers(match: re.Match[bytes]) -> Stamp:
-    when = _moment(int(match["y2"]), int(match["mo2"]), int(match["d2"]), match, "2")
-    return Stamp(when, _offset(match["z2"]), match["dst2"] is not None)
-
-
-def _moment(year: int, month: int, day: int, match: re.Match[bytes], n: str) -> datetime:
-    fraction = match["f" + n]
-    micros = int(fraction[:6].ljust(6, b"0")) if fraction else 0
-    second = min(int(match["s" + n]), 59)  # a leap second is printed as 60
-    return datetime(year, month, day, int(match["h" + n]), int(match["m" + n]), second, micros)  # noqa: DTZ001  naive
+def _stamp(match: re.Match[bytes]) -> Stamp:
+    year = match["year"] or match.groupdict().get("late")
+    month = MONTHS.get(match["month"]) or int(match["month"])
+    second = 59 if match["second"] == b"60" else int(match["second"])  # a leap second, which datetime has not
+    micros = int((match["fraction"] or b"0")[:6].ljust(6, b"0"))
+    clock = int(match["hour"]), int(match["minute"]), second, micros
+    when = datetime(int(year or NO_YEAR), month, int(match["day"]), *clock, tzinfo=UTC)
+    return Stamp(when.replace(tzinfo=None), _offset(match["zone"]), match["dst"] is not None, year is not None)
 
 
 def _offset(printed: bytes | None) -> int | None:
+    """Seconds east of UTC; ValueError where no zone can be so far off (RFC 3339 section 5.6)."""
     if printed is None:
         return None
-    if printed == b"Z":
+    if printed in (b"Z", b"z"):
         return 0
-    seconds = int(printed[1:3]) * 3600 + int(printed[-2:]) * 60
-    return -seconds if printed[:1] == b"-" else seconds
+    sign, digits = printed.lstrip()[:1], printed.lstrip()[1:].replace(b":", b"")
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 23 or minutes > 59:
+        raise ValueError(printed)
+    seconds = hours * 3600 + minutes * 60
+    return -seconds if sign == b"-" else seconds
 
 
-def resolve(stamp: Stamp | None, clock: str, time_zone: str | None, received_at: datetime) -> datetime | None:
+def resolve(
+    stamp: Stamp | None, clock: str, time_zone: str | None, received_at: datetime
+) -> datetime | None:
     """Device time in UTC, or None where the device printed none. Never raises.
 
     ``clock``: ``iso`` the offset as ISO 8601 reads it, none = UTC; ``add-offset`` the clock shows UTC and the offset is
-    only information; ``local`` the clock shows local time of ``time_zone``, whatever offset is printed.
+    only information; ``local`` the clock shows local time of ``time_zone``, whatever offset is printed (None where
+    that zone is unknown: a wrong time is worse than none).
     """
     if stamp is None:
         return None
-    try:
-        if stamp.year_known:
-            return _to_utc(stamp, stamp.when, clock, time_zone)
-        return _nearest_year(stamp, clock, time_zone, received_at)
-    except (OverflowError, ValueError):
-        return None
-
-
-def _nearest_year(stamp: Stamp, clock: str, time_zone: str | None, received_at: datetime) -> datetime | None:
-    candidates = []
-    for year in (received_at.year - 1, received_at.year, received_at.year + 1):
+    years = [stamp.when.year]
+    if not stamp.year_known:
+        # The latest possible year is the nearest one that the tolerance allows.
+        years = list(range(received_at.year + 1, received_at.year - LEAP_GAP_YEARS - 1, -1))
+    for year in years:
         try:
-            candidates.append(_to_utc(stamp, stamp.when.replace(year=year), clock, time_zone))
-        except ValueError:  # 29 February of a year that has none
+            moment = _in_utc(stamp, stamp.when.replace(year=year), clock, time_zone, received_at)
+        except (ValueError, OverflowError):  # 29 February of a year that has none; year 1 or 9999 moved out of range
             continue
-    possible = [moment for moment in candidates if moment <= received_at + FUTURE_TOLERANCE]
-    return min(possible, key=lambda moment: abs(moment - received_at), default=None)
+        if moment is None or stamp.year_known or moment - received_at <= FUTURE_TOLERANCE:
+            return moment
+    return None
 
 
-def _to_utc(stamp: Stamp, when: datetime, clock: str, time_zone: str | None) -> datetime:
-    if clock == "local" and (zone := _zone(time_zone)) is not None:
-        return when.replace(tzinfo=zone).astimezone(UTC)
-    offset = stamp.offset_s if clock == "iso" and stamp.offset_s is not None else 0
-    return when.replace(tzinfo=UTC) - timedelta(seconds=offset)
+def _in_utc(
+    stamp: Stamp, when: datetime, clock: str, time_zone: str | None, received_at: datetime
+) -> datetime | None:
+    if clock == "local":
+        zone = _zone(time_zone)
+        return None if zone is None else _in_zone(when, zone, stamp.dst, received_at)
+    offset = stamp.offset_s if clock == "iso" else None
+    return when.replace(tzinfo=UTC) - timedelta(seconds=offset or 0)
+
+
+def _in_zone(when: datetime, zone: zoneinfo.ZoneInfo, dst: bool, received_at: datetime) -> datetime:
+    """Local time to UTC; of the two readings of an hour that is repeated in autumn the one with DST where the stamp
+    says so, else the one nearer to arrival."""
+    first, second = (when.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return first if dst or abs(first - received_at) <= abs(second - received_at) else second
 
 
 @lru_cache(maxsize=256)
 def _zone(name: str | None) -> zoneinfo.ZoneInfo | None:
     try:
         return zoneinfo.ZoneInfo(name) if name else None
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
         return None

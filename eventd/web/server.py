@@ -1,6 +1,6 @@
 """The aiohttp server: one port for the page, the API, health and metrics."""
 
-import hmac
+import socket
 import ssl
 from importlib import resources
 from typing import Any
@@ -9,9 +9,13 @@ from aiohttp import hdrs, web
 from aiohttp.abc import AbstractAccessLogger
 from prometheus_client.exposition import choose_encoder
 
-from eventd.errors import EventdError
-from eventd.telemetry import get_logger, make_registry
-from eventd.web.api import Api, QueryError, error
+from eventd.errors import EventdError, StoreError
+from eventd.receivers import ListenError, kernel, tls
+from eventd.receivers.addresses import join_host_port
+from eventd.telemetry import RateLimit, get_logger, make_registry
+from eventd.web import access
+from eventd.web.answers import NO_STORE, RequestError, error
+from eventd.web.api import Api, Handler
 from eventd.web.desk import Desk
 from eventd.web.service import Service
 
@@ -19,15 +23,19 @@ from eventd.web.service import Service
 MAX_BODY_BYTES = 64 * 1024
 #: Seconds a stop waits for answers in progress.
 SHUTDOWN_S = 2.0
-#: The page loads its own style and nothing else from anywhere; text from the wire can therefore never run.
+#: The page loads its own style and icon and nothing else from anywhere; text from the wire can therefore never run.
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
+    hdrs.SERVER: "eventd",  # aiohttp would tell its own version and Python's
 }
-#: Paths that stay open when reading needs a token: probes and scrapers rarely carry one.
-OPEN_PATHS = ("/-/", "/metrics", "/style.css")
+#: Fetched again after a restart with another version, at the latest.
+STATIC_HEADERS = {hdrs.CACHE_CONTROL: "max-age=300"}
+STATIC = {"/style.css": "text/css", "/icon.svg": "image/svg+xml"}
 
 log = get_logger("web")
 
@@ -42,11 +50,12 @@ class _AccessLog(AbstractAccessLogger):
 
 
 class WebServer:
-    """Serves one `Service` on the address of its configuration."""
+    """Serves one `Service` on the address of its configuration. ``addresses`` are those bound, as ``host:port``."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._registry = make_registry(service.telemetry)
+        self._complaints = RateLimit()
         self._runner: web.AppRunner | None = None
         self.addresses: list[str] = []
 
@@ -56,114 +65,118 @@ class WebServer:
         Raises:
             WebError: the address cannot be bound, or the certificate cannot be used.
         """
+        settings = self._service.web_settings
+        context = _tls(settings.tls_cert_file, settings.tls_key_file)
+        runner = web.AppRunner(self.make_app(), access_log_class=_AccessLog, shutdown_timeout=SHUTDOWN_S)
+        await runner.setup()
+        try:
+            sock = kernel.bind(settings.listen, socket.SOCK_STREAM)
+            await web.SockSite(runner, sock, ssl_context=context).start()
+        except (ListenError, OSError) as cause:
+            await runner.cleanup()
+            raise WebError(f"web.listen: {cause}") from cause
+        self._runner = runner
+        self.addresses = [join_host_port(*address[:2]) for address in runner.addresses]
+
+    async def stop(self) -> None:
+        """Close the port after the answers in progress."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def make_app(self) -> web.Application:
+        """All routes behind one guard."""
         app = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY_BYTES)
-        desk = Desk(self._service)
+        app.add_routes([*Api(self._service).routes(), *Desk(self._service).routes()])
+        app.add_routes([web.get(path, _static) for path in STATIC])
         app.add_routes(
             [
-                *Api(self._service).routes(),
-                web.get("/", desk.page),
-                web.get("/incidents/{id}", desk.incident),
-                web.get("/style.css", _style),
                 web.get("/metrics", self._metrics),
                 web.get("/-/healthy", self._healthy),
                 web.get("/-/ready", self._ready),
                 web.post("/-/reload", self._reload),
             ]
         )
-        self._runner = web.AppRunner(app, access_log_class=_AccessLog, shutdown_timeout=SHUTDOWN_S)
-        await self._runner.setup()
-        settings = self._service.web_settings
-        try:
-            context = _tls(settings.tls_cert_file, settings.tls_key_file)
-            for host, port in _hosts(settings.listen):
-                await web.TCPSite(self._runner, host, port, ssl_context=context, reuse_address=True).start()
-        except (OSError, ssl.SSLError) as cause:
-            await self._runner.cleanup()
-            raise WebError(f"web.listen: cannot serve on {settings.listen}: {cause.strerror or cause}") from cause
-        self.addresses = [f"[{a[0]}]:{a[1]}" if ":" in a[0] else f"{a[0]}:{a[1]}" for a in self._runner.addresses]
-
-    async def stop(self) -> None:
-        """Close the port after the answers in progress."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-
-    # --- who may --------------------------------------------------------------------------------------------------
+        app.on_response_prepare.append(_secure)
+        return app
 
     @web.middleware
-    async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        response: web.StreamResponse
-        if (refusal := self._refuse(request)) is not None:
-            response = refusal
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Every refusal and failure becomes an error in JSON that says what is wrong, and never a traceback."""
+        try:
+            access.check(request, self._service.tokens)
+            return await handler(request)
+        except RequestError as cause:
+            return error(cause.status, str(cause), cause.headers)
+        except web.HTTPException as cause:
+            return _http_error(request, cause)
+        except StoreError as cause:
+            self._complain("the store cannot be read", request, error=str(cause))
+            return error(503, f"the store cannot be read: {cause}")
+        except Exception as cause:
+            self._complain("request failed", request, exc_info=cause)
+            return error(500, "a defect of eventd; its log says more")
+
+    def _complain(self, what: str, request: web.Request, **detail: Any) -> None:
+        """One line per path every few seconds: a browser left open asks for ever."""
+        resource = request.match_info.route.resource
+        path = resource.canonical if resource is not None else ""
+        held = self._complaints.allow((what, path))
+        if held is None:
+            self._service.telemetry.inc("log_suppressed")
         else:
-            try:
-                response = await handler(request)
-            except QueryError as cause:
-                response = error(400, str(cause))
-            except web.HTTPException as cause:
-                response = error(cause.status, cause.reason)
-        response.headers.update(SECURITY_HEADERS)
-        return response
-
-    def _refuse(self, request: web.Request) -> web.Response | None:
-        """What changes something needs a token of role operate; reading needs one only when a read token exists."""
-        tokens = self._service.tokens
-        role = self._role(request)
-        if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
-            if role == "operate":
-                return None
-            return error(403, "needs a token of role operate" + ("" if tokens else "; none is configured"))
-        guarded = any(token.role == "read" for token in tokens.values()) and not request.path.startswith(OPEN_PATHS)
-        if guarded and role is None:
-            return error(401, "needs a token")
-        return None
-
-    def _role(self, request: web.Request) -> str | None:
-        scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        if scheme.casefold() != "bearer":
-            return None
-        role = None
-        for secret, token in self._service.tokens.items():
-            if hmac.compare_digest(secret.encode(), given.encode("utf-8", "surrogateescape")):
-                role = token.role
-        return role
+            log.error(what, path=path, held_back=held, **detail)
 
     # --- operations -----------------------------------------------------------------------------------------------
 
     async def _metrics(self, request: web.Request) -> web.Response:
         await self._service.refresh_metrics()
-        encode, content_type = choose_encoder(request.headers.get(hdrs.ACCEPT, ""))
-        return web.Response(body=encode(self._registry), headers={hdrs.CONTENT_TYPE: content_type})
+        accept = request.headers.get(hdrs.ACCEPT, "")
+        try:
+            encode, content_type = choose_encoder(accept)
+        except ValueError:  # a version that is no number
+            encode, content_type = choose_encoder("")
+        return web.Response(body=encode(self._registry), headers={hdrs.CONTENT_TYPE: content_type, **NO_STORE})
 
     async def _healthy(self, _: web.Request) -> web.Response:
-        return web.Response(text="eventd is running.\n")
+        return _say("eventd is running.")
 
     async def _ready(self, _: web.Request) -> web.Response:
         why = self._service.not_ready()
-        return web.Response(
-            text="eventd is ready.\n" if why is None else why + "\n", status=200 if why is None else 503
-        )
+        return _say("eventd is ready.") if why is None else _say(why, 503)
 
     async def _reload(self, _: web.Request) -> web.Response:
         problem = await self._service.reload()
-        return web.Response(text="reloaded\n") if problem is None else web.Response(text=problem + "\n", status=422)
+        return _say("reloaded") if problem is None else _say(problem, 422)
 
 
-async def _style(_: web.Request) -> web.Response:
-    css = resources.files("eventd.web").joinpath("style.css").read_text(encoding="utf-8")
-    return web.Response(text=css, content_type="text/css", headers={"Cache-Control": "max-age=300"})
+async def _secure(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(SECURITY_HEADERS)
+
+
+def _http_error(request: web.Request, cause: web.HTTPException) -> web.Response:
+    """What aiohttp refuses by itself: unknown paths, other methods, bodies that are too long."""
+    if isinstance(cause, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(cause.allowed_methods))
+        return error(405, f"{request.path} answers only {allowed}", {hdrs.ALLOW: allowed})
+    if isinstance(cause, web.HTTPNotFound):
+        return error(404, f"nothing is at {request.path}; /api/v1/openapi.json lists what there is")
+    return error(cause.status, cause.reason)
+
+
+async def _static(request: web.Request) -> web.Response:
+    text = resources.files("eventd.web").joinpath(request.path.removeprefix("/")).read_text(encoding="utf-8")
+    return web.Response(text=text, content_type=STATIC[request.path], headers=STATIC_HEADERS)
+
+
+def _say(text: str, status: int = 200) -> web.Response:
+    return web.Response(text=text + "\n", status=status, headers=NO_STORE)
 
 
 def _tls(cert_file: str | None, key_file: str | None) -> ssl.SSLContext | None:
     if cert_file is None or key_file is None:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(cert_file, key_file)
-    return context
-
-
-def _hosts(listen: str) -> list[tuple[str | None, int]]:
-    """``[::]:9514`` and ``:9514`` mean every address of both families, where the machine has them."""
-    host, _, port = listen.rpartition(":")
-    host = host.strip("[]")
-    return [(host if host not in ("", "::") else None, int(port))]
+    try:
+        return tls.make_context(cert_file, key_file)
+    except (OSError, ValueError) as cause:
+        raise WebError(f"web.tls_cert_file: {cause}") from cause

@@ -6,19 +6,33 @@ from typing import Any, Protocol
 from eventd.correlate import Correlator
 from eventd.inventory import Inventory
 from eventd.registry import Registry
-from eventd.store.sqlite import SqliteStore
+from eventd.store import Store
 from eventd.telemetry import Telemetry
 from eventd.web.settings import Token, Web
 
 
 class Service(Protocol):
-    """The running service, as seen from the web room."""
+    """The running service, as seen from the web room, which only looks: everything here may be replaced by a reload."""
 
-    telemetry: Telemetry
-    store: SqliteStore
-    correlator: Correlator
-    registry: Registry
-    started_at: float
+    @property
+    def telemetry(self) -> Telemetry:
+        """All counters."""
+
+    @property
+    def store(self) -> Store:
+        """Journal, incidents and outbox."""
+
+    @property
+    def correlator(self) -> Correlator:
+        """What is open and how peers stand."""
+
+    @property
+    def registry(self) -> Registry:
+        """Handlers and catalogues in force."""
+
+    @property
+    def started_at(self) -> float:
+        """Unix seconds."""
 
     @property
     def web_settings(self) -> Web:
@@ -39,7 +53,7 @@ class Service(Protocol):
         """Read the configuration again; None when it was taken, else what is wrong with it."""
 
     def status(self) -> Mapping[str, Any]:
-        """Receivers, channels and how they do."""
+        """``receivers`` (kind, listen), ``channels`` (name, type), ``queued``, ``last_heard`` (device to seconds)."""
 
     def not_ready(self) -> str | None:
         """Why the service should not be relied on right now; None if it can be."""

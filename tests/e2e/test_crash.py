@@ -1,10 +1,12 @@
 """Decided means durable: kill -9 at any moment loses nothing acknowledged and repeats at most one notification."""
 
 import asyncio
+import contextlib
 import http.server
 import json
 import os
 import random
+import socket
 import sqlite3
 import threading
 import time
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from service import Service, until
-from storm import start_line, stop_line
+from storm import peer, start_line, stop_inform, stop_line
 
 from eventd.store.sqlite import Settings, SqliteStore
 
@@ -53,35 +55,47 @@ def hook() -> Iterator[http.server.ThreadingHTTPServer]:
     server.server_close()
 
 
-@pytest.mark.timeout(300)
+@pytest.fixture
+def service(tmp_path: Path, hook: http.server.ThreadingHTTPServer) -> Iterator[Service]:
+    eventd = Service(tmp_path, WEBHOOK.replace("{hook}", str(hook.server_address[1])))
+    yield eventd
+    eventd.stop()
+
+
+@pytest.mark.timeout(600)
 async def test_kill_9_at_random_moments_loses_nothing_and_repeats_at_most_one(
-    tmp_path: Path, hook: http.server.ThreadingHTTPServer
+    tmp_path: Path, hook: http.server.ThreadingHTTPServer, service: Service
 ) -> None:
     rng = random.Random(7)
-    eventd = Service(tmp_path, WEBHOOK.replace("{hook}", str(hook.server_address[1])))
+    eventd = service
     seen: list[tuple[str, str]] = hook.RequestHandlerClass.seen
     known: set[str] = set()
     for crash in range(CRASHES):
         eventd.start()
         repeats_before = len(seen) - len({identity for identity, _ in seen})
         stopping = threading.Event()
+        informed: set[str] = set()
         storm = threading.Thread(target=_storm, args=(eventd, crash, stopping))
+        informs = threading.Thread(target=_informs, args=(eventd, 40_000 + crash * 500, stopping, informed))
         storm.start()
+        informs.start()
         await asyncio.sleep(rng.uniform(0.3, 1.5))
         acknowledged = {incident["id"] for incident in eventd.api("incidents?limit=1000")["items"]}
         eventd.kill()
         stopping.set()
         storm.join()
+        informs.join()
         known |= acknowledged
         assert await _check(tmp_path / "eventd.db") == []
-        assert known <= _incident_ids(tmp_path / "eventd.db")
+        assert known <= _rows(tmp_path / "eventd.db", "select id from incidents")
+        assert informed <= _rows(tmp_path / "eventd.db", "select peer from events")
         repeats = len(seen) - len({identity for identity, _ in seen})
         assert repeats - repeats_before <= 1
     eventd.start()
-    until(lambda: eventd.total(eventd.metrics(), "eventd_outbox_pending") == 0, "the outbox to drain", 60)
+    until(lambda: eventd.total(eventd.metrics(), "eventd_outbox_pending") == 0, "the outbox to drain", 240)
     assert eventd.ledger_faults() == []
     assert eventd.stop() == 0
-    delivered = _delivered(tmp_path / "eventd.db")
+    delivered = _rows(tmp_path / "eventd.db", "select id from outbox where state = 'delivered'")
     ids = [identity for identity, _ in seen]
     assert set(ids) == delivered
     assert len(ids) - len(set(ids)) <= CRASHES
@@ -98,6 +112,20 @@ def _storm(eventd: Service, crash: int, stopping: threading.Event) -> None:
         number += 5
 
 
+def _informs(eventd: Service, number: int, stopping: threading.Event, informed: set[str]) -> None:
+    """Informs one after the other; those that were answered may never be lost."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("127.0.0.1", eventd.ports["snmp"]))
+        sock.settimeout(0.2)
+        while not stopping.is_set():
+            with contextlib.suppress(OSError):
+                sock.send(stop_inform(number))
+                sock.recv(4096)
+                informed.add(peer(number))
+            number += 1
+            time.sleep(0.02)
+
+
 async def _check(path: Path) -> list[str]:
     store = await SqliteStore.open(Settings(path=str(path)))
     try:
@@ -106,15 +134,6 @@ async def _check(path: Path) -> list[str]:
         await store.close()
 
 
-def _incident_ids(path: Path) -> set[str]:
-    with sqlite3.connect(path) as database:
-        found = {row[0] for row in database.execute("select id from incidents")}
-    database.close()
-    return found
-
-
-def _delivered(path: Path) -> set[str]:
-    with sqlite3.connect(path) as database:
-        found = {row[0] for row in database.execute("select id from outbox where state = 'delivered'")}
-    database.close()
-    return found
+def _rows(path: Path, question: str) -> set[str]:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        return {row[0] for row in database.execute(question)}

@@ -153,9 +153,10 @@ class RealAlertmanager:
 
     async def until(self, wanted: Callable[[list[dict[str, Any]]], object], timeout_s: float = 10) -> list[Any]:
         async with asyncio.timeout(timeout_s):
-            while not wanted(found := await self.active()):
+            while True:
+                if wanted(found := await self.active()):
+                    return found
                 await asyncio.sleep(0.05)
-            return found
 
 
 @pytest.fixture
@@ -222,7 +223,9 @@ async def test_the_real_alertmanager_sees_an_incident_open_rise_and_end(
     await channel.deliver(make_notification(incident=risen))
     await real.until(lambda found: severities(found) == ["critical"])
 
-    over = make_resolved(opened_at=life["opened_at"], resolved_at=utc(now - 1), severity="critical", opened_severity="warning")
+    over = make_resolved(
+        opened_at=life["opened_at"], resolved_at=utc(now - 1), severity="critical", opened_severity="warning"
+    )
     await channel.deliver(make_notification(incident=over))
     await real.until(lambda found: found == [])
 

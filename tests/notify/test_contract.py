@@ -31,14 +31,14 @@ from eventd.notify.trial import trial, trial_over
 from eventd.registry import load_notifiers
 from eventd.telemetry import Telemetry
 
-SECRET = "T0PSECRETKEY/B0T-verysecret"  # noqa: S105
-TOKEN = "tok-en-of-forty-two"  # noqa: S105
+SECRET = "T0PSECRETKEY/B0T-verysecret"
+TOKEN = "tok-en-of-forty-two"
 
 MAKERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {
     "webhook": lambda url, keys: webhook.Settings(url=f"{url}/hook/{SECRET}?key={TOKEN}", bearer_token=TOKEN, **keys),
     "alertmanager": lambda url, keys: alertmanager.Settings(urls=(f"{url}/{SECRET}",), bearer_token=TOKEN, **keys),
     "slack": lambda url, keys: slack.Settings(url=f"{url}/services/{SECRET}", **keys),
-    "console": lambda url, keys: console.Settings(**keys),
+    "console": lambda _url, keys: console.Settings(**keys),
 }
 HTTP = ["webhook", "alertmanager", "slack"]
 

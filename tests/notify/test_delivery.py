@@ -394,7 +394,11 @@ async def test_current_state_is_repeated_at_the_start_and_again_also_after_failu
     channel = ObedientChannel(trouble(), ZeroDivisionError())
     channel.refresh_s = 0.01
     house = House(am=channel)
-    house.outbox.incidents = [make_incident(), make_resolved(id="old"), make_resolved(id="older", resolved_at=utc(T0 - 901))]
+    house.outbox.incidents = [
+        make_incident(),
+        make_resolved(id="old"),
+        make_resolved(id="older", resolved_at=utc(T0 - 901)),
+    ]
     async with house.running():
         await until(lambda: len(channel.refreshed) >= 4)
     assert [incident.id for incident in channel.refreshed[0]] == ["a1b2c3d4e5f6", "old"]

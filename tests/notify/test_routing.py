@@ -107,7 +107,9 @@ def test_the_same_step_has_the_same_id_and_another_step_another() -> None:
 
 
 def test_ids_are_the_same_in_every_run() -> None:
-    assert notifications(Change("opened", make_incident()), [], ["chat"], T0)[0].id == "8e7e39f61b03658794e71bcbe3a11fbc"
+    assert (
+        notifications(Change("opened", make_incident()), [], ["chat"], T0)[0].id == "8e7e39f61b03658794e71bcbe3a11fbc"
+    )
 
 
 def test_routes_that_cannot_do_what_was_meant_are_named_all_at_once() -> None:

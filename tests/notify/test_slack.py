@@ -10,8 +10,8 @@ from notify_fakes import make_incident, make_notification
 
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.notify import slack
-from eventd.notify.session import Answer, Session
 from eventd.notify.endpoint import Endpoint
+from eventd.notify.session import Answer, Session
 
 HERE = Endpoint("https://hooks.slack.com/services/T000/B000/xyzzy123")
 

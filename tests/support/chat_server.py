@@ -102,7 +102,7 @@ def huge(chunks: int = 400, size: int = 65_536, status: int = 200) -> Behaviour:
 async def not_http(request: web.Request) -> web.StreamResponse:
     """Answers in another protocol."""
     assert request.transport is not None
-    request.transport.write(b"SSH-2.0-OpenSSH_9.2\r\n")  # type: ignore[attr-defined]
+    request.transport.write(b"SSH-2.0-OpenSSH_9.2\r\n")
     request.transport.close()
     return web.Response()
 

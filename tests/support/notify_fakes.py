@@ -121,7 +121,9 @@ class MemoryOutbox:
 async def until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
     """Let the loop run until ``condition`` holds; fails the test when it does not come true."""
     async with asyncio.timeout(timeout_s):
-        while not condition():
+        while True:
+            if condition():
+                return
             await asyncio.sleep(0.001)
 
 

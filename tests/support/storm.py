@@ -74,6 +74,13 @@ def stop_trap(number: int, reason: str = "dpd timeout") -> bytes:
     return v2c(bindings(UPTIME, name(), *listed), request_id=number)
 
 
+def stop_inform(number: int, reason: str = "dpd timeout") -> bytes:
+    """The same as `stop_trap`, as an inform: the sender waits for the answer."""
+    inform = bytearray(stop_trap(number, reason))
+    inform[inform.index(0xA7)] = 0xA6
+    return bytes(inform)
+
+
 def mixture(count: int, garbage: float = 0.0, seed: int = 1) -> Iterator[tuple[str, bytes]]:
     """``count`` pairs of way (``udp``, ``tcp``, ``snmp``) and message, about half of them irrelevant to IPsec."""
     rng = random.Random(seed)

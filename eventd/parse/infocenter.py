@@ -1,0 +1,290 @@
+"""Huawei's info-center (and Comware's information center): the tag, what stands before it and behind it.
+
+    [ "<" PRI ">" ] [ relay-header SP ] [ "#" ] timestamp SP hostname SP tag ":" [ids] text
+    tag = [ "%%" 2DIGIT [SP] ] MODULE "/" level "/" MNEMONIC [SP] [ "(" mark ")" ] [ "[" seq "]" ]
+
+Relays wrap such a message into headers of their own, so the tag is searched for and the header is read backwards from
+it. Forms A to J are those of docs/events.md; ``%%01`` is Huawei, ``%%10`` Comware.
+
+Sources: EDOC1100039602 and EDOC1100127053 (log format), EDOC1100086055 (a line without ``OID``), a10.tagan.ru
+dc_cbb_log_format_s (documentation form), captures for what relays do; Comware: F1000-E and MSR 5600 manuals.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from msgspec import Struct
+
+from eventd.model import Stamp, SyslogRecord
+from eventd.parse.envelope import BLANKS, MAX_PRI, Envelope, is_address, read_hostname
+from eventd.parse.text import decode_text
+from eventd.parse.timestamps import STAMP, WALL, parse_stamp, year_last
+
+#: How far behind PRI (RFC 5424: behind the structured data) a tag is looked for. Two relay headers of the longest host
+#: names fit; what is further in is somebody's text.
+TAG_WITHIN = 1024
+
+#: The longest module name met has 17 letters; this much before a level the search for the tag begins.
+_BEFORE_LEVEL = 48
+
+#: Names repeat: a device knows some hundred mnemonics. Bounded, because the wire may hold anything.
+CACHED_NAMES = 4096
+
+#: Program name of the cloud VPN gateway, which sends no tag (form J; Huawei Cloud VPN API, vpn_api_0145).
+CLOUD_GATEWAY = "ipsec_ike"
+
+COMWARE = "comware"
+
+_NAMES = rb"([A-Z0-9][A-Z0-9_-]{0,31})/([0-7])/([A-Za-z][A-Za-z0-9_-]{0,63})"
+_MARK = rb" ?(?:\(([A-Za-z])\))?"
+_TAIL = _NAMES + _MARK + rb" ?(?:\[(\d{1,10})\])? ?:"
+#: Groups: version, module, level, mnemonic, mark, seq. The parts of a tag in this order are called a tag below.
+_TAG = re.compile(rb"(?:%%? ?(\d\d) ?|(?<![^\s>#*^%:])(?=[A-Z]))" + _TAIL)
+_LEVEL = re.compile(rb"/[0-7]/[A-Za-z]")
+#: The common case in one go: ``<188>Nov 21 2026 04:00:00 FW1 %%01IPSEC/4/IPSECTUNNELSTOP(l)[12]:``. Groups: PRI, time,
+#: host name, tag. It must take nothing that the slow way reads differently: the host name is plain and no number, the
+#: version is not Comware's.
+COMMON = re.compile(
+    rb"(?:<(\d+)>)?(" + WALL + rb") (?![\d.]+ )([A-Za-z0-9][\w.-]{0,254}) (?:%%(0\d)|(?=[A-Z]))" + _TAIL, re.ASCII
+)
+#: A tag that a relay took for the program's name (syslog-ng does). Comware's unicom layout has ``10`` without ``%`` and
+#: a serial number in place of the mnemonic.
+_TAG_AS_PROGRAM = re.compile(
+    rb"(?:%%? ?(\d\d)|(10)(?=[A-Z]))?([A-Z0-9][A-Z0-9_-]{0,31})/([0-7])/([A-Za-z0-9][A-Za-z0-9_-]{0,63})" + _MARK
+)
+#: ``#47/active/linkDown/Major/occurredTime:2024-11-26 14:05:54/-/-/alarmID:0x…/CID=0x…:`` (form I). How the end of an
+#: alarm is worded there was not seen; ``clear`` is what alarm logs have.
+_CONSOLE_ALARM = re.compile(
+    rb"#(\d{1,10})/(active|clear)(?:ed)?/([\w-]{1,64})/(\w{1,32})/occurredTime:([^/]{1,40})/"
+    rb"(?:[^/\s]{1,64}/){0,8}?alarmID:(\w{1,20})(?:/CID=(\w{1,20}))?:"
+)
+_CONSOLE_MARKS = b"#%*^"
+
+_STAMPS = re.compile(rb"(?<![\w.:+-])" + STAMP)
+_PRIS = re.compile(rb"<(\d{1,3})>")
+#: What may stand between time and tag: a host name; some relays add the address they had it from, facility and severity.
+_COLUMNS = re.compile(rb"(\S{1,255})(?:\s+([0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+))?(?:\s+\d{1,3}){0,2}")
+#: Or a host name and the name of the program that passed the message on.
+_PASSED_ON = re.compile(rb"(\S{1,255})\s+[^\s:\[\]]{1,64}(?:\[\w{1,32}\])?:")
+#: A program's own words before a tag: it quotes one.
+_QUOTING = re.compile(rb"(?:\S+\s+)?[^\s:\[\]]+(?:\[\w+\])?:\s+\S")
+
+_OID = re.compile(
+    rb"(?:OID[ =:]*\.?(\d{1,10}(?:\.\d{1,10}){1,127})|\.?(\d{1,10}(?:\.\d{1,10}){6,127}))(?:[;,:]|(?=\s|$))[ \t]*"
+)
+#: ``VS=…-CID=…-OID=…;``, ``slot=…;``, ``Slot=…,Vcpu=…;``, Comware's ``-DevIP=…;``
+_IDS = re.compile(rb"(?:-(?=[A-Za-z]{2,16}=)|(?=(?:VS|CID|[Ss]lot)=))((?:[^;()\s]|(?<=,) ){3,200});[ \t]*")
+_NEXT_ID = re.compile(rb"[-,] ?(?=[A-Za-z]{2,16}=)")
+#: First bytes of everything that `_OID` and `_IDS` match.
+_IDS_BEGIN = frozenset(b"OVCSs-.0123456789")
+_NO_IDS: Mapping[str, str] = {}
+
+Tag = tuple[bytes | None, bytes, bytes, bytes, bytes | None, bytes | None]
+
+
+class _Before(Struct, frozen=True):
+    """What a message says before its tag."""
+
+    pri: int | None = None
+    stamp: Stamp | None = None
+    hostname: str | None = None
+    relay: str | None = None
+    form: str | None = None  # where it already tells the layout
+
+
+def find_tag(payload: bytes, start: int) -> re.Match[bytes] | None:
+    """The first tag that the sender, or who it was relayed by, wrote at or behind ``start``.
+
+    A tag with a version (``%%01``) is believed wherever it stands, a bare ``MODULE/4/NAME:`` not inside a sentence of
+    another program.
+    """
+    limit = start + TAG_WITHIN
+    level = _LEVEL.search(payload, start, limit)  # almost free, and most lines of other systems have none
+    if level is None:
+        return None
+    tag = _TAG.search(payload, max(start, level.start() - _BEFORE_LEVEL), limit)
+    if tag is None or (tag[1] is None and _QUOTING.match(_behind_last_stamp(payload[start : tag.start()]))):
+        return None
+    return tag
+
+
+def _behind_last_stamp(before: bytes) -> bytes:
+    stamps = list(_STAMPS.finditer(before))
+    return (before[stamps[-1].end() :] if stamps else before).strip(BLANKS)
+
+
+def read_tagged(payload: bytes, tag: re.Match[bytes], envelope: Envelope) -> SyslogRecord:
+    """The record of a message with a tag somewhere behind ``envelope``."""
+    before = _read_before(payload[envelope.start : tag.start()])
+    inner = before.hostname is not None
+    return build(
+        payload,
+        tag.end(),
+        tag.groups(),
+        envelope.pri if before.pri is None else before.pri,
+        before.stamp or envelope.stamp,
+        before.hostname if inner else envelope.hostname,
+        before.relay or (envelope.hostname if inner else None),
+        before.form,
+        envelope,
+    )
+
+
+def _read_before(before: bytes) -> _Before:
+    """Header of a tag, read backwards: the last time belongs to the device, one before it to a relay."""
+    pris = [int(digits) for digits in _PRIS.findall(before) if int(digits) <= MAX_PRI]
+    stamps = list(_STAMPS.finditer(before))
+    marker = (before[: stamps[-1].start()] if stamps else before).strip(BLANKS)[-1 if stamps else 0 :][:1]
+    form = None
+    if marker and marker in _CONSOLE_MARKS:
+        form = "H" if marker == b"#" else COMWARE
+    if not stamps:
+        words = _PRIS.sub(b"", before).strip(BLANKS + _CONSOLE_MARKS).split()
+        # More than one word may well be a kind of time that we do not know; it must not become the host name.
+        hostname = read_hostname(words[0]) if len(words) == 1 else None
+        return _Before(pris[-1] if pris else None, None, hostname, None, form)
+    hostname, relay = _host_columns(before[stamps[-1].end() :].strip(BLANKS))
+    if len(stamps) > 1:
+        outer = before[stamps[-2].end() : stamps[-1].start()].split()
+        relay = (read_hostname(outer[0]) if outer else None) or relay
+        hostname, relay = (hostname, relay) if hostname is not None else (relay, None)
+    printed = stamps[-1][0]
+    form = COMWARE if year_last(printed) else form
+    return _Before(pris[-1] if pris else None, parse_stamp(printed), hostname, relay, form)
+
+
+def _host_columns(words: bytes) -> tuple[str | None, str | None]:
+    """Host name of the device and the address a relay had the message from, out of what stands behind the time."""
+    match = _COLUMNS.fullmatch(words)
+    if match and match[2] and not is_address(match[2]):
+        return None, None
+    if match:
+        return read_hostname(match[1]), match[2].decode() if match[2] else None
+    match = _PASSED_ON.fullmatch(words)
+    return (read_hostname(match[1]) if match else None), None
+
+
+def read_program(payload: bytes, envelope: Envelope) -> SyslogRecord | None:
+    """The record of a message whose tag stands where the program's name belongs; None where it does not."""
+    if envelope.app_name is None or "/" not in envelope.app_name:
+        return None
+    tag = _TAG_AS_PROGRAM.fullmatch(envelope.app_name.encode())
+    if tag is None:
+        return None
+    version, unicom, module, level, mnemonic, mark = tag.groups()
+    if unicom is None and mnemonic[:1].isdigit():
+        return None
+    digits = envelope.proc_id if envelope.proc_id and envelope.proc_id.isdecimal() else None
+    parts = version or unicom, module, level, mnemonic, mark, digits[:10].encode() if digits else None
+    return build(
+        payload, envelope.start, parts, envelope.pri, envelope.stamp, envelope.hostname, None, None, envelope
+    )
+
+
+def read_console_alarm(payload: bytes, start: int, pri: int | None) -> SyslogRecord | None:
+    """The record of an alarm as the console prints it; None where it is none."""
+    alarm = _CONSOLE_ALARM.match(payload, start)
+    if alarm is None:
+        return None
+    seq, suffix, mnemonic, severity, occurred, alarm_id, component = alarm.groups()
+    ids = {"alarmID": alarm_id.decode(), "severity": severity.decode("utf-8", "replace")}
+    if component is not None:
+        ids["CID"] = component.decode("utf-8", "replace")
+    more, oid, text = _read_ids(payload[alarm.end() :].strip(BLANKS))
+    return SyslogRecord(
+        raw=payload,
+        text=decode_text(text),
+        form="I",
+        pri=pri,
+        stamp=parse_stamp(occurred),
+        level=None if pri is None else pri & 7,
+        mnemonic=decode_text(mnemonic),
+        suffix=suffix.decode(),
+        seq=int(seq),
+        oid=oid,
+        ids={**ids, **more},
+    )
+
+
+def build(
+    payload: bytes,
+    tag_end: int,
+    tag: Tag,
+    pri: int | None,
+    stamp: Stamp | None,
+    hostname: str | None,
+    relay: str | None = None,
+    form: str | None = None,
+    around: Envelope | None = None,
+) -> SyslogRecord:
+    """A record of what stood before the tag, the tag, and the payload from ``tag_end`` on."""
+    version, module, level, mnemonic, mark, seq = tag
+    text = payload[tag_end:].strip(BLANKS)
+    ids, oid = _NO_IDS, None
+    if text and text[0] in _IDS_BEGIN:
+        ids, oid, text = _read_ids(text)
+    module_name, mnemonic_name, suffix = _names(module, mnemonic)
+    return SyslogRecord(
+        payload,
+        decode_text(text),
+        form or _form(version, mark, suffix, ids, oid),
+        pri,
+        stamp,
+        hostname,
+        relay,
+        module_name,
+        level[0] - 48,
+        mnemonic_name,
+        suffix,
+        mark.decode().lower() if mark else None,
+        int(seq) if seq else None,
+        oid,
+        ids,
+        around.app_name if around else None,
+        around.proc_id if around else None,
+        around.msg_id if around else None,
+        around.structured_data if around else None,
+    )
+
+
+@lru_cache(maxsize=CACHED_NAMES)
+def _names(module: bytes, mnemonic: bytes) -> tuple[str, str, str | None]:
+    """Module, mnemonic and the suffix by which VRP8 tells the begin of an alarm from its end."""
+    name, _, suffix = mnemonic.decode().rpartition("_")
+    if name and suffix in ("active", "clear"):
+        return module.decode(), name, suffix
+    return module.decode(), mnemonic.decode(), None
+
+
+def _read_ids(text: bytes) -> tuple[Mapping[str, str], str | None, bytes]:
+    """What stands between tag and text: ids, notification OID, and the text behind them."""
+    ids: dict[str, str] = {}
+    at = 0
+    while block := _IDS.match(text, at):
+        for part in _NEXT_ID.split(block[1]):
+            key, _, value = part.partition(b"=")
+            ids[decode_text(key)] = decode_text(value)
+        at = block.end()
+    oid = ids.pop("OID", None)
+    if oid is None and (printed := _OID.match(text, at)):
+        oid = (printed[1] or printed[2]).decode()
+        at = printed.end()
+    return ids, oid, text[at:]
+
+
+def _form(
+    version: bytes | None, mark: bytes | None, suffix: str | None, ids: Mapping[str, str], oid: str | None
+) -> str:
+    """Which layout of info-center it is."""
+    if version == b"10":
+        return COMWARE
+    if version is None and mark is None and not ids:
+        return "C"
+    if "alarmID" in ids or suffix is not None:
+        return "F"
+    if ids.keys() & {"CID", "VS"}:
+        return "G" if oid is not None or mark in (b"t", b"T") else "E"
+    if ids:
+        return "B"
+    return "A" if oid is None else "D"

@@ -1,0 +1,129 @@
+"""What the API answers with: the rows of its lists, and errors."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from eventd.contract import CatalogueRow, JournalRow
+from eventd.errors import ParseError
+from eventd.model import Event, Incident, Reason, to_json
+from eventd.parse.ber import OCTET_STRING, Cursor
+
+#: SNMP versions that send the community in clear, as part of the message (RFC 1157 section 4, RFC 1901 section 3).
+COMMUNITY_TRANSPORTS = ("snmp-v1", "snmp-v2c", "snmp-inform")
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+class RequestError(Exception):
+    """A request that gets an error as its answer, with that status and those headers."""
+
+    def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.status, self.headers = status, dict(headers or {})
+
+
+def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """JSON that no cache keeps."""
+    head = {**NO_STORE, **(headers or {})}
+    return web.Response(body=to_json(value), status=status, content_type="application/json", headers=head)
+
+
+def error(status: int, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """An error as ``{"error": text}``."""
+    return answer({"error": text}, status, headers)
+
+
+class EventRow(Event, frozen=True):
+    """An event as kept: also whether it was one more witness of a fact already counted, and its incidents."""
+
+    duplicate: bool = False
+    incidents: tuple[str, ...] = ()
+
+
+class IncidentWithEvents(Incident, frozen=True):
+    """An incident and the latest of the events that belong to it."""
+
+    events: tuple[EventRow, ...] = ()
+
+
+class DeviceRow(Struct, frozen=True):
+    """A device of the inventory, or one that was heard."""
+
+    device: str
+    site: str | None
+    vendor: str | None
+    in_inventory: bool
+    last_message_at: datetime | None
+
+
+class ReasonRow(Reason, frozen=True):
+    """One reason of a catalogue."""
+
+    vendor: str = ""
+    space: str = ""
+    aliases: tuple[str, ...] = ()
+    aliases_unverified: tuple[str, ...] = ()
+    codes: tuple[int, ...] = ()
+    sources: tuple[str, ...] = ()
+    note: str | None = None
+
+
+class Status(Struct, frozen=True):
+    """How eventd itself does."""
+
+    version: str
+    started_at: datetime
+    ready: bool
+    not_ready: str | None
+    receivers: tuple[dict[str, str], ...]
+    channels: tuple[dict[str, str], ...]
+    queued: int
+    last_heard: dict[str, datetime]
+    outbox: dict[str, dict[str, int]]
+    ledger: dict[str, int]
+
+
+class Error(Struct, frozen=True):
+    """Every error."""
+
+    error: str
+
+
+def event_row(row: JournalRow) -> EventRow:
+    """A row of the journal as the API shows it."""
+    known = {**msgspec.structs.asdict(row.event), "raw": shown_raw(row.event)}
+    return EventRow(**known, duplicate=row.duplicate, incidents=row.incidents)
+
+
+def with_events(incident: Incident, rows: tuple[JournalRow, ...]) -> IncidentWithEvents:
+    """An incident with its events."""
+    return IncidentWithEvents(**msgspec.structs.asdict(incident), events=tuple(map(event_row, rows)))
+
+
+def reason_row(row: CatalogueRow) -> ReasonRow:
+    """A row of a catalogue, flat."""
+    known = msgspec.structs.asdict(row)
+    return ReasonRow(**msgspec.structs.asdict(known.pop("reason")), **known)
+
+
+def shown_raw(event: Event) -> str:
+    """The message without the one secret it may hold: the octets of an SNMP community become asterisks.
+
+    Lengths stay, so that it is still a well-formed message. Whoever may read the page may not therefore send traps.
+    """
+    if event.transport not in COMMUNITY_TRANSPORTS:
+        return event.raw
+    try:
+        octets = bytearray.fromhex(event.raw)
+        message = Cursor(bytes(octets)).enter()
+        message.integer()
+        start, stop = message.expect(OCTET_STRING)
+    except (ValueError, ParseError):
+        return ""
+    octets[start:stop] = b"*" * (stop - start)
+    return octets.hex()

@@ -1,0 +1,227 @@
+"""``/api/v1/openapi.json``: what can be asked of this server, as OpenAPI 3.1. One row per operation; query keys and
+schemas come from the tables and types that the handlers use themselves."""
+
+from functools import cache
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+import eventd
+from eventd.model import Incident, PeerStatus
+from eventd.web import query as q
+from eventd.web.answers import DeviceRow, Error, EventRow, IncidentWithEvents, ReasonRow, Status
+
+JSON, TEXT, HTML, CSS = "application/json", "text/plain", "text/html", "text/css"
+#: The other form of /metrics, by Accept.
+OPENMETRICS = "application/openmetrics-text"
+
+SCHEMAS = (Incident, IncidentWithEvents, EventRow, PeerStatus, DeviceRow, ReasonRow, Status, Error)
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One thing that can be asked. ``returns`` is a schema of `SCHEMAS`, or the media types of a text.
+
+    ``pages`` says that it returns a page of such rows. ``refusals`` are the errors of its own beside those that every
+    operation has.
+    """
+
+    path: str
+    does: str
+    method: str = "get"
+    tag: str = "read"
+    keys: q.Keys = msgspec.field(default_factory=dict)
+    returns: type[Struct] | tuple[str, ...] = (JSON,)
+    pages: bool = False
+    refusals: tuple[int, ...] = ()
+
+
+OPERATIONS = (
+    Operation(
+        path="/api/v1/incidents",
+        does="Incidents, the latest first.",
+        keys=q.INCIDENTS,
+        returns=Incident,
+        pages=True,
+        refusals=(400, 503),
+    ),
+    Operation(
+        path="/api/v1/incidents/{id}",
+        does="One incident with the latest 1000 of its events.",
+        returns=IncidentWithEvents,
+        refusals=(400, 404, 503),
+    ),
+    Operation(
+        path="/api/v1/events",
+        does="The journal, the latest arrival first.",
+        keys=q.JOURNAL,
+        returns=EventRow,
+        pages=True,
+        refusals=(400, 503),
+    ),
+    Operation(
+        path="/api/v1/peers",
+        does="How every known peer stands, by device, vsys and address.",
+        keys=q.PEERS,
+        returns=PeerStatus,
+        pages=True,
+        refusals=(400,),
+    ),
+    Operation(
+        path="/api/v1/devices",
+        does="Devices of the inventory and devices that were heard, by name.",
+        keys=q.DEVICES,
+        returns=DeviceRow,
+        pages=True,
+        refusals=(400,),
+    ),
+    Operation(
+        path="/api/v1/reasons",
+        does="The reason catalogue.",
+        keys=q.REASONS,
+        returns=ReasonRow,
+        pages=True,
+        refusals=(400,),
+    ),
+    Operation(
+        path="/api/v1/status",
+        does="Version, receivers, channels, outbox and the ledger of the store.",
+        returns=Status,
+        refusals=(400, 503),
+    ),
+    Operation(path="/api/v1/openapi.json", does="This document.", refusals=(400,)),
+    Operation(
+        path="/",
+        does="The desk: what is wrong now.",
+        tag="page",
+        keys=q.DESK,
+        returns=(HTML,),
+        refusals=(400, 503),
+    ),
+    Operation(
+        path="/incidents/{id}",
+        does="One incident as a page.",
+        tag="page",
+        keys=q.INCIDENT_PAGE,
+        returns=(HTML,),
+        refusals=(400, 404, 503),
+    ),
+    Operation(path="/style.css", does="Looks of the pages.", tag="page", returns=(CSS,)),
+    Operation(path="/icon.svg", does="Icon of the pages.", tag="page", returns=("image/svg+xml",)),
+    Operation(path="/metrics", does="Metrics for Prometheus.", tag="operate", returns=(TEXT, OPENMETRICS)),
+    Operation(path="/-/healthy", does="200 while the process answers.", tag="operate", returns=(TEXT,)),
+    Operation(
+        path="/-/ready",
+        does="200 while eventd can be relied on.",
+        tag="operate",
+        returns=(TEXT,),
+        refusals=(503,),
+    ),
+    Operation(
+        path="/-/reload",
+        does="Read the configuration again; a bad one is refused (422) and the old one keeps running.",
+        method="post",
+        tag="operate",
+        returns=(TEXT,),
+        refusals=(401, 403, 422),
+    ),
+)
+
+MEANINGS = {
+    400: "A query key is unknown or has no usable value; the error names all that can be given.",
+    401: "A token is needed.",
+    403: "The token does not allow this, or none that would is configured.",
+    404: "There is no such thing.",
+    422: "The configuration cannot be used; the old one keeps running.",
+    503: "The store cannot be read, or eventd cannot be relied on right now.",
+}
+#: Refusals whose text is not JSON: operations are used from shells.
+PLAIN_REFUSALS = {"/-/ready", "/-/reload"}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The whole document, fit for `eventd.model.to_json`."""
+    paths: dict[str, Any] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "eventd",
+            "version": eventd.__version__,
+            "description": "Why IPsec tunnels went down. Times are RFC 3339 in UTC; lists are paged by `next`.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {"schemas": _schemas(), "securitySchemes": _SECURITY},
+    }
+
+
+_SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A token of [[web.tokens]]."},
+    "password": {"type": "http", "scheme": "basic", "description": "A token as password, to read with a browser."},
+}
+#: Reading needs a token only where one of role `read` is configured.
+_MAY_READ: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"password": []}]
+_MAY_CHANGE: list[dict[str, list[str]]] = [{"bearer": []}]
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    refusals = {str(status): _refusal(operation.path, status) for status in operation.refusals}
+    return {
+        "summary": operation.does,
+        "tags": [operation.tag],
+        "security": _MAY_READ if operation.method == "get" else _MAY_CHANGE,
+        "parameters": [*_path_parameters(operation.path), *_query_parameters(operation.keys)],
+        "responses": {"200": {"description": "The answer.", "content": _content(operation)}, **refusals},
+    }
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    return [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}] if "{id}" in path else []
+
+
+def _query_parameters(keys: q.Keys) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "query", "required": False, "description": key.description, "schema": dict(key.schema)}
+        for name, key in keys.items()
+    ]
+
+
+def _refusal(path: str, status: int) -> dict[str, Any]:
+    plain = path in PLAIN_REFUSALS and status not in (401, 403)
+    content = {TEXT: {"schema": {"type": "string"}}} if plain else {JSON: {"schema": _reference("Error")}}
+    return {"description": MEANINGS[status], "content": content}
+
+
+def _content(operation: Operation) -> dict[str, Any]:
+    if isinstance(operation.returns, tuple):
+        return {media: {"schema": {"type": "object" if media == JSON else "string"}} for media in operation.returns}
+    one = _reference(operation.returns.__name__)
+    return {JSON: {"schema": _page_of(one, operation.keys["before"]) if operation.pages else one}}
+
+
+def _page_of(row: dict[str, str], cursor: q.Key) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["items", "next"],
+        "properties": {
+            "items": {"type": "array", "items": row},
+            "next": {"type": [cursor.schema["type"], "null"], "description": "Pass it as `before`; null at the end."},
+        },
+    }
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _schemas() -> dict[str, Any]:
+    """JSON schemas of all rows. Answers have every key always, also where the type has a default."""
+    _, schemas = msgspec.json.schema_components(SCHEMAS, ref_template="#/components/schemas/{name}")
+    for schema in schemas.values():
+        schema["required"] = list(schema["properties"])
+        for key in schema["properties"].values():
+            key.pop("default", None)
+    return schemas

@@ -1,0 +1,123 @@
+"""Whatever a record says, a handler answers with an event or with `DecodeError`, and the answer can be printed."""
+
+import contextlib
+from datetime import UTC, datetime
+from ipaddress import ip_address
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventd.contract import Handler, Origin
+from eventd.errors import DecodeError
+from eventd.model import Event, Syntax, SyslogRecord, TrapRecord, VarBind, to_json
+from eventd.registry import load
+from handlers.huawei._fields import WIRE_KEYS, body_of, split_fields, typed
+from handlers.huawei._tables import NOTIFICATIONS, OBJECTS
+from handlers.huawei._values import CONVERTERS
+
+HANDLERS = load(("handlers.huawei",)).handlers
+ORIGIN = Origin("syslog-udp", "192.0.2.1", datetime(2026, 11, 21, 4, tzinfo=UTC), "FW1")
+MNEMONICS = [(handler, mnemonic) for handler in HANDLERS for mnemonic in handler.mnemonics]
+OIDS = [(handler, oid) for handler in HANDLERS for oid in handler.oids]
+
+words = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+plain = st.text("abcXYZ019 ./:()'", max_size=30)
+keys = st.sampled_from([*WIRE_KEYS, "FlowInfo", "State", "Status", "Command", "Result", "Unknown", "nbma-address"])
+values = st.one_of(
+    words, plain, st.ip_addresses().map(str), st.integers().map(str), plain.map(lambda text: f'"{text}"')
+)
+bodies = st.lists(st.tuples(keys, values).map("=".join), max_size=8).map(", ".join)
+heads = st.one_of(
+    words,
+    st.sampled_from(
+        [
+            "IPSec tunnel negotiation fails. ",
+            "[192.0.2.1] IPSec tunnel negotiation fails. ",
+            "The link status of IPsec SLA detection change to down. ",
+            "Interface GE0/0/1 has turned into DOWN state. ",
+        ]
+    ),
+)
+texts = st.one_of(words, st.builds("{}({}".format, heads, bodies), st.builds("{}({})".format, heads, bodies))
+
+syslogs = st.builds(
+    lambda claim, text, suffix, ids: (
+        claim[0],
+        SyslogRecord(
+            raw=text.encode(), text=text, form="C", level=4, mnemonic=claim[1], suffix=suffix, ids=ids, oid="1.3.6.1"
+        ),
+    ),
+    st.sampled_from(MNEMONICS),
+    texts,
+    st.sampled_from([None, "active", "clear"]),
+    st.dictionaries(st.sampled_from(["slot", "Slot", "Vcpu", "CID", "VS", "OID"]), words, max_size=3),
+)
+
+instances = st.sampled_from(["", ".0", ".1", ".12.10.83", ".4294967295.4294967295.1", ".99999999999999.1.1"])
+octets = st.one_of(st.binary(max_size=40), st.ip_addresses().map(lambda ip: ip.packed), values.map(str.encode))
+contents = st.one_of(
+    st.tuples(st.sampled_from([Syntax.INTEGER, Syntax.GAUGE32]), st.integers(-(2**31), 2**64 - 1)),
+    st.tuples(st.just(Syntax.OCTET_STRING), octets),
+    st.tuples(st.just(Syntax.IP_ADDRESS), st.ip_addresses(v=4).map(str)),
+    st.tuples(st.just(Syntax.OBJECT_IDENTIFIER), st.just("1.3.6.1")),
+    st.tuples(st.just(Syntax.NO_SUCH_INSTANCE), st.none()),
+)
+varbinds = st.builds(
+    lambda oid, instance, content: VarBind(oid + instance, *content),
+    st.one_of(st.sampled_from(sorted(OBJECTS)), st.just("1.3.6.1.4.1.32473.1")),
+    instances,
+    contents,
+)
+traps = st.builds(
+    lambda claim, binds: (claim[0], TrapRecord(b"\x30", "v2c", claim[1], (claim[1],), tuple(binds))),
+    st.sampled_from(OIDS),
+    st.lists(varbinds, max_size=16),
+)
+
+
+def check(event: Event) -> None:
+    assert to_json(event)
+    for address in (event.peer, event.local, event.inside):
+        assert address is None or str(ip_address(address)) == address
+    assert all(isinstance(key, str) and isinstance(value, str) for key, value in event.extra.items())
+    if event.severity != "info":
+        assert event.extra.get("state") != "clear"
+
+
+@given(syslogs)
+def test_any_syslog_record_gives_an_event_or_decode_error(claimed: tuple[Handler, SyslogRecord]) -> None:
+    handler, record = claimed
+    assert handler.decode_syslog is not None
+    with contextlib.suppress(DecodeError):
+        check(handler.decode_syslog(record, ORIGIN))
+
+
+@given(traps)
+def test_any_notification_gives_an_event_or_decode_error(claimed: tuple[Handler, TrapRecord]) -> None:
+    handler, record = claimed
+    assert handler.decode_trap is not None
+    try:
+        event = handler.decode_trap(record, ORIGIN)
+    except DecodeError:
+        return
+    check(event)
+    assert event.header.oid in NOTIFICATIONS
+
+
+@given(
+    st.dictionaries(st.sampled_from(["Alpha", "be-ta", "GAM.MA", "delta"]), st.text("ab c/'0", max_size=9), min_size=1)
+)
+def test_what_is_written_in_any_style_is_read_back(fields: dict[str, str]) -> None:
+    expected = {key: value.strip() for key, value in fields.items()}
+    for style in ("{}={}", '{}="{}"', "{}=[{}]"):
+        text = f"Text. ({', '.join(style.format(*pair) for pair in fields.items())})"
+        assert {key: value.strip() for key, value in split_fields(body_of(text)[1])} == expected
+
+
+@given(st.lists(st.tuples(keys, words)))
+def test_every_value_given_is_somewhere(fields: list[tuple[str, str]]) -> None:
+    known, extra = typed(fields)
+    assert set(known) <= set(CONVERTERS)
+    for key, value in fields:
+        if value.strip() not in ("", "-", "0.0.0.0", "::"):
+            assert key in extra or WIRE_KEYS.get(key.lower()) in known

@@ -1,0 +1,86 @@
+"""From a notification to text."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from notify_fakes import make_incident, make_notification, make_resolved
+
+from eventd.errors import DeliveryError, DeliveryFailure
+from eventd.notify.render import CUT, MAX_RENDERED, Renderer, clean, cut, duration_text, plain, short, state
+
+
+@given(st.text())
+def test_clean_text_is_one_printable_line(text: str) -> None:
+    found = clean(text)
+    assert len(found.splitlines()) <= 1
+    assert not {unicodedata.category(char) for char in found} & {"Cc", "Cs", "Zl", "Zp"}
+    assert clean(found) == found
+
+
+@pytest.mark.parametrize("bad", ["\u202e", "\u2066", "\u200b", "\ufeff", "\x1b", "\x9b", "\u2028", "\ud800"])
+def test_what_changes_direction_or_cannot_be_seen_is_gone(bad: str) -> None:
+    assert clean(f"a{bad}b") == "a b"
+
+
+@given(st.text(), st.integers(6, 100))
+def test_a_cut_is_marked_and_within_the_limit(text: str, limit: int) -> None:
+    found = cut(text, limit)
+    assert len(found) <= limit
+    assert found == text or found.endswith(CUT)
+
+
+@given(st.text(max_size=300), st.integers(6, 60))
+def test_short_text_never_hides_that_something_is_missing(text: str, limit: int) -> None:
+    found = short(text, limit)
+    assert len(found) <= limit
+    assert found == clean(text) or CUT in found
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (-5, "0s"), (59.6, "1m"), (200, "3m 20s"), (3600, "1h"), (7500, "2h 5m"), (273_600, "3d 4h")],
+)
+def test_durations_have_their_two_largest_units(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
+
+
+def test_the_state_says_whether_it_is_news() -> None:
+    assert state(make_notification()) == "MAJOR"
+    assert state(make_notification(what="updated")) == "UPDATE MAJOR"
+    assert state(make_notification(incident=make_resolved())) == "RESOLVED"
+
+
+@given(st.text(), st.text())
+def test_the_plain_text_never_fails(device: str, summary: str) -> None:
+    text = plain(make_notification(incident=make_incident(device=device, summary=summary, cause=None, peer=None)))
+    assert len(text.split("\n")) == 4
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ incident.cause.code + 1 }}",
+        "{{ incident.nothing }}",
+        "{{ nothing }}",
+        "{{ ''.__class__.__mro__ }}",
+        "{% for x in range(10**9) %}{% endfor %}",
+        "{{ incident.peer.foo() }}",
+    ],
+)
+def test_whatever_goes_wrong_in_a_template_is_a_render_failure(source: str) -> None:
+    with pytest.raises(DeliveryError) as caught:
+        Renderer(source, str)(make_notification())
+    assert (caught.value.reason, caught.value.retryable) == (DeliveryFailure.RENDER, False)
+
+
+def test_every_value_is_escaped_and_the_layout_is_not() -> None:
+    renderer = Renderer("<b>{{ incident.device }}</b>", lambda text: text.replace("<", "&lt;"))
+    assert renderer(make_notification(incident=make_incident(device="<i>\n"))) == "<b>&lt;i></b>"
+
+
+def test_a_runaway_template_is_cut() -> None:
+    text = Renderer("{% for n in range(9999) %}{{ incident.chain }}{% endfor %}", str)(make_notification())
+    assert len(text) == MAX_RENDERED
+    assert text.endswith(CUT)
