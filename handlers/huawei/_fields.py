@@ -53,21 +53,26 @@ AFTER_FLOW = frozenset(WIRE_KEYS) | {"lifesize", "lifetime", "inboundspi", "stat
 
 _KEY = r"[A-Za-z][\w.\-]*"
 _BODY = re.compile(rf"\(\s*(?={_KEY}=)")
+_HALF_KEY = re.compile(r"\s*[\w.\-]*")
 _SEPARATOR = re.compile(rf",\s*({_KEY})=")
 _LOOSE = re.compile(rf'(?<![\w.\-])({_KEY})=("[^"]*"|\[[^\]]*\]|[^\s,;()]*)')
 _CLOSER = {'"': '"', "[": "]"}
 
 
 def body_of(text: str) -> tuple[str, str]:
-    """(what stands outside the parentheses, what stands inside), the inside empty where there are none."""
+    """(what stands outside the parentheses, what stands inside), the inside empty where there are none.
+
+    A body that is not closed was cut off; half a key at its end is dropped.
+    """
     start = _BODY.search(text)
     if start is None:
         return text, ""
-    inside = text[start.end() :].rstrip()
-    bare = inside.rstrip(".")
-    if bare.endswith(")") and bare.count(")") > bare.count("("):
-        return text[: start.start()], bare[:-1]
-    return text[: start.start()], inside
+    outside, inside = text[: start.start()], text[start.end() :]
+    if inside.count(")") > inside.count("("):
+        inside, _, behind = inside.rpartition(")")
+        return outside + behind, inside
+    whole, comma, last = inside.rpartition(",")
+    return outside, whole if comma and _HALF_KEY.fullmatch(last) else inside
 
 
 def split_fields(body: str) -> list[tuple[str, str]]:

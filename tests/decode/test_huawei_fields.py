@@ -25,6 +25,8 @@ def fields(text):
         ("It ends. (A=1, Reason=nat (udp) lost).", {"A": "1", "Reason": "nat (udp) lost"}),
         ("It ends. (A=1, Reason=nat (udp)", {"A": "1", "Reason": "nat (udp)"}),
         ("It ends (again). (A=1)", {"A": "1"}),
+        ("It ends. (A=1, B=2) for good.", {"A": "1", "B": "2"}),
+        ("It ends. (A=1, B=2, Reas", {"A": "1", "B": "2"}),
         ("It ends. (A=1, B=, C=-, D)", {"A": "1", "B": "", "C": "-, D"}),
         ("It ends.", {}),
         ("It ends. ()", {}),
@@ -107,13 +109,13 @@ def test_loose_fields_are_found_anywhere():
     assert dict(loose_fields(text)) == {"Slot": "2", "PeerIP": "203.0.113.7", "Flow": "a b", "N": "x"}
 
 
-def test_a_line_cut_anywhere_decodes_or_is_counted():
+def test_a_line_cut_anywhere_behind_its_first_value_is_still_the_event():
     whole = stop_line("dpd timeout")
-    start = whole.index("(Ifindex") + 1
-    for cut in range(start, len(whole)):
-        decoded = event(whole[:cut]) if cut > start + len("Ifindex=") else None
-        if decoded is not None:
-            assert decoded.event == "ipsec.tunnel.stop"
+    for cut in range(whole.index("Ifindex=") + len("Ifindex=1"), len(whole)):
+        decoded = event(whole[:cut])
+        assert decoded.event == "ipsec.tunnel.stop"
+        assert decoded.extra == {} or cut < whole.index("VsysName")
+        assert decoded.reason is None or "dpd timeout".startswith(decoded.reason.text)
 
 
 @pytest.mark.parametrize("text", ["a" * 60_000, "(" * 60_000, ", A=" * 15_000, 'R="' + ", b=1" * 12_000, " " * 60_000])
