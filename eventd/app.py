@@ -9,7 +9,7 @@ import contextlib
 import secrets
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -299,7 +299,7 @@ class App:
         async with self._reloading:
             try:
                 config = self._read_config()
-                handlers = load(config.handlers)
+                handlers = verify(config)
             except ConfigError as error:
                 return self._config_refused(str(error))
             before, self.config = self.config, config
@@ -435,6 +435,36 @@ class App:
         for peer in self._peers():
             found[peer.device, peer.peer] = found.get((peer.device, peer.peer), 0.0) + peer.state_changes
         return found
+
+
+def verify(config: Config) -> Registry:
+    """What can be found wrong with a configuration beyond its text: handlers, channels, templates, certificates.
+
+    Opens and sends nothing. Raises:
+        ConfigError: with every problem found.
+    """
+    problems: list[Problem] = []
+    handlers = load(config.handlers)
+    if config.receivers.syslog_tls is not None:
+        with _noting(problems, "receivers.syslog_tls", config):
+            _tls_context(config.receivers.syslog_tls)
+    notifiers, session = load_notifiers(), Session()
+    for index, channel in enumerate(config.channels):
+        with _noting(problems, f"channels[{index}] ({channel.name})", config):
+            notifiers[channel.type].build(channel.name, channel.settings, session)
+    if problems:
+        raise ConfigError(problems)
+    return handlers
+
+
+@contextlib.contextmanager
+def _noting(problems: list[Problem], key: str, config: Config) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        problems.extend(error.problems)
+    except (ValueError, OSError) as error:
+        problems.append(Problem(key, str(error), config.path))
 
 
 def _tls_context(settings: SyslogTls) -> ssl.SSLContext:

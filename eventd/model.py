@@ -113,11 +113,12 @@ class Stamp(Struct, frozen=True):
 class SyslogRecord(Struct, frozen=True):
     """A syslog message taken apart into its header and the text behind it. Nothing vendor-specific is judged here.
 
-    ``form`` names the layout met: ``A``…``J`` (Huawei info-center), ``rfc5424``, ``rfc3164`` (anything else).
+    ``form`` names the layout met: ``A``…``J`` (Huawei info-center, `eventd.parse.infocenter`), ``comware`` (H3C),
+    ``rfc5424``, ``rfc3164`` (anything else).
     ``level`` is the level in the Huawei tag; where there is none, PRI & 7. ``mnemonic`` is as printed, without
     blanks. ``suffix`` is ``active`` or ``clear`` where the mnemonic ended so (it is cut from ``mnemonic``).
     ``ids`` holds what stood between tag and text (``CID``, ``alarmID``, ``clearType``, ``VS``, ``slot``, ``Slot``,
-    ``Vcpu``); ``oid`` the notification OID wherever it was printed. ``text`` is the rest, decoded and stripped.
+    ``Vcpu``); read-only. ``oid`` is the notification OID wherever it was printed. ``text`` is the rest, decoded and stripped.
     """
 
     raw: bytes

@@ -4,13 +4,12 @@ import sys
 
 import click
 
-from eventd import registry
+from eventd.app import verify
 from eventd.cli.problems import report
 from eventd.config import Config, load
-from eventd.errors import ConfigError, Problem
-from eventd.notify.session import Session
-from eventd.receivers import tls
+from eventd.errors import ConfigError
 from eventd.receivers.settings import Socket
+from eventd.registry import Registry
 
 
 @click.command()
@@ -21,10 +20,7 @@ def command(path: str) -> None:
     """Check configuration, inventory, handlers, channels, certificates and keys. Starts nothing."""
     try:
         config = load(path)
-        found = registry.load(config.handlers)
-        problems = [*_channel_problems(config), *_certificate_problems(config)]
-        if problems:
-            raise ConfigError(problems)
+        found = verify(config)
     except ConfigError as error:
         report(error)
         sys.exit(2)
@@ -33,29 +29,7 @@ def command(path: str) -> None:
         click.echo("  " + line)
 
 
-def _channel_problems(config: Config) -> list[Problem]:
-    """Build every channel: reads secrets and certificates, sends nothing."""
-    notifiers, session, problems = registry.load_notifiers(), Session(), []
-    for index, channel in enumerate(config.channels):
-        try:
-            notifiers[channel.type].build(channel.name, channel.settings, session)
-        except (ValueError, OSError) as error:
-            problems.append(Problem(f"channels[{index}] ({channel.name})", str(error), config.path))
-    return problems
-
-
-def _certificate_problems(config: Config) -> list[Problem]:
-    server = config.receivers.syslog_tls
-    if server is None:
-        return []
-    try:
-        tls.make_context(server.cert_file, server.key_file, server.client_ca_file)
-    except (ValueError, OSError) as error:
-        return [Problem("receivers.syslog_tls", str(error), config.path)]
-    return []
-
-
-def _summary(config: Config, found: registry.Registry) -> list[str]:
+def _summary(config: Config, found: Registry) -> list[str]:
     rows = sum(len(catalogue.rows) for catalogue in found.catalogues)
     lines = [f"receives  {kind} on {', '.join(s.addresses)}" for kind, s in _receivers(config)]
     lines.append(f"serves    {config.web.listen}")

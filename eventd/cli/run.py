@@ -11,7 +11,7 @@ from functools import partial
 import click
 
 import eventd
-from eventd.app import App
+from eventd.app import App, verify
 from eventd.cli.problems import fail, report
 from eventd.config import Config, load
 from eventd.errors import ConfigError, EventdError
@@ -27,6 +27,7 @@ def command(path: str | None) -> None:
     """Receive, judge and alert until told to stop (SIGTERM, SIGINT). SIGHUP reloads the configuration."""
     try:
         config = load(path)
+        verify(config)
     except ConfigError as error:
         report(error)
         sys.exit(2)

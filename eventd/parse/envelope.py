@@ -28,6 +28,7 @@ _CLAIMS_RFC5424 = re.compile(rb"1 (?:- |\d{4}-\d\d-\d\dT)")
 _STRUCTURED_DATA = re.compile(
     rb'(?:-|(?:\[[^\s=\]"]++(?: ++[^\s=\]"]++="[^"\\]*+(?:\\.[^"\\]*+)*+")*+ *+\])++)(?=\s|$)', re.DOTALL
 )
+_GAP = re.compile(rb"[ \t]*+(?:%s)?" % BOM)
 _WALL = re.compile(WALL)
 _WORD = re.compile(rb"[ \t]+(\S{1,255})(?=\s|$)")
 #: TAG of RFC 3164 section 4.1.3: name, process id in brackets, colon.
@@ -71,7 +72,7 @@ def read_hostname(word: bytes) -> str | None:
     """A word as host name or address; None for what can be neither: an OID, a number, a time, a program's name."""
     if _DOTTED_NUMBER.fullmatch(word) or b":" in word:
         return word.decode() if _ADDRESS.fullmatch(word) and is_address(word) else None
-    return None if b"[" in word or word == b"-" else decode_text(word)
+    return None if word == b"-" or word.startswith((b"[", b"<")) or word.endswith(b"]") else decode_text(word)
 
 
 def is_address(word: bytes) -> bool:
@@ -89,12 +90,10 @@ def read_rfc5424(payload: bytes, start: int, pri: int) -> Envelope | None:
         return None
     time, hostname, app_name, proc_id, msg_id = header.groups()
     data = _STRUCTURED_DATA.match(payload, header.end())
-    text_at = data.end() if data else header.end()
-    while payload[text_at : text_at + 1] in (b" ", b"\t"):
-        text_at += 1
+    gap = _GAP.match(payload, data.end() if data else header.end())
     return Envelope(
         form="rfc5424",
-        start=text_at + len(BOM) if payload.startswith(BOM, text_at) else text_at,
+        start=gap.end() if gap else header.end(),
         pri=pri,
         stamp=parse_stamp(time),
         hostname=_nil(hostname),

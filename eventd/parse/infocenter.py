@@ -4,15 +4,23 @@
     tag = [ "%%" 2DIGIT [SP] ] MODULE "/" level "/" MNEMONIC [SP] [ "(" mark ")" ] [ "[" seq "]" ]
 
 Relays wrap such a message into headers of their own, so the tag is searched for and the header is read backwards from
-it. Forms A to J are those of docs/events.md; ``%%01`` is Huawei, ``%%10`` Comware.
+it. ``%%01`` is Huawei, ``%%10`` Comware. The forms:
+
+    A  …%%01MOD/4/NAME(l)[5]:text             VRP5 log            F  …NAME_active(l):CID=…-alarmID=…;text  VRP8 alarm log
+    B  …(l)[5]:slot=1;text                    log of a board      G  …NAME(t):CID=…-OID=1.3.…;text         VRP8 trap
+    C  …MOD/4/NAME:OID 1.3.… text             VRP5 trap           H  #time host MOD/4/NAME:OID 1.3.… text  trap buffer
+    D  …%%01MOD/4/NAME(l)[5]:OID 1.3.… text   trap in a log       I  #47/active/NAME/Major/occurredTime:…  VRP8 console
+    E  …%%01MOD/4/NAME(l):CID=…;text          VRP8 log            J  time host ipsec_ike[pid]: [addr] text cloud gateway
 
 Sources: EDOC1100039602 and EDOC1100127053 (log format), EDOC1100086055 (a line without ``OID``), a10.tagan.ru
 dc_cbb_log_format_s (documentation form), captures for what relays do; Comware: F1000-E and MSR 5600 manuals.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
 
 from msgspec import Struct
 
@@ -43,10 +51,10 @@ _TAIL = _NAMES + _MARK + rb" ?(?:\[(\d{1,10})\])? ?:"
 _TAG = re.compile(rb"(?:%%? ?(\d\d) ?|(?<![^\s>#*^%:])(?=[A-Z]))" + _TAIL)
 _LEVEL = re.compile(rb"/[0-7]/[A-Za-z]")
 #: The common case in one go: ``<188>Nov 21 2026 04:00:00 FW1 %%01IPSEC/4/IPSECTUNNELSTOP(l)[12]:``. Groups: PRI, time,
-#: host name, tag. It must take nothing that the slow way reads differently: the host name is plain and no number, the
-#: version is not Comware's.
+#: host name, tag. It must take nothing that the slow way reads differently: the host name is plain and no number,
+#: the version and the place of the year are not Comware's.
 COMMON = re.compile(
-    rb"(?:<(\d+)>)?(" + WALL + rb") (?![\d.]+ )([A-Za-z0-9][\w.-]{0,254}) (?:%%(0\d)|(?=[A-Z]))" + _TAIL, re.ASCII
+    rb"(?:<(\d+)>)?(" + WALL + rb")(?<!\d \d{4}) (?![\d.]+ )([A-Za-z0-9][\w.-]{0,254}) (?:%%(0\d)|(?=[A-Z]))" + _TAIL
 )
 #: A tag that a relay took for the program's name (syslog-ng does). Comware's unicom layout has ``10`` without ``%`` and
 #: a serial number in place of the mnemonic.
@@ -59,11 +67,12 @@ _CONSOLE_ALARM = re.compile(
     rb"#(\d{1,10})/(active|clear)(?:ed)?/([\w-]{1,64})/(\w{1,32})/occurredTime:([^/]{1,40})/"
     rb"(?:[^/\s]{1,64}/){0,8}?alarmID:(\w{1,20})(?:/CID=(\w{1,20}))?:"
 )
-_CONSOLE_MARKS = b"#%*^"
+#: Buffers and consoles print ``#`` (Huawei) or ``%`` ``*`` ``^`` (Comware) before the time.
+_CONSOLE_MARK = re.compile(rb"(?<![^\s>])([#%*^])(?=[A-Za-z0-9])")
 
 _STAMPS = re.compile(rb"(?<![\w.:+-])" + STAMP)
 _PRIS = re.compile(rb"<(\d{1,3})>")
-#: What may stand between time and tag: a host name; some relays add the address they had it from, facility and severity.
+#: Between time and tag stands a host name; some relays add the address they had it from, facility and severity.
 _COLUMNS = re.compile(rb"(\S{1,255})(?:\s+([0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+))?(?:\s+\d{1,3}){0,2}")
 #: Or a host name and the name of the program that passed the message on.
 _PASSED_ON = re.compile(rb"(\S{1,255})\s+[^\s:\[\]]{1,64}(?:\[\w{1,32}\])?:")
@@ -78,9 +87,10 @@ _IDS = re.compile(rb"(?:-(?=[A-Za-z]{2,16}=)|(?=(?:VS|CID|[Ss]lot)=))((?:[^;()\s
 _NEXT_ID = re.compile(rb"[-,] ?(?=[A-Za-z]{2,16}=)")
 #: First bytes of everything that `_OID` and `_IDS` match.
 _IDS_BEGIN = frozenset(b"OVCSs-.0123456789")
-_NO_IDS: Mapping[str, str] = {}
+_NO_IDS: Mapping[str, str] = MappingProxyType({})
 
-Tag = tuple[bytes | None, bytes, bytes, bytes, bytes | None, bytes | None]
+#: version, module, level, mnemonic, mark, seq: what the groups of a tag's pattern are
+Tag = Sequence[Any]
 
 
 class _Before(Struct, frozen=True):
@@ -93,25 +103,31 @@ class _Before(Struct, frozen=True):
     form: str | None = None  # where it already tells the layout
 
 
-def find_tag(payload: bytes, start: int) -> re.Match[bytes] | None:
+def may_hold_tag(payload: bytes) -> bool:
+    """Whether it is worth looking for a tag. Almost free, and most lines of other systems hold nothing like it."""
+    return _LEVEL.search(payload) is not None
+
+
+def find_tag(payload: bytes, start: int, *, wrapped: bool) -> re.Match[bytes] | None:
     """The first tag that the sender, or who it was relayed by, wrote at or behind ``start``.
 
     A tag with a version (``%%01``) is believed wherever it stands, a bare ``MODULE/4/NAME:`` not inside a sentence of
-    another program.
+    another program. ``wrapped``: a header of RFC 5424 ended at ``start``, so that anything there is such a sentence.
     """
     limit = start + TAG_WITHIN
-    level = _LEVEL.search(payload, start, limit)  # almost free, and most lines of other systems have none
+    level = _LEVEL.search(payload, start, limit)
     if level is None:
         return None
     tag = _TAG.search(payload, max(start, level.start() - _BEFORE_LEVEL), limit)
-    if tag is None or (tag[1] is None and _QUOTING.match(_behind_last_stamp(payload[start : tag.start()]))):
+    if tag is None or (tag[1] is None and _is_quoted(payload[start : tag.start()], wrapped)):
         return None
     return tag
 
 
-def _behind_last_stamp(before: bytes) -> bytes:
+def _is_quoted(before: bytes, wrapped: bool) -> bool:
     stamps = list(_STAMPS.finditer(before))
-    return (before[stamps[-1].end() :] if stamps else before).strip(BLANKS)
+    words = (before[stamps[-1].end() :] if stamps else before).strip(BLANKS)
+    return _QUOTING.match(words) is not None or (wrapped and not stamps and len(words.split()) > 1)
 
 
 def read_tagged(payload: bytes, tag: re.Match[bytes], envelope: Envelope) -> SyslogRecord:
@@ -134,24 +150,22 @@ def read_tagged(payload: bytes, tag: re.Match[bytes], envelope: Envelope) -> Sys
 def _read_before(before: bytes) -> _Before:
     """Header of a tag, read backwards: the last time belongs to the device, one before it to a relay."""
     pris = [int(digits) for digits in _PRIS.findall(before) if int(digits) <= MAX_PRI]
+    pri = pris[-1] if pris else None
+    mark = _CONSOLE_MARK.search(before)
+    form = None if mark is None else "H" if mark[1] == b"#" else COMWARE
+    before = _PRIS.sub(b" ", before)
     stamps = list(_STAMPS.finditer(before))
-    marker = (before[: stamps[-1].start()] if stamps else before).strip(BLANKS)[-1 if stamps else 0 :][:1]
-    form = None
-    if marker and marker in _CONSOLE_MARKS:
-        form = "H" if marker == b"#" else COMWARE
     if not stamps:
-        words = _PRIS.sub(b"", before).strip(BLANKS + _CONSOLE_MARKS).split()
+        words = before.strip(BLANKS + b"#%*^").split()
         # More than one word may well be a kind of time that we do not know; it must not become the host name.
-        hostname = read_hostname(words[0]) if len(words) == 1 else None
-        return _Before(pris[-1] if pris else None, None, hostname, None, form)
+        return _Before(pri, None, read_hostname(words[0]) if len(words) == 1 else None, None, form)
     hostname, relay = _host_columns(before[stamps[-1].end() :].strip(BLANKS))
     if len(stamps) > 1:
         outer = before[stamps[-2].end() : stamps[-1].start()].split()
         relay = (read_hostname(outer[0]) if outer else None) or relay
         hostname, relay = (hostname, relay) if hostname is not None else (relay, None)
     printed = stamps[-1][0]
-    form = COMWARE if year_last(printed) else form
-    return _Before(pris[-1] if pris else None, parse_stamp(printed), hostname, relay, form)
+    return _Before(pri, parse_stamp(printed), hostname, relay, COMWARE if year_last(printed) else form)
 
 
 def _host_columns(words: bytes) -> tuple[str | None, str | None]:
@@ -177,9 +191,7 @@ def read_program(payload: bytes, envelope: Envelope) -> SyslogRecord | None:
         return None
     digits = envelope.proc_id if envelope.proc_id and envelope.proc_id.isdecimal() else None
     parts = version or unicom, module, level, mnemonic, mark, digits[:10].encode() if digits else None
-    return build(
-        payload, envelope.start, parts, envelope.pri, envelope.stamp, envelope.hostname, None, None, envelope
-    )
+    return build(payload, envelope.start, parts, envelope.pri, envelope.stamp, envelope.hostname, None, None, envelope)
 
 
 def read_console_alarm(payload: bytes, start: int, pri: int | None) -> SyslogRecord | None:
@@ -259,18 +271,23 @@ def _names(module: bytes, mnemonic: bytes) -> tuple[str, str, str | None]:
 
 def _read_ids(text: bytes) -> tuple[Mapping[str, str], str | None, bytes]:
     """What stands between tag and text: ids, notification OID, and the text behind them."""
-    ids: dict[str, str] = {}
-    at = 0
+    ids, oid, at = _NO_IDS, None, 0
     while block := _IDS.match(text, at):
-        for part in _NEXT_ID.split(block[1]):
-            key, _, value = part.partition(b"=")
-            ids[decode_text(key)] = decode_text(value)
+        more, oid = _ids(block[1])
+        ids = {**ids, **more} if ids else more
         at = block.end()
-    oid = ids.pop("OID", None)
     if oid is None and (printed := _OID.match(text, at)):
         oid = (printed[1] or printed[2]).decode()
         at = printed.end()
     return ids, oid, text[at:]
+
+
+@lru_cache(maxsize=CACHED_NAMES)
+def _ids(block: bytes) -> tuple[Mapping[str, str], str | None]:
+    pairs = (part.partition(b"=") for part in _NEXT_ID.split(block))
+    ids = {decode_text(key): decode_text(value) for key, _, value in pairs}
+    oid = ids.pop("OID", None)
+    return MappingProxyType(ids), oid
 
 
 def _form(

@@ -15,10 +15,19 @@ from eventd.parse.envelope import (
     read_rfc5424,
 )
 from eventd.parse.text import decode_text
-from eventd.parse.timestamps import parse_stamp
+from eventd.parse.timestamps import WALL, parse_stamp
 
 #: A byte order mark or blanks before the message say nothing.
 _LEADING = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n\0])*+")
+
+
+#: The common line of anybody else: time, host name, program. Like `infocenter.COMMON` it must take nothing that
+#: `parse_any` reads differently.
+_LOCAL = re.compile(
+    rb"(?:<(\d+)>)?("
+    + WALL
+    + rb") (?![\d.]+ )([A-Za-z0-9][\w.-]{0,254}) ([A-Za-z][\w.-]{0,127})(?:\[(\d{1,64})\])?:[ ]"
+)
 
 
 def parse_syslog(payload: bytes) -> SyslogRecord:
@@ -28,12 +37,26 @@ def parse_syslog(payload: bytes) -> SyslogRecord:
         ParseError: ``empty``; ``bad_pri`` (a number in angle brackets that is no PRI); ``bad_header`` (says that it is
             RFC 5424 version 1, is not, and holds no info-center tag either). Everything else is a record.
     """
-    common = infocenter.COMMON.match(payload)
-    if common is None:
-        return parse_any(payload)
-    digits, stamp, hostname, *tag = common.groups()
-    pri = checked_pri(digits) if digits is not None else None
-    return infocenter.build(payload, common.end(), tuple(tag), pri, parse_stamp(stamp), hostname.decode())
+    if common := infocenter.COMMON.match(payload):
+        digits, stamp, hostname, *tag = common.groups()
+        pri = None if digits is None else checked_pri(digits)
+        return infocenter.build(payload, common.end(), tag, pri, parse_stamp(stamp), hostname.decode())
+    if (local := _LOCAL.match(payload)) and not infocenter.may_hold_tag(payload):
+        digits, stamp, *words = local.groups(b"")
+        hostname, app_name, proc_id = map(bytes.decode, words)
+        return _plain(
+            payload,
+            Envelope(
+                "rfc3164",
+                local.end(),
+                checked_pri(digits) if digits else None,
+                parse_stamp(stamp),
+                hostname,
+                app_name,
+                proc_id or None,
+            ),
+        )
+    return parse_any(payload)
 
 
 def parse_any(payload: bytes) -> SyslogRecord:
@@ -45,7 +68,7 @@ def parse_any(payload: bytes) -> SyslogRecord:
     pri, start = read_pri(payload, start)
     claimed = pri is not None and claims_rfc5424(payload, start)
     envelope = read_rfc5424(payload, start, pri) if claimed and pri is not None else None
-    tag = infocenter.find_tag(payload, envelope.start if envelope else start)
+    tag = infocenter.find_tag(payload, envelope.start if envelope else start, wrapped=envelope is not None)
     if tag is not None:
         return infocenter.read_tagged(payload, tag, envelope or Envelope("rfc3164", start, pri))
     if alarm := infocenter.read_console_alarm(payload, envelope.start if envelope else start, pri):

@@ -1,4 +1,4 @@
-"""Bytes to text without ever failing: device names and policies are written in whatever the operator's terminal spoke."""
+"""Bytes to text without ever failing: names and policies are written in whatever the operator's terminal spoke."""
 
 #: USG firewalls send GBK unless told otherwise (``firewall log charset``, sec_admin_log_0132); GB18030 is its superset.
 FALLBACK = "gb18030"
@@ -10,8 +10,7 @@ def decode_text(data: bytes) -> str:
 
     Never raises; the result holds no surrogates, so it can be encoded again.
     """
-    if data.startswith(BOM):
-        data = data[len(BOM) :]
+    data = data.removeprefix(BOM)
     try:
         return data.decode()
     except UnicodeDecodeError:

@@ -101,9 +101,7 @@ def _offset(printed: bytes | None) -> int | None:
     return -seconds if sign == b"-" else seconds
 
 
-def resolve(
-    stamp: Stamp | None, clock: str, time_zone: str | None, received_at: datetime
-) -> datetime | None:
+def resolve(stamp: Stamp | None, clock: str, time_zone: str | None, received_at: datetime) -> datetime | None:
     """Device time in UTC, or None where the device printed none. Never raises.
 
     ``clock``: ``iso`` the offset as ISO 8601 reads it, none = UTC; ``add-offset`` the clock shows UTC and the offset is
@@ -126,9 +124,7 @@ def resolve(
     return None
 
 
-def _in_utc(
-    stamp: Stamp, when: datetime, clock: str, time_zone: str | None, received_at: datetime
-) -> datetime | None:
+def _in_utc(stamp: Stamp, when: datetime, clock: str, time_zone: str | None, received_at: datetime) -> datetime | None:
     if clock == "local":
         zone = _zone(time_zone)
         return None if zone is None else _in_zone(when, zone, stamp.dst, received_at)

@@ -174,8 +174,10 @@ def _say(text: str, status: int = 200) -> web.Response:
 
 
 def _tls(cert_file: str | None, key_file: str | None) -> ssl.SSLContext | None:
-    if cert_file is None or key_file is None:
+    if cert_file is None and key_file is None:
         return None
+    if cert_file is None or key_file is None:
+        raise WebError("web.tls_cert_file: a TLS certificate and its key are needed together")
     try:
         return tls.make_context(cert_file, key_file)
     except (OSError, ValueError) as cause:
