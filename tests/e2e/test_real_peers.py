@@ -67,7 +67,7 @@ def test_logger(eventd: Service, form: str, way: list[str]) -> None:
     port = eventd.ports["syslog_udp" if "--udp" in way else "syslog_tcp"]
     subprocess.run([peer("logger"), "-n", "127.0.0.1", "-P", str(port), form, *way, "-t", "relay", text], check=True)
     until(lambda: stops(eventd) == 1, "the event")
-    [event] = eventd.api("events")["items"]
+    [event] = eventd.events(1)
     assert event["peer"] == "10.0.1.1"
     assert event["reason"]["name"] == "dpd timeout"
 
@@ -125,7 +125,7 @@ def test_rsyslog_forwards(eventd: Service, way: str, tmp_path: Path) -> None:
         relay.wait(20)
         if relay.stderr:
             relay.stderr.close()
-    [event, *_] = eventd.api("events")["items"]
+    [event, *_] = eventd.events(1)
     assert event["transport"] == ("syslog-tls" if way == "tls" else "syslog-tcp")
     assert event["peer"] == "10.0.1.1"
 
@@ -148,7 +148,7 @@ def test_net_snmp(eventd: Service, kind: str) -> None:
     to = f"127.0.0.1:{eventd.ports['snmp']}"
     subprocess.run([peer(program), *(a.replace("{to}", to) for a in arguments), *values], check=True, timeout=30)
     until(lambda: stops(eventd) == 1, "the event")
-    [event] = eventd.api("events")["items"]
+    [event] = eventd.events(1)
     assert event["peer"] == "203.0.113.7"
     assert event["reason"]["name"] == "dpd timeout"
     assert event["header"]["notification"] == "hwIPSecTunnelStop"

@@ -140,6 +140,10 @@ class Service:
         assert status == 200, (status, body)
         return json.loads(body)
 
+    def events(self, least: int) -> list[Any]:
+        """The journal, newest first, once it holds at least so many: it is written a moment after the counting."""
+        return list(until(lambda: (rows := self.api("events")["items"]) and len(rows) >= least and rows, "the journal"))
+
     def metrics(self) -> dict[str, float]:
         """All samples of one scrape, keyed as printed: ``name{label="value"}``."""
         status, body = self.get("/metrics")
