@@ -118,7 +118,8 @@ class SyslogRecord(Struct, frozen=True):
     ``level`` is the level in the Huawei tag; where there is none, PRI & 7. ``mnemonic`` is as printed, without
     blanks. ``suffix`` is ``active`` or ``clear`` where the mnemonic ended so (it is cut from ``mnemonic``).
     ``ids`` holds what stood between tag and text (``CID``, ``alarmID``, ``clearType``, ``VS``, ``slot``, ``Slot``,
-    ``Vcpu``); read-only. ``oid`` is the notification OID wherever it was printed. ``text`` is the rest, decoded and stripped.
+    ``Vcpu``) and is read-only; ``oid`` is the notification OID wherever it was printed. ``text`` is the rest, decoded
+    and stripped.
     """
 
     raw: bytes

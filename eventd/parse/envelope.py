@@ -20,8 +20,8 @@ BLANKS = b" \t\r\n\0"
 _PRI = re.compile(rb"<(\d+)>")
 _ADDRESS = re.compile(rb"[0-9A-Fa-f.:]+(?:%\w+)?")
 _DOTTED_NUMBER = re.compile(rb"[0-9.]+")
-#: RFC 5424 section 6, up to MSGID. Lengths beyond the maxima are tolerated.
-_RFC5424 = re.compile(rb"1 (\S+) (\S+) (\S+) (\S+) (\S+) ")
+#: RFC 5424 section 6, up to MSGID. Lengths beyond the maxima are tolerated, and a time that does not exist.
+_RFC5424 = re.compile(rb"1 (-|\d{4}-\d\d-\d\dT[\d:.,+Zz-]+) (\S+) (\S+) (\S+) (\S+) ")
 #: Says that it is RFC 5424: version 1 and either NILVALUE or the beginning of an RFC 3339 time.
 _CLAIMS_RFC5424 = re.compile(rb"1 (?:- |\d{4}-\d\d-\d\dT)")
 #: Section 6.3; a closing bracket inside a value should be escaped, and is tolerated where it is not.
@@ -30,13 +30,18 @@ _STRUCTURED_DATA = re.compile(
 )
 _GAP = re.compile(rb"[ \t]*+(?:%s)?" % BOM)
 _WALL = re.compile(WALL)
+#: syslog-ng 3.38 puts the first word of a time it cannot read (with a zone, with an unpadded day) where RFC 5424 has
+#: the program's name, and the rest into the text: ``<188>1 … relay Sep - - - 21 2026 16:03:04+08:00 FW1 …``.
+_TORN_TIME = re.compile(rb"[#%*^]?" + WALL)
+#: The longest time, ``Sep 21 2026 16:03:04.123456789.123456 +08:00 DST``, fits.
+_TIME_WITHIN = 64
 _WORD = re.compile(rb"[ \t]+(\S{1,255})(?=\s|$)")
 #: TAG of RFC 3164 section 4.1.3: name, process id in brackets, colon.
 _PROGRAM = re.compile(rb"[ \t]*([^\s\[\]:\"'=(),]{1,128})(?:\[([^\]\s]{0,64})\])?:(?=\s|$)")
 
 
 class Envelope(Struct, frozen=True):
-    """Header fields of one message. The text begins at byte ``start`` of the payload."""
+    """Header fields of one message. The text begins at byte ``start`` of the payload; ``torn`` was its first word."""
 
     form: str
     start: int
@@ -47,6 +52,7 @@ class Envelope(Struct, frozen=True):
     proc_id: str | None = None
     msg_id: str | None = None
     structured_data: str | None = None
+    torn: bytes = b""
 
 
 def read_pri(payload: bytes, start: int) -> tuple[int | None, int]:
@@ -70,9 +76,15 @@ def checked_pri(digits: bytes, at: int = 0) -> int:
 
 def read_hostname(word: bytes) -> str | None:
     """A word as host name or address; None for what can be neither: an OID, a number, a time, a program's name."""
+    word = word.removeprefix(BOM)
     if _DOTTED_NUMBER.fullmatch(word) or b":" in word:
         return word.decode() if _ADDRESS.fullmatch(word) and is_address(word) else None
-    return None if word == b"-" or word.startswith((b"[", b"<")) or word.endswith(b"]") else decode_text(word)
+    return None if word in (b"", b"-") or word.startswith((b"[", b"<")) or word.endswith(b"]") else decode_text(word)
+
+
+def read_text(data: bytes) -> str:
+    """The text of a message, without what stands around it: blanks, line ends, NUL, byte order mark."""
+    return decode_text(data.strip(BLANKS)).strip(" \t\r\n\0")
 
 
 def is_address(word: bytes) -> bool:
@@ -86,22 +98,32 @@ def is_address(word: bytes) -> bool:
 
 def read_rfc5424(payload: bytes, start: int, pri: int) -> Envelope | None:
     """The header behind PRI; None where it is not RFC 5424. Structured data that is damaged stays in the text."""
-    if not (header := _RFC5424.match(payload, start)) or not _CLAIMS_RFC5424.match(payload, start):
+    header = _RFC5424.match(payload, start)
+    if header is None:
         return None
     time, hostname, app_name, proc_id, msg_id = header.groups()
     data = _STRUCTURED_DATA.match(payload, header.end())
     gap = _GAP.match(payload, data.end() if data else header.end())
+    start = gap.end() if gap else header.end()
     return Envelope(
         form="rfc5424",
-        start=gap.end() if gap else header.end(),
+        start=start,
         pri=pri,
         stamp=parse_stamp(time),
-        hostname=_nil(hostname),
+        hostname=read_hostname(hostname),
         app_name=_nil(app_name),
         proc_id=_nil(proc_id),
         msg_id=_nil(msg_id),
         structured_data=_nil(data[0]) if data else None,
+        torn=_torn_off(app_name, payload[start : start + _TIME_WITHIN]),
     )
+
+
+def _torn_off(app_name: bytes, text: bytes) -> bytes:
+    """The program's name and a blank, where together with the text it is a time; else nothing."""
+    word = app_name + b" "
+    time = _TORN_TIME.match(word + text)
+    return word if time and time.end() > len(word) else b""
 
 
 def _nil(value: bytes) -> str | None:

@@ -58,7 +58,7 @@ class StreamFramer:
         self._scanned = 0  # bytes of the buffer known to hold no end of a line
         self._skip_octets = 0
         self._skip_line = False
-        self._counting = False  # whether this connection has counted before
+        self._counting: bool | None = None  # whether this connection counts; None until it has shown
         self._again = 0  # bytes at the front of the buffer that were read once already
         self._last = b""  # the last counted frame, while what follows may still prove its count wrong
         self._errors = {"oversize": 0, "bad_length": 0, "truncated": 0}
@@ -145,30 +145,36 @@ class StreamFramer:
         return True
 
     def _line(self, messages: list[bytes]) -> bool:
-        """A line up to its end; on a connection that counts, up to the next frame if that comes first."""
-        trailer = _TRAILER.search(self._buffer, self._scanned)
-        end, behind = trailer.span() if trailer else (len(self._buffer), 0)
-        if self._counting and (header := _HEADER.search(self._buffer, max(self._scanned - _HEADER_ROOM, 1), end)):
+        """A line up to its end; where frames may be counted, up to the next frame if that comes first."""
+        limit = len(self._buffer) if self._skip_line else self._max + _HEADER_ROOM + 1
+        trailer = _TRAILER.search(self._buffer, self._scanned, limit)
+        end, behind = trailer.span() if trailer else (limit, 0)
+        whole = self._buffer.startswith(b"<")
+        counts = not whole if self._counting is None else self._counting
+        if counts and (header := _HEADER.search(self._buffer, max(self._scanned - _HEADER_ROOM, 1), end)):
             end = behind = header.start()
-        elif trailer and end <= self._max and not self._skip_line and self._buffer.startswith(b"<"):
+            self._errors["bad_length"] += self._counting is None
+        elif trailer and end <= self._max and not self._skip_line and (whole or self._counting is None):
             self._counting = False  # an undamaged line: whoever counts would not have sent it
         if not behind:
-            self._keep_unended(messages)
-            return False
+            return self._without_end(messages)
         if not self._skip_line:
             messages += self._cut(bytes(self._buffer[:end]).removesuffix(b"\r"))
         self._skip_line = False
         self._consume(behind)
         return True
 
-    def _keep_unended(self, messages: list[bytes]) -> None:
+    def _without_end(self, messages: list[bytes]) -> bool:
         """Remember how far was looked; of a line beyond the limit keep only what may be the beginning of a frame."""
         if not self._skip_line and len(self._buffer) > self._max + _HEADER_ROOM:
-            messages += self._cut(bytes(self._buffer))
-            self._skip_line = True
+            messages += self._cut(bytes(self._buffer[: self._max + 1]))
+            self._skip_line = self._counting = True  # so long without an end: perhaps these are no lines after all
+            self._consume(self._max)
+            return True
         if self._skip_line:
             self._consume(max(len(self._buffer) - _HEADER_ROOM, 0))
         self._scanned = len(self._buffer)
+        return False
 
     def _cut(self, message: bytes) -> list[bytes]:
         if len(message) > self._max:

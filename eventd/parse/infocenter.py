@@ -6,11 +6,11 @@
 Relays wrap such a message into headers of their own, so the tag is searched for and the header is read backwards from
 it. ``%%01`` is Huawei, ``%%10`` Comware. The forms:
 
-    A  …%%01MOD/4/NAME(l)[5]:text             VRP5 log            F  …NAME_active(l):CID=…-alarmID=…;text  VRP8 alarm log
-    B  …(l)[5]:slot=1;text                    log of a board      G  …NAME(t):CID=…-OID=1.3.…;text         VRP8 trap
-    C  …MOD/4/NAME:OID 1.3.… text             VRP5 trap           H  #time host MOD/4/NAME:OID 1.3.… text  trap buffer
-    D  …%%01MOD/4/NAME(l)[5]:OID 1.3.… text   trap in a log       I  #47/active/NAME/Major/occurredTime:…  VRP8 console
-    E  …%%01MOD/4/NAME(l):CID=…;text          VRP8 log            J  time host ipsec_ike[pid]: [addr] text cloud gateway
+    A  …%%01MOD/4/NAME(l)[5]:text             VRP5 log           F  …NAME_active(l):CID=…-alarmID=…;text  VRP8 alarm log
+    B  …(l)[5]:slot=1;text                    log of a board     G  …NAME(t):CID=…-OID=1.3.…;text         VRP8 trap
+    C  …MOD/4/NAME:OID 1.3.… text             VRP5 trap          H  #time host MOD/4/NAME:OID 1.3.… text  trap buffer
+    D  …%%01MOD/4/NAME(l)[5]:OID 1.3.… text   trap in a log      I  #47/active/NAME/Major/occurredTime:…  VRP8 console
+    E  …%%01MOD/4/NAME(l):CID=…;text          VRP8 log           J  time host ipsec_ike[pid]: [addr] text cloud gateway
 
 Sources: EDOC1100039602 and EDOC1100127053 (log format), EDOC1100086055 (a line without ``OID``), a10.tagan.ru
 dc_cbb_log_format_s (documentation form), captures for what relays do; Comware: F1000-E and MSR 5600 manuals.
@@ -22,12 +22,11 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from msgspec import Struct
-
 from eventd.model import Stamp, SyslogRecord
-from eventd.parse.envelope import BLANKS, MAX_PRI, Envelope, is_address, read_hostname
+from eventd.parse.envelope import BLANKS, Envelope, read_text
+from eventd.parse.header import COMWARE, Header, read_header
 from eventd.parse.text import decode_text
-from eventd.parse.timestamps import STAMP, WALL, parse_stamp, year_last
+from eventd.parse.timestamps import WALL, parse_stamp
 
 #: How far behind PRI (RFC 5424: behind the structured data) a tag is looked for. Two relay headers of the longest host
 #: names fit; what is further in is somebody's text.
@@ -42,13 +41,14 @@ CACHED_NAMES = 4096
 #: Program name of the cloud VPN gateway, which sends no tag (form J; Huawei Cloud VPN API, vpn_api_0145).
 CLOUD_GATEWAY = "ipsec_ike"
 
-COMWARE = "comware"
+#: A log counter has 32 bits.
+MAX_SEQ_DIGITS = 10
 
 _NAMES = rb"([A-Z0-9][A-Z0-9_-]{0,31})/([0-7])/([A-Za-z][A-Za-z0-9_-]{0,63})"
 _MARK = rb" ?(?:\(([A-Za-z])\))?"
-_TAIL = _NAMES + _MARK + rb" ?(?:\[(\d{1,10})\])? ?:"
+_TAIL = _NAMES + _MARK + rb" ?(?:\[(\d{1,%d})\])? ?:" % MAX_SEQ_DIGITS
 #: Groups: version, module, level, mnemonic, mark, seq. The parts of a tag in this order are called a tag below.
-_TAG = re.compile(rb"(?:%%? ?(\d\d) ?|(?<![^\s>#*^%:])(?=[A-Z]))" + _TAIL)
+_TAG = re.compile(rb"(?<![^\s>#*^%:])(?:%%? ?(\d\d) ?|(?=[A-Z]))" + _TAIL)
 _LEVEL = re.compile(rb"/[0-7]/[A-Za-z]")
 #: The common case in one go: ``<188>Nov 21 2026 04:00:00 FW1 %%01IPSEC/4/IPSECTUNNELSTOP(l)[12]:``. Groups: PRI, time,
 #: host name, tag. It must take nothing that the slow way reads differently: the host name is plain and no number,
@@ -67,24 +67,17 @@ _CONSOLE_ALARM = re.compile(
     rb"#(\d{1,10})/(active|clear)(?:ed)?/([\w-]{1,64})/(\w{1,32})/occurredTime:([^/]{1,40})/"
     rb"(?:[^/\s]{1,64}/){0,8}?alarmID:(\w{1,20})(?:/CID=(\w{1,20}))?:"
 )
-#: Buffers and consoles print ``#`` (Huawei) or ``%`` ``*`` ``^`` (Comware) before the time.
-_CONSOLE_MARK = re.compile(rb"(?<![^\s>])([#%*^])(?=[A-Za-z0-9])")
-
-_STAMPS = re.compile(rb"(?<![\w.:+-])" + STAMP)
-_PRIS = re.compile(rb"<(\d{1,3})>")
-#: Between time and tag stands a host name; some relays add the address they had it from, facility and severity.
-_COLUMNS = re.compile(rb"(\S{1,255})(?:\s+([0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+))?(?:\s+\d{1,3}){0,2}")
-#: Or a host name and the name of the program that passed the message on.
-_PASSED_ON = re.compile(rb"(\S{1,255})\s+[^\s:\[\]]{1,64}(?:\[\w{1,32}\])?:")
-#: A program's own words before a tag: it quotes one.
-_QUOTING = re.compile(rb"(?:\S+\s+)?[^\s:\[\]]+(?:\[\w+\])?:\s+\S")
-
 _OID = re.compile(
-    rb"(?:OID[ =:]*\.?(\d{1,10}(?:\.\d{1,10}){1,127})|\.?(\d{1,10}(?:\.\d{1,10}){6,127}))(?:[;,:]|(?=\s|$))[ \t]*"
+    rb"(?:OID[ =:]*\.?(\d{1,10}(?:\.\d{1,10}){1,127})|\.?(\d{1,10}(?:\.\d{1,10}){6,127}))(?:[;,:]|(?=[\s\0]|$))[\s\0]*"
 )
 #: ``VS=…-CID=…-OID=…;``, ``slot=…;``, ``Slot=…,Vcpu=…;``, Comware's ``-DevIP=…;``
-_IDS = re.compile(rb"(?:-(?=[A-Za-z]{2,16}=)|(?=(?:VS|CID|[Ss]lot)=))((?:[^;()\s]|(?<=,) ){3,200});[ \t]*")
+_IDS = re.compile(rb"(?:-(?=[A-Za-z]{2,16}=)|(?=(?:VS|CID|[Ss]lot)=))((?:[^;()\s]|(?<=,) ){3,200});[\s\0]*")
+#: Two were seen in one message (``CID=…;slot=…;``); behind four it is the text that looks like ids.
+MAX_ID_BLOCKS = 4
 _NEXT_ID = re.compile(rb"[-,] ?(?=[A-Za-z]{2,16}=)")
+_DOTTED = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,10}){1,127}")
+#: The longest OID and the word before it.
+_OID_ROOM = 128 * 11 + 16
 #: First bytes of everything that `_OID` and `_IDS` match.
 _IDS_BEGIN = frozenset(b"OVCSs-.0123456789")
 _NO_IDS: Mapping[str, str] = MappingProxyType({})
@@ -93,46 +86,31 @@ _NO_IDS: Mapping[str, str] = MappingProxyType({})
 Tag = Sequence[Any]
 
 
-class _Before(Struct, frozen=True):
-    """What a message says before its tag."""
-
-    pri: int | None = None
-    stamp: Stamp | None = None
-    hostname: str | None = None
-    relay: str | None = None
-    form: str | None = None  # where it already tells the layout
-
-
 def may_hold_tag(payload: bytes) -> bool:
     """Whether it is worth looking for a tag. Almost free, and most lines of other systems hold nothing like it."""
     return _LEVEL.search(payload) is not None
 
 
-def find_tag(payload: bytes, start: int, *, wrapped: bool) -> re.Match[bytes] | None:
-    """The first tag that the sender, or who it was relayed by, wrote at or behind ``start``.
+def read_tagged(payload: bytes, envelope: Envelope) -> SyslogRecord | None:
+    """The record of a message with a tag behind ``envelope``, where a device or a relay puts one; else None.
 
-    A tag with a version (``%%01``) is believed wherever it stands, a bare ``MODULE/4/NAME:`` not inside a sentence of
-    another program. ``wrapped``: a header of RFC 5424 ended at ``start``, so that anything there is such a sentence.
+    Only the first tag counts: what looks like one behind it is text.
     """
+    start = envelope.start
     limit = start + TAG_WITHIN
     level = _LEVEL.search(payload, start, limit)
-    if level is None:
+    tag = _TAG.search(payload, max(start, level.start() - _BEFORE_LEVEL), limit) if level else None
+    if tag is None:
         return None
-    tag = _TAG.search(payload, max(start, level.start() - _BEFORE_LEVEL), limit)
-    if tag is None or (tag[1] is None and _is_quoted(payload[start : tag.start()], wrapped)):
-        return None
-    return tag
+    before = read_header(
+        envelope.torn + payload[start : tag.start()],
+        strong=tag[1] is not None or _OID.match(payload[tag.end() : tag.end() + _OID_ROOM].lstrip(BLANKS)) is not None,
+        wrapped=envelope.form == "rfc5424",
+    )
+    return None if before is None else _behind(payload, tag, before, envelope)
 
 
-def _is_quoted(before: bytes, wrapped: bool) -> bool:
-    stamps = list(_STAMPS.finditer(before))
-    words = (before[stamps[-1].end() :] if stamps else before).strip(BLANKS)
-    return _QUOTING.match(words) is not None or (wrapped and not stamps and len(words.split()) > 1)
-
-
-def read_tagged(payload: bytes, tag: re.Match[bytes], envelope: Envelope) -> SyslogRecord:
-    """The record of a message with a tag somewhere behind ``envelope``."""
-    before = _read_before(payload[envelope.start : tag.start()])
+def _behind(payload: bytes, tag: re.Match[bytes], before: Header, envelope: Envelope) -> SyslogRecord:
     inner = before.hostname is not None
     return build(
         payload,
@@ -141,42 +119,10 @@ def read_tagged(payload: bytes, tag: re.Match[bytes], envelope: Envelope) -> Sys
         envelope.pri if before.pri is None else before.pri,
         before.stamp or envelope.stamp,
         before.hostname if inner else envelope.hostname,
-        before.relay or (envelope.hostname if inner else None),
+        (envelope.hostname if inner else None) or before.relay,
         before.form,
         envelope,
     )
-
-
-def _read_before(before: bytes) -> _Before:
-    """Header of a tag, read backwards: the last time belongs to the device, one before it to a relay."""
-    pris = [int(digits) for digits in _PRIS.findall(before) if int(digits) <= MAX_PRI]
-    pri = pris[-1] if pris else None
-    mark = _CONSOLE_MARK.search(before)
-    form = None if mark is None else "H" if mark[1] == b"#" else COMWARE
-    before = _PRIS.sub(b" ", before)
-    stamps = list(_STAMPS.finditer(before))
-    if not stamps:
-        words = before.strip(BLANKS + b"#%*^").split()
-        # More than one word may well be a kind of time that we do not know; it must not become the host name.
-        return _Before(pri, None, read_hostname(words[0]) if len(words) == 1 else None, None, form)
-    hostname, relay = _host_columns(before[stamps[-1].end() :].strip(BLANKS))
-    if len(stamps) > 1:
-        outer = before[stamps[-2].end() : stamps[-1].start()].split()
-        relay = (read_hostname(outer[0]) if outer else None) or relay
-        hostname, relay = (hostname, relay) if hostname is not None else (relay, None)
-    printed = stamps[-1][0]
-    return _Before(pri, parse_stamp(printed), hostname, relay, COMWARE if year_last(printed) else form)
-
-
-def _host_columns(words: bytes) -> tuple[str | None, str | None]:
-    """Host name of the device and the address a relay had the message from, out of what stands behind the time."""
-    match = _COLUMNS.fullmatch(words)
-    if match and match[2] and not is_address(match[2]):
-        return None, None
-    if match:
-        return read_hostname(match[1]), match[2].decode() if match[2] else None
-    match = _PASSED_ON.fullmatch(words)
-    return (read_hostname(match[1]) if match else None), None
 
 
 def read_program(payload: bytes, envelope: Envelope) -> SyslogRecord | None:
@@ -189,8 +135,15 @@ def read_program(payload: bytes, envelope: Envelope) -> SyslogRecord | None:
     version, unicom, module, level, mnemonic, mark = tag.groups()
     if unicom is None and mnemonic[:1].isdigit():
         return None
-    digits = envelope.proc_id if envelope.proc_id and envelope.proc_id.isdecimal() else None
-    parts = version or unicom, module, level, mnemonic, mark, digits[:10].encode() if digits else None
+    seq = (envelope.proc_id or "").encode()
+    parts = (
+        version or unicom,
+        module,
+        level,
+        mnemonic,
+        mark,
+        seq if seq.isdigit() and len(seq) <= MAX_SEQ_DIGITS else None,
+    )
     return build(payload, envelope.start, parts, envelope.pri, envelope.stamp, envelope.hostname, None, None, envelope)
 
 
@@ -206,7 +159,7 @@ def read_console_alarm(payload: bytes, start: int, pri: int | None) -> SyslogRec
     more, oid, text = _read_ids(payload[alarm.end() :].strip(BLANKS))
     return SyslogRecord(
         raw=payload,
-        text=decode_text(text),
+        text=read_text(text),
         form="I",
         pri=pri,
         stamp=parse_stamp(occurred),
@@ -239,7 +192,7 @@ def build(
     module_name, mnemonic_name, suffix = _names(module, mnemonic)
     return SyslogRecord(
         payload,
-        decode_text(text),
+        read_text(text),
         form or _form(version, mark, suffix, ids, oid),
         pri,
         stamp,
@@ -272,9 +225,12 @@ def _names(module: bytes, mnemonic: bytes) -> tuple[str, str, str | None]:
 def _read_ids(text: bytes) -> tuple[Mapping[str, str], str | None, bytes]:
     """What stands between tag and text: ids, notification OID, and the text behind them."""
     ids, oid, at = _NO_IDS, None, 0
-    while block := _IDS.match(text, at):
-        more, oid = _ids(block[1])
-        ids = {**ids, **more} if ids else more
+    for _ in range(MAX_ID_BLOCKS):
+        block = _IDS.match(text, at)
+        if block is None:
+            break
+        more, named = _ids(block[1])
+        ids, oid = ({**ids, **more} if ids else more), oid or named
         at = block.end()
     if oid is None and (printed := _OID.match(text, at)):
         oid = (printed[1] or printed[2]).decode()
@@ -286,7 +242,7 @@ def _read_ids(text: bytes) -> tuple[Mapping[str, str], str | None, bytes]:
 def _ids(block: bytes) -> tuple[Mapping[str, str], str | None]:
     pairs = (part.partition(b"=") for part in _NEXT_ID.split(block))
     ids = {decode_text(key): decode_text(value) for key, _, value in pairs}
-    oid = ids.pop("OID", None)
+    oid = ids.pop("OID") if _DOTTED.fullmatch(ids.get("OID", "")) else None
     return MappingProxyType(ids), oid
 
 

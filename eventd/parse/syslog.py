@@ -6,15 +6,14 @@ from eventd.errors import ParseError, RejectReason
 from eventd.model import SyslogRecord
 from eventd.parse import infocenter
 from eventd.parse.envelope import (
-    BLANKS,
     Envelope,
     checked_pri,
     claims_rfc5424,
     read_pri,
     read_rfc3164,
     read_rfc5424,
+    read_text,
 )
-from eventd.parse.text import decode_text
 from eventd.parse.timestamps import WALL, parse_stamp
 
 #: A byte order mark or blanks before the message say nothing.
@@ -68,11 +67,13 @@ def parse_any(payload: bytes) -> SyslogRecord:
     pri, start = read_pri(payload, start)
     claimed = pri is not None and claims_rfc5424(payload, start)
     envelope = read_rfc5424(payload, start, pri) if claimed and pri is not None else None
-    tag = infocenter.find_tag(payload, envelope.start if envelope else start, wrapped=envelope is not None)
-    if tag is not None:
-        return infocenter.read_tagged(payload, tag, envelope or Envelope("rfc3164", start, pri))
-    if alarm := infocenter.read_console_alarm(payload, envelope.start if envelope else start, pri):
-        return alarm
+    around = envelope or Envelope("bare", start, pri)
+    if found := (
+        infocenter.read_program(payload, around)
+        or infocenter.read_tagged(payload, around)
+        or infocenter.read_console_alarm(payload, around.start, pri)
+    ):
+        return found
     if envelope is None:
         if claimed:
             raise ParseError(RejectReason.BAD_HEADER, start, "version 1 without the header of RFC 5424")
@@ -83,7 +84,7 @@ def parse_any(payload: bytes) -> SyslogRecord:
 def _plain(payload: bytes, envelope: Envelope) -> SyslogRecord:
     return SyslogRecord(
         raw=payload,
-        text=decode_text(payload[envelope.start :].strip(BLANKS)),
+        text=read_text(payload[envelope.start :]),
         form="J" if envelope.app_name == infocenter.CLOUD_GATEWAY else envelope.form,
         pri=envelope.pri,
         stamp=envelope.stamp,

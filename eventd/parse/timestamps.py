@@ -33,15 +33,13 @@ CACHED_STAMPS = 4096
 # Milliseconds, behind which some VRP releases print a second dotted number of unknown meaning; Comware's console puts
 # a colon before the milliseconds.
 _CLOCK = rb"(?P<hour>\d{1,2}):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,:](?P<fraction>\d{1,9})(?:\.\d{1,6})?)?"
-_ZONE = rb"(?:(?P<zone>[Zz]| ?[+-]\d\d:?\d\d)(?![\w:]))?(?P<dst> DST(?!\S))?"
+_ZONE = rb"(?:(?P<zone>[Zz]| ?[+-]\d\d:?\d\d)(?![\w:]))?+(?P<dst> DST(?!\S))?+"
 
-# ``Sep 15 2026 21:12:05``, ``Oct  5 2018 …``, ``Jun  1 10:02:03``, Comware's ``Oct 9 14:59:04 2009``
-_LETTERED = (
-    rb"(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}(?P<day>\d{1,2}) {1,2}(?:(?P<year>\d{4}) {1,2})?"
-    + _CLOCK
-    + rb"(?P<late> (?:19|20)\d\d(?!\S))?"
-    + _ZONE
-)
+_DAY = rb"(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}(?P<day>\d{1,2}) {1,2}"
+# Comware's ``Oct 9 14:59:04 2009``
+_YEAR_LAST = _DAY + _CLOCK + rb" (?P<year>(?:19|20)\d\d)(?!\S)" + _ZONE
+# ``Sep 15 2026 21:12:05``, ``Oct  5 2018 …``, ``Jun  1 10:02:03``
+_LETTERED = _DAY + rb"(?:(?P<year>\d{4}) {1,2})?" + _CLOCK + _ZONE
 # ``2018-10-05 10:52:13``, ``2018-7-23 01:00:34.270.1``, ``2018/10/05 09:52:14``, RFC 3339
 _NUMERIC = rb"(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})[ Tt]" + _CLOCK + _ZONE
 # ``0.109391473``: milliseconds since start, in two 32-bit halves. Names no day.
@@ -53,11 +51,12 @@ def _without_groups(pattern: bytes) -> bytes:
 
 
 _END = rb"(?![\w.])"
+_FORMATS = (_YEAR_LAST, _LETTERED, _NUMERIC)
+_KINDS = tuple(re.compile(kind + _END) for kind in _FORMATS)
 #: One printed wall-clock time as a pattern without groups, to be built into patterns for whole headers.
-WALL = rb"(?:" + _without_groups(_LETTERED) + rb"|" + _without_groups(_NUMERIC) + rb")" + _END
+WALL = rb"(?:" + rb"|".join(map(_without_groups, _FORMATS)) + rb")" + _END
 #: The same, or time since start.
 STAMP = rb"(?:" + WALL + rb"|" + _BOOT + rb")"
-_KINDS = tuple(re.compile(kind + _END) for kind in (_LETTERED, _NUMERIC))
 
 
 @lru_cache(maxsize=CACHED_STAMPS)
@@ -78,7 +77,7 @@ def year_last(printed: bytes) -> bool:
 
 
 def _stamp(match: re.Match[bytes]) -> Stamp:
-    year = match["year"] or match.groupdict().get("late")
+    year = match["year"]
     month = MONTHS.get(match["month"]) or int(match["month"])
     second = 59 if match["second"] == b"60" else int(match["second"])  # a leap second, which datetime has not
     micros = int((match["fraction"] or b"0")[:6].ljust(6, b"0"))

@@ -17,7 +17,7 @@ OPEN_RESOURCES = frozenset({"/-/healthy", "/-/ready", "/metrics", "/style.css", 
 READING = (hdrs.METH_GET, hdrs.METH_HEAD)
 
 #: Browsers ask for a password only where Basic is offered (RFC 7617); programs use Bearer (RFC 6750).
-CHALLENGE = {hdrs.WWW_AUTHENTICATE: 'Bearer realm="eventd", Basic realm="eventd", charset="UTF-8"'}
+CHALLENGE: dict[str, str] = {hdrs.WWW_AUTHENTICATE: 'Bearer realm="eventd", Basic realm="eventd", charset="UTF-8"'}
 
 
 def check(request: web.Request, tokens: Mapping[str, Token]) -> None:
@@ -34,11 +34,11 @@ def check(request: web.Request, tokens: Mapping[str, Token]) -> None:
         if "read" in roles and role is None and not is_open:
             raise RequestError(401, "needs a token", CHALLENGE)
     elif role != "operate":
-        _refuse_change(role, roles)
+        _refuse_change(role, possible="operate" in roles)
 
 
-def _refuse_change(role: str | None, roles: set[str]) -> None:
-    if "operate" not in roles:
+def _refuse_change(role: str | None, *, possible: bool) -> None:
+    if not possible:
         raise RequestError(403, "needs a token of role operate; none is configured")
     if role is None:
         raise RequestError(401, "needs a token of role operate", {hdrs.WWW_AUTHENTICATE: 'Bearer realm="eventd"'})

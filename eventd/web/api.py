@@ -10,6 +10,7 @@ from eventd.model import utc
 from eventd.store.base import MAX_PAGE
 from eventd.web import query as q
 from eventd.web.answers import DeviceRow, RequestError, Status, answer, event_row, reason_row, with_events
+from eventd.web.evidence import evidence
 from eventd.web.openapi import document
 from eventd.web.query import page, query
 from eventd.web.service import Service
@@ -45,13 +46,13 @@ class Api:
         return answer({"items": found.items, "next": found.next})
 
     async def incident(self, request: web.Request) -> web.Response:
-        """One incident with the latest of its events."""
+        """One incident with the latest of the events about it."""
         query(request, q.NO_KEYS)
         incident = await self._service.store.incident(request.match_info["id"])
         if incident is None:
             raise RequestError(404, f"no incident {request.match_info['id']!r}")
-        events = await self._service.store.events(incident=incident.id, limit=MAX_PAGE)
-        return answer(with_events(incident, events.items))
+        rows, _ = await evidence(self._service.store, incident, MAX_PAGE)
+        return answer(with_events(incident, rows))
 
     async def events(self, request: web.Request) -> web.Response:
         """The journal, the latest first."""

@@ -4,6 +4,7 @@ No scripts and no state: what a page shows is in its address, and the browser re
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,20 +18,27 @@ import eventd
 from eventd.contract import JournalRow
 from eventd.errors import StoreError
 from eventd.model import Incident, PeerStatus, utc
-from eventd.notify.render import KIND_TEXTS, clean, cut, duration_text
+from eventd.notify.render import KIND_TEXTS, cut, duration_text
 from eventd.web import query as q
 from eventd.web.answers import NO_STORE, DeviceRow, shown_raw
 from eventd.web.api import devices
+from eventd.web.evidence import evidence
 from eventd.web.query import query
 from eventd.web.service import Service
 
 #: Seconds between two reloads of the page by the browser.
 REFRESH_S = 10
-#: Incidents told in full: two screens of a laptop. The others get a line each.
+#: Incidents told in full: two screens of a laptop. Where more are open, only the gravest, because then the picture
+#: matters more than each of them; the others get a line.
 CARDS = 10
+CARDS_OF_MANY = 4
 LINES = 100
+#: What most of many have in common; more than a few reasons are no picture.
+SHARED_ROWS = 6
+#: Characters of a reason in that list.
+SHARED_CHARS = 60
 #: Rows of the other lists on the desk; the API has the rest.
-PEER_ROWS = 50
+PEER_ROWS = 25
 ALL_PEER_ROWS = 2000
 DEVICE_ROWS = 20
 RESOLVED_ROWS = 15
@@ -41,7 +49,8 @@ RAW_CHARS = 4000
 
 URGENCY = ("critical", "major", "warning", "info")
 
-#: Control characters and those that hide or turn round text: shown as what they are. Line breaks and tabs may stay.
+#: Control characters and those that hide text or turn it round, which a device's name or reason may hold. Line breaks
+#: and tabs may stay: they do nothing in HTML.
 _HIDDEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb]"
 )
@@ -56,11 +65,11 @@ class Desk:
             loader=jinja2.PackageLoader("eventd.web", "."),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
-            finalize=_one_line,
+            finalize=reveal,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters.update(moment=moment, clock=clock, span=span, verbatim=verbatim, heading=heading, address=address)
+        environment.filters.update(moment=moment, clock=clock, step=step, span=span, heading=heading, address=address)
         environment.tests["web_link"] = _is_web_link
         self._page = environment.get_template("desk.html.j2")
         self._incident = environment.get_template("incident.html.j2")
@@ -80,9 +89,7 @@ class Desk:
         lately: Sequence[Incident] = ()
         events: Sequence[JournalRow] = ()
         try:
-            lately = (
-                await self._service.store.incidents(status="resolved", device=device, limit=RESOLVED_ROWS)
-            ).items
+            lately = (await self._service.store.incidents(status="resolved", device=device, limit=RESOLVED_ROWS)).items
             events = (await self._service.store.events(device=device, limit=EVENT_ROWS)).items
         except StoreError as error:
             trouble = f"The store cannot be read: {error}"
@@ -103,20 +110,34 @@ class Desk:
     async def incident(self, request: web.Request) -> web.Response:
         """One incident: what, why, what to do, what happened in order, and the messages that prove it."""
         wanted = query(request, q.INCIDENT_PAGE)
+        ident = request.match_info["id"]
+        try:
+            story, trouble = await self._story(ident), None
+        except StoreError as error:
+            story, trouble = self._open_story(ident), f"The store cannot be read, so messages are missing: {error}"
+        if story["incident"] is None:
+            return self._html(self._missing, wanted, status=404 if trouble is None else 503, id=ident, trouble=trouble)
+        return self._html(self._incident, wanted, status=200 if trouble is None else 503, trouble=trouble, **story)
+
+    async def _story(self, ident: str) -> dict[str, Any]:
+        """An incident with its parent, children and messages as they are kept."""
         store = self._service.store
-        incident = await store.incident(request.match_info["id"])
+        incident = await store.incident(ident)
         if incident is None:
-            return self._html(self._missing, wanted, status=404, id=request.match_info["id"])
-        events = await store.events(incident=incident.id, limit=MESSAGE_ROWS)
+            return self._open_story(ident)
+        rows, more = await evidence(store, incident, MESSAGE_ROWS)
         family = [await store.incident(each) for each in (incident.parent, *incident.children[:LINES]) if each]
-        return self._html(
-            self._incident,
-            wanted,
-            incident=incident,
-            messages=[(row, cut(shown_raw(row.event), RAW_CHARS)) for row in events.items],
-            more_messages=events.next is not None,
-            family=[each for each in family if each is not None],
-        )
+        return {
+            "incident": incident,
+            "messages": [(row, cut(shown_raw(row.event), RAW_CHARS)) for row in rows],
+            "more_messages": more,
+            "family": [each for each in family if each is not None],
+        }
+
+    def _open_story(self, ident: str) -> dict[str, Any]:
+        """What is known of an open incident without the store."""
+        found = (incident for incident in self._service.correlator.open_incidents() if incident.id == ident)
+        return {"incident": next(found, None), "messages": (), "more_messages": False, "family": ()}
 
     def _html(
         self, template: jinja2.Template, wanted: Mapping[str, Any], *, status: int = 200, **values: Any
@@ -139,11 +160,13 @@ class Desk:
                 children.setdefault(str(incident.parent), []).append(incident)
             else:
                 heads.append(incident)
+        cards = len(heads) if len(heads) <= CARDS else CARDS_OF_MANY
         return {
             "counts": [(s, n) for s in URGENCY if (n := sum(i.severity == s for i in found))],
-            "cards": heads[:CARDS],
-            "lines": heads[CARDS : CARDS + LINES],
-            "more_incidents": max(0, len(heads) - CARDS - LINES),
+            "shared": _shared(found),
+            "cards": heads[:cards],
+            "lines": heads[cards : cards + LINES],
+            "more_incidents": max(0, len(heads) - cards - LINES),
             "children": children,
         }
 
@@ -177,6 +200,18 @@ class Desk:
         return [(channel, totals.get(channel["name"])) for channel in self._service.status()["channels"]]
 
 
+def _shared(incidents: Sequence[Incident]) -> list[tuple[str, list[tuple[str, int]]]]:
+    """Of many incidents: the commonest reasons, devices and sites, with how many have each."""
+    if len(incidents) <= CARDS:
+        return []
+    values = {
+        "reason": Counter(cut(i.cause.text, SHARED_CHARS) for i in incidents if i.cause),
+        "device": Counter(i.device for i in incidents),
+        "site": Counter(i.site for i in incidents if i.site),
+    }
+    return [(name, counter.most_common(SHARED_ROWS)) for name, counter in values.items() if counter]
+
+
 def _by_urgency(incident: Incident) -> tuple[int, bool, float]:
     """Gravest first, among those what nobody has taken yet, then the latest."""
     return URGENCY.index(incident.severity), incident.acked_by is not None, -incident.opened_at.timestamp()
@@ -193,14 +228,20 @@ def _by_silence(row: DeviceRow) -> tuple[float, str]:
 # --- how values look ------------------------------------------------------------------------------------------------
 
 
-def _one_line(value: Any) -> Any:
-    """Text from the wire as one printable line; what is markup already stays."""
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+def reveal(value: Any) -> Any:
+    """Text with everything that cannot be seen written out as an escape; what is no text stays."""
+    if not isinstance(value, str) or _HIDDEN.search(value) is None:
+        return value
+    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
 
 
-def verbatim(text: str) -> Markup:
-    """A message as it is, with everything that cannot be seen written out as an escape."""
-    return escape(_HIDDEN.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text))
+def step(text: str) -> Markup:
+    """A step to take; what stands in backticks is a command to type."""
+    parts = reveal(text).split("`")
+    if len(parts) % 2 == 0:  # one backtick has no partner
+        return escape("`".join(parts))
+    code = Markup("<code>{}</code>")
+    return Markup("").join(code.format(part) if index % 2 else part for index, part in enumerate(parts))
 
 
 def moment(value: datetime) -> Markup:
@@ -233,7 +274,7 @@ def heading(incident: Incident) -> str:
 
 def address(wanted: Mapping[str, str | None]) -> str:
     """The query of a page that shows this; keys that are None are left out."""
-    return urlencode({name: value for name, value in wanted.items() if value is not None})
+    return urlencode({name: value for name, value in wanted.items() if value is not None}, errors="replace")
 
 
 def _is_web_link(text: str | None) -> bool:

@@ -180,8 +180,8 @@ INCIDENT_PAGE: Keys = {"refresh": REFRESH}
 def query(request: web.Request, keys: Keys) -> dict[str, Any]:
     """The query of a request as checked values; ``limit`` is always there where the list has one.
 
-    Raises `RequestError` (400) with everything that is wrong: keys that are not known (rather than ignoring them), given
-    twice or empty, and values that cannot be read.
+    Raises `RequestError` (400) with everything that is wrong: keys that are not known (rather than ignoring them),
+    given twice or empty, and values that cannot be read.
     """
     values: dict[str, Any] = {"limit": DEFAULT_PAGE} if "limit" in keys else {}
     problems = []

@@ -113,7 +113,7 @@ class WebServer:
         except StoreError as cause:
             self._complain("the store cannot be read", request, error=str(cause))
             return error(503, f"the store cannot be read: {cause}")
-        except Exception as cause:
+        except Exception as cause:  # noqa: BLE001 - a defect in one page must not look like a broken connection
             self._complain("request failed", request, exc_info=cause)
             return error(500, "a defect of eventd; its log says more")
 
@@ -134,7 +134,7 @@ class WebServer:
         accept = request.headers.get(hdrs.ACCEPT, "")
         try:
             encode, content_type = choose_encoder(accept)
-        except ValueError:  # a version that is no number
+        except (ValueError, TypeError):  # what the library makes of a version that is no number
             encode, content_type = choose_encoder("")
         return web.Response(body=encode(self._registry), headers={hdrs.CONTENT_TYPE: content_type, **NO_STORE})
 

@@ -1,0 +1,410 @@
+"""The pages: what they show in which state, and that text from the wire stays text."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from correlate_strategies import EPOCH, inventory, parse
+from msgspec.structs import replace
+from web_fakes import FakeService, Site, serving
+
+import eventd.web
+from eventd.contract import Batch
+from eventd.inventory import Device, Inventory, Peer
+from eventd.model import Incident, Reason, utc
+from eventd.web import desk
+
+CSS = Path(eventd.web.__file__).with_name("style.css").read_text()
+
+
+#: Tags that do not part words.
+INLINE = ("a", "span", "strong", "small", "code", "time")
+
+
+class Page(HTMLParser):
+    """What is on a page: ``tags`` with their attributes, and its ``text``."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.pieces: list[str] = []
+        self.feed(html)
+        self.text = re.sub(r"\s+", " ", "".join(self.pieces))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in INLINE:
+            self.pieces.append(" ")
+
+    def handle_data(self, data: str) -> None:
+        self.pieces.append(data)
+
+    def values(self, name: str) -> list[str]:
+        return [str(attributes[name]) for _, attributes in self.tags if name in attributes]
+
+
+async def look(site: Site, path: str = "/", status: int = 200) -> Page:
+    answered, headers, html = await site.ask(path)
+    assert answered == status, html
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    return Page(html)
+
+
+@pytest.fixture
+async def site():
+    async with serving(FakeService(inventory=inventory(name="branch-berlin", site="Berlin"))) as site:
+        yield site
+
+
+# --- states -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_fresh_service_says_that_nothing_was_heard_and_where_devices_send_to(site: Site) -> None:
+    page = await look(site)
+    for text in (
+        "nothing open",
+        "Nothing is wrong that eventd knows of, but no device has been heard yet.",
+        "No peer has been heard of yet.",
+        "No event has been received yet.",
+        "Devices send to 127.0.0.1:5514 (syslog udp).",
+    ):
+        assert text in page.text
+
+
+async def test_an_open_incident_says_what_why_since_when_and_what_to_do_first(site: Site) -> None:
+    await site.service.tell("0 stop dpd timeout\n2 fail authentication fail", until=600)
+    page = await look(site)
+    for text in (
+        "1 major",
+        "IPsec tunnel down: branch-berlin (2.1.1.1)",
+        "authentication fail (Meaning of authentication fail)",
+        "for 10m, since 10:00:00 · 2 messages",
+        "First Step for authentication fail",
+        "1 of 1 peers down",
+    ):
+        assert text in page.text
+    title = (await site.ask("/"))[2].partition("<title>")[2].partition("</title>")[0]
+    assert title == "1 major · eventd"
+
+
+async def test_an_incident_that_is_over_moves_to_the_resolved(site: Site) -> None:
+    await site.service.tell("0 stop dpd timeout\n100 start", until=3600)
+    page = await look(site)
+    assert "nothing open" in page.text
+    assert "0 down, 1 up" in page.text
+    [incident] = (await site.json("incidents?status=resolved"))["items"]
+    assert f"/incidents/{incident['id']}" in page.values("href")
+
+
+async def test_the_gravest_come_first_and_among_them_what_nobody_has_taken(site: Site) -> None:
+    for number, (severity, taken) in enumerate(
+        [("info", None), ("critical", "ann"), ("major", None), ("critical", None)]
+    ):
+        about = incident(f"i{number}", severity=severity, acked_by=taken, peer=f"2.1.1.{number}")
+        site.service.correlator.open_incidents = having(site.service.correlator.open_incidents(), about)
+    page = await look(site)
+    shown = [value for value in page.values("id") if value.startswith("i-")]
+    assert shown == ["i-i3", "i-i1", "i-i2", "i-i0"]
+    assert "taken by ann" in page.text
+
+
+def incident(ident: str, **known: object) -> Incident:
+    moment = utc(EPOCH)
+    fields: dict[str, object] = {
+        "kind": "tunnel_down",
+        "status": "open",
+        "severity": "major",
+        "device": "FW1",
+        "peer": "2.1.1.1",
+        "peer_name": None,
+        "site": None,
+        "interface": None,
+        "vsys": "public",
+        "opened_at": moment,
+        "updated_at": moment,
+    }
+    return Incident(id=ident, **(fields | known))
+
+
+def having(before, *more):
+    return lambda: [*before, *more]
+
+
+async def test_children_are_listed_with_their_open_parent_and_not_beside_it(site: Site) -> None:
+    children = [incident(f"c{n}", parent="p", peer=f"2.1.1.{n}") for n in range(25)]
+    parent = incident(
+        "p", kind="interface_outage", peer=None, children=tuple(c.id for c in children), severity="critical"
+    )
+    site.service.correlator.open_incidents = having([], parent, *children)
+    page = await look(site)
+    assert [value for value in page.values("id") if value.startswith("i-")] == ["i-p"]
+    assert "Interface outage: FW1" in page.text
+    assert "25 of it" in page.text
+    assert "and 5 more on its page" in page.text
+    orphan = replace(children[0], parent="gone")
+    site.service.correlator.open_incidents = having([], orphan)
+    assert "i-c0" in (await look(site)).values("id")
+
+
+async def test_two_hundred_peers_and_fifty_incidents_stay_readable(site: Site) -> None:
+    up = [f"0 start peer=10.0.{n // 100}.{n % 100}" for n in range(150)]
+    down = [f"1 stop {'dpd timeout' if n % 5 else 'phase2 hard expiry'} peer=10.9.0.{n}" for n in range(50)]
+    await site.service.tell("\n".join(up + down), until=300)
+    page = await look(site)
+    assert len([value for value in page.values("id") if value.startswith("i-")]) == desk.CARDS_OF_MANY
+    assert f"and {50 - desk.CARDS_OF_MANY} more" in page.text
+    assert "40 dpd timeout 10 phase2 hard expiry" in page.text
+    assert "50 down, 150 up" in page.text
+    assert f"{200 - desk.PEER_ROWS} more: show all" in page.text
+    assert len((await site.ask("/"))[2]) < 100_000
+    everything = await look(site, "/?peers=all")
+    for line in ("10.0.1.49", "10.9.0.49"):
+        assert line in everything.text
+
+
+async def test_more_open_incidents_than_lines_point_to_the_api(site: Site) -> None:
+    many = [incident(f"i{n}", peer=f"10.0.{n // 100}.{n % 100}") for n in range(desk.CARDS_OF_MANY + desk.LINES + 7)]
+    site.service.correlator.open_incidents = having([], *many)
+    page = await look(site)
+    assert "7 more in the API" in page.text
+    assert "/api/v1/incidents?status=open" in page.values("href")
+
+
+async def test_one_device_can_be_looked_at_alone(site: Site) -> None:
+    await site.service.tell("0 stop dpd timeout peer=2.1.1.8\n0 stop dpd timeout peer=2.1.1.9 device=FW2", until=60)
+    page = await look(site, "/?device=FW2&refresh=off")
+    assert "2.1.1.9" in page.text
+    assert "2.1.1.8" not in page.text
+    assert "?refresh=off" in page.values("href")
+    assert "Nothing is wrong" in (await look(site, "/?device=nobody")).text
+
+
+async def test_devices_that_were_never_heard_come_first() -> None:
+    known = Inventory([Device(name="FW1"), Device(name="FW9", site="Rome")])
+    async with serving(inventory=known) as site:
+        await site.service.tell("0 start\n50 start device=FW0", until=60)
+        text = (await look(site)).text.partition("longest silent first")[2]
+        assert text.index("FW9") < text.index("FW1") < text.index("FW0 not in the inventory")
+        assert "never" in text
+
+
+async def test_the_page_says_when_eventd_cannot_be_relied_on(site: Site) -> None:
+    site.service.trouble = "The store cannot be written: database or disk is full"
+    page = await look(site)
+    assert site.service.trouble in page.text
+    assert "alert" in page.values("role")
+
+
+async def test_without_the_store_the_page_still_shows_what_is_open(site: Site) -> None:
+    await site.service.tell("0 stop dpd timeout", until=60)
+    site.service.store.broken = "eventd.db: disk I/O error"
+    page = await look(site, status=503)
+    assert "The store cannot be read: eventd.db: disk I/O error" in page.text
+    assert "IPsec tunnel down" in page.text
+    [open_one] = site.service.correlator.open_incidents()
+    page = await look(site, f"/incidents/{open_one.id}", status=503)
+    assert "dpd timeout" in page.text
+    assert "disk I/O error" in (await look(site, "/incidents/other", status=503)).text
+
+
+async def test_notifications_that_were_given_up_are_told_on_top(site: Site) -> None:
+    totals = site.service.store.totals()
+    site.service.store._count("noc", "enqueued", "pending")
+    site.service.store._count("noc", "dead", "pending", -1)
+    assert totals["noc"].dead == 1
+    page = await look(site)
+    assert "1 notification of channel noc could not be delivered and was given up." in page.text
+
+
+async def test_the_page_reloads_by_itself_until_it_is_told_not_to(site: Site) -> None:
+    assert ("meta", {"http-equiv": "refresh", "content": str(desk.REFRESH_S)}) in (await look(site)).tags
+    page = await look(site, "/?refresh=off&peers=all")
+    assert "http-equiv" not in dict(pair for _, attributes in page.tags for pair in attributes.items())
+    assert "?peers=all" in page.values("href")
+
+
+async def test_a_key_the_page_does_not_know_is_refused(site: Site) -> None:
+    status, _, text = await site.ask("/?site=Oslo")
+    assert status == 400
+    assert "known keys: device, peers, refresh" in text
+
+
+# --- one incident -------------------------------------------------------------------------------------------------
+
+
+async def test_the_page_of_an_incident_tells_the_whole_story(site: Site) -> None:
+    await site.service.tell(
+        "0 start\n100 stop dpd timeout\n100 stop dpd timeout via=snmp\n102 fail authentication fail", until=700
+    )
+    [found] = (await site.json("incidents"))["items"]
+    page = await look(site, f"/incidents/{found['id']}")
+    for text in (
+        "IPsec tunnel down: branch-berlin (2.1.1.1)",
+        "open for 10m",
+        found["summary"],
+        "Device says authentication fail (code 18)",
+        "Category authentication, phase ike",
+        *found["actions"],
+        *found["chain"],
+        "Berlin",
+        "ipsec.tunnel.stop FW1",
+        "by syslog-udp from 192.0.2.1",
+        found["id"],
+    ):
+        assert text in page.text, text
+    raws = [event["raw"] for event in (await site.json(f"incidents/{found['id']}"))["events"]]
+    assert len(raws) == 3
+    assert all(raw in page.text for raw in raws)
+
+
+async def test_the_page_of_a_resolved_incident_says_how_long_it_lasted_and_does_not_reload(site: Site) -> None:
+    await site.service.tell("0 stop dpd timeout\n600 start", until=3600)
+    [found] = (await site.json("incidents"))["items"]
+    page = await look(site, f"/incidents/{found['id']}")
+    assert "resolved IPsec tunnel down" in page.text
+    assert "lasted 10m" in page.text
+    assert "was major" in page.text
+    assert "http-equiv" not in dict(pair for _, attributes in page.tags for pair in attributes.items())
+
+
+async def test_parent_and_children_lead_to_each_other(site: Site) -> None:
+    parent, child = incident("p", kind="device_outage", peer=None, children=("c", "lost")), incident("c", parent="p")
+    await site.service.store.commit(Batch(incidents={"p": parent, "c": child}))
+    assert "/incidents/c" in (await look(site, "/incidents/p")).values("href")
+    page = await look(site, "/incidents/c")
+    assert "/incidents/p" in page.values("href")
+    assert "the larger incident this is part of" in page.text
+
+
+async def test_an_incident_without_a_cause_or_messages_has_a_page(site: Site) -> None:
+    await site.service.store.commit(Batch(incidents={"x": incident("x", kind="device_silent", peer=None)}))
+    page = await look(site, "/incidents/x")
+    for text in ("Device silent: FW1", "No message gave a reason.", "None is kept any more."):
+        assert text in page.text
+
+
+async def test_an_incident_nobody_knows_has_a_page_that_leads_back(site: Site) -> None:
+    page = await look(site, "/incidents/%3Cscript%3E", status=404)
+    assert "There is no incident <script>" in page.text
+    assert "/" in page.values("href")
+
+
+@pytest.mark.parametrize(
+    ("url", "linked"),
+    [("https://wiki.example/ike", True), ("javascript:alert(1)", False), ("//x", False), (None, False)],
+)
+async def test_only_a_web_address_becomes_a_runbook_link(site: Site, url: str | None, linked: bool) -> None:
+    await site.service.store.commit(Batch(incidents={"x": incident("x", runbook_url=url)}))
+    page = await look(site, "/incidents/x")
+    assert ("Runbook" in page.text, url in page.values("href")) == (linked, linked)
+
+
+# --- hostile text -------------------------------------------------------------------------------------------------
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "' onmouseover='alert(1)",
+    "{{ 7 * 7 }}{% raw %}",
+    "</title></style></pre><iframe src=//evil.example>",
+    "`<b>` and ` alone",
+    "javascript:alert(1)",
+    "&lt;script&gt;",
+    "\u202egnirts\u2066 \u200b\x00\x1b[31m\x85",
+    "x" * 5000,
+)
+ALLOWED_TAGS = """
+html head meta title link body header main section article footer h1 h2 h3 p a span strong small ul ol li dl dt dd div
+table thead tbody tr th td time pre code
+"""
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_text_from_the_wire_stays_text_wherever_it_appears(text: str) -> None:
+    known = Inventory(peers=[Peer(address="2.1.1.1", name=text, site=text, tags=(text,))])
+    reason = Reason(text=text, code=1, category="peer-unreachable", severity="major", meaning=text, actions=(text,) * 3)
+    seconds, event = parse("0 stop dpd timeout", 1)
+    hostile = replace(
+        event, device=text, hostname=text, vsys=text, interface=text, policy=text, flow=text, raw=text, reason=reason,
+        extra={text: text}, source=text,
+    )  # fmt: skip
+    async with serving(inventory=known) as site:
+        site.service.trouble = text
+        site.service.channels = [{"name": text, "type": text}]
+        await site.service.feed([(seconds, hostile)], until=60)
+        [found] = site.service.correlator.open_incidents()
+        for path in ("/", "/?peers=all", f"/incidents/{found.id}"):
+            status, _, html = await site.ask(path)
+            assert status == 200
+            page = Page(html)
+            assert {tag for tag, _ in page.tags} <= set(ALLOWED_TAGS.split())
+            assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+            assert all(re.match(r"[/?#]", value) for value in page.values("href")), page.values("href")
+            assert page.values("src") == []
+            assert not re.search("[\u202a-\u202e\u2066-\u2069\u200b\x00\x1b\x85]", html)
+            if "\u202e" not in text and "`" not in text:
+                assert text in "".join(page.pieces)
+        for path in ("incidents", f"incidents/{found.id}", "events", "peers", "devices", "status"):
+            assert (await site.json(path)) is not None
+
+
+def test_what_cannot_be_seen_is_written_out() -> None:
+    assert desk.reveal("a\u202eb\x00c\ud800d\ne\tf") == "a\\u202eb\\x00c\\ud800d\ne\tf"
+    assert desk.reveal(7) == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("see `display ike sa` now", "see <code>display ike sa</code> now"),
+        ("`a` `b`", "<code>a</code> <code>b</code>"),
+        ("one ` alone <b>", "one ` alone &lt;b&gt;"),
+        ("`<b>`", "<code>&lt;b&gt;</code>"),
+        ("plain & simple", "plain &amp; simple"),
+    ],
+)
+def test_commands_in_steps_look_like_commands(text: str, html: str) -> None:
+    assert desk.step(text) == html
+
+
+# --- looks --------------------------------------------------------------------------------------------------------
+
+
+def colours(block: str) -> dict[str, str]:
+    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6});", block))
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2.2, relative luminance."""
+    digits = colour[1:] if len(colour) == 7 else "".join(c * 2 for c in colour[1:])
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+LIGHT, DARK = (colours(block) for block in CSS.split("@media (prefers-color-scheme: dark)")[:2])
+
+
+@pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
+def test_all_text_has_enough_contrast_in_both_schemes(scheme: dict[str, str]) -> None:
+    """WCAG 2.2, success criterion 1.4.3: 4.5 to 1."""
+    severities = ("critical", "major", "warning", "info", "good", "unknown")
+    pairs = [("ink", ground) for ground in ("paper", "card", "banner")]
+    pairs += [(text, ground) for text in ("quiet", "link", "critical") for ground in ("paper", "card")]
+    pairs += [("badge-ink", severity) for severity in severities]
+    for text, ground in pairs:
+        assert contrast(scheme[text], scheme[ground]) >= 4.5, (text, ground)
+
+
+def test_severities_and_states_are_told_in_words_and_not_by_colour_alone() -> None:
+    for severity in ("critical", "major", "warning", "info"):
+        assert f".badge.{severity}" in CSS
+    parts = Path(eventd.web.__file__).with_name("parts.html.j2").read_text()
+    assert re.findall(r'class="state \w+">(\w+)<', parts) == ["unknown", "up", "down"]
