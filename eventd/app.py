@@ -6,20 +6,21 @@ handed over is committed, then the try in flight is finished, then web and store
 
 import asyncio
 import contextlib
+import math
 import secrets
-import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 import msgspec
 
 from eventd.config import Config
-from eventd.contract import Channel
+from eventd.contract import Channel, Settled
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
-from eventd.errors import ConfigError, EventdError, Problem, StoreError
+from eventd.errors import ConfigError, EventdError, StoreError
+from eventd.gauges import Gauges
 from eventd.inventory import Inventory
 from eventd.model import Change, Notification
 from eventd.notify import routing
@@ -28,13 +29,13 @@ from eventd.notify.session import Session
 from eventd.parse.framing import StreamFramer, split_datagram
 from eventd.parse.snmp import Access, transport_of
 from eventd.pipeline import Intake, Pipeline, bug_logger
-from eventd.receivers import tls
 from eventd.receivers.settings import SyslogTcp, SyslogTls
 from eventd.receivers.tcp import StreamReceiver
-from eventd.receivers.udp import UdpReceiver, kernel_drops
+from eventd.receivers.udp import UdpReceiver
 from eventd.registry import Registry, load, load_notifiers
 from eventd.store.sqlite import SqliteStore
 from eventd.telemetry import Telemetry, get_logger
+from eventd.verify import tls_context, verify
 from eventd.web.server import WebServer
 from eventd.web.settings import Token, Web
 
@@ -105,6 +106,7 @@ class App:
                 tasks.create_task(self._every(PRUNE_EVERY_S, lambda: self.store.prune(self._clock())), name="prune"),
                 tasks.create_task(self._every(SAVE_LEARNED_EVERY_S, self._save_learned), name="save learned"),
             ]
+            await self._give_up_orphans(self.config)
             self._start_delivery(self.config)
             try:
                 await self._replace_receivers(self.config)
@@ -139,7 +141,7 @@ class App:
         self.pipeline.decoder.access.engines.restore(
             msgspec.json.decode(await self.store.meta_get("learned_engines") or "{}")
         )
-        self._provide_metrics()
+        Gauges(self).provide(self.telemetry)
         log.info("state restored", open_incidents=len(self.correlator.open_incidents()))
 
     async def _wind_down(self, pipeline: asyncio.Task[None]) -> None:
@@ -202,6 +204,17 @@ class App:
     def _make_channels(self, config: Config, session: Session) -> dict[str, Channel]:
         notifiers = load_notifiers()
         return {c.name: notifiers[c.type].build(c.name, c.settings, session) for c in config.channels}
+
+    async def _give_up_orphans(self, config: Config) -> None:
+        """What waits for a channel that is configured no more will never be delivered: say so and settle it."""
+        configured = {channel.name for channel in config.channels}
+        for name in self.store.totals().keys() - configured:
+            given_up = 0
+            while (waiting := await self.store.claim(name, math.inf)) is not None:
+                await self.store.settle(Settled(waiting.id, "dead", error="the channel is no longer configured"))
+                given_up += 1
+            if given_up:
+                log.warning("notifications given up: their channel is gone", channel=name, count=given_up)
 
     def _start_delivery(self, config: Config) -> None:
         self.session = Session(external_url=config.web.external_url, telemetry=self.telemetry, clock=self._clock)
@@ -270,7 +283,7 @@ class App:
         )
 
     def _tls(self, address: str, settings: SyslogTls) -> Receiver:
-        context = _tls_context(settings)
+        context = tls_context(settings)
         return self._tcp(
             address, settings, "syslog-tls", ssl_context=context, handshake_timeout=settings.handshake_timeout
         )
@@ -287,7 +300,7 @@ class App:
                 await receiver.start()
                 self.receivers[key] = receiver
             elif isinstance(key[2], SyslogTls) and isinstance(running := self.receivers[key], StreamReceiver):
-                running.ssl_context = _tls_context(key[2])
+                running.ssl_context = tls_context(key[2])
 
     # --- reload ---------------------------------------------------------------------------------------------------
 
@@ -321,6 +334,7 @@ class App:
         self.correlator.reconfigure(config.correlate, config.inventory)
         if config.channels != before.channels or config.web.external_url != before.web.external_url:
             await self._stop_delivery()
+            await self._give_up_orphans(config)
             self._start_delivery(config)
         for key in ("store", "web"):
             if getattr(config, key) != getattr(before, key):
@@ -378,104 +392,6 @@ class App:
         """Bring gauges up to date that only the store knows."""
         with contextlib.suppress(StoreError):
             self.telemetry.set("store_size_bytes", value=await self.store.size_bytes())
-
-    def _provide_metrics(self) -> None:
-        provide = self.telemetry.provide
-        provide("kernel_drops", lambda: kernel_drops(r for r in self.receivers.values() if isinstance(r, UdpReceiver)))
-        provide("incidents_open", self._incidents_open)
-        provide("device_last_message_timestamp_seconds", lambda: _labelled(self.pipeline.last_heard))
-        provide("notifications_enqueued", lambda: self._outbox("enqueued"))
-        provide("outbox_pending", lambda: self._outbox("pending"))
-        provide("notifications", self._outbox_outcomes)
-        provide("peer_up", self._peers_up)
-        provide("peer_state_changes", self._peer_changes)
-
-    def _incidents_open(self) -> Mapping[tuple[str, ...], float]:
-        found: dict[tuple[str, ...], float] = {}
-        for incident in self.correlator.open_incidents():
-            key = (incident.kind, incident.severity)
-            found[key] = found.get(key, 0) + 1
-        return found
-
-    def _outbox(self, term: str) -> Mapping[tuple[str, ...], float]:
-        found: dict[tuple[str, ...], float] = {
-            (channel,): float(getattr(totals, term)) for channel, totals in self.store.totals().items()
-        }
-        return {**{(channel.name,): 0.0 for channel in self.config.channels}, **found}
-
-    def _outbox_outcomes(self) -> Mapping[tuple[str, ...], float]:
-        outcomes = ("delivered", "superseded", "dead")
-        zero: dict[tuple[str, ...], float] = {
-            (channel.name, outcome): 0.0 for channel in self.config.channels for outcome in outcomes
-        }
-        for name, totals in self.store.totals().items():
-            zero |= {(name, outcome): float(getattr(totals, outcome)) for outcome in outcomes}
-        return zero
-
-    def _peers(self) -> Iterable[Any]:
-        metrics = self.config.metrics
-        if metrics.peer_labels:
-            for index, peer in enumerate(self.correlator.peers()):
-                if index < metrics.max_peers:
-                    yield peer
-                else:
-                    self.telemetry.set("label_overflow", "peer_up", value=index + 1 - metrics.max_peers)
-
-    def _peers_up(self) -> Mapping[tuple[str, ...], float]:
-        """Vsys of one device share a peer's label set: a peer is up while any of them is."""
-        found: dict[tuple[str, ...], float] = {}
-        for peer in self._peers():
-            if peer.up is not None:
-                key = (peer.device, peer.peer, peer.peer_name or "", peer.site or "")
-                found[key] = max(found.get(key, 0.0), float(peer.up))
-        return found
-
-    def _peer_changes(self) -> Mapping[tuple[str, ...], float]:
-        found: dict[tuple[str, ...], float] = {}
-        for peer in self._peers():
-            found[peer.device, peer.peer] = found.get((peer.device, peer.peer), 0.0) + peer.state_changes
-        return found
-
-
-def verify(config: Config) -> Registry:
-    """What can be found wrong with a configuration beyond its text: handlers, channels, templates, certificates.
-
-    Opens and sends nothing. Raises:
-        ConfigError: with every problem found.
-    """
-    problems: list[Problem] = []
-    handlers = load(config.handlers)
-    if config.receivers.syslog_tls is not None:
-        with _noting(problems, "receivers.syslog_tls", config):
-            _tls_context(config.receivers.syslog_tls)
-    notifiers, session = load_notifiers(), Session()
-    for index, channel in enumerate(config.channels):
-        with _noting(problems, f"channels[{index}] ({channel.name})", config):
-            notifiers[channel.type].build(channel.name, channel.settings, session)
-    if problems:
-        raise ConfigError(problems)
-    return handlers
-
-
-@contextlib.contextmanager
-def _noting(problems: list[Problem], key: str, config: Config) -> Iterator[None]:
-    try:
-        yield
-    except ConfigError as error:
-        problems.extend(error.problems)
-    except (ValueError, OSError) as error:
-        problems.append(Problem(key, str(error), config.path))
-
-
-def _tls_context(settings: SyslogTls) -> ssl.SSLContext:
-    try:
-        return tls.make_context(settings.cert_file, settings.key_file, settings.client_ca_file)
-    except (OSError, ValueError) as error:
-        raise ConfigError([Problem("receivers.syslog_tls", str(error))]) from error
-
-
-def _labelled(values: Mapping[str, float]) -> Mapping[tuple[str, ...], float]:
-    return {(label,): value for label, value in values.items()}
 
 
 async def _stop_reading(receiver: Receiver) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from eventd.config import load, parse_duration
+from eventd.config import load
+from eventd.document import parse_duration
 from eventd.errors import ConfigError
 
 MISTAKES = {

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from eventd import correlate, store
-from eventd.config import Log, Metrics, SnmpReceiver, load, parse_duration
+from eventd.config import Log, Metrics, SnmpReceiver, load
+from eventd.document import parse_duration
 from eventd.errors import RejectReason
 from eventd.model import EVENTS
 from eventd.receivers.settings import SyslogTcp, SyslogTls, SyslogUdp

@@ -4,12 +4,12 @@ import sys
 
 import click
 
-from eventd.app import verify
 from eventd.cli.problems import report
 from eventd.config import Config, load
 from eventd.errors import ConfigError
 from eventd.receivers.settings import Socket
 from eventd.registry import Registry
+from eventd.verify import verify
 
 
 @click.command()

@@ -11,12 +11,13 @@ from functools import partial
 import click
 
 import eventd
-from eventd.app import App, verify
+from eventd.app import App
 from eventd.cli.problems import fail, report
 from eventd.config import Config, load
 from eventd.errors import ConfigError, EventdError
 from eventd.receivers.addresses import join_host_port
 from eventd.telemetry import get_logger, setup_logging
+from eventd.verify import verify
 
 
 @click.command()

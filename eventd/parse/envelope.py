@@ -20,6 +20,8 @@ BLANKS = b" \t\r\n\0"
 _PRI = re.compile(rb"<(\d+)>")
 _ADDRESS = re.compile(rb"[0-9A-Fa-f.:]+(?:%\w+)?")
 _DOTTED_NUMBER = re.compile(rb"[0-9.]+")
+#: A program with its process id, a PRI, a tag of info-center that was cut off before its colon.
+_NO_NAME = re.compile(rb"\A[\[<%]|\]\Z|\A[A-Z0-9_-]+/[0-7](?:/|\Z)")
 #: RFC 5424 section 6, up to MSGID. Lengths beyond the maxima are tolerated, and a time that does not exist.
 _RFC5424 = re.compile(rb"1 (-|\d{4}-\d\d-\d\dT[\d:.,+Zz-]+) (\S+) (\S+) (\S+) (\S+) ")
 #: Says that it is RFC 5424: version 1 and either NILVALUE or the beginning of an RFC 3339 time.
@@ -79,7 +81,7 @@ def read_hostname(word: bytes) -> str | None:
     word = word.removeprefix(BOM)
     if _DOTTED_NUMBER.fullmatch(word) or b":" in word:
         return word.decode() if _ADDRESS.fullmatch(word) and is_address(word) else None
-    return None if word in (b"", b"-") or word.startswith((b"[", b"<")) or word.endswith(b"]") else decode_text(word)
+    return None if word in (b"", b"-") or _NO_NAME.search(word) else decode_text(word)
 
 
 def read_text(data: bytes) -> str:

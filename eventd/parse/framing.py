@@ -21,6 +21,8 @@ _HEADER_SO_FAR = re.compile(rb"[1-9]\d{0,%d}(?: (?:<\d{0,3})?)?\Z" % (MAX_COUNT_
 _HEADER_ROOM = 1 + MAX_COUNT_DIGITS + len(b" <191>")
 #: RFC 6587 section 3.4.2: LF, or NUL as some senders have it. A CR before it goes with it.
 _TRAILER = re.compile(rb"[\n\0]")
+#: Whichever comes first, found in one go: looking for each by itself would read a long buffer once per short frame.
+_TRAILER_OR_HEADER = re.compile(_TRAILER.pattern + b"|" + _HEADER.pattern)
 _TRAILERS = b"\r\n\0"
 _BLANKS = re.compile(rb"[\r\n\0]*")
 
@@ -146,18 +148,20 @@ class StreamFramer:
 
     def _line(self, messages: list[bytes]) -> bool:
         """A line up to its end; where frames may be counted, up to the next frame if that comes first."""
-        limit = len(self._buffer) if self._skip_line else self._max + _HEADER_ROOM + 1
-        trailer = _TRAILER.search(self._buffer, self._scanned, limit)
-        end, behind = trailer.span() if trailer else (limit, 0)
         whole = self._buffer.startswith(b"<")
         counts = not whole if self._counting is None else self._counting
-        if counts and (header := _HEADER.search(self._buffer, max(self._scanned - _HEADER_ROOM, 1), end)):
-            end = behind = header.start()
-            self._errors["bad_length"] += self._counting is None
-        elif trailer and end <= self._max and not self._skip_line and (whole or self._counting is None):
-            self._counting = False  # an undamaged line: whoever counts would not have sent it
-        if not behind:
+        limit = len(self._buffer) if self._skip_line else self._max + _HEADER_ROOM + 1
+        found = (_TRAILER_OR_HEADER if counts else _TRAILER).search(
+            self._buffer, max(self._scanned - _HEADER_ROOM, 1), limit
+        )
+        if found is None:
             return self._without_end(messages)
+        end, behind = found.span()
+        if found.lastindex:
+            behind = end
+            self._errors["bad_length"] += self._counting is None
+        elif end <= self._max and not self._skip_line and (whole or self._counting is None):
+            self._counting = False  # an undamaged line: whoever counts would not have sent it
         if not self._skip_line:
             messages += self._cut(bytes(self._buffer[:end]).removesuffix(b"\r"))
         self._skip_line = False
@@ -169,7 +173,7 @@ class StreamFramer:
         if not self._skip_line and len(self._buffer) > self._max + _HEADER_ROOM:
             messages += self._cut(bytes(self._buffer[: self._max + 1]))
             self._skip_line = self._counting = True  # so long without an end: perhaps these are no lines after all
-            self._consume(self._max)
+            self._consume(self._max - 1)
             return True
         if self._skip_line:
             self._consume(max(len(self._buffer) - _HEADER_ROOM, 0))

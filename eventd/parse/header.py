@@ -30,8 +30,8 @@ _MARKS = BLANKS + b"#%*^"
 _STAMPS = re.compile(rb"(?<![\w.:+-])" + STAMP)
 _PRIS = re.compile(rb"<(\d{1,3})>")
 _NUMBER = re.compile(rb"\d{1,3}")
-#: No word of a header holds these; fields of a text do.
-_FIELDS = re.compile(rb'[=,;"]')
+#: No word of a header holds these: fields of a text do, and a tag that is damaged.
+_NO_HEADER = re.compile(rb'[=,;"]|%%')
 
 
 class Header(Struct, frozen=True):
@@ -90,7 +90,7 @@ def _is_header(words: _Words, strong: bool, wrapped: bool) -> bool:
     others = words.leading + words.relay
     if len(others) > MAX_RELAY_WORDS or any(word.endswith(b":") for word in others[:-1]):
         return False
-    if (wrapped and words.leading) or any(_FIELDS.search(word) for word in others + words.own):
+    if (wrapped and words.leading) or any(_NO_HEADER.search(word) for word in others + words.own):
         return False
     if words.own_stamp:
         return len(words.own) <= MAX_OWN_WORDS and sum(not _is_column(word) for word in words.own) <= MAX_NAMES

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from chat_server import ChatServer, answer, close_before_answer
 from notify_fakes import T0, HandClock, make_incident, make_notification, make_resolved
 from peers import peer
+from service import free_port
 
 from eventd.contract import Channel
 from eventd.errors import ConfigError, DeliveryError, DeliveryFailure
@@ -132,12 +132,6 @@ def test_without_a_peer_there_is_no_channel() -> None:
 # --- the real Alertmanager ----------------------------------------------------------------------------------------
 
 CONFIG = "route: {receiver: none, group_wait: 1s}\nreceivers: [{name: none}]\n"
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class RealAlertmanager:

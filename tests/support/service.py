@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -51,16 +52,17 @@ def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_
 
 
 def free_port() -> int:
-    """A TCP and UDP port that nobody uses right now."""
+    """A TCP and UDP port that nobody uses, below the range from which the kernel takes ports for outgoing
+    connections: one of those could otherwise take it between this call and its use."""
     while True:
+        port = random.randint(10_000, 32_000)
         with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = tcp.getsockname()[1]
             try:
+                tcp.bind(("127.0.0.1", port))
                 udp.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return int(port)
+            return port
 
 
 class Service:

@@ -109,6 +109,7 @@ class FakeService:
     async def feed(self, events: Iterable[tuple[float, Event]], until: float) -> None:
         """Events with their seconds after `EPOCH`, judged and kept; then time runs on."""
         for seconds, event in events:
+            await self._keep(self.correlator.tick(EPOCH + seconds), None)
             verdict = self.correlator.apply(event, EPOCH + seconds)
             self.last_heard[event.device] = EPOCH + seconds
             await self._keep(verdict, event)
@@ -117,10 +118,11 @@ class FakeService:
             await self._keep(self.correlator.tick(due), None)
 
     async def _keep(self, verdict: Verdict, event: Event | None) -> None:
+        """As the pipeline does: a message is linked to the incidents that it changed at once."""
         batch = Batch(incidents={change.incident.id: change.incident for change in verdict.changes})
         if event is not None:
-            about = [i.id for i in self.correlator.open_incidents() if (i.device, i.peer) == (event.device, event.peer)]
-            batch.journal.append(JournalRow(event, verdict.duplicate, tuple(about)))
+            changed = tuple(dict.fromkeys(change.incident.id for change in verdict.changes))
+            batch.journal.append(JournalRow(event, verdict.duplicate, changed))
         await self.store.commit(batch)
 
 

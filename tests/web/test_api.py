@@ -10,9 +10,11 @@ from snmp_strategies import BASE, UPTIME, bindings, name, v2c
 from web_fakes import FakeService, Site, serving
 from yarl import URL
 
+from eventd.contract import Batch, Catalogue, CatalogueRow, JournalRow
 from eventd.inventory import Device, Inventory
-from eventd.model import Event, Header, Incident, PeerStatus, utc
+from eventd.model import Event, Header, Incident, PeerStatus, Reason, utc
 from eventd.parse.snmp import Access, parse_notification
+from eventd.registry import Registry
 from eventd.web.answers import DeviceRow, EventRow, IncidentWithEvents, ReasonRow, Status
 
 STORY = """
@@ -79,6 +81,24 @@ async def test_one_incident_comes_with_the_stop_that_began_it_and_what_followed(
     assert msgspec.convert(whole, IncidentWithEvents).id == incident["id"]
 
 
+async def test_a_message_that_names_no_peer_is_shown_with_the_incident_that_it_changed(site: Site) -> None:
+    [incident] = (await site.json("incidents"))["items"]
+    nameless = replace(parse("90 fail authentication fail", 99)[1], peer=None)
+    stranger = replace(nameless, raw="another")
+    journal = [JournalRow(nameless, incidents=(incident["id"],)), JournalRow(stranger)]
+    await site.service.store.commit(Batch(journal=journal))
+    whole = await site.json(f"incidents/{incident['id']}")
+    assert [event["peer"] for event in whole["events"]] == [None, "2.1.1.1", "2.1.1.1", "2.1.1.1"]
+    assert whole["events"][0]["incidents"] == [incident["id"]]
+
+
+async def test_messages_of_the_same_peer_in_another_vsys_are_not_shown(site: Site) -> None:
+    [incident] = (await site.json("incidents"))["items"]
+    await site.service.tell("50 start vsys=vpn2 peer=2.1.1.1\n51 start vsys=Public peer=2.1.1.1 flow=Z", until=60)
+    whole = await site.json(f"incidents/{incident['id']}")
+    assert [event["vsys"] for event in whole["events"]] == ["Public", None, None, None]
+
+
 async def test_an_incident_nobody_knows_is_not_found(site: Site) -> None:
     assert "nobody" in await site.refused("incidents/nobody", 404)
 
@@ -124,6 +144,7 @@ async def pages(site: Site, name: str, limit: int, **keys: str) -> list[dict[str
         page = await site.json(path(name, limit=limit, **keys, **cursor))
         assert len(page["items"]) <= limit
         found += page["items"]
+        assert len(found) < 10_000, "pages go round in a circle"
         if page["next"] is None:
             return found
         assert len(page["items"]) == limit
@@ -202,6 +223,13 @@ async def test_the_catalogue_is_served_whole_and_by_name_code_and_category(site:
     found = (await site.json("reasons?category=capacity"))["items"]
     assert found
     assert {row["category"] for row in found} == {"capacity"}
+
+
+async def test_a_reason_is_found_by_each_of_its_codes(site: Site) -> None:
+    row = CatalogueRow("acme", "negotiation", Reason(text="no", name="no", code=7), codes=(7, 8))
+    site.service.registry = Registry(site.service.registry.handlers, [Catalogue("acme", (row,))])
+    for code, count in ((7, 1), (8, 1), (9, 0)):
+        assert len((await site.json(f"reasons?code={code}"))["items"]) == count
 
 
 async def test_status_says_how_eventd_does(site: Site) -> None:

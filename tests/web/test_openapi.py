@@ -1,6 +1,8 @@
 """The description of the API against the API."""
 
 import json
+import re
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -90,3 +92,14 @@ def test_only_the_change_needs_a_token_by_itself() -> None:
     for operation in OPERATIONS:
         security = document()["paths"][operation.path][operation.method]["security"]
         assert ({} in security) == (operation.method == "get")
+
+
+def test_the_document_for_people_names_every_path_and_key() -> None:
+    text = (Path(__file__).parent.parent.parent / "docs/events.md").read_text()
+    for operation in OPERATIONS:
+        if operation.path.startswith("/api/"):
+            [line] = [line for line in text.splitlines() if re.match(rf"\| `GET {re.escape(operation.path)}[?`]", line)]
+            told = re.findall(
+                r"[?&](\w+)=", line.split("|", 2)[1] if operation.keys == {} else line.partition("` |")[0]
+            )
+            assert told == list(operation.keys), operation.path
