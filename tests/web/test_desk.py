@@ -13,7 +13,6 @@ from eventd.inventory import Device, Inventory, Peer
 from eventd.model import Incident, Reason, utc
 from eventd.web import desk
 
-
 #: Tags that do not part words.
 INLINE = ("a", "span", "strong", "small", "code", "time")
 
