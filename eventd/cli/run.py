@@ -88,7 +88,7 @@ def _ready(app: App) -> None:
         "ready",
         version=eventd.__version__,
         listening={f"{kind} {listen}": join_host_port(*r.address) for (kind, listen, _), r in app.receivers.items()},
-        web=[f"http://{address}/" for address in app.web.addresses],
+        web=[f"{'https' if app.config.web.tls_cert_file else 'http'}://{address}/" for address in app.web.addresses],
         channels=[channel.name for channel in app.config.channels],
         store=app.config.store.path,
     )

@@ -23,7 +23,9 @@ def test_streams_cut_anywhere_are_the_same_and_damage_costs_no_neighbour() -> No
     assert kinds <= met.keys()
 
 
-@pytest.mark.parametrize("damaged", [b"1x8 " + A, b"18x " + A, b"sage", b"99999999 " + A, b"0 " + A, b"018 " + A, b" " + A])
+@pytest.mark.parametrize(
+    "damaged", [b"1x8 " + A, b"18x " + A, b"sage", b"99999999 " + A, b"0 " + A, b"018 " + A, b" " + A]
+)
 def test_damage_in_the_first_frame_costs_no_other(damaged) -> None:
     framer = StreamFramer()
     assert framer.feed(damaged + counted(B) + counted(C) + counted(A))[-3:] == [B, C, A]
