@@ -142,7 +142,7 @@ class App:
             msgspec.json.decode(await self.store.meta_get("learned_engines") or "{}")
         )
         Gauges(self).provide(self.telemetry)
-        log.info("state restored", open_incidents=len(self.correlator.open_incidents()))
+        log.info("state restored", open_incidents=sum(self.correlator.open_counts().values()))
 
     async def _wind_down(self, pipeline: asyncio.Task[None]) -> None:
         for receiver in self.receivers.values():

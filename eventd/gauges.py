@@ -60,7 +60,7 @@ class Gauges:
         return kernel_drops(r for r in self._service.receivers.values() if isinstance(r, UdpReceiver))
 
     def _incidents_open(self) -> Values:
-        return dict(Counter((i.kind, i.severity) for i in self._service.correlator.open_incidents()))
+        return {labels: float(count) for labels, count in self._service.correlator.open_counts().items()}
 
     def _last_heard(self) -> Values:
         return {(device,): at for device, at in self._service.pipeline.last_heard.items()}

@@ -4,7 +4,7 @@
 time, so that it makes no difference how often anybody ticks.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import islice
@@ -120,6 +120,10 @@ class Correlator:
         desk = self._desk
         found = [texts.incident(case, desk.inventory, desk.external_url) for _, _, case in self._announced()]
         return sorted(found, key=lambda incident: (incident.opened_at, incident.id))
+
+    def open_counts(self) -> Mapping[tuple[str, str], int]:
+        """How many incidents are open, by (kind, severity): cheap enough for every scrape."""
+        return Counter((case.kind, case.severity) for _, _, case in self._announced())
 
     def peers(self) -> Iterator[PeerStatus]:
         """How every known peer stands."""

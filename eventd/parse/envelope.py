@@ -18,7 +18,7 @@ MAX_PRI = 191
 BLANKS = b" \t\r\n\0"
 
 _PRI = re.compile(rb"<(\d+)>")
-_ADDRESS = re.compile(rb"[0-9A-Fa-f.:]+(?:%\w+)?")
+_ADDRESS = re.compile(rb"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+(?:%\w+)?")
 _DOTTED_NUMBER = re.compile(rb"[0-9.]+")
 #: A program with its process id, a PRI, a tag of info-center that was cut off before its colon.
 _NO_NAME = re.compile(rb"\A[\[<%]|\]\Z|\A[A-Z0-9_-]+/[0-7](?:/|\Z)")
@@ -80,7 +80,7 @@ def read_hostname(word: bytes) -> str | None:
     """A word as host name or address; None for what can be neither: an OID, a number, a time, a program's name."""
     word = word.removeprefix(BOM)
     if _DOTTED_NUMBER.fullmatch(word) or b":" in word:
-        return word.decode() if _ADDRESS.fullmatch(word) and is_address(word) else None
+        return word.decode() if is_address(word) else None
     return None if word in (b"", b"-") or _NO_NAME.search(word) else decode_text(word)
 
 
@@ -91,6 +91,8 @@ def read_text(data: bytes) -> str:
 
 def is_address(word: bytes) -> bool:
     """Whether it is an IPv4 or IPv6 address."""
+    if not _ADDRESS.fullmatch(word):  # of ten words nine are none, and to be told so by `ipaddress` takes 3 µs
+        return False
     try:
         ipaddress.ip_address(word.decode())
     except ValueError:
