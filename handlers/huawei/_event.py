@@ -1,6 +1,5 @@
 """Puts an event together: what the message is, what its fields say, why it happened, how bad that is."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +13,6 @@ from handlers.huawei._tables import BY_MNEMONIC, NOTIFICATIONS, STANDARD, VENDOR
 from handlers.huawei._values import CONVERTERS
 from handlers.huawei.reasons import PLACEHOLDERS, find, lists
 
-#: Tag of H3C's syslog; Huawei's is ``%%01``. Both descend from one code base and share mnemonics.
-H3C_TAG = re.compile(rb"%% ?10[ A-Z]")
 #: Events that may be cleared in the same words with ``_clear`` behind the mnemonic, and what the clear is. A clear of
 #: anything else is no documented message: it is named, but means nothing (a cleared stop alarm is not a stop).
 CLEARED = {
@@ -32,7 +29,7 @@ BACKUP_REASON = "receive backup delete info"
 
 def is_h3c(record: SyslogRecord) -> bool:
     """A line of the other vendor with a mnemonic of this one."""
-    return b"%%" in record.raw and H3C_TAG.search(record.raw) is not None
+    return record.form == "comware"
 
 
 def kind_of(record: SyslogRecord, kinds: Mapping[str, Kind] = BY_MNEMONIC) -> Kind:

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -224,16 +223,16 @@ def test_a_reader_that_goes_away_ends_it_quietly(file) -> None:
         process.wait(10)
 
 
-def test_memory_stays_constant_and_many_lines_are_fast(file) -> None:
+def test_memory_stays_constant(file) -> None:
     path = file((OTHER + b"\n") * 30_000)
-    start = time.monotonic()
     with path.open("rb") as stdin, Path(os.devnull).open("wb") as stdout:
         script = (
-            "import resource, sys; from eventd.cli import main; main(standalone_mode=False, args=['decode', '-']);"
-            "sys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))"
+            "import sys; from eventd.cli import main; main(standalone_mode=False, args=['decode', '-']);"
+            # not ru_maxrss: a child inherits the peak of the process it was forked from
+            "peak = [line for line in open('/proc/self/status') if line.startswith('VmHWM')][0];"
+            "sys.stderr.write(peak.split()[1])"
         )
         done = subprocess.run(
             [sys.executable, "-c", script], stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, check=True, timeout=60
         )
-    assert time.monotonic() - start < 20
     assert int(done.stderr) < 150_000, "kilobytes"
