@@ -9,8 +9,7 @@ import contextlib
 import math
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -19,23 +18,20 @@ from eventd.config import Config
 from eventd.contract import Channel, Settled
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
-from eventd.errors import ConfigError, EventdError, StoreError
+from eventd.errors import EventdError, StoreError
 from eventd.gauges import Gauges
 from eventd.inventory import Inventory
+from eventd.listeners import Key, Listeners, Receiver
 from eventd.model import Change, Notification
 from eventd.notify import routing
 from eventd.notify.delivery import Delivery
 from eventd.notify.session import Session
-from eventd.parse.framing import StreamFramer, split_datagram
-from eventd.parse.snmp import Access, transport_of
+from eventd.parse.snmp import Access
 from eventd.pipeline import Intake, Pipeline, bug_logger
-from eventd.receivers.settings import SyslogTcp, SyslogTls
-from eventd.receivers.tcp import StreamReceiver
-from eventd.receivers.udp import UdpReceiver
 from eventd.registry import Registry, load, load_notifiers
 from eventd.store.sqlite import SqliteStore
 from eventd.telemetry import Telemetry, get_logger
-from eventd.verify import tls_context, verify
+from eventd.verify import verify
 from eventd.web.server import WebServer
 from eventd.web.settings import Token, Web
 
@@ -49,9 +45,15 @@ SAVE_LEARNED_EVERY_S = 60.0
 #: Engine id of ours, when none is configured (RFC 3411 section 5): format 5, octets chosen once and kept in the store.
 ENGINE_ID_PREFIX = bytes.fromhex("8000000005")
 
-log = get_logger("app")
+#: Settings that a reload does not take, by name, and where they are.
+NEEDS_RESTART: dict[str, Callable[[Config], Any]] = {
+    "store": lambda config: config.store,
+    "log": lambda config: config.log,
+    "web": lambda config: msgspec.structs.replace(config.web, tokens=()),
+    "receivers.snmp.engine_id": lambda config: config.receivers.snmp and config.receivers.snmp.engine_id,
+}
 
-Receiver = UdpReceiver | StreamReceiver
+log = get_logger("app")
 
 
 class App:
@@ -71,8 +73,7 @@ class App:
         self.telemetry = Telemetry()
         self.intake = Intake()
         self.started_at = clock()
-        #: running receivers by what they were made from, so that a reload touches only what changed
-        self.receivers: dict[tuple[str, str, Any], Receiver] = {}
+        self.listeners = Listeners(self.intake, self.telemetry, clock)
         self._ready = False
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()
@@ -81,13 +82,16 @@ class App:
 
     def stop(self) -> None:
         """Begin the ordered stop."""
+        if not self._stop.is_set():
+            log.info("stopping")
         self._stop.set()
 
     async def run(self, on_ready: Callable[["App"], None] | None = None) -> None:
         """Serve until `stop` is called.
 
         Raises:
-            EventdError: it could not start (store, port, certificate); everything started is stopped again.
+            EventdError: it could not start (store, port, certificate), and everything started is stopped again; or it
+                had to stop with messages that could not be committed.
         """
         async with contextlib.AsyncExitStack() as stack:
             self.store = await SqliteStore.open(self.config.store)
@@ -109,7 +113,7 @@ class App:
             await self._give_up_orphans(self.config)
             self._start_delivery(self.config)
             try:
-                await self._replace_receivers(self.config)
+                await self.listeners.replace(self.config.receivers)
                 self._config_taken()
                 self._ready = True
                 if on_ready is not None:
@@ -127,7 +131,7 @@ class App:
         self._own_engine_id = await self._engine_id()
         self._learned: dict[str, str] = msgspec.json.decode(await self.store.meta_get("learned_hostnames") or "{}")
         self.correlator = Correlator(config.correlate, config.inventory, config.web.external_url)
-        self.correlator.load(await self.store.load_states())
+        self._load_states(await self.store.load_states())
         self.pipeline = Pipeline(
             intake=self.intake,
             decoder=self._make_decoder(config, self.registry),
@@ -144,18 +148,29 @@ class App:
         Gauges(self).provide(self.telemetry)
         log.info("state restored", open_incidents=sum(self.correlator.open_counts().values()))
 
+    def _load_states(self, states: list[tuple[str, bytes]]) -> None:
+        for key, blob in states:
+            try:
+                self.correlator.load([(key, blob)])
+            except (ValueError, TypeError) as error:
+                raise StoreError(f"{self.config.store.path}: the state of {key!r} cannot be read: {error}") from error
+
     async def _wind_down(self, pipeline: asyncio.Task[None]) -> None:
-        for receiver in self.receivers.values():
-            await _stop_reading(receiver)
+        async with self._reloading:  # a reload under way finishes what it began to replace
+            await self._close_down(pipeline)
+
+    async def _close_down(self, pipeline: asyncio.Task[None]) -> None:
+        await self.listeners.stop_reading()
         self.intake.close()
         committed, _ = await asyncio.wait([pipeline], timeout=DRAIN_S)
         if not committed:
-            log.error("stopped with messages that could not be committed", store=self.pipeline.store_failing)
             pipeline.cancel()
-        for receiver in self.receivers.values():
-            await receiver.stop()
+        await self.listeners.close()
         await self._stop_delivery()
         await self._quietly(self._save_learned)
+        if not committed:
+            raise StoreError(f"stopped with messages that could not be committed: {self.pipeline.store_failing}")
+        log.info("stopped")
 
     async def _engine_id(self) -> bytes:
         """Our own SNMP engine id: configured, or made once and kept, because senders remember it."""
@@ -178,6 +193,9 @@ class App:
             await chore()
         except StoreError as error:
             log.warning("store not reached, will be tried again", error=str(error))
+        except Exception as error:
+            self.telemetry.inc("internal_errors", "chore")
+            log.error("defect", where="chore", exc_info=error)
 
     async def _save_learned(self) -> None:
         engines = self.pipeline.decoder.access.engines.snapshot()
@@ -228,117 +246,54 @@ class App:
         await self.session.close()
         await self.store.release()
 
-    def _make_receivers(self, config: Config) -> Iterable[tuple[tuple[str, str, Any], Callable[[], Receiver]]]:
-        """What should run, as key (kind, address, settings) and how to make it."""
-        makers: dict[str, Callable[[str, Any], Receiver]] = {
-            "syslog_udp": self._udp,
-            "syslog_tcp": self._tcp,
-            "syslog_tls": self._tls,
-            "snmp": self._snmp,
-        }
-        for kind, make in makers.items():
-            settings = getattr(config.receivers, kind)
-            for address in settings.addresses if settings else ():
-                yield (kind, address, settings), partial(make, address, settings)
-
-    def _udp(self, address: str, settings: Any) -> Receiver:
-        return UdpReceiver(
-            address,
-            "syslog-udp",
-            self.intake,
-            self.telemetry,
-            split=split_datagram,
-            allow=settings.allow,
-            max_rate=settings.max_messages_per_second_per_source,
-            recv_buffer_bytes=settings.recv_buffer_bytes,
-            clock=self._clock,
-        )
-
-    def _snmp(self, address: str, settings: Any) -> Receiver:
-        return UdpReceiver(
-            address,
-            transport_of,
-            self.intake,
-            self.telemetry,
-            allow=settings.allow,
-            max_rate=settings.max_messages_per_second_per_source,
-            recv_buffer_bytes=settings.recv_buffer_bytes,
-            replies=True,
-            clock=self._clock,
-        )
-
-    def _tcp(self, address: str, settings: SyslogTcp, transport: str = "syslog-tcp", **tls_options: Any) -> Receiver:
-        return StreamReceiver(
-            address,
-            transport,
-            self.intake,
-            self.telemetry,
-            framer=lambda: StreamFramer(settings.max_message_bytes),
-            max_connections=settings.max_connections,
-            idle_timeout=settings.idle_timeout,
-            allow=settings.allow,
-            max_rate=settings.max_messages_per_second_per_source,
-            clock=self._clock,
-            **tls_options,
-        )
-
-    def _tls(self, address: str, settings: SyslogTls) -> Receiver:
-        context = tls_context(settings)
-        return self._tcp(
-            address, settings, "syslog-tls", ssl_context=context, handshake_timeout=settings.handshake_timeout
-        )
-
-    async def _replace_receivers(self, config: Config) -> None:
-        """Start what is new and stop what is gone; what did not change keeps its sockets and connections, and only
-        takes a renewed certificate."""
-        wanted = dict(self._make_receivers(config))
-        for key in [key for key in self.receivers if key not in wanted]:
-            await self.receivers.pop(key).stop()
-        for key, make in wanted.items():
-            if key not in self.receivers:
-                receiver = make()
-                await receiver.start()
-                self.receivers[key] = receiver
-            elif isinstance(key[2], SyslogTls) and isinstance(running := self.receivers[key], StreamReceiver):
-                running.ssl_context = tls_context(key[2])
-
     # --- reload ---------------------------------------------------------------------------------------------------
 
     async def reload(self) -> str | None:
         """Take a changed configuration; None when taken, else what is wrong, and the old one keeps running.
 
-        ``store`` and ``web.listen`` are taken only by a restart.
+        Some settings are taken only by a restart; the log names those that changed.
         """
         async with self._reloading:
+            if not self._ready:
+                return "eventd is starting or stopping"
             try:
-                config = self._read_config()
-                handlers = verify(config)
-            except ConfigError as error:
-                return self._config_refused(str(error))
-            before, self.config = self.config, config
-            try:
-                await self._replace_receivers(config)
+                await self._reload()
             except EventdError as error:
-                self.config = before
-                await self._replace_receivers(before)
                 return self._config_refused(str(error))
-            await self._take(config, before, handlers)
-            self._config_taken()
+            except Exception as error:
+                log.error("defect", where="reload", exc_info=error)
+                return self._config_refused(f"{type(error).__name__}: {error}")
             return None
 
-    async def _take(self, config: Config, before: Config, handlers: Registry) -> None:
-        self.registry = handlers
-        engines = self.pipeline.decoder.access.engines.snapshot()
-        self.pipeline.decoder = self._make_decoder(config, handlers)
-        self.pipeline.decoder.access.engines.restore(engines)
+    async def _reload(self) -> None:
+        config = await asyncio.to_thread(self._read_config)
+        handlers = await asyncio.to_thread(verify, config)
+        decoder = self._make_decoder(config, handlers)
+        decoder.access.engines.restore(self.pipeline.decoder.access.engines.snapshot())
+        before, self.config = self.config, config
+        try:
+            await self.listeners.replace(config.receivers)
+        except BaseException:
+            self.config = before
+            await self.listeners.replace(before.receivers)
+            raise
+        self.registry, self.pipeline.decoder = handlers, decoder
         self.correlator.reconfigure(config.correlate, config.inventory)
-        if config.channels != before.channels or config.web.external_url != before.web.external_url:
+        await self._restart_delivery(config)
+        for what, pick in NEEDS_RESTART.items():
+            if pick(config) != pick(before):
+                log.warning("a changed setting is taken by the next restart", setting=what)
+        self._config_taken()
+
+    async def _restart_delivery(self, config: Config) -> None:
+        """Always, even if nothing seems changed: files behind the settings (secrets, templates) may have."""
+        try:
             await self._stop_delivery()
             await self._give_up_orphans(config)
+        except StoreError as error:
+            log.warning("store not reached while channels were replaced", error=str(error))
+        finally:
             self._start_delivery(config)
-        for key in ("store", "web"):
-            if getattr(config, key) != getattr(before, key):
-                log.warning("a changed setting needs a restart", section=key)
 
     def _config_taken(self) -> None:
         self.telemetry.set("config_last_reload_successful", value=1)
@@ -371,6 +326,11 @@ class App:
         """The inventory in force."""
         return self.config.inventory
 
+    @property
+    def receivers(self) -> Mapping[Key, Receiver]:
+        """The running receivers, by what they were made from."""
+        return self.listeners.running
+
     def not_ready(self) -> str | None:
         """Why the service should not be relied on right now; None if it can be."""
         if not self._ready:
@@ -392,11 +352,3 @@ class App:
         """Bring gauges up to date that only the store knows."""
         with contextlib.suppress(StoreError):
             self.telemetry.set("store_size_bytes", value=await self.store.size_bytes())
-
-
-async def _stop_reading(receiver: Receiver) -> None:
-    """Close to new messages; sockets that informs are answered by stay open until everything is committed."""
-    if isinstance(receiver, UdpReceiver):
-        await receiver.stop(keep_replies=True)
-    else:
-        await receiver.stop()

@@ -10,7 +10,7 @@ from datetime import datetime
 from eventd.contract import Origin, event_from_syslog, event_from_trap
 from eventd.errors import DecodeError, ParseError, RejectReason
 from eventd.inventory import Inventory
-from eventd.model import SYSLOG_TRANSPORTS, Event, Fault, Malformed, Message, SyslogRecord, TrapRecord, utc
+from eventd.model import EVENTS, SYSLOG_TRANSPORTS, Event, Fault, Malformed, Message, SyslogRecord, TrapRecord, utc
 from eventd.parse.snmp import Access, parse_notification, report_for
 from eventd.parse.syslog import parse_syslog
 from eventd.parse.timestamps import resolve
@@ -18,6 +18,7 @@ from eventd.registry import Registry
 
 #: Source addresses whose host name we remember. A fleet is a few thousand; beyond that a sender is making them up.
 MAX_LEARNED_SOURCES = 20_000
+KNOWN_EVENTS = frozenset((*EVENTS, None))
 #: Marks a source that speaks for several host names (a relay): its traps keep the address as their name.
 SEVERAL = ""
 
@@ -52,8 +53,9 @@ class Decoder:
         """As `decode`, and with it the answer that an inform's sender waits for."""
         try:
             if message.transport in SYSLOG_TRANSPORTS:
-                return self._syslog(message), None
-            return self._trap(message)
+                return _checked(self._syslog(message)), None
+            event, response = self._trap(message)
+            return _checked(event), response
         except ParseError as error:
             return malformed(message, error.reason, error.offset), None
         except DecodeError:
@@ -118,6 +120,13 @@ class Decoder:
             return False
         address = ipaddress.ip_address(source)
         return any(address in network for network in self._forwarders)
+
+
+def _checked(event: Event) -> Event:
+    """What a handler returned, if it is what a handler may return."""
+    if not isinstance(event, Event) or event.event not in KNOWN_EVENTS:
+        raise TypeError(f"a handler returned {event!r:.200}")
+    return event
 
 
 def malformed(message: Message, reason: RejectReason, offset: int) -> Malformed:

@@ -5,9 +5,10 @@ every scrape. Nobody is told and no inform is answered before the commit that ma
 """
 
 import asyncio
+import contextlib
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from eventd.contract import Batch, JournalRow, Verdict
@@ -21,12 +22,17 @@ from eventd.telemetry import RateLimit, Telemetry, get_logger
 #: Messages held between sockets and pipeline. Beyond it the bytes stay in the kernel, where UDP loss is counted and
 #: TCP senders are slowed down. At 500 bytes a message this is 10 MB.
 INTAKE_CAPACITY = 20_000
+#: The same in bytes, because a datagram may have 64 KiB and a forged source costs nothing.
+INTAKE_CAPACITY_BYTES = 64 * 2**20
 #: Messages in one commit: enough to pay for an fsync, few enough (about 15 ms of work) to keep the loop answering.
 MAX_BATCH = 512
 #: Longest sleep without a message or a timer; bounds how late a timer set by a clock step can fire.
 MAX_IDLE_S = 1.0
 #: Tallies of messages that left nothing else to store wait this long for company before they get their own commit.
 TALLY_FLUSH_S = 1.0
+#: A wall clock that goes back by more than this was set (NTP after a boot with a wrong clock): judgement follows it.
+#: Smaller steps are waited out.
+CLOCK_STEP_S = 60.0
 #: Pause before a failed commit is tried again.
 COMMIT_RETRY_S = 1.0
 #: SNMPv3 Reports a second to one source: an honest sender needs two to get going, and whoever forges a source address
@@ -51,6 +57,7 @@ class Intake:
     def __init__(self, capacity: int = INTAKE_CAPACITY) -> None:
         self._capacity = capacity
         self._messages: deque[Message] = deque()
+        self._bytes = 0
         self._arrived = asyncio.Event()
         self._waiting: list[Callable[[], None]] = []
         self.closed = False
@@ -58,12 +65,16 @@ class Intake:
     def put(self, messages: Sequence[Message]) -> None:
         """Append all and wake the pipeline."""
         self._messages.extend(messages)
+        self._bytes += sum(len(message.payload) for message in messages)
         self._arrived.set()
 
     @property
     def full(self) -> bool:
         """True while receivers should not read on."""
-        return len(self._messages) >= self._capacity
+        return self._load() >= 1
+
+    def _load(self) -> float:
+        return max(len(self._messages) / self._capacity, self._bytes / INTAKE_CAPACITY_BYTES)
 
     def on_room(self, resume: Callable[[], None]) -> None:
         """Call ``resume`` once there is room again."""
@@ -84,7 +95,8 @@ class Intake:
             except TimeoutError:
                 return []
         taken = [self._messages.popleft() for _ in range(min(most, len(self._messages)))]
-        if self._waiting and len(self._messages) * 2 < self._capacity:
+        self._bytes -= sum(len(message.payload) for message in taken)
+        if self._waiting and self._load() < 0.5:
             waiting, self._waiting = self._waiting, []
             for resume in waiting:
                 resume()
@@ -136,17 +148,20 @@ class Pipeline:
             messages = await self.intake.take(MAX_BATCH, self._patience())
             for message in messages:
                 self._absorb(message)
-            if not len(self.intake):
-                self._tick(self._clock())
+            self._tick(messages[-1].received_at if len(self.intake) else self._clock())
             await self._commit()
             if self.intake.closed and not len(self.intake) and not self._batch:
                 return
+            await asyncio.sleep(0)  # a flood that leaves nothing to commit must not keep the loop to itself
 
     def _patience(self) -> float:
+        """Seconds until something other than a message wants to be done, never negative."""
+        wanted = [MAX_IDLE_S]
         if self._tallies_since is not None:
-            return max(0.0, self._tallies_since + TALLY_FLUSH_S - self._clock())
-        deadline = self.correlator.next_deadline()
-        return MAX_IDLE_S if deadline is None else min(MAX_IDLE_S, max(0.0, deadline - self._clock()))
+            wanted.append(self._tallies_since + TALLY_FLUSH_S - self._clock())
+        if (deadline := self.correlator.next_deadline()) is not None:
+            wanted.append(deadline - self._clock())
+        return max(0.0, min(wanted))
 
     # --- one message ---------------------------------------------------------------------------------------------
 
@@ -163,10 +178,22 @@ class Pipeline:
             self._replies.append(lambda: reply(answer))
         self._heard(result)
         if result.event is None:
-            self.telemetry.inc("unrecognised", message.transport)
-            self._tally("unrecognised")
+            self._unrecognised(message, result)
         else:
             self._judge(result, message.received_at)
+
+    def _unrecognised(self, message: Message, result: Event) -> None:
+        self.telemetry.inc("unrecognised", message.transport)
+        self._tally("unrecognised")
+        if b"IPSEC" in message.payload and result.header.mnemonic is None:
+            held = self._limit.allow(("unrecognised", message.source))
+            if held is not None:
+                log.warning(
+                    "this looks like an IPsec message and is not recognised; a relay may have rewritten it",
+                    source=message.source,
+                    raw=result.raw[:200],
+                    held_back=held,
+                )
 
     def _reject(self, message: Message, result: Malformed) -> None:
         reason = result.error.reason
@@ -205,15 +232,18 @@ class Pipeline:
             self.telemetry.inc("snmp_usm_errors", reason)
 
     def _heard(self, event: Event) -> None:
-        if event.device in self.last_heard or len(self.last_heard) < MAX_DEVICES:
-            self.last_heard[event.device] = event.received_at.timestamp()
+        if event.device not in self.last_heard and len(self.last_heard) >= MAX_DEVICES:
+            del self.last_heard[next(iter(self.last_heard))]  # a forged name must not keep a real device out
+        self.last_heard[event.device] = event.received_at.timestamp()
 
     def _judge(self, event: Event, received_at: float) -> None:
         assert event.event is not None
         self._tick(received_at)
-        verdict = self.correlator.apply(event, self._now)
         self.telemetry.inc("events", event.event)
         self._tally("events")
+        verdict = Verdict()
+        with self._surviving("correlate"):
+            verdict = self.correlator.apply(event, self._now)
         fate = "duplicates" if verdict.duplicate else "correlated"
         self.telemetry.inc(fate)
         self._tally(fate)
@@ -225,11 +255,26 @@ class Pipeline:
         self.telemetry.observe("pipeline_latency_seconds", max(0.0, self._clock() - received_at))
 
     def _tick(self, now: float) -> None:
-        """Move time on to ``now`` (never back), letting every timer fire that is due by then."""
-        self._now = max(self._now, now)
-        deadline = self.correlator.next_deadline()
-        if deadline is not None and deadline <= self._now:
-            self._keep(self.correlator.tick(self._now))
+        """Move time on to ``now``, letting every timer fire that is due by then. Back it goes only by a large step."""
+        with self._surviving("timers"):
+            if now < self._now - CLOCK_STEP_S:
+                log.warning("the clock was set back", seconds=round(self._now - now, 3))
+                step, self._now = now - self._now, now
+                self._keep(self.correlator.rebase(step))
+            self._now = max(self._now, now)
+            deadline = self.correlator.next_deadline()
+            if deadline is not None and deadline <= self._now:
+                self._keep(self.correlator.tick(self._now))
+
+    @contextlib.contextmanager
+    def _surviving(self, where: str) -> Iterator[None]:
+        """A defect of ours costs one step, is counted and logged, and never stops the service."""
+        try:
+            yield
+        except Exception as error:
+            self.telemetry.inc("internal_errors", where)
+            if self._limit.allow((where, type(error))) is not None:
+                log.error("defect", where=where, exc_info=error)
 
     def _keep(self, verdict: Verdict) -> None:
         for rule in verdict.suppressed:
@@ -248,7 +293,8 @@ class Pipeline:
             self.telemetry.observe(
                 "incident_duration_seconds", (incident.resolved_at - incident.opened_at).total_seconds()
             )
-        self._batch.notifications.extend(self.route(change, self._now))
+        with self._surviving("route"):
+            self._batch.notifications.extend(self.route(change, self._now))
 
     def _tally(self, name: str) -> None:
         self._batch.tallies[name] = self._batch.tallies.get(name, 0) + 1
@@ -258,7 +304,8 @@ class Pipeline:
     async def _commit(self) -> None:
         batch = self._batch
         for key in self._touched:
-            batch.states[key] = self.correlator.dump(key)
+            with self._surviving("state"):
+                batch.states[key] = self.correlator.dump(key)
         self._touched.clear()
         if not batch or self._may_wait(batch):
             return
@@ -266,7 +313,8 @@ class Pipeline:
         await self._commit_until_done(batch)
         replies, self._replies = self._replies, []
         for reply in replies:
-            reply()
+            with self._surviving("reply"):
+                reply()
         if batch.notifications:
             self._enqueued()
 
@@ -294,6 +342,8 @@ class Pipeline:
                     log.error("commit failed, will be tried again", error=str(error), messages=len(batch.journal))
                 await asyncio.sleep(COMMIT_RETRY_S)
                 continue
+            if self.store_failing is not None:
+                log.info("the store can be written again")
             self.store_failing = None
             self.telemetry.observe("store_commit_seconds", time.perf_counter() - started)
             return

@@ -117,6 +117,13 @@ SPECS = (
     Spec("notification_latency_seconds", "histogram", "From the verdict to the far end's answer.", ("channel",)),
     Spec("store_commit_seconds", "histogram", "Time of one commit.", known=((),)),
     Spec("store_commit_failures", "counter", "Commits that failed and were tried again.", known=((),)),
+    Spec(
+        "internal_errors",
+        "counter",
+        "Defects of eventd that cost one message or step, by room; the log has the traceback.",
+        ("where",),
+        _each(("correlate", "timers", "state", "route", "reply", "chore")),
+    ),
     Spec("store_size_bytes", "gauge", "Size of the database files.", known=((),)),
     Spec(
         "snmp_usm_errors",

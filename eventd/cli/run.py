@@ -26,6 +26,8 @@ from eventd.verify import verify
 )
 def command(path: str | None) -> None:
     """Receive, judge and alert until told to stop (SIGTERM, SIGINT). SIGHUP reloads the configuration."""
+    # A reload asked for before the loop listens must not end us, which is what an unhandled SIGHUP does.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         config = load(path)
         verify(config)

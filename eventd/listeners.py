@@ -1,0 +1,131 @@
+"""The receivers that a configuration asks for: made, started, replaced on a reload, and stopped in two steps."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from eventd.config import Receivers, SnmpReceiver
+from eventd.contract import Sink
+from eventd.parse.framing import StreamFramer, split_datagram
+from eventd.parse.snmp import transport_of
+from eventd.receivers.settings import Snmp, SyslogTcp, SyslogTls
+from eventd.receivers.tcp import StreamReceiver
+from eventd.receivers.udp import UdpReceiver, kernel_drops
+from eventd.telemetry import Telemetry
+from eventd.verify import tls_context
+
+Receiver = UdpReceiver | StreamReceiver
+#: Kind, listen address, and the settings that the socket is made of.
+Key = tuple[str, str, Any]
+
+
+class Listeners:
+    """All receivers of one running eventd, by what they were made from, so that a reload touches only what changed."""
+
+    def __init__(self, sink: Sink, telemetry: Telemetry, clock: Callable[[], float]) -> None:
+        self.running: dict[Key, Receiver] = {}
+        self._sink, self._telemetry, self._clock = sink, telemetry, clock
+        self._dropped_before = Counter[tuple[str, ...]]()
+
+    async def replace(self, receivers: Receivers) -> None:
+        """Start what is new and stop what is gone; what did not change keeps its sockets and connections, and only
+        takes a renewed certificate.
+
+        Raises:
+            receivers.ListenError, ConfigError: something could not be started; what was started before stays.
+        """
+        wanted = dict(self._wanted(receivers))
+        for key in [key for key in self.running if key not in wanted]:
+            await self._retire(self.running.pop(key))
+        for key, make in wanted.items():
+            if key not in self.running:
+                receiver = make()
+                await receiver.start()
+                self.running[key] = receiver
+            elif isinstance(key[2], SyslogTls) and isinstance(running := self.running[key], StreamReceiver):
+                running.ssl_context = tls_context(key[2])
+
+    async def stop_reading(self) -> None:
+        """Take no more messages; sockets by which informs are answered stay open until `close`."""
+        for receiver in self.running.values():
+            if isinstance(receiver, UdpReceiver):
+                await receiver.stop(keep_replies=True)
+            else:
+                await receiver.stop()
+
+    async def close(self) -> None:
+        """Close every socket."""
+        for receiver in self.running.values():
+            await receiver.stop()
+
+    def kernel_drops(self) -> Mapping[tuple[str, ...], float]:
+        """Datagrams that the kernel dropped on our sockets, by transport, those of replaced ones included."""
+        dropped = Counter(self._dropped_before)
+        dropped.update(_drops(self.running.values()))
+        return dict(dropped)
+
+    async def _retire(self, receiver: Receiver) -> None:
+        await receiver.stop()
+        self._dropped_before.update(_drops([receiver]))
+
+    def _wanted(self, receivers: Receivers) -> Iterable[tuple[Key, Callable[[], Receiver]]]:
+        makers: dict[str, Callable[[str, Any], Receiver]] = {
+            "syslog_udp": self._udp,
+            "syslog_tcp": self._tcp,
+            "syslog_tls": self._tls,
+            "snmp": self._snmp,
+        }
+        for kind, make in makers.items():
+            settings = getattr(receivers, kind)
+            for address in settings.addresses if settings else ():
+                yield (kind, address, _sockets(settings)), partial(make, address, settings)
+
+    def _udp(self, address: str, settings: Any) -> Receiver:
+        return self._datagrams(address, settings, "syslog-udp", split=split_datagram)
+
+    def _snmp(self, address: str, settings: Any) -> Receiver:
+        return self._datagrams(address, settings, transport_of, replies=True)
+
+    def _datagrams(self, address: str, settings: Any, transport: Any, **more: Any) -> Receiver:
+        return UdpReceiver(
+            address,
+            transport,
+            self._sink,
+            self._telemetry,
+            allow=settings.allow,
+            max_rate=settings.max_messages_per_second_per_source,
+            recv_buffer_bytes=settings.recv_buffer_bytes,
+            clock=self._clock,
+            **more,
+        )
+
+    def _tcp(self, address: str, settings: SyslogTcp, transport: str = "syslog-tcp", **more: Any) -> Receiver:
+        return StreamReceiver(
+            address,
+            transport,
+            self._sink,
+            self._telemetry,
+            framer=lambda: StreamFramer(settings.max_message_bytes),
+            max_connections=settings.max_connections,
+            idle_timeout=settings.idle_timeout,
+            allow=settings.allow,
+            max_rate=settings.max_messages_per_second_per_source,
+            clock=self._clock,
+            **more,
+        )
+
+    def _tls(self, address: str, settings: SyslogTls) -> Receiver:
+        context, timeout = tls_context(settings), settings.handshake_timeout
+        return self._tcp(address, settings, "syslog-tls", ssl_context=context, handshake_timeout=timeout)
+
+
+def _sockets(settings: Any) -> Any:
+    """The part of a receiver's settings that its socket is made of: who may talk to it can change without it."""
+    if isinstance(settings, SnmpReceiver):
+        return Snmp(**{name: getattr(settings, name) for name in Snmp.__struct_fields__})
+    return settings
+
+
+def _drops(receivers: Iterable[Receiver]) -> Mapping[tuple[str, ...], float]:
+    return kernel_drops(receiver for receiver in receivers if isinstance(receiver, UdpReceiver))
