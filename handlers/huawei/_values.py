@@ -93,6 +93,8 @@ CONVERTERS: dict[str, Callable[[str], Any]] = {
     "code": number,
 }
 ADDRESSES = frozenset(("peer", "local", "inside"))
+#: Fields whose value is a number where the wire has a number (an INTEGER or Gauge32 in SNMP).
+NUMBERS = frozenset(field for field, convert in CONVERTERS.items() if convert in (number, number_or_words))
 
 
 def decode_octets(value: bytes) -> str:

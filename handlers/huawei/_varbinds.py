@@ -12,7 +12,7 @@ from typing import Any
 
 from eventd.model import VarBind
 from handlers.huawei._tables import ENUMS, OBJECTS, OID_OF, ObjectType
-from handlers.huawei._values import ADDRESSES, BLANK, CONVERTERS, MAX_DIGITS, decode_octets
+from handlers.huawei._values import ADDRESSES, BLANK, CONVERTERS, MAX_DIGITS, NUMBERS, decode_octets
 
 #: Lengths that an instance may have, shortest first so that the longest known object wins: a scalar's ``0``, and row
 #: indexes, of which the tunnel table's is the longest.
@@ -71,8 +71,8 @@ def _take(row: ObjectType, varbind: VarBind, known: dict[str, Any], extra: dict[
 
 
 def _converted(field: str, value: int | bytes | str | None) -> Any:
-    if value is None:
-        return None
+    if value is None or (isinstance(value, int) and field in NUMBERS and 0 <= value < 10**MAX_DIGITS):
+        return value
     if not isinstance(value, bytes):
         return CONVERTERS[field](str(value))
     try:

@@ -162,6 +162,25 @@ def test_the_oid_cache_is_bounded():
     assert ber.oid_text.cache_info().currsize == ber.OID_CACHE
 
 
+@given(
+    st.binary(max_size=2 * ber.OBJECT_OCTETS),
+    st.sampled_from((0x00, 0x01, 0x7F, 0x80, 0x81, 0xFF)),
+    st.binary(min_size=1),
+)
+def test_an_oid_reads_the_same_in_two_parts_as_in_one(before, odd, behind):
+    """Object and row are remembered apart: a sub-identifier may span the cut, or be wrong on either side of it."""
+    content = before[: ber.OBJECT_OCTETS - 1] + bytes((odd,)) + behind[:-1] + bytes((behind[-1] & 0x7F,))
+    in_one = outcome(ber._text, content)
+    assert outcome(ber.oid_text.__wrapped__, content) == outcome(ber.oid_text, content) == in_one
+
+
+def outcome(read, content):
+    try:
+        return read(content)
+    except ValueError as error:
+        return str(error)
+
+
 @given(st.binary(max_size=60), st.integers(0, 60))
 def test_whatever_the_octets_a_read_gives_a_place_inside_or_the_documented_error(data, pos):
     found = []

@@ -40,15 +40,15 @@ twin_window = "1s"
 """
 
 
-def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
-    """Wait until ``condition`` returns something true, and return it."""
+def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S, every_s: float = 0.05) -> Any:
+    """Wait until ``condition``, asked every so often, returns something true, and return it."""
     deadline = time.monotonic() + patience_s
     while True:
         if value := condition():
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {patience_s:g} s for {what}")
-        time.sleep(0.05)
+        time.sleep(every_s)
 
 
 def free_port() -> int:

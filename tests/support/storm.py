@@ -62,10 +62,11 @@ def fail_line(number: int, text: str, code: int, device: str = "FW1") -> str:
     )
 
 
-def stop_trap(number: int, reason: str = "dpd timeout") -> bytes:
+def stop_trap(number: int, reason: str = "dpd timeout", index: int | None = None) -> bytes:
     """A tunnel stop of one peer as v2c trap with 14 varbinds and two more in front."""
-    row = f"12.10.{number}"
-    columns = ((1, 12), (2, 10), (3, number), (4, 5), (7, 500), (8, 0), (29, 0))
+    index = number if index is None else index
+    row = f"12.10.{index}"
+    columns = ((1, 12), (2, 10), (3, index), (4, 5), (7, 500), (8, 0), (29, 0))
     texts = ((5, peer(number)), (6, "0.0.0.0"), (21, "198.51.100.1"), (30, flow(number)))
     scalars = ((12, reason), (13, "Public"), (14, "GigabitEthernet0/0/1"))
     listed = [bind(f"{BASE}.2.1.{column}.{row}", Syntax.GAUGE32, value) for column, value in columns]
