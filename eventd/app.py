@@ -278,7 +278,7 @@ class App:
             await self.listeners.replace(before.receivers)
             raise
         self.registry, self.pipeline.decoder = handlers, decoder
-        self.correlator.reconfigure(config.correlate, config.inventory)
+        self.correlator.reconfigure(config.correlate, config.inventory, config.web.external_url)
         await self._restart_delivery(config)
         for what, pick in NEEDS_RESTART.items():
             if pick(config) != pick(before):
@@ -335,6 +335,8 @@ class App:
         """Why the service should not be relied on right now; None if it can be."""
         if not self._ready:
             return "eventd is starting or stopping."
+        if missing := self.listeners.missing(self.config.receivers):
+            return f"Not listening: {', '.join(missing)}."
         if self.pipeline.store_failing is not None:
             return f"The store cannot be written: {self.pipeline.store_failing}"
         return None

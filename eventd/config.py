@@ -3,10 +3,9 @@
 Settings classes live beside what they set; here they are only read, named and checked against each other.
 """
 
-import contextlib
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,12 +17,16 @@ from eventd.errors import ConfigError
 from eventd.notify import routing
 from eventd.notify.routing import Route
 from eventd.parse.usm import User
-from eventd.receivers.settings import Snmp, SyslogTcp, SyslogTls, SyslogUdp
+from eventd.receivers.addresses import overlap
+from eventd.receivers.settings import Snmp, Socket, SyslogTcp, SyslogTls, SyslogUdp
 from eventd.registry import load_notifiers
 from eventd.web.settings import Token, Web
 
 #: Parts of the configuration that are reserved for later versions and refused by name rather than ignored.
 RESERVED = {"maintenance": "maintenance windows are not built yet; remove the section"}
+
+#: A scrape of more series takes longer than the interval between two.
+MAX_SERIES = 1_000_000
 
 
 class SnmpUser(Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,11 +63,14 @@ class Receivers(Struct, frozen=True, forbid_unknown_fields=True):
     snmp: SnmpReceiver | None = None
 
 
+RECEIVERS = Receivers.__struct_fields__
+
+
 class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
     """``peer_labels`` puts peer addresses into metrics, for at most ``max_peers`` peers."""
 
     peer_labels: bool = True
-    max_peers: Annotated[int, Meta(ge=0)] = 10_000
+    max_peers: Annotated[int, Meta(ge=0, le=MAX_SERIES)] = 10_000
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,11 +140,12 @@ def _build(reader: Document, document: dict[str, Any], path: str | None) -> Conf
     handlers = reader.value(tuple[str, ...], document.get("handlers", ["handlers"]), "handlers") or ()
     users = _users(reader, receivers)
     _check_receivers(reader, receivers)
+    _check_web(reader, sections["web"])
+    _check_ports(reader, receivers, sections["web"])
     tokens = _tokens(reader, sections["web"])
     known = _inventory(reader, document.get("inventory"))
     if reader.problems or receivers is None:
         return None
-    _check_tls_files(reader, "web", sections["web"].tls_cert_file, sections["web"].tls_key_file)
     return Config(
         **sections,
         receivers=receivers,
@@ -175,6 +182,31 @@ def _check_receivers(reader: Document, receivers: Receivers | None) -> None:
         _engine_id(reader, snmp.engine_id, "receivers.snmp.engine_id")
 
 
+def _check_web(reader: Document, web: Web | None) -> None:
+    if web is not None:
+        _check_tls_files(reader, "web", web.tls_cert_file, web.tls_key_file)
+
+
+def _check_ports(reader: Document, receivers: Receivers | None, web: Web | None) -> None:
+    """No two sockets may want the same port of the same address: the second could not be opened."""
+    taken: list[tuple[str, str, str]] = []
+    for socket, key, address in _listeners(receivers, web):
+        for other_socket, other_key, other in taken:
+            if socket == other_socket and overlap(address, other):
+                reader.fault(key, f"{address} is taken by {other_key} ({other})")
+        taken.append((socket, key, address))
+
+
+def _listeners(receivers: Receivers | None, web: Web | None) -> Iterator[tuple[str, str, str]]:
+    """(kind of socket, key, address) of everything that listens."""
+    for name in RECEIVERS:
+        settings: Socket | None = getattr(receivers, name, None)
+        for address in settings.addresses if settings else ():
+            yield ("tcp" if isinstance(settings, SyslogTcp) else "udp"), f"receivers.{name}.listen", address
+    if web is not None:
+        yield "tcp", "web.listen", web.listen
+
+
 def _check_tls_files(reader: Document, key: str, cert: str | None, private: str | None) -> None:
     if (cert is None) != (private is None):
         reader.fault(key, "a TLS certificate and its key are needed together")
@@ -191,13 +223,11 @@ def _check_network(reader: Document, cidr: str, key: str) -> None:
 
 
 def _engine_id(reader: Document, text: str, key: str) -> bytes | None:
-    """An engine id in hex, 5 to 32 octets (RFC 3411 section 5, SnmpEngineID)."""
-    with contextlib.suppress(ValueError):
-        octets = bytes.fromhex(text.removeprefix("0x").replace(":", ""))
-        if 5 <= len(octets) <= 32:
-            return octets
-    reader.fault(key, f"{text!r} is not an engine id: 5 to 32 octets in hex")
-    return None
+    try:
+        return inventory.engine_id(text)
+    except ValueError as error:
+        reader.fault(key, str(error))
+        return None
 
 
 def _users(reader: Document, receivers: Receivers | None) -> tuple[User, ...]:
@@ -265,6 +295,8 @@ def _tokens(reader: Document, web: Web | None) -> dict[str, Token]:
         secret = reader.secret(token, "token", f"web.tokens[{index}]", required=True)
         if secret is not None and len(secret) < 16:
             reader.fault(f"web.tokens[{index}].token", "is shorter than 16 characters")
+        elif secret in found:
+            reader.fault(f"web.tokens[{index}].token", f"{token.name!r} has the same secret as {found[secret].name!r}")
         elif secret is not None:
             found[secret] = token
     return found
@@ -288,25 +320,9 @@ def _inventory(main: Document, name: Any) -> inventory.Inventory:
         return inventory.Inventory()
     rows: _InventoryFile | None = reader.struct(_InventoryFile, document, "")
     if rows is not None:
-        _check_inventory(reader, rows)
+        for key, what in inventory.faults(rows.devices, rows.peers):
+            reader.fault(key, what)
     main.problems.extend(reader.problems)
     if reader.problems or rows is None:
         return inventory.Inventory()
     return inventory.Inventory(rows.devices, rows.peers)
-
-
-def _check_inventory(reader: Document, rows: _InventoryFile) -> None:
-    names: set[str] = set()
-    for index, device in enumerate(rows.devices):
-        if device.name in names:
-            reader.fault(f"devices[{index}].name", f"{device.name!r} is used twice")
-        names.add(device.name)
-        for address in device.addresses:
-            _check_network(reader, address, f"devices[{index}].addresses")
-        if device.time_zone is not None and not inventory.zone_known(device.time_zone):
-            reader.fault(f"devices[{index}].time_zone", f"{device.time_zone!r} is not a known time zone")
-    for index, peer in enumerate(rows.peers):
-        if (peer.address is None) == (peer.cidr is None):
-            reader.fault(f"peers[{index}]", "needs either address or cidr")
-        else:
-            _check_network(reader, peer.address or peer.cidr or "", f"peers[{index}]")

@@ -1,6 +1,7 @@
 """One TOML document into checked values: every problem at once, each with its key and the line it stands on."""
 
 import difflib
+import math
 import re
 import tomllib
 import types
@@ -116,11 +117,16 @@ class Document:
             except ValueError as error:
                 self.fault(key, str(error))
                 return None
+        if isinstance(value, float) and not math.isfinite(value):
+            self.fault(key, "is not a finite number")
+            return None
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
             self.fault(key, _plain(str(error)))
-            return None
+        except OverflowError:
+            self.fault(key, "is too large")
+        return None
 
     def secret(self, holder: Struct, name: str, key: str, *, required: bool) -> str | None:
         """The secret ``name`` of a struct that has it as ``name``, ``name_file`` or ``name_env``."""
@@ -146,6 +152,8 @@ def read(path: Path) -> tuple[Document, dict[str, Any]]:
         found = re.search(r"line (\d+)", str(error))
         line = int(found[1]) if found else None
         raise ConfigError([Problem("configuration", f"is not TOML: {error}", str(path), line)]) from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets thousands deep
+        raise ConfigError([Problem("configuration", f"cannot be read: {error}", str(path))]) from error
 
 
 def join(key: str, name: str) -> str:

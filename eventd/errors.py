@@ -5,6 +5,7 @@
     ├── ParseError     bytes are not a well-formed message of their protocol, or may not be accepted
     ├── DecodeError    a well-formed message of a known kind lacks what makes it that event
     ├── StoreError     the database cannot be opened, read or written
+    │   └── UnstorableError  what was to be written can never be: trying again is no use
     └── DeliveryError  one notification was not accepted by the far end
 
 ``reason`` is always one of a short closed set, so that it can be a metric label; the detail is for the log.
@@ -87,6 +88,10 @@ class DecodeError(EventdError):
 
 class StoreError(EventdError):
     """The database cannot be opened, read or written; the message says which file and what the system answered."""
+
+
+class UnstorableError(StoreError):
+    """The values handed over cannot be written, now or later: a bug of whoever made them. Do not try again."""
 
 
 class DeliveryFailure(StrEnum):

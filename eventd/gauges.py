@@ -40,6 +40,11 @@ class Gauges:
 
     def __init__(self, service: Observed) -> None:
         self._service = service
+        self._retired: Counter[tuple[str, ...]] = Counter()
+        #: Peers that have a series, in the order they got it, and those that were refused one, as far as the
+        #: correlator still knows them: a place is kept until its peer is forgotten, else labels would grow for ever.
+        self._admitted: dict[tuple[str, str, str], None] = {}
+        self._refused: set[tuple[str, str, str]] = set()
 
     def provide(self, telemetry: Telemetry) -> None:
         """Have them asked for at every scrape."""
@@ -56,8 +61,15 @@ class Gauges:
         for name, values in providers.items():
             telemetry.provide(name, values)
 
+    def retire(self, receiver: object) -> None:
+        """Keep what a receiver counted; to be called once, when it has stopped and is no longer one of the service's.
+        A counter that fell would look like a restart, and what is left of it like new drops."""
+        if isinstance(receiver, UdpReceiver):
+            self._retired.update({(receiver.name,): receiver.drops()})
+
     def _kernel_drops(self) -> Values:
-        return kernel_drops(r for r in self._service.receivers.values() if isinstance(r, UdpReceiver))
+        running = kernel_drops(r for r in self._service.receivers.values() if isinstance(r, UdpReceiver))
+        return {key: running.get(key, 0) + self._retired[key] for key in running.keys() | self._retired.keys()}
 
     def _incidents_open(self) -> Values:
         return {labels: float(count) for labels, count in self._service.correlator.open_counts().items()}
@@ -78,14 +90,18 @@ class Gauges:
         return values
 
     def _peers(self) -> Iterable[PeerStatus]:
+        """The peers that have a series: who got one first keeps it, whoever speaks more."""
         metrics = self._service.config.metrics
-        if metrics.peer_labels:
-            for index, peer in enumerate(self._service.correlator.peers()):
-                if index < metrics.max_peers:
-                    yield peer
-                else:
-                    over = index + 1 - metrics.max_peers
-                    self._service.telemetry.set("label_overflow", "peer_up", value=over)
+        if not metrics.peer_labels:
+            return []
+        known = {(peer.device, peer.vsys, peer.peer): peer for peer in self._service.correlator.peers()}
+        kept = [key for key in self._admitted if key in known]
+        new = [key for key in known if key not in self._admitted]
+        self._admitted = dict.fromkeys((kept + new)[: metrics.max_peers])
+        refused = known.keys() - self._admitted.keys()
+        self._service.telemetry.inc("label_overflow", "peer_up", n=len(refused - self._refused))
+        self._refused = refused
+        return [known[key] for key in self._admitted]
 
     def _peers_up(self) -> Values:
         """Vsys of one device share a peer's label set: a peer is up while any of them is."""

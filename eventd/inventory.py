@@ -3,13 +3,15 @@
 Without an inventory everything still works: names are addresses, clocks are read as UTC.
 """
 
+import contextlib
 import ipaddress
 import zoneinfo
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 ClockMeaning = Literal["iso", "add-offset", "local"]
 Text = Annotated[str, Meta(min_length=1)]
 
@@ -47,7 +49,7 @@ class Peer(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Inventory:
-    """Look-ups over devices and peers. Build a new one to change anything."""
+    """Look-ups over devices and peers. Build a new one to change anything. ValueError for what `faults` names."""
 
     def __init__(self, devices: Iterable[Device] = (), peers: Iterable[Peer] = ()) -> None:
         self.devices = tuple(devices)
@@ -55,12 +57,11 @@ class Inventory:
         self._by_name = {device.name: device for device in self.devices}
         self._by_key: dict[str, Device] = {}
         for device in self.devices:
-            self._by_key[device.name.casefold()] = device
-            for key in (*device.hostnames, *device.addresses, *device.engine_ids):
-                self._by_key[key.casefold()] = device
+            for _, key in _keys(device):
+                self._by_key[key] = device
         self._peers: dict[tuple[int, int, int], Peer] = {}
         for peer in self.peers:
-            network = ipaddress.ip_network(peer.address or peer.cidr or "", strict=False)
+            network = _network(peer)
             self._peers[network.version, network.prefixlen, int(network.network_address)] = peer
         self._prefixes = sorted({(version, length) for version, length, _ in self._peers}, reverse=True)
 
@@ -81,7 +82,7 @@ class Inventory:
         if address is None or not self._prefixes:
             return None
         try:
-            ip = ipaddress.ip_address(address)
+            ip = _ip(address)
         except ValueError:
             return None
         width = ip.max_prefixlen
@@ -97,6 +98,106 @@ def zone_known(name: str) -> bool:
     """Whether a time zone of that name can be used."""
     try:
         zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
         return False
     return True
+
+
+def engine_id(text: str) -> bytes:
+    """An SNMP engine id as people write it: hex, also with ``0x`` in front or colons between the octets.
+
+    Raises:
+        ValueError: it is not 5 to 32 octets in hex (RFC 3411 section 5, SnmpEngineID).
+    """
+    try:
+        octets = bytes.fromhex(text.casefold().removeprefix("0x").replace(":", ""))
+    except ValueError:
+        octets = b""
+    if not 5 <= len(octets) <= 32:
+        raise ValueError(f"{text!r} is not an engine id: 5 to 32 octets in hex")
+    return octets
+
+
+def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """One value per address: IPv4-mapped IPv6 is IPv4."""
+    ip = ipaddress.ip_address(text)
+    return getattr(ip, "ipv4_mapped", None) or ip
+
+
+def _network(peer: Peer) -> Network:
+    """What a row is about. ValueError: neither or both of address and cidr, no such thing, or host bits in a cidr."""
+    if peer.address is not None and peer.cidr is None:
+        return ipaddress.ip_network(_ip(peer.address))
+    if peer.cidr is None or peer.address is not None:
+        raise ValueError("needs either address or cidr")
+    network = ipaddress.ip_network(peer.cidr)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is not None and network.prefixlen >= 96:
+        return ipaddress.ip_network((mapped, network.prefixlen - 96))
+    return network
+
+
+#: How each field by which a device can be known is brought into its one spelling.
+_SPELLING: dict[str, Callable[[str], str]] = {
+    "hostnames": str.casefold,
+    "addresses": lambda text: str(_ip(text.partition("%")[0])),
+    "engine_ids": lambda text: engine_id(text).hex(),
+}
+
+
+def _keys(device: Device) -> Iterator[tuple[str, str]]:
+    """(field, key) of everything a device is known by."""
+    yield "name", device.name.casefold()
+    for field, spelled in _SPELLING.items():
+        for text in getattr(device, field):
+            yield field, spelled(text)
+
+
+def faults(devices: Iterable[Device], peers: Iterable[Peer]) -> Iterator[tuple[str, str]]:
+    """(key, what is wrong) of rows that cannot be used, or of which two claim the same."""
+    owners: dict[str, int] = {}
+    rows = tuple(devices)
+    for index, device in enumerate(rows):
+        for field, what in _device_faults(device):
+            yield f"devices[{index}].{field}", what
+        for field, key in _spelled_right(device):
+            owner = owners.setdefault(key, index)
+            if owner != index:
+                yield f"devices[{index}].{field}", f"{key!r} of {device.name!r} belongs to {rows[owner].name!r} already"
+    yield from _peer_faults(peers)
+
+
+def _device_faults(device: Device) -> Iterator[tuple[str, str]]:
+    for field, spelled in _SPELLING.items():
+        for text in getattr(device, field):
+            try:
+                spelled(text)
+            except ValueError as error:
+                yield field, str(error)
+    if device.time_zone is not None and not zone_known(device.time_zone):
+        yield "time_zone", f"{device.time_zone!r} is not a known time zone"
+    if device.clock == "local" and device.time_zone is None:
+        yield "clock", '"local" needs time_zone'
+
+
+def _spelled_right(device: Device) -> Iterator[tuple[str, str]]:
+    """`_keys` up to the first that is misspelled."""
+    with contextlib.suppress(ValueError):
+        yield from _keys(device)
+
+
+def _peer_faults(peers: Iterable[Peer]) -> Iterator[tuple[str, str]]:
+    rows: dict[Network, tuple[int, Peer]] = {}
+    for index, peer in enumerate(peers):
+        try:
+            place, first = rows.setdefault(_network(peer), (index, peer))
+        except ValueError as error:
+            yield f"peers[{index}]", str(error)
+            continue
+        if place != index:
+            yield f"peers[{index}]", f"{_title(peer)} is the same peer as {_title(first)}"
+
+
+def _title(peer: Peer) -> str:
+    text = peer.address or peer.cidr or ""
+    return f"{peer.name!r} ({text})" if peer.name else text

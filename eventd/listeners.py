@@ -46,6 +46,10 @@ class Listeners:
             elif isinstance(key[2], SyslogTls) and isinstance(running := self.running[key], StreamReceiver):
                 running.ssl_context = tls_context(key[2])
 
+    def missing(self, receivers: Receivers) -> list[str]:
+        """What the configuration asks for and is not running, because a reload could not put it back."""
+        return [f"{key[0]} on {key[1]}" for key, _ in self._wanted(receivers) if key not in self.running]
+
     async def stop_reading(self) -> None:
         """Take no more messages; sockets by which informs are answered stay open until `close`."""
         for receiver in self.running.values():

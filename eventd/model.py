@@ -333,6 +333,8 @@ class Incident(Struct, frozen=True):
     opened_severity: Severity = "info"
     runbook_url: str | None = None
     tags: tuple[str, ...] = ()
+    #: what it is about, in at most some 120 characters; ``summary`` tells more.
+    title: str = ""
 
 
 ChangeKind = Literal["opened", "updated", "resolved"]

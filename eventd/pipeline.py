@@ -14,7 +14,7 @@ from typing import Protocol
 from eventd.contract import Batch, JournalRow, Verdict
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
-from eventd.errors import RejectReason, StoreError
+from eventd.errors import RejectReason, StoreError, UnstorableError
 from eventd.model import Change, Event, Malformed, Message, Notification
 from eventd.receivers.quotas import Quotas
 from eventd.telemetry import RateLimit, Telemetry, get_logger
@@ -271,10 +271,15 @@ class Pipeline:
         """A defect of ours costs one step, is counted and logged, and never stops the service."""
         try:
             yield
-        except Exception as error:
-            self.telemetry.inc("internal_errors", where)
-            if self._limit.allow((where, type(error))) is not None:
-                log.error("defect", where=where, exc_info=error)
+        except Exception as error:  # noqa: BLE001  a remote message must not be able to end the service
+            self._defect(where, error)
+        for fault in self.correlator.take_faults():
+            self._defect(where, fault)
+
+    def _defect(self, where: str, error: Exception) -> None:
+        self.telemetry.inc("internal_errors", where)
+        if self._limit.allow((where, type(error))) is not None:
+            log.error("defect", where=where, exc_info=error)
 
     def _keep(self, verdict: Verdict) -> None:
         for rule in verdict.suppressed:
@@ -290,9 +295,8 @@ class Pipeline:
         if change.what == "opened":
             self.telemetry.inc("incidents_opened", incident.kind)
         elif change.what == "resolved" and incident.resolved_at is not None:
-            self.telemetry.observe(
-                "incident_duration_seconds", (incident.resolved_at - incident.opened_at).total_seconds()
-            )
+            lasted = (incident.resolved_at - incident.opened_at).total_seconds()
+            self.telemetry.observe("incident_duration_seconds", max(0.0, lasted))
         with self._surviving("route"):
             self._batch.notifications.extend(self.route(change, self._now))
 
@@ -335,6 +339,9 @@ class Pipeline:
             started = time.perf_counter()
             try:
                 await self.store.commit(batch)
+            except UnstorableError as error:
+                self._defect("store", error)
+                return
             except StoreError as error:
                 self.telemetry.inc("store_commit_failures")
                 self.store_failing = str(error)

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
 from eventd.contract import Catalogue, Handler, Notifier, SyslogTemplate, TrapTemplate
@@ -69,16 +70,26 @@ def _by_event(templates: Iterator[Any]) -> dict[str, list[Any]]:
 
 def _constants(package: str, name: str, kind: type) -> Iterator[Any]:
     """Every module constant ``name`` of type ``kind`` in a package and the packages below it."""
-    try:
-        root = importlib.import_module(package)
-    except ImportError as error:
-        raise ConfigError([Problem("handlers", f"package {package} cannot be imported: {error}")]) from error
-    names = [root.__name__]
-    names += [module.name for module in pkgutil.walk_packages(getattr(root, "__path__", []), root.__name__ + ".")]
-    for module_name in names:
-        value = getattr(importlib.import_module(module_name), name, None)
+    for module in _modules(package):
+        value = getattr(module, name, None)
         if isinstance(value, kind):
             yield value
+
+
+def _modules(package: str) -> Iterator[ModuleType]:
+    """A package and every module below it, imported."""
+    root = _imported(package)
+    yield root
+    for found in pkgutil.walk_packages(getattr(root, "__path__", []), root.__name__ + "."):
+        yield _imported(found.name)  # before `walk_packages` does, which swallows an ImportError
+
+
+def _imported(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except Exception as error:  # a package may do anything while it is imported; no name at all is a ValueError
+        what = f"package {name!r} cannot be imported: {type(error).__name__}: {error}"
+        raise ConfigError([Problem("handlers", what)]) from error
 
 
 def load(packages: Sequence[str] = ("handlers",)) -> Registry:

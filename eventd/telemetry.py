@@ -122,7 +122,7 @@ SPECS = (
         "counter",
         "Defects of eventd that cost one message or step, by room; the log has the traceback.",
         ("where",),
-        _each(("correlate", "timers", "state", "route", "reply", "chore")),
+        _each(("correlate", "timers", "state", "route", "reply", "store", "chore")),
     ),
     Spec("store_size_bytes", "gauge", "Size of the database files.", known=((),)),
     Spec(

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from eventd.config import Config
 from eventd.errors import ConfigError, Problem
 from eventd.notify.session import Session
+from eventd.parse.snmp import Access
 from eventd.receivers import tls
 from eventd.receivers.settings import SyslogTls
 from eventd.registry import Registry, load, load_notifiers
+from eventd.web.settings import Web
 
 
 def verify(config: Config) -> Registry:
@@ -19,15 +21,21 @@ def verify(config: Config) -> Registry:
         ConfigError: with every problem found.
     """
     problems: list[Problem] = []
-    handlers = load(config.handlers)
+    handlers: Registry | None = None
+    with _noting(problems, "handlers", config):
+        handlers = load(config.handlers)
     if config.receivers.syslog_tls is not None:
         with _noting(problems, "receivers.syslog_tls", config):
             tls_context(config.receivers.syslog_tls)
+    with _noting(problems, "web", config):
+        _try_web_files(config.web)
+    with _noting(problems, "receivers.snmp.users", config):
+        Access(config.receivers.snmp.communities if config.receivers.snmp else (), config.access_users)
     notifiers, session = load_notifiers(), Session()
     for index, channel in enumerate(config.channels):
         with _noting(problems, f"channels[{index}] ({channel.name})", config):
             notifiers[channel.type].build(channel.name, channel.settings, session)
-    if problems:
+    if problems or handlers is None:
         raise ConfigError(problems)
     return handlers
 
@@ -40,6 +48,11 @@ def _noting(problems: list[Problem], key: str, config: Config) -> Iterator[None]
         problems.extend(error.problems)
     except (ValueError, OSError) as error:
         problems.append(Problem(key, str(error), config.path))
+
+
+def _try_web_files(settings: Web) -> None:
+    if settings.tls_cert_file is not None and settings.tls_key_file is not None:
+        tls.make_context(settings.tls_cert_file, settings.tls_key_file)
 
 
 def tls_context(settings: SyslogTls) -> ssl.SSLContext:

@@ -53,6 +53,28 @@ def believe(peer: PeerState, up: bool | None, now: float) -> None:
     _settle(peer, now)
 
 
+def lost(peer: PeerState, stopped_at: float, now: float) -> None:
+    """What stopped then and was taken as replaced is down after all, unless it has started since."""
+    for tunnel in peer.tunnels.values():
+        back = tunnel.started is not None and tunnel.started.at >= stopped_at
+        if tunnel.stopped is not None and tunnel.stopped.at == stopped_at and not back:
+            put(peer, tunnel, False, now)
+
+
+def disbelieve(peer: PeerState, now: float) -> None:
+    """Nothing of the peer is up: what was last seen up too long ago to be trusted is not known any more, and where no
+    tunnel is known to be down, the one that stopped last is."""
+    for tunnel in peer.tunnels.values():
+        if tunnel.up:
+            _count(peer, True, -1)
+            tunnel.up, tunnel.since = None, now
+    if not peer.tunnels_down and peer.tunnels:
+        last = max(peer.tunnels.values(), key=lambda tunnel: tunnel.stopped.at if tunnel.stopped else 0.0)
+        _count(peer, False, 1)
+        last.up, last.since = False, now
+    _settle(peer, now)
+
+
 def any_up(peer: PeerState, now: float) -> bool:
     """Whether some tunnel is known to be up, by a proof that is not too old to be trusted."""
     if not peer.tunnels_up:

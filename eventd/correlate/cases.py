@@ -10,7 +10,9 @@ from eventd.correlate import reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import (
     ADMIN_AUTO_WAIT,
+    ADMIN_DOWN_WAIT,
     ADMIN_UNKNOWN_WAIT,
+    MIN_REMINDER,
     QUIET_UPDATE,
 )
 from eventd.correlate.state import Case, State, vsys_of
@@ -35,11 +37,12 @@ def begin(event: Event, now: float, family: str, nature: str = "outage") -> Case
     )
 
 
-def record(case: Case, event: Event, now: float, text: str | None = None) -> bool:
-    """Write an event into the case; True when its reason explains more than what was known."""
+def record(case: Case, event: Event, now: float, text: str | None = None, *, bad: bool = True) -> bool:
+    """Write an event into the case; True when its reason explains more than what was known. A start (not ``bad``) is
+    told but not counted."""
     case.witness(event)
     case.step(now, texts.told(event) if text is None else text)
-    case.count += 1
+    case.count += bad
     case.stale = False
     case.policy = case.policy or event.policy
     case.policy_seq = event.policy_seq if case.policy_seq is None else case.policy_seq
@@ -59,10 +62,16 @@ def announce(desk: Desk, case: Case, at: float, kind: str, severity: Severity) -
     case.kind, case.announced = kind, True
     case.severity = case.opened_severity = severity
     case.site = (known.site if known else None) or (device.site if device else None)
-    case.timers["remind"] = at + desk.settings.reminder
+    case.timers["remind"] = next_reminder(desk, at)
     if kind in NEEDS_ALL_CLEAR:
         case.timers["stale"] = at + desk.settings.stale_after
+    _watch(desk, case, at)
     desk.publish("opened", case, at)
+
+
+def next_reminder(desk: Desk, at: float) -> float:
+    """When an open incident is recalled next."""
+    return at + max(desk.settings.reminder, MIN_REMINDER)
 
 
 def progress(desk: Desk, case: Case, now: float, *, notify: bool = False) -> None:
@@ -80,8 +89,29 @@ def escalate(desk: Desk, case: Case, at: float, severity: Severity) -> bool:
     if SEVERITIES.index(severity) <= SEVERITIES.index(case.severity):
         return False
     case.severity = severity
+    _watch(desk, case, at)
     desk.publish("updated", case, at)
     return True
+
+
+def _watch(desk: Desk, case: Case, at: float) -> None:
+    """A peer of which nothing is up does not stay below major for ever, however harmless the reason read."""
+    below = SEVERITIES.index(case.severity) < SEVERITIES.index("major")
+    if case.kind == "tunnel_down" and below and "escalate" not in case.timers:
+        wait = _overdue(desk, case)
+        if wait is not None:
+            case.escalate_to, case.timers["escalate"] = "major", max(at, case.since + wait)
+
+
+def _overdue(desk: Desk, case: Case) -> float | None:
+    """Seconds after which a peer should have a tunnel again; None where it waits for others, or nothing is awaited."""
+    known = desk.inventory.peer(case.peer)
+    waits = known is not None and (known.mode == "site-to-multisite" or known.trigger == "traffic")
+    if waits or case.awaits == "nothing":
+        return None
+    if known is not None and known.trigger == "auto":
+        return ADMIN_AUTO_WAIT
+    return ADMIN_DOWN_WAIT if case.nature == "expected" else ADMIN_UNKNOWN_WAIT
 
 
 def resolve(desk: Desk, owner: State, case: Case, at: float, ending: str) -> None:

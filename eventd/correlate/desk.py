@@ -35,11 +35,15 @@ class Desk:
         """State that has to be saved."""
         self._touched[key] = None
 
-    def publish(self, what: ChangeKind, case: Case, at: float, *, notify: bool = True) -> None:
-        """One step in the life of an announced incident, as it stands now."""
+    def publish(
+        self, what: ChangeKind, case: Case, at: float, *, notify: bool = True, recalled: bool = False
+    ) -> None:
+        """One step in the life of an announced incident, as it stands now. ``recalled``: told once more, only because
+        it is still open."""
         case.updated_at = at
         case.timers.pop("publish", None)
-        self._changes.append(Change(what, texts.incident(case, self.inventory, self.external_url), notify))
+        incident = texts.incident(case, self.inventory, self.external_url, recalled=recalled)
+        self._changes.append(Change(what, incident, notify))
 
     def verdict(self, *, duplicate: bool = False) -> Verdict:
         """Everything concluded since the last call."""

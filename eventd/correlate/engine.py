@@ -2,6 +2,9 @@
 
 ``(state, event | tick, now) → (state, changes)``. Before an event is judged, every timer due by then fires at its own
 time, so that it makes no difference how often anybody ticks.
+
+An exception of a rule is a bug of ours and costs at most the one event: what was concluded until then stands, the
+failed timer is tried again later, all others fire. Whoever drives the correlator logs what `take_faults` gives.
 """
 
 from collections import Counter, OrderedDict
@@ -10,9 +13,9 @@ from heapq import heappop, heappush
 from itertools import islice
 
 from eventd.contract import Verdict
-from eventd.correlate import books, cases, devices, negotiation, texts, timers, tunnels, twins
+from eventd.correlate import books, cases, devices, negotiation, rebase, texts, timers, tunnels, twins
 from eventd.correlate.desk import Desk
-from eventd.correlate.settings import EVICT_SCAN, MAX_DEVICES, MAX_PEERS, Settings
+from eventd.correlate.settings import EVICT_SCAN, MAX_DEVICES, MAX_FAULTS, MAX_PEERS, Settings
 from eventd.correlate.state import (
     Case,
     DeviceState,
@@ -22,6 +25,7 @@ from eventd.correlate.state import (
     decode,
     device_key,
     encode,
+    nameless_key,
     peer_key,
     vsys_of,
 )
@@ -48,13 +52,14 @@ class Correlator:
         self._desk = Desk(settings, inventory, external_url, self._context_of)
         #: Least recently heard first.
         self._peers: OrderedDict[str, PeerState] = OrderedDict()
-        self._devices: dict[str, DeviceState] = {}
-        self._heard: dict[str, float] = {}
+        self._devices: OrderedDict[str, DeviceState] = OrderedDict()
+        self._heard: OrderedDict[str, float] = OrderedDict()
         #: Keys of the peers of a device that have a case.
         self._busy: dict[str, set[str]] = {}
         #: (when, key); an entry counts only while it is the one in `_armed`.
         self._heap: list[tuple[float, str]] = []
         self._armed: dict[str, float] = {}
+        self._faults: list[Exception] = []
 
     # --- what the pipeline calls ------------------------------------------------------------------------------
 
@@ -63,9 +68,11 @@ class Correlator:
         self._catch_up(now)
         duplicate = False
         if event.event is not None:
-            if event.device in self._heard or len(self._heard) < MAX_DEVICES:
-                self._heard[event.device] = now
-            duplicate = self._judge(event, now)
+            self._hear(event.device, now)
+            try:
+                duplicate = self._judge(event, now)
+            except Exception as error:  # noqa: BLE001 - a bug in one rule must not stop the judgement of all others
+                self._fault(error)
         return self._desk.verdict(duplicate=duplicate)
 
     def tick(self, now: float) -> Verdict:
@@ -85,9 +92,29 @@ class Correlator:
                 self._arm(key, self._state(key))
         return None
 
-    def reconfigure(self, settings: Settings, inventory: Inventory) -> None:
+    def reconfigure(self, settings: Settings, inventory: Inventory, external_url: str | None = None) -> None:
         """Judge by other settings from now on. Timers that run keep running as they were set."""
-        self._desk.settings, self._desk.inventory = settings, inventory
+        self._desk.settings, self._desk.inventory, self._desk.external_url = settings, inventory, external_url
+
+    def rebase(self, delta_s: float) -> Verdict:
+        """The wall clock was set: it shows ``delta_s`` seconds more (back: less) than it would have.
+
+        Everything that waits goes on waiting for as long as it had to. Open incidents keep id and beginning.
+        """
+        self._heap.clear()
+        self._armed.clear()
+        for states in (self._peers, self._devices):
+            for key, state in states.items():
+                rebase.shift(state, delta_s)
+                self._settle(key, state)
+        for device in self._heard:
+            self._heard[device] += delta_s
+        return self._desk.verdict()
+
+    def take_faults(self) -> list[Exception]:
+        """What rules raised since the last call, at most the first `MAX_FAULTS`."""
+        taken, self._faults = self._faults, []
+        return taken
 
     def clear(self, incident_id: str, now: float, who: str = "operator") -> Verdict:
         """Resolve an incident by hand: its tunnels count as not known. Nothing happens if it is not open."""
@@ -166,7 +193,7 @@ class Correlator:
                 self._index(key, state)
             else:
                 self._devices[key] = state
-            self._heard[state.device] = max(state.heard_at, self._heard.get(state.device, 0.0))
+            self._hear(state.device, max(state.heard_at, self._heard.get(state.device, 0.0)))
             self._arm(key, state)
 
     # --- judging --------------------------------------------------------------------------------------------------
@@ -182,16 +209,46 @@ class Correlator:
             return False
         fact, telling = twins.recall(state.facts, event, now, self._desk.settings.twin_window)
         state.heard_at = now
-        if telling == "twin":
-            self._corroborate(state, fact, event, now)
-        elif telling == "new" and isinstance(state, DeviceState):
-            devices.RULES[event.event or ""](self._desk, state, event, now)
-        elif telling == "new" and isinstance(state, PeerState) and rule is not None:
-            before = state.case.proofs if state.case else 0
-            rule(self._desk, state, event, now)
-            fact.joined = state.case is not None and state.case.proofs != before
-        self._settle(key, state)
+        try:
+            if telling == "twin":
+                self._corroborate(state, fact, event, now)
+            elif telling == "new" and isinstance(state, DeviceState):
+                devices.RULES[event.event or ""](self._desk, state, event, now)
+            elif telling == "new" and isinstance(state, PeerState) and rule is not None:
+                before = state.case.proofs if state.case else 0
+                rule(self._desk, state, event, now)
+                if event.event == "ipsec.tunnel.start" and event.peer is not None:
+                    self._end_nameless(event, now)
+                fact.joined = state.case is not None and state.case.proofs != before
+        finally:
+            self._settle(key, state)
         return telling != "new"
+
+    def _fault(self, error: Exception) -> None:
+        if len(self._faults) < MAX_FAULTS:
+            self._faults.append(error)
+
+    def _hear(self, device: str, now: float) -> None:
+        """Note when a device spoke. At the limit another one is forgotten: invented names must not shut out a real
+        device for ever."""
+        if device not in self._heard and len(self._heard) >= MAX_DEVICES:
+            oldest = list(islice(self._heard, EVICT_SCAN))
+            del self._heard[next((name for name in oldest if not self._has_case(name)), oldest[0])]
+        self._heard[device] = now
+        self._heard.move_to_end(device)
+
+    def _has_case(self, device: str) -> bool:
+        state = self._devices.get(device_key(device))
+        return device in self._busy or (state is not None and bool(state.conditions))
+
+    def _end_nameless(self, event: Event, now: float) -> None:
+        """Stops without a peer at the place of this start are over."""
+        for place in (event.interface, event.ifindex, event.policy):
+            key = nameless_key(event, place)
+            state = self._peers.get(key)
+            if place is not None and state is not None and state.case is not None:
+                tunnels.on_start_beside(self._desk, state, event, now)
+                self._settle(key, state)
 
     def _corroborate(self, state: State, fact: Fact, event: Event, now: float) -> None:
         """A further witness of what a case is about."""
@@ -222,9 +279,22 @@ class Correlator:
     def _device(self, event: Event, now: float) -> tuple[str, DeviceState | None]:
         key = device_key(event.device)
         state = self._devices.get(key)
-        if state is None and len(self._devices) < MAX_DEVICES:
+        if state is not None:
+            self._devices.move_to_end(key)
+        elif len(self._devices) < MAX_DEVICES or self._evict_device():
             state = self._devices[key] = DeviceState(device=event.device, heard_at=now)
         return key, state
+
+    def _evict_device(self) -> bool:
+        """Forget the device not heard of for longest that has nothing open."""
+        oldest = islice(self._devices.items(), EVICT_SCAN)
+        key = next((key for key, state in oldest if not state.conditions), None)
+        if key is None:
+            return False
+        del self._devices[key]
+        self._armed.pop(key, None)
+        self._desk.touch(key)
+        return True
 
     def _context_of(self, device: str, now: float) -> DeviceState:
         return self._devices.get(device_key(device)) or DeviceState(device=device, heard_at=now)
@@ -239,7 +309,8 @@ class Correlator:
             return False
         state = self._peers.pop(key)
         self._armed.pop(key, None)
-        self._busy.get(state.device, set()).discard(key)
+        state.case = None
+        self._index(key, state)
         self._desk.touch(key)
         return True
 
@@ -253,7 +324,10 @@ class Correlator:
             del self._armed[key]
             state = self._state(key)
             if timers.due(state) == at:
-                timers.fire(self._desk, state, at)
+                try:
+                    timers.fire(self._desk, state, at)
+                except Exception as error:  # noqa: BLE001 - the timers of other states must fire all the same
+                    self._fault(error)
                 self._settle(key, state)
             else:
                 self._arm(key, state)
@@ -270,6 +344,8 @@ class Correlator:
             self._busy.setdefault(state.device, set()).add(key)
         elif state.device in self._busy:
             self._busy[state.device].discard(key)
+            if not self._busy[state.device]:
+                del self._busy[state.device]
 
     def _arm(self, key: str, state: State) -> None:
         """Wake for the earliest timer. A later one than armed is found when that entry comes up."""

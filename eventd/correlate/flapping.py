@@ -13,7 +13,7 @@ def turned(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float
     tunnel.turns.extend([now] * turns)
     case = peer.case
     if case is not None and case.kind == "flapping":
-        cases.record(case, event, now)
+        cases.record(case, event, now, bad=turns > 1 or not tunnel.up)
         case.timers["quiet"] = now + settings.flap_window
         cases.progress(desk, case, now)
         return True
@@ -29,7 +29,7 @@ def _begin(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float
     flap = cases.begin(event, since, "tunnel") if case is None else cases.successor(case, "flapping", since)
     flap.kind, flap.nature, flap.waited = "flapping", "outage", 0.0
     cases.record(flap, event, now)
-    flap.count = len(tunnel.turns)
+    flap.count = (len(tunnel.turns) + (not tunnel.up)) // 2  # downs: ups and downs alternate
     if fresh or flap.cause is None:
         flap.cause = peer.last_stop
     flap.step(now, f"{len(tunnel.turns)} ups and downs within {desk.settings.flap_window / 60:g} min")

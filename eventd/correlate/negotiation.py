@@ -34,7 +34,8 @@ def _begin(desk: Desk, peer: PeerState, event: Event, now: float) -> Case:
     hold = desk.settings.rekey_hold
     if peer.replaced_at is not None and now - peer.replaced_at <= hold:
         case = cases.begin(event, peer.replaced_at, "tunnel", "rekey")
-        case.stop = case.cause = peer.replaced
+        case.stop, case.cause, case.count = peer.replaced, peer.replaced, 1
+        books.lost(peer, peer.replaced_at, now)
         case.severity = "major"
         case.step(peer.replaced_at, f"tunnel stopped: {texts.words(peer.replaced)}")
         case.timers["open"] = peer.replaced_at + hold
@@ -99,12 +100,13 @@ def belongs_to(event: Event, peers: Iterable[tuple[str, PeerState]]) -> str | No
     """Key of the peer whose case a failure without an address belongs to: same interface or policy on that device,
     the oldest of several."""
     fits = [
-        (state.case.since, key) for key, state in peers if state.case is not None and _same_place(event, state.case)
+        (state.case.since, key) for key, state in peers if state.case is not None and same_place(event, state.case)
     ]
     return min(fits)[1] if fits else None
 
 
-def _same_place(event: Event, case: Case) -> bool:
+def same_place(event: Event, case: Case) -> bool:
+    """Whether interface and policy agree, as far as both say them, and both say one."""
     pairs = (
         (event.interface, case.interface),
         (event.ifindex, case.ifindex),

@@ -1,24 +1,49 @@
 """Every timer and limit of the judgement: what operators may set, and what is fixed with its reason."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+#: A century: far beyond any use, and a moment this far ahead is still one that a calendar can name.
+LONGEST = 36_525 * 86_400.0
+#: Ups and downs remembered per peer; who waits for more of them will not be told.
+MAX_COUNT = 100
+
+#: A timer that may be 0: what it delays is then not delayed.
+Hold = Annotated[float, Meta(ge=0, le=LONGEST)]
+#: A timer that starts itself again, or a stretch to count in: 0 would never end, or never hold anything.
+Timer = Annotated[float, Meta(gt=0, le=LONGEST)]
+Count = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """``[correlate]`` of the configuration; durations in seconds. ``group_*`` belong to outages of many peers."""
+    """``[correlate]`` of the configuration; durations in seconds.
 
-    outage_hold: float = 15.0
-    rekey_hold: float = 30.0
-    recovery_hold: float = 5.0
-    twin_window: float = 5.0
-    flap_count: int = 4
-    flap_window: float = 900.0
-    group_peers: int = 5
-    group_share: float = 0.5
-    group_window: float = 60.0
-    reminder: float = 14_400.0
-    stale_after: float = 86_400.0
-    selfheal_count: int = 3
-    selfheal_window: float = 3600.0
+    ``group_*`` belong to outages of many peers, which are not judged yet: accepted, and `eventd check` says so.
+    """
+
+    outage_hold: Hold = 15.0
+    rekey_hold: Hold = 30.0
+    recovery_hold: Hold = 5.0
+    twin_window: Hold = 5.0
+    flap_count: Count = 4
+    flap_window: Timer = 900.0
+    group_peers: Annotated[int, Meta(ge=1, le=50_000)] = 5
+    group_share: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    group_window: Timer = 60.0
+    reminder: Timer = 14_400.0
+    stale_after: Timer = 86_400.0
+    selfheal_count: Count = 3
+    selfheal_window: Timer = 3600.0
+
+    @property
+    def not_judged(self) -> tuple[str, ...]:
+        """Settings changed from their defaults that nothing looks at yet."""
+        names = [name for name in self.__struct_fields__ if name.startswith("group_")]
+        return tuple(name for name in names if getattr(self, name) != getattr(_UNCHANGED, name))
+
+
+_UNCHANGED = Settings()
 
 
 # --- timers that are not settings: each follows from how the devices behave, not from taste -------------------------
@@ -32,6 +57,9 @@ ADMIN_WINDOW = 30.0
 ADMIN_AUTO_WAIT = 120.0
 #: The same where nobody told us the trigger: traffic on a used tunnel should have come within a quarter of an hour.
 ADMIN_UNKNOWN_WAIT = 900.0
+#: A peer without any tunnel, taken down on purpose and of unknown trigger, is a warning after `ADMIN_UNKNOWN_WAIT` and
+#: major after this: an hour is longer than most planned work on one tunnel, and nobody is cut off unnoticed for longer.
+ADMIN_DOWN_WAIT = 3600.0
 #: A lone negotiation failure of a stranger is remembered this long while waiting for its second.
 FAIL_MEMORY = 600.0
 #: A stranger (not in the inventory, never seen up) that stops trying for this long is no longer an incident.
@@ -45,6 +73,13 @@ CONTEXT_WINDOW = 60.0
 #: Changes nobody is told about (counters) are published at most this often per incident: retries come every few
 #: seconds, and each publication is a row in the store.
 QUIET_UPDATE = 60.0
+#: Reminders come no more often than this, whatever is set: below it they are noise, and 0 would be without end.
+MIN_REMINDER = 60.0
+#: A timer that would fire again at its own instant waits this long, so that time always gets on.
+TIMER_STEP = 1.0
+#: After a rule failed, its timer is tried again this much later: what is to be announced must not be lost to a bug
+#: that may depend on the moment, and one exception a minute harms nobody.
+FAULT_PAUSE = 60.0
 
 # --- bounds: a hostile or broken sender must not fill the memory ----------------------------------------------------
 
@@ -75,3 +110,7 @@ MAX_CONDITIONS = 64
 MAX_HEALS = 100
 #: Text from the wire inside one line.
 MAX_TEXT = 200
+#: A headline: what a phone shows of a message before it is opened.
+MAX_TITLE = 120
+#: Exceptions kept until somebody takes them; they are for the log, where the first ones tell all.
+MAX_FAULTS = 16

@@ -238,8 +238,14 @@ def vsys_of(event: Event) -> str:
 
 def peer_key(event: Event) -> str:
     """Key of the peer that an event is about."""
-    who = event.peer or f"?{event.interface or event.ifindex or event.policy or ''}"
-    return f"peer|{event.device}|{vsys_of(event)}|{who}"
+    if event.peer:
+        return f"peer|{event.device}|{vsys_of(event)}|{event.peer}"
+    return nameless_key(event, event.interface or event.ifindex or event.policy)
+
+
+def nameless_key(event: Event, place: str | int | None) -> str:
+    """Key of the peer without a name at an interface or policy of the device of ``event``."""
+    return f"peer|{event.device}|{vsys_of(event)}|?{place or ''}"
 
 
 def device_key(device: str) -> str:

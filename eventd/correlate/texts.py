@@ -4,7 +4,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 
 from eventd.correlate import reasons
-from eventd.correlate.settings import MAX_ACTIONS, MAX_FIRST_STEPS, MAX_TEXT
+from eventd.correlate.settings import MAX_ACTIONS, MAX_FIRST_STEPS, MAX_TEXT, MAX_TITLE
 from eventd.correlate.state import PUBLIC, Case, Step
 from eventd.inventory import Inventory, Peer
 from eventd.model import Event, Incident, Reason, utc
@@ -21,14 +21,18 @@ AWAITS = {
 }
 
 
+#: How the catalogue begins steps that say all is well.
+SOOTHING = ("nothing to do", "harmless", "ignore it")
+
+
 def incident_id(case: Case) -> str:
     """Derived from what it is about and when it began: the same input gives the same id on every run."""
     what = f"{case.kind}|{case.family}|{case.device}|{case.vsys}|{case.peer}|{case.interface}|{case.since:.6f}"
     return blake2b(what.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
-def incident(case: Case, inventory: Inventory, external_url: str | None) -> Incident:
-    """An announced case as people and machines see it."""
+def incident(case: Case, inventory: Inventory, external_url: str | None, *, recalled: bool = False) -> Incident:
+    """An announced case as people and machines see it; ``recalled`` puts into its title for how long it has lasted."""
     known = inventory.peer(case.peer)
     ident = incident_id(case)
     return Incident(
@@ -57,6 +61,7 @@ def incident(case: Case, inventory: Inventory, external_url: str | None) -> Inci
         opened_severity=case.opened_severity,
         runbook_url=known.runbook_url if known else None,
         tags=known.tags if known else (),
+        title=title(case, known, recalled=recalled),
     )
 
 
@@ -99,11 +104,47 @@ def _line(step: Step) -> str:
 
 
 def actions(case: Case) -> tuple[str, ...]:
-    """The steps of the cause, then those of the stop, none twice."""
+    """The steps of the cause, then those of the stop unless it was expected, none twice: what a reason advises when
+    all goes well contradicts an alert."""
     merged: dict[str, None] = {}
     for reason in (case.cause, case.stop):
-        merged.update(dict.fromkeys(reason.actions if reason else ()))
-    return tuple(merged)[:MAX_ACTIONS]
+        if reason is not None and (reason is case.cause or not reason.expected):
+            merged.update(dict.fromkeys(step for step in reason.actions if not _soothes(reason, step)))
+    steps = (_named(step) for step in merged)
+    return tuple(step for step in steps if step is not None)[:MAX_ACTIONS]
+
+
+def _soothes(reason: Reason, step: str) -> bool:
+    return reason.expected and step.casefold().startswith(SOOTHING)
+
+
+def _named(step: str) -> str | None:
+    """A step without the catalogue's ``<peer>``, where no message named it; None for a command that needs it."""
+    if "<peer>" not in step:
+        return step
+    commands = step.split("`")[1::2]
+    return None if any("<peer>" in command for command in commands) else step.replace("<peer>", "the peer")
+
+
+def title(case: Case, known: Peer | None, *, recalled: bool = False) -> str:
+    """What a phone shows first: who, what, why; at most `MAX_TITLE` characters."""
+    who, why = _short_name(case, known), words(case.cause)
+    if case.resolved_at is not None:
+        lasted = f"after {span(case.resolved_at - case.since)}"
+        text = f"{who} {'has become ' + case.heir if case.heir else ENDED[case.kind]} {lasted}"
+    else:
+        text = f"{who} {STANDS[case.kind]}: {why}" if case.cause else f"{who} {STANDS[case.kind]}"
+    if recalled:
+        still = "DOWN" if case.kind == "tunnel_down" else "OPEN"
+        lasted = " ".join(span(case.updated_at - case.since).split()[:2])
+        text = f"STILL {still} for {lasted}: {text}"
+    return text if len(text) <= MAX_TITLE else text[: MAX_TITLE - 1].rstrip() + "…"
+
+
+def _short_name(case: Case, known: Peer | None) -> str:
+    if case.peer is None and case.family in ("tunnel", "failing"):
+        return _peer(case, known)
+    return (known.name if known and known.name else case.peer) or case.device
 
 
 def summary(case: Case, known: Peer | None) -> str:
@@ -159,7 +200,7 @@ def _failing(case: Case, peer: str) -> str:
 
 
 def _flapping(case: Case, peer: str) -> str:
-    return f"the tunnel to {peer} keeps going down and up ({case.count} events): {_why(case.cause)}."
+    return f"the tunnel to {peer} keeps going down and up (down {times(case.count)}): {_why(case.cause)}."
 
 
 def _selfheal(case: Case, _peer: str) -> str:
@@ -182,6 +223,26 @@ HEADLINES: dict[str, Callable[[Case, str], str]] = {
     "flow_self_heal": _selfheal,
     "capacity": _condition,
     "security": _condition,
+}
+
+#: How a title goes on after the name, while it lasts and when it is over.
+STANDS = {
+    "tunnel_down": "down",
+    "tunnel_degraded": "partly down",
+    "negotiation_failing": "cannot negotiate",
+    "flapping": "flapping",
+    "flow_self_heal": "repaired lost IPsec flows",
+    "capacity": "at an IPsec limit",
+    "security": "IPsec security event",
+}
+ENDED = {
+    "tunnel_down": "up again",
+    "tunnel_degraded": "whole again",
+    "negotiation_failing": "no longer fails to negotiate,",
+    "flapping": "stopped flapping",
+    "flow_self_heal": "had no more flows to repair",
+    "capacity": "below the IPsec limit again",
+    "security": "quiet again",
 }
 
 #: Kinds that can turn into another one.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from eventd.correlate import books, cases, flapping, negotiation, texts, tunnels
 from eventd.correlate.desk import Desk
+from eventd.correlate.settings import FAULT_PAUSE, TIMER_STEP
 from eventd.correlate.state import Case, PeerState, State
 from eventd.model import SEVERITIES
 
@@ -31,6 +32,9 @@ def _quiet(desk: Desk, owner: State, case: Case, at: float) -> None:
 
 
 def _escalate(desk: Desk, _owner: State, case: Case, at: float) -> None:
+    if "resolve" in case.timers:  # it is back, and about to be believed
+        case.timers["escalate"] = case.timers["resolve"]
+        return
     case.step(at, f"not back after {texts.span(at - case.since)}")
     case.awaits = case.awaits and "overdue"
     cases.escalate(desk, case, at, case.escalate_to)
@@ -44,15 +48,15 @@ def _stale(desk: Desk, owner: State, case: Case, at: float) -> None:
     case.stale = True
     case.step(at, "nothing heard for long")
     if case.timers.get("remind") == at:
-        case.timers["remind"] = at + desk.settings.reminder
-    desk.publish("updated", case, at)
+        case.timers["remind"] = cases.next_reminder(desk, at)
+    desk.publish("updated", case, at, recalled=True)
 
 
 def _remind(desk: Desk, _owner: State, case: Case, at: float) -> None:
     """Still open. What is merely good to know is not repeated."""
-    case.timers["remind"] = at + desk.settings.reminder
+    case.timers["remind"] = cases.next_reminder(desk, at)
     if SEVERITIES.index(case.severity) > 0:
-        desk.publish("updated", case, at)
+        desk.publish("updated", case, at, recalled=True)
 
 
 def _publish(desk: Desk, _owner: State, case: Case, at: float) -> None:
@@ -78,10 +82,43 @@ def due(owner: State) -> float | None:
 
 
 def fire(desk: Desk, owner: State, at: float) -> None:
-    """Fire the first timer that is due at ``at``, and only that one: it may have changed the others."""
+    """Fire the first timer that is due at ``at``, and only that one: it may have changed the others.
+
+    Whatever the rule raises passes on, after its timer was set to try again.
+    """
     for case in owner.cases():
         for name, timer in TIMERS.items():
             if case.timers.get(name, at + 1) <= at:
                 del case.timers[name]
-                timer(desk, owner, case, at)
+                before = dict(case.timers)
+                try:
+                    timer(desk, owner, case, at)
+                except Exception:
+                    _try_again(owner, case, name, at)
+                    raise
+                finally:
+                    _move_on(_current(owner, case), name, before, at)
                 return
+
+
+def _current(owner: State, case: Case) -> Case | None:
+    """``case``, or what came in its place."""
+    return owner.case if isinstance(owner, PeerState) else case
+
+
+def _try_again(owner: State, case: Case, name: str, at: float) -> None:
+    """After a failure. What had already come in the place of ``case`` is still to be announced."""
+    now = _current(owner, case)
+    if now is case:
+        case.timers.setdefault(name, at + FAULT_PAUSE)
+    elif now is not None:
+        now.timers.setdefault("open", at + FAULT_PAUSE)
+
+
+def _move_on(case: Case | None, fired: str, before: dict[str, float], at: float) -> None:
+    """Time never stands still: of what a timer set for now or earlier, only timers behind it in `TIMERS` may still
+    fire at this instant."""
+    order = list(TIMERS)
+    for name, when in list(case.timers.items()) if case is not None else []:
+        if case is not None and when <= at and before.get(name) != when:
+            case.timers[name] = at if order.index(name) > order.index(fired) else at + TIMER_STEP

@@ -1,9 +1,9 @@
 """Rules for stops, starts and signs of life: ``recovered-in-hold``, ``rekey``, ``standby``, ``waits-for-traffic``."""
 
-from eventd.correlate import books, cases, context, flapping, reasons, texts
+from eventd.correlate import books, cases, context, flapping, negotiation, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import WEAK_HOLD
-from eventd.correlate.state import Case, PeerState, Tunnel, moment
+from eventd.correlate.state import Case, Moment, PeerState, Tunnel, moment
 from eventd.model import Event, Reason, Severity
 
 #: From harmless to grave; a case is as grave as its gravest stop.
@@ -45,6 +45,7 @@ def _replaced(desk: Desk, peer: PeerState, tunnel: Tunnel, reason: Reason | None
         return True
     if reason is None or reason.needs_recovery_check:
         return False
+    tunnel.nature, tunnel.stopped = "rekey", Moment(now)
     peer.replaced_at, peer.replaced = now, reason
     return True
 
@@ -157,6 +158,18 @@ def _back(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, fre
     cases.progress(desk, case, now)
 
 
+def on_start_beside(desk: Desk, nameless: PeerState, event: Event, now: float) -> None:
+    """A start that names its peer ends the matter of stops in the same place that named none."""
+    case = nameless.case
+    if case is None or case.kind == "flapping" or not negotiation.same_place(event, case):
+        return
+    books.believe(nameless, True, now)
+    if case.announced:
+        _back(desk, nameless, case, event, now, fresh=True)
+    else:
+        cases.drop(desk, nameless, case)
+
+
 def on_sign(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     """Phase 1 established, negotiation succeeded, DPD answered: the peer lives, the tunnel is not proven."""
     case = peer.case
@@ -230,7 +243,13 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     kind = "tunnel_degraded" if books.any_up(peer, at) else "tunnel_down"
     _set_expectation(desk, case, kind)
     case.step(at, f"no start within {texts.span(at - case.since)}")
-    cases.announce(desk, case, at, kind, case.severity)
+    _open(desk, peer, case, at, kind, case.severity)
+
+
+def _open(desk: Desk, peer: PeerState, case: Case, at: float, kind: str, severity: Severity) -> None:
+    if kind == "tunnel_down":
+        books.disbelieve(peer, at)
+    cases.announce(desk, case, at, kind, severity)
 
 
 def _set_expectation(desk: Desk, case: Case, kind: str) -> None:
@@ -252,7 +271,7 @@ def grown(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     severity = case.severity if case.nature == "expected" else reasons.worse(case.severity, heir_severity(heir))
     heir.waited = at - case.grow_since if case.nature == "rekey" else 0.0
     _set_expectation(desk, heir, kind)
-    cases.announce(desk, heir, at, kind, severity)
+    _open(desk, peer, heir, at, kind, severity)
 
 
 def heir_severity(case: Case) -> Severity:

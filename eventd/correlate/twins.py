@@ -4,6 +4,9 @@ Two messages tell the same fact when event, device, vsys and peer agree, and rea
 say them, within ``twin_window``. A *way* is transport and form. Each way tells a fact once: the same way again with
 other bytes is a repetition (a negotiation retry), with the same bytes a retransmission. So n logs and n traps are n
 facts, in whatever order they come.
+
+Stop, start, stop within one printed second may give the same bytes twice. Where neither a counter of the device nor
+SNMP's own numbers tell messages apart, the opposite that the same transport told in between makes the third a new fact.
 """
 
 from typing import Literal
@@ -11,9 +14,13 @@ from zlib import crc32
 
 from eventd.correlate.settings import MAX_FACTS
 from eventd.correlate.state import Fact
-from eventd.model import Event
+from eventd.model import SNMP_TRANSPORTS, Event
 
 Telling = Literal["new", "twin", "retransmission"]
+
+OPPOSITES = {"ipsec.tunnel.stop": "ipsec.tunnel.start", "ipsec.tunnel.start": "ipsec.tunnel.stop"}
+#: What tells two tunnels apart: positions in `_ident`, without the tunnel index, which changes with every negotiation.
+_TUNNEL = (0, 1, 2, 3, 4, 5, 7)
 
 
 def recall(facts: list[Fact], event: Event, now: float, window: float) -> tuple[Fact, Telling]:
@@ -32,7 +39,9 @@ def recall(facts: list[Fact], event: Event, now: float, window: float) -> tuple[
             continue
         told = fact.ways.get(way)
         if told == checksum:
-            return fact, "retransmission"
+            if _numbered(event) or not _undone(facts, fact, way):
+                return fact, "retransmission"
+            continue
         if free is None and told is None and fact.at >= oldest and _agree(fact, words, code, ident):
             free = fact
     if free is not None:
@@ -62,6 +71,29 @@ def _ident(event: Event) -> tuple[str | int | None, ...]:
         event.peer,
         event.extra.get("state"),
     )
+
+
+def _numbered(event: Event) -> bool:
+    """Whether equal bytes are certainly one message: a counter of the device, a request id or uptime is in them."""
+    return event.header.seq is not None or event.transport in SNMP_TRANSPORTS
+
+
+def _undone(facts: list[Fact], told: Fact, way: str) -> bool:
+    """Whether the transport of ``way`` has told the opposite of ``told`` about that tunnel since."""
+    later = facts[next(place for place, fact in enumerate(facts) if fact is told) + 1 :]
+    return any(_opposite(fact, told) and any(_carrier(way) == _carrier(by) for by in fact.ways) for fact in later)
+
+
+def _opposite(one: Fact, other: Fact) -> bool:
+    if one.event == other.event:  # up and down as a field of one message
+        return one.ident[-1] != other.ident[-1]
+    pairs = ((one.ident[place], other.ident[place]) for place in _TUNNEL)
+    return OPPOSITES.get(one.event) == other.event and all(a == b or a is None or b is None for a, b in pairs)
+
+
+def _carrier(way: str) -> tuple[str, str]:
+    transport, _, rest = way.partition("|")
+    return transport, rest.rpartition("|")[2]
 
 
 def _agree(fact: Fact, words: str | None, code: int | None, ident: tuple[str | int | None, ...]) -> bool:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from msgspec import UNSET, Struct, UnsetType, field
 
 from eventd.model import SEVERITIES, Incident
-from eventd.notify.render import action_lines, chain_lines, cut, headline, reason_text, short
+from eventd.notify.render import action_lines, chain_lines, cut, headline, reason_text, short, story
 
 ALERTNAMES = {
     "tunnel_down": "IPsecTunnelDown",
@@ -64,7 +64,7 @@ def annotations(incident: Incident) -> dict[str, str]:
     cause = incident.cause
     found = {
         "summary": headline(incident),
-        "description": (cause.meaning if cause else None) or headline(incident),
+        "description": story(incident) or (cause.meaning if cause else None) or incident.summary or headline(incident),
         "reason": reason_text(cause),
         "reason_code": str(cause.code) if cause and cause.code is not None else None,
         "category": cause.category if cause else None,

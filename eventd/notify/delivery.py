@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from eventd.contract import Channel, Outbox, Settled
 from eventd.errors import DeliveryError, DeliveryFailure, EventdError
 from eventd.model import Notification
-from eventd.notify.backoff import full_jitter
-from eventd.notify.session import Failures, Session
+from eventd.notify.backoff import CAP_S, full_jitter
+from eventd.notify.session import MAX_RETRY_AFTER_S, Failures, Session
 from eventd.telemetry import Telemetry, get_logger
 
 __all__ = ["Delivery", "Session"]
@@ -34,6 +34,8 @@ LATE_AFTER_S = 60.0
 PLAIN_AFTER_TRIES = 3
 #: A sleeping worker looks again at least this often, should a wake-up be lost or the clock be set.
 MAX_SLEEP_S = 30.0
+#: Nobody ever waits longer than this: what seems due later was put off before the clock was set back, and is due.
+MAX_WAIT_S = max(CAP_S, MAX_RETRY_AFTER_S)
 #: Alertmanager is told for this long that an alert is over, in case it missed the first time.
 RESOLVED_FOR_S = 900.0
 #: A channel's own limits are shorter (`session.TOTAL_TIMEOUT_S`); this one is for channels that have none.
@@ -139,6 +141,7 @@ class _Worker:
         self._failures = Failures(telemetry, clock)
         self._woken, self._stopping = asyncio.Event(), False
         self._paused_until, self._streak = 0.0, 0
+        self._last_look = 0.0
 
     def wake(self) -> None:
         self._woken.set()
@@ -162,14 +165,26 @@ class _Worker:
 
     async def _step(self) -> None:
         """Deliver one notification, or sleep until there may be one."""
-        now = self._clock()
+        now = self._look()
         due: float | None = self._paused_until
         if now >= self._paused_until:
-            if (notification := await self._outbox.claim(self.name, now)) is not None:
+            notification = await self._outbox.claim(self.name, now)
+            if notification is None:
+                due = await self._outbox.next_due(self.name)
+                if due is not None and due > now + MAX_WAIT_S:
+                    notification = await self._outbox.claim(self.name, due)
+            if notification is not None:
                 await self._see_through(notification)
                 return
-            due = await self._outbox.next_due(self.name)
         await self._sleep(MAX_SLEEP_S if due is None else due - now)
+
+    def _look(self) -> float:
+        """The time. When it has gone back, a pause that was set by the old one means nothing any more."""
+        now = self._clock()
+        if now < self._last_look:
+            self._paused_until = 0.0
+        self._last_look = now
+        return now
 
     async def _sleep(self, seconds: float) -> None:
         if not self._stopping:

@@ -16,6 +16,8 @@ from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Incident, Notification, Reason
 
 CUT = "…(cut)"
+#: The first line of a message, which is all that a phone shows of it.
+MAX_HEADLINE = 120
 #: One value of a fact: a sentence or two; the whole text is in the API.
 MAX_VALUE = 700
 #: Lines of the chain: how it began and how it stands; what lies between is in the API.
@@ -93,11 +95,16 @@ def reason_text(reason: Reason | None) -> str:
 
 
 def headline(incident: Incident) -> str:
-    """What it is about in one line, even where the incident brings no summary."""
-    if incident.summary:
-        return short(incident.summary, MAX_VALUE)
+    """What it is about in one short line, even where the incident brings none."""
+    if incident.title or incident.summary:
+        return short(incident.title or incident.summary, MAX_HEADLINE)
     about = ", ".join(filter(None, (incident.device, peer_text(incident))))
-    return short(f"{KIND_TEXTS.get(incident.kind, incident.kind)}: {about}", MAX_VALUE)
+    return short(f"{KIND_TEXTS.get(incident.kind, incident.kind)}: {about}", MAX_HEADLINE)
+
+
+def story(incident: Incident) -> str:
+    """The whole of it in a sentence or two, where the headline leaves something out."""
+    return incident.summary if incident.title else ""
 
 
 def state(notification: Notification) -> str:
@@ -116,15 +123,18 @@ def _some(items: Sequence[str], limit: int) -> str:
 
 
 def _open_facts(incident: Incident) -> Iterator[tuple[str, str]]:
+    told = story(incident)
+    meaning = (incident.cause.meaning or "") if incident.cause else ""
+    yield "What", told
     where = (("site", incident.site), ("vsys", incident.vsys), ("interface", incident.interface))
     places = ", ".join(f"{name} {value}" for name, value in where if value)
     yield "Device", incident.device + (f" ({places})" if places else "")
     yield "Peer", peer_text(incident)
     yield "Reason", reason_text(incident.cause)
-    yield "Meaning", (incident.cause.meaning or "") if incident.cause else ""
+    yield "Meaning", "" if meaning.rstrip(".") in told else meaning
     yield "Fault side", incident.fault_side if incident.fault_side != "unknown" else ""
     yield "Since", time_text(incident.opened_at)
-    yield "Repeated", f"{incident.count} times" if incident.count > 1 else ""
+    yield "Occurrences", str(incident.count) if incident.count > 1 else ""
     yield "Affects", _some(incident.children, MAX_CHILDREN)
     yield "Acknowledged by", incident.acked_by or ""
     yield "Late", _late(incident)
@@ -132,6 +142,7 @@ def _open_facts(incident: Incident) -> Iterator[tuple[str, str]]:
 
 def _resolved_facts(incident: Incident) -> Iterator[tuple[str, str]]:
     ended = incident.resolved_at or incident.updated_at
+    yield "What", story(incident)
     yield "Device", incident.device
     yield "Peer", peer_text(incident)
     yield "Duration", duration_text((ended - incident.opened_at).total_seconds())

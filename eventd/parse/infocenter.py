@@ -22,8 +22,10 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from msgspec.structs import replace
+
 from eventd.model import Stamp, SyslogRecord
-from eventd.parse.envelope import BLANKS, Envelope, read_text
+from eventd.parse.envelope import BLANKS, Envelope, checked_pri, read_hostname, read_text
 from eventd.parse.header import COMWARE, Header, read_header
 from eventd.parse.text import decode_text
 from eventd.parse.timestamps import WALL, parse_stamp
@@ -61,11 +63,28 @@ COMMON = re.compile(
 _TAG_AS_PROGRAM = re.compile(
     rb"(?:%%? ?(\d\d)|(10)(?=[A-Z]))?([A-Z0-9][A-Z0-9_-]{0,31})/([0-7])/([A-Za-z0-9][A-Za-z0-9_-]{0,63})" + _MARK
 )
+#: rsyslog's own forward formats (RSYSLOG_TraditionalForwardFormat, RSYSLOG_ForwardFormat) print ``%syslogtag:1:32%``.
+CUT_AT = 32
+#: A whole message of such a relay whose tag was cut (not one with a blank in it). Groups: PRI, time, host name, tag.
+_CUT = re.compile(
+    rb"(?:<(\d+)>)?(" + WALL + rb") (\S{1,255}) (?=[%%A-Z])(\S{%d})(?<!:) (?!\([A-Za-z]\)| ?\[\d+\] ?:| ?:)" % CUT_AT
+)
+#: What can be left of a tag. Groups as in `_TAG`, and before the mark the ``(`` behind which the mnemonic is whole.
+_CUT_TAG = re.compile(rb"(?:%%(0\d))?" + _NAMES + rb"(?:(\()([A-Za-z])?(?:\)(?:\[\d*|\[(\d{1,10})\])?)?)?")
+_FIELDS = re.compile(rb" \([A-Za-z][\w.-]*=")
+#: A module where the program's name belongs: RSYSLOG_SyslogProtocol23Format ends that at the first ``/``.
+_MODULE_AS_PROGRAM = re.compile(r"(%%0\d)?([A-Z][A-Z0-9_-]{0,31})")
 #: ``#47/active/linkDown/Major/occurredTime:2024-11-26 14:05:54/-/-/alarmID:0x…/CID=0x…:`` (form I). How the end of an
 #: alarm is worded there was not seen; ``clear`` is what alarm logs have.
+_ALARM_ID = rb"(?:[^/\s]{1,64}/){0,8}?alarmID:(\w{1,20})(?:/CID=(\w{1,20}))?:"
 _CONSOLE_ALARM = re.compile(
-    rb"#(\d{1,10})/(active|clear)(?:ed)?/([\w-]{1,64})/(\w{1,32})/occurredTime:([^/]{1,40})/"
-    rb"(?:[^/\s]{1,64}/){0,8}?alarmID:(\w{1,20})(?:/CID=(\w{1,20}))?:"
+    rb"#(\d{1,10})/(active|clear)(?:ed)?/([\w-]{1,64})/(\w{1,32})/occurredTime:([^/]{1,40})/" + _ALARM_ID
+)
+#: The same behind the header of a relay that cut it, and without the first colon. Groups: PRI, name of the relay; a
+#: ``/`` behind the mnemonic, which is then whole.
+_RELAYED_ALARM = re.compile(
+    rb"(?:<(\d+)>)?" + WALL + rb" (\S{1,255}) #(\d{1,10})/(active|clear)(?:ed)?/([\w-]{1,64})(/)?(\w{0,32})"
+    rb"(?:/[A-Za-z]{0,12}:?)? ([^/]{1,40})/" + _ALARM_ID
 )
 _OID = re.compile(
     rb"(?:OID[ =:]*\.?(\d{1,10}(?:\.\d{1,10}){1,127})|\.?(\d{1,10}(?:\.\d{1,10}){6,127}))(?:[;,:]|(?=[\s\0]|$))[\s\0]*"
@@ -147,16 +166,86 @@ def read_program(payload: bytes, envelope: Envelope) -> SyslogRecord | None:
     return build(payload, envelope.start, parts, envelope.pri, envelope.stamp, envelope.hostname, None, None, envelope)
 
 
+def read_module(payload: bytes, envelope: Envelope) -> SyslogRecord | None:
+    """The record of a message of which a relay left no more than the module, where the program's name belongs.
+
+    Without a version it has to say what it is by its ids, because anything may be called like a module.
+    """
+    found = _MODULE_AS_PROGRAM.fullmatch(envelope.app_name or "")
+    if found is None or envelope.pri is None:
+        return None
+    version, module = found.groups()
+    seq = (envelope.proc_id or "").encode()
+    tag = (
+        version and version[2:].encode(),
+        module.encode(),
+        b"%d" % (envelope.pri & 7),
+        b"",
+        None,
+        seq if seq.isdigit() and len(seq) <= MAX_SEQ_DIGITS else None,
+    )
+    record = build(payload, envelope.start, tag, envelope.pri, envelope.stamp, envelope.hostname, around=envelope)
+    if version is None and record.oid is None and not record.ids:
+        return None
+    return replace(record, mnemonic=None, app_name=module, suffix=_state(record) if "alarmID" in record.ids else None)
+
+
+def read_cut(payload: bytes) -> SyslogRecord | None:
+    """The record of a message whose tag a relay cut at `CUT_AT` characters, colon and all; None where it did not.
+
+    Where the mnemonic may have been cut too there is none, and the module stands in for the program's name.
+    """
+    message = _CUT.match(payload)
+    tag = _CUT_TAG.fullmatch(message[4]) if message else None
+    if message is None or tag is None or (hostname := read_hostname(message[3])) is None:
+        return None
+    version, module, level, mnemonic, opened, mark, seq = tag.groups()
+    pri = None if message[1] is None else checked_pri(message[1])
+    parts = (version, module, level, mnemonic, mark, seq)
+    record = build(payload, message.end(), parts, pri, parse_stamp(message[2]), hostname)
+    if version is None and record.oid is None and not record.ids and not _FIELDS.search(payload, message.end()):
+        return None
+    return record if opened else _uncut(record, mnemonic.decode())
+
+
+def _uncut(record: SyslogRecord, printed: str) -> SyslogRecord:
+    """With mnemonic and suffix where an alarm's ``_active`` or ``_clear`` was cut, else without a mnemonic."""
+    name, _, suffix = printed.rpartition("_")
+    if "alarmID" in record.ids and name and any(whole.startswith(suffix) for whole in ("active", "clear")):
+        return replace(record, mnemonic=name, suffix=_state(record, suffix))
+    return replace(record, mnemonic=None, suffix=None, app_name=record.module)
+
+
+def _state(record: SyslogRecord, suffix: str = "") -> str:
+    """Only the end of an alarm has a ``clearType``."""
+    return "clear" if suffix.startswith("c") or "clearType" in record.ids else "active"
+
+
 def read_console_alarm(payload: bytes, start: int, pri: int | None) -> SyslogRecord | None:
     """The record of an alarm as the console prints it; None where it is none."""
     alarm = _CONSOLE_ALARM.match(payload, start)
-    if alarm is None:
+    return None if alarm is None else _console_alarm(payload, alarm.end(), alarm.groups(), pri)
+
+
+def read_relayed_alarm(payload: bytes) -> SyslogRecord | None:
+    """The same behind a relay that took it for a program's name."""
+    alarm = _RELAYED_ALARM.match(payload)
+    if alarm is None or (hostname := read_hostname(alarm[2])) is None:
         return None
-    seq, suffix, mnemonic, severity, occurred, alarm_id, component = alarm.groups()
-    ids = {"alarmID": alarm_id.decode(), "severity": severity.decode("utf-8", "replace")}
+    pri = None if alarm[1] is None else checked_pri(alarm[1])
+    seq, suffix, mnemonic, whole, *rest = alarm.groups()[2:]
+    record = _console_alarm(payload, alarm.end(), (seq, suffix, mnemonic, *rest), pri)
+    return replace(record, hostname=hostname, mnemonic=record.mnemonic if whole else None)
+
+
+def _console_alarm(payload: bytes, end: int, alarm: Tag, pri: int | None) -> SyslogRecord:
+    seq, suffix, mnemonic, severity, occurred, alarm_id, component = alarm
+    ids = {"alarmID": alarm_id.decode("utf-8", "replace")}
+    if severity:
+        ids["severity"] = severity.decode("utf-8", "replace")
     if component is not None:
         ids["CID"] = component.decode("utf-8", "replace")
-    more, oid, text = _read_ids(payload[alarm.end() :].strip(BLANKS))
+    more, oid, text = _read_ids(payload[end:].strip(BLANKS))
     return SyslogRecord(
         raw=payload,
         text=read_text(text),

@@ -64,6 +64,8 @@ def parse_any(payload: bytes) -> SyslogRecord:
     start = leading.end() if leading else 0
     if start == len(payload):
         raise ParseError(RejectReason.EMPTY)
+    if cut := infocenter.read_cut(payload) or infocenter.read_relayed_alarm(payload):
+        return cut
     pri, start = read_pri(payload, start)
     claimed = pri is not None and claims_rfc5424(payload, start)
     envelope = read_rfc5424(payload, start, pri) if claimed and pri is not None else None
@@ -78,7 +80,11 @@ def parse_any(payload: bytes) -> SyslogRecord:
         if claimed:
             raise ParseError(RejectReason.BAD_HEADER, start, "version 1 without the header of RFC 5424")
         envelope = read_rfc3164(payload, start, pri)
-    return infocenter.read_program(payload, envelope) or _plain(payload, envelope)
+    return (
+        infocenter.read_program(payload, envelope)
+        or infocenter.read_module(payload, envelope)
+        or _plain(payload, envelope)
+    )
 
 
 def _plain(payload: bytes, envelope: Envelope) -> SyslogRecord:

@@ -38,6 +38,16 @@ def _listen_host(host: str, text: str) -> str:
     return str(address)
 
 
+def overlap(one: str, other: str) -> bool:
+    """Whether two listen addresses of one kind of socket exclude each other. Port 0 never does. Raises `ValueError`."""
+    (host, port), (other_host, other_port) = parse_listen(one), parse_listen(other)
+    if port != other_port or port == 0:
+        return False
+    first, second = canonical(host), canonical(other_host)
+    both = {first, second}
+    return len(both) == 1 or ANY_IPV6 in both or (ANY_IPV4 in both and ":" not in first + second)
+
+
 def join_host_port(host: str, port: int) -> str:
     """``192.0.2.1:514`` or ``[2001:db8::1]:514``."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -31,9 +31,23 @@ HANDSHAKE_TIMEOUT_S = 10.0
 #: RFC 5425 asks for 8192 bytes, relays send up to 64 KiB; what is longer is cut there and counted.
 MAX_MESSAGE_BYTES = 64 * 1024
 
-Positive = Annotated[int, Meta(gt=0)]
-PositiveFloat = Annotated[float, Meta(gt=0)]
-SecondsOrNever = Annotated[float, Meta(ge=0)]
+#: The kernel takes the size as a C int and doubles it.
+MAX_RECV_BUFFER_BYTES = 2**30
+#: Linux gives one process at most about a million open files (fs.nr_open).
+MAX_OPEN = 2**20
+#: Each connection may hold one message of this size; a syslog of 16 MiB is no syslog.
+MAX_CONFIGURED_MESSAGE_BYTES = 2**24
+#: More than any machine receives: no limit is meant, and that is said by leaving the key out.
+MAX_RATE = 1e9
+#: A day; to wait longer is to wait for ever, which 0 says.
+MAX_TIMEOUT_S = 86_400.0
+
+BufferBytes = Annotated[int, Meta(gt=0, le=MAX_RECV_BUFFER_BYTES)]
+Connections = Annotated[int, Meta(gt=0, le=MAX_OPEN)]
+MessageBytes = Annotated[int, Meta(gt=0, le=MAX_CONFIGURED_MESSAGE_BYTES)]
+Rate = Annotated[float, Meta(gt=0, le=MAX_RATE)]
+Seconds = Annotated[float, Meta(gt=0, le=MAX_TIMEOUT_S)]
+SecondsOrNever = Annotated[float, Meta(ge=0, le=MAX_TIMEOUT_S)]
 
 
 class Socket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,7 +59,7 @@ class Socket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     listen: str | tuple[str, ...]
     allow: tuple[str, ...] = ()
-    max_messages_per_second_per_source: PositiveFloat | None = None
+    max_messages_per_second_per_source: Rate | None = None
 
     def __post_init__(self) -> None:
         if not self.addresses:
@@ -71,31 +85,31 @@ class SyslogUdp(Socket, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[receivers.syslog_udp]`` (RFC 5426)."""
 
     listen: str | tuple[str, ...] = ("[::]:5514",)
-    recv_buffer_bytes: Positive = RECV_BUFFER_BYTES
+    recv_buffer_bytes: BufferBytes = RECV_BUFFER_BYTES
 
 
 class SyslogTcp(Socket, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[receivers.syslog_tcp]`` (RFC 6587). ``idle_timeout`` 0 means never."""
 
     listen: str | tuple[str, ...] = ("[::]:5514",)
-    max_connections: Positive = MAX_CONNECTIONS
+    max_connections: Connections = MAX_CONNECTIONS
     idle_timeout: SecondsOrNever = IDLE_TIMEOUT_S
-    max_message_bytes: Positive = MAX_MESSAGE_BYTES
+    max_message_bytes: MessageBytes = MAX_MESSAGE_BYTES
 
 
 class SyslogTls(SyslogTcp, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[receivers.syslog_tls]`` (RFC 5425). With ``client_ca_file`` only clients with a certificate of it get in."""
 
     listen: str | tuple[str, ...] = ("[::]:6514",)
-    max_connections: Positive = MAX_TLS_CONNECTIONS
+    max_connections: Connections = MAX_TLS_CONNECTIONS
     cert_file: str
     key_file: str
     client_ca_file: str | None = None
-    handshake_timeout: PositiveFloat = HANDSHAKE_TIMEOUT_S
+    handshake_timeout: Seconds = HANDSHAKE_TIMEOUT_S
 
 
 class Snmp(Socket, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The socket part of ``[receivers.snmp]``; `eventd.config` adds communities, users and the engine id."""
 
     listen: str | tuple[str, ...] = ("[::]:1162",)
-    recv_buffer_bytes: Positive = RECV_BUFFER_BYTES
+    recv_buffer_bytes: BufferBytes = RECV_BUFFER_BYTES

@@ -1,11 +1,11 @@
 """What every store is: its settings, its pages, its ledger and the rule by which one notification replaces another."""
 
-from typing import Generic, Literal, Protocol, TypedDict, TypeVar, Unpack
+from typing import Annotated, Generic, Literal, Protocol, TypedDict, TypeVar, Unpack
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from eventd.contract import Batch, JournalRow, Outbox
-from eventd.model import Incident, Malformed
+from eventd.model import Incident, Malformed, Notification
 
 T = TypeVar("T")
 
@@ -15,6 +15,14 @@ DEFAULT_PAGE = 100
 
 #: Rows that one pruning transaction looks at: a few milliseconds, which is what a commit may have to wait for it.
 PRUNE_SLICE = 500
+
+#: Shorter than this, evidence would be gone before somebody looks at the incident; zero would remove all of it.
+MIN_RETENTION_S = 3600.0
+#: A century: "for ever", and still a moment that a calendar can name.
+MAX_RETENTION_S = 36_525 * 86_400.0
+#: What `max_malformed` and `max_malformed_bytes` may be: a terabyte of what nobody could read is a mistyped number.
+MAX_MALFORMED_ROWS = 10**9
+MAX_MALFORMED_BYTES = 2**40
 
 #: What becomes of two notifications about one incident on one channel when the earlier was not tried yet: the kind
 #: under which the later one goes out in its place. An opening survives an update, because the far end has not heard
@@ -30,6 +38,15 @@ REPLACED_AS = {
     ("resolved", "resolved"): "resolved",
 }
 
+#: Seconds. An incident that was over sooner, and of which a channel had not yet been told anything, is not told there
+#: at all: nobody was alarmed, so nobody waits for the all-clear. Journal, API and page keep it. A longer one is still
+#: worth its story; a quarter of an hour is what somebody who looks in now and then would have missed.
+UNTOLD_BELOW = 900.0
+
+#: The lanes of a channel's queue, in the order in which they are told: all-clears wait behind news, because the next
+#: outage must not wait for the good news of the last one.
+NEWS, ALL_CLEARS = LANES = (0, 1)
+
 #: Outcome of a try (`contract.Settled`) → state of the notification.
 STATE_AFTER = {"delivered": "delivered", "dead": "dead", "retry": "pending"}
 STATES = ("pending", "delivered", "dead", "superseded")
@@ -39,18 +56,21 @@ _KEPT = ("journal_rows", "malformed_rows", "malformed_bytes", *(f"notifications_
 OWN_TALLIES = frozenset(
     (*_KEPT, *(f"pruned_{name}" for name in _KEPT), "incidents_stored", "pruned_incidents", "notifications_enqueued")
 )
+#: Rows left out because no database takes their values (`eventd.store.unstorable`); in the ledger once there are any.
+UNSTORABLE_ROWS = "unstorable_rows"
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """``[store]``. ``path`` of the database file; ``retention`` in seconds; ``sync`` ``full`` survives a loss of power,
-    ``normal`` only a crash of eventd. ``max_malformed`` and ``max_malformed_bytes`` bound what is kept of messages
-    that could not be decoded: enough to see a pattern, too little for a hostile sender to fill the disk."""
+    """``[store]``. ``path`` of the database file, relative to the working directory; ``retention`` in seconds; ``sync``
+    ``full`` survives a loss of power, ``normal`` only a crash of eventd. ``max_malformed`` and ``max_malformed_bytes``
+    bound what is kept of messages that could not be decoded: enough to see a pattern, too little for a hostile sender
+    to fill the disk."""
 
-    path: str = "var/eventd.db"
-    retention: float = 90 * 86400.0
+    path: Annotated[str, Meta(min_length=1)] = "var/eventd.db"
+    retention: Annotated[float, Meta(ge=MIN_RETENTION_S, le=MAX_RETENTION_S)] = 90 * 86400.0
     sync: Literal["full", "normal"] = "full"
-    max_malformed: int = 10_000
-    max_malformed_bytes: int = 16 * 2**20
+    max_malformed: Annotated[int, Meta(ge=0, le=MAX_MALFORMED_ROWS)] = 10_000
+    max_malformed_bytes: Annotated[int, Meta(ge=0, le=MAX_MALFORMED_BYTES)] = 16 * 2**20
 
 
 class Page(Struct, Generic[T], frozen=True):
@@ -95,9 +115,24 @@ class IncidentFilters(TypedDict, total=False):
     before: int | None
 
 
+def passed_untold(earlier: str, later: Notification) -> bool:
+    """Whether ``later`` ends what was never announced (``earlier``, not yet tried) and not long: neither is told."""
+    about, opened = later.incident, earlier == "opened"
+    if not opened or later.what != "resolved" or about.resolved_at is None:
+        return False
+    return (about.resolved_at - about.opened_at).total_seconds() < UNTOLD_BELOW
+
+
+def rank(what: str, seq: int, replaced: tuple[int, int] | None, *, follows_all_clear: bool) -> tuple[int, int]:
+    """Lane and place in the queue. What replaces an earlier one takes its place in the same lane: one that is replaced
+    again and again must not for ever go back to the end. Behind an all-clear of its own incident nothing overtakes."""
+    lane = ALL_CLEARS if what == "resolved" or follows_all_clear else NEWS
+    return replaced if replaced is not None and replaced[0] == lane else (lane, seq)
+
+
 def check_tallies(batch: Batch) -> None:
     """ValueError when a batch counts under a name that belongs to the store: a bug of the caller."""
-    if taken := OWN_TALLIES & batch.tallies.keys():
+    if taken := (OWN_TALLIES | {UNSTORABLE_ROWS}) & batch.tallies.keys():
         raise ValueError(f"tallies of the store itself: {sorted(taken)}")
 
 
@@ -105,7 +140,8 @@ class Store(Outbox, Protocol):
     """Everything eventd keeps. Each method raises `StoreError` when the file cannot be read or written."""
 
     async def commit(self, batch: Batch) -> None:
-        """Make all of ``batch`` durable, or nothing; after a `StoreError` the same batch may be tried again."""
+        """Make all of ``batch`` durable, or nothing; after a `StoreError` the same batch may be tried again, but for
+        `UnstorableError`. A row whose values cannot be written is left out and noted among the malformed messages."""
 
     async def release(self, channel: str | None = None) -> None:
         """Forget that a notification of ``channel`` (None: of any) is in flight: its worker ended without settling

@@ -17,6 +17,7 @@ from eventd.contract import Batch, JournalRow, Settled
 from eventd.model import Incident, Malformed, Notification
 from eventd.store.base import (
     DEFAULT_PAGE,
+    LANES,
     MAX_PAGE,
     OWN_TALLIES,
     REPLACED_AS,
@@ -27,6 +28,8 @@ from eventd.store.base import (
     Page,
     Settings,
     check_tallies,
+    passed_untold,
+    rank,
 )
 
 T = TypeVar("T")
@@ -36,7 +39,7 @@ class _Entry(Struct):
     """One notification in the outbox."""
 
     notification: Notification
-    place: int
+    rank: tuple[int, int]
     state: str = "pending"
     next_at: float = 0.0
     settled_at: float = 0.0
@@ -68,8 +71,8 @@ class MemoryStore:
     def restart(self) -> None:
         """Forget what a real store forgets when eventd ends and starts again."""
         self._in_flight.clear()
-        heads = (self._head(channel) for channel in {e.notification.channel for e in self._outbox.values()})
-        self._maybe_told = {head.notification.id for head in heads if head}
+        heads = (self._heads(channel) for channel in {e.notification.channel for e in self._outbox.values()})
+        self._maybe_told = {head.notification.id for of in heads for head in of}
         self._totals = {}
         for entry in self._outbox.values():
             self._count(entry.notification.channel, "enqueued", "pending")
@@ -131,21 +134,27 @@ class MemoryStore:
             self._put_incident(notification.incident)
         self._ledger["notifications_enqueued"] += 1
         self._count(notification.channel, "enqueued", "pending")
-        entry = _Entry(notification, place=self._ledger["notifications_enqueued"])
-        self._replace_earlier(entry)
-        self._outbox[notification.id] = entry
-
-    def _replace_earlier(self, later: _Entry) -> None:
-        about = (later.notification.incident.id, later.notification.channel)
+        about = (notification.incident.id, notification.channel)
         waiting = [e for e in self._pending() if (e.notification.incident.id, e.notification.channel) == about]
-        if not waiting:
-            return
+        follows = any(e.notification.what == "resolved" for e in waiting)
+        earlier = self._untried(waiting, notification)
+        what: Any = REPLACED_AS[earlier.notification.what, notification.what] if earlier else notification.what
+        seq = self._ledger["notifications_enqueued"]
+        place = rank(what, seq, earlier.rank if earlier else None, follows_all_clear=follows)
+        entry = self._outbox[notification.id] = _Entry(replace(notification, what=what), place)
+        if earlier is not None:
+            when = notification.created_at.timestamp()
+            self._settle(earlier, "superseded", when)
+            if passed_untold(earlier.notification.what, notification):
+                self._settle(entry, "superseded", when)
+
+    def _untried(self, waiting: list[_Entry], later: Notification) -> _Entry | None:
+        """The entry that ``later`` replaces."""
+        if not waiting or (waiting[-1].notification.what, later.what) not in REPLACED_AS:
+            return None
         earlier = waiting[-1].notification
-        what: Any = REPLACED_AS.get((earlier.what, later.notification.what))
-        if what and not earlier.attempts and earlier.id not in self._in_flight | self._maybe_told:
-            later.notification = replace(later.notification, what=what)
-            later.place = waiting[-1].place
-            self._settle(waiting[-1], "superseded", later.notification.created_at.timestamp())
+        tried = earlier.attempts or earlier.id in self._in_flight | self._maybe_told
+        return None if tried else waiting[-1]
 
     def _settle(self, entry: _Entry, state: str, at: float) -> None:
         entry.state, entry.settled_at = state, at
@@ -155,17 +164,19 @@ class MemoryStore:
     def _pending(self) -> list[_Entry]:
         return [entry for entry in self._outbox.values() if entry.state == "pending"]
 
-    def _head(self, channel: str) -> _Entry | None:
-        queue = [entry for entry in self._pending() if entry.notification.channel == channel]
-        return min(queue, key=lambda entry: entry.place, default=None)
+    def _heads(self, channel: str) -> list[_Entry]:
+        """The first of each lane that is not empty."""
+        queue = sorted((e for e in self._pending() if e.notification.channel == channel), key=lambda e: e.rank)
+        return [next(e for e in queue if e.rank[0] == lane) for lane in LANES if any(e.rank[0] == lane for e in queue)]
 
     async def claim(self, channel: str, now: float) -> Notification | None:
         """`contract.Outbox.claim`."""
-        head = self._head(channel)
-        if head is None or head.next_at > now or head.notification.id in self._in_flight:
+        due = await self.next_due(channel)
+        if due is None or due > now:
             return None
-        self._in_flight.add(head.notification.id)
-        return head.notification
+        head = self._heads(channel)[0].notification
+        self._in_flight.add(head.id)
+        return head
 
     async def settle(self, settled: Settled) -> None:
         """`contract.Outbox.settle`."""
@@ -182,8 +193,10 @@ class MemoryStore:
 
     async def next_due(self, channel: str) -> float | None:
         """`contract.Outbox.next_due`."""
-        head = self._head(channel)
-        return None if head is None or head.notification.id in self._in_flight else head.next_at
+        heads = self._heads(channel)
+        if any(self._outbox[id_].notification.channel == channel for id_ in self._in_flight):
+            return None
+        return max((head.next_at for head in heads), default=None)
 
     async def release(self, channel: str | None = None) -> None:
         """`Store.release`."""

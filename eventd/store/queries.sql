@@ -74,20 +74,25 @@ DELETE FROM malformed WHERE seq <= ?;
 SELECT 1 FROM outbox WHERE id = ?;
 
 -- name: outbox_latest
-SELECT id, place, what, attempts FROM outbox WHERE incident = ? AND channel = ? AND state = 'pending'
+SELECT id, lane, place, what, attempts FROM outbox WHERE incident = ? AND channel = ? AND state = 'pending'
 ORDER BY seq DESC LIMIT 1;
 
+-- name: outbox_all_clear
+SELECT 1 FROM outbox WHERE incident = ? AND channel = ? AND state = 'pending' AND what = 'resolved';
+
 -- name: outbox_insert
-INSERT INTO outbox (seq, id, place, channel, incident, what, state, attempts, next_at, created_at, json)
-VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, 0, ?, ?);
+INSERT INTO outbox (seq, id, lane, place, channel, incident, what, state, attempts, next_at, created_at, json)
+VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, 0, ?, ?);
 
 -- name: outbox_head
-SELECT id, next_at, attempts, json FROM outbox WHERE channel = ? AND state = 'pending' ORDER BY place LIMIT 1;
+SELECT id, next_at, attempts, json FROM outbox WHERE channel = ? AND lane = ? AND state = 'pending'
+ORDER BY place LIMIT 1;
 
 -- name: outbox_heads
 SELECT id FROM outbox JOIN (
-    SELECT channel AS queue, min(place) AS first FROM outbox WHERE state = 'pending' GROUP BY channel
-) ON channel = queue AND place = first
+    SELECT channel AS queue, lane AS side, min(place) AS first FROM outbox WHERE state = 'pending'
+    GROUP BY channel, lane
+) ON channel = queue AND lane = side AND place = first
 WHERE state = 'pending';
 
 -- name: outbox_pending

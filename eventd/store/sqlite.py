@@ -17,9 +17,9 @@ from typing import ParamSpec, TypeVar, Unpack
 import msgspec
 
 from eventd.contract import Batch, JournalRow, Settled
-from eventd.errors import StoreError
+from eventd.errors import StoreError, UnstorableError
 from eventd.model import Incident, Malformed, Notification
-from eventd.store import database
+from eventd.store import database, unstorable
 from eventd.store.base import DEFAULT_PAGE, ChannelTotals, EventFilters, IncidentFilters, Page, Settings
 from eventd.store.reader import Reader
 from eventd.store.writer import Writer
@@ -94,9 +94,12 @@ class SqliteStore:
         try:
             return await asyncio.wrap_future(job)
         except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: {error}") from error
+            kind = UnstorableError if unstorable.is_permanent(error) else StoreError
+            raise kind(f"{self.path}: {error}") from error
         except msgspec.MsgspecError as error:
             raise StoreError(f"{self.path}: a row cannot be read back: {error}") from error
+        except (UnicodeError, OverflowError, TypeError, AttributeError) as error:
+            raise UnstorableError(f"{self.path}: {type(error).__name__}: {error}") from error
 
     async def _write(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._result(self._submit(self._writing, job, *args, **kwargs))

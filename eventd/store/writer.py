@@ -12,17 +12,24 @@ import msgspec
 
 from eventd.contract import Batch, JournalRow, Settled
 from eventd.model import Incident, Malformed, Notification
-from eventd.store import database
+from eventd.store import database, unstorable
 from eventd.store.base import (
+    LANES,
     PRUNE_SLICE,
     REPLACED_AS,
     STATE_AFTER,
     STATES,
+    UNSTORABLE_ROWS,
     ChannelTotals,
     Settings,
     check_tallies,
+    passed_untold,
+    rank,
 )
 from eventd.store.database import QUERIES
+from eventd.telemetry import get_logger
+
+log = get_logger("store")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -68,7 +75,7 @@ class Writer:
         self._db, self._settings, self._clock = db, settings, clock
         self._ledger: dict[str, int] = dict(self._all("ledger"))
         self._in_flight: dict[str, str] = {}
-        # Before this start the head of each queue may have been in somebody's hands: the far end may know it.
+        # Before this start the head of each lane may have been in somebody's hands: the far end may know it.
         self._maybe_told = {notification_id for (notification_id,) in self._all("outbox_heads")}
         #: Replaced as a whole after each transaction, so that the loop may read it at any time.
         self.totals: dict[str, ChannelTotals] = {}
@@ -130,22 +137,59 @@ class Writer:
     # --- commit --------------------------------------------------------------------------------------------------
 
     def commit(self, batch: Batch) -> None:
-        """Everything of one batch in one transaction."""
+        """Everything of one batch in one transaction; what can never be written is mended or left out."""
         check_tallies(batch)
+        try:
+            with self._transaction() as tally:
+                self._put(batch, tally)
+        except Exception as error:
+            if not unstorable.is_permanent(error):
+                raise
+            self._commit_piecemeal(batch, error)
+
+    def _put(self, batch: Batch, tally: Tally) -> None:
+        for key, blob in batch.states.items():
+            if blob is None:
+                self._db.execute(QUERIES["state_delete"], (key,))
+            else:
+                self._db.execute(QUERIES["state_put"], (key, blob))
+        for incident in batch.incidents.values():
+            self._put_incident(incident, tally)
+        self._add_journal(batch.journal, tally)
+        self._add_malformed(batch.malformed, tally)
+        for notification in batch.notifications:
+            self._enqueue(notification, tally)
+        for name, n in batch.tallies.items():
+            tally[name, ""] += n
+
+    def _commit_piecemeal(self, batch: Batch, why: Exception) -> None:
+        """Row by row in one transaction; what cannot be written even when mended leaves a note."""
         with self._transaction() as tally:
-            for key, blob in batch.states.items():
-                if blob is None:
-                    self._db.execute(QUERIES["state_delete"], (key,))
-                else:
-                    self._db.execute(QUERIES["state_put"], (key, blob))
-            for incident in batch.incidents.values():
-                self._put_incident(incident, tally)
-            self._add_journal(batch.journal, tally)
-            self._add_malformed(batch.malformed, tally)
-            for notification in batch.notifications:
-                self._enqueue(notification, tally)
-            for name, n in batch.tallies.items():
-                tally[name, ""] += n
+            for piece in unstorable.pieces(batch):
+                if not (self._attempt(piece, tally) or self._attempt(unstorable.mended(piece), tally)):
+                    self._add_malformed([unstorable.note(piece, self._clock())], tally)
+                    tally[UNSTORABLE_ROWS, ""] += 1
+            self._put(Batch(tallies=batch.tallies), tally)
+            left_out = tally[UNSTORABLE_ROWS, ""]
+        log.error("values cannot be written", left_out=left_out, error=f"{type(why).__name__}: {why}")
+
+    def _attempt(self, piece: Batch, tally: Tally) -> bool:
+        """Write one row, or nothing if its values cannot be written."""
+        before = tally.copy()
+        self._db.execute("SAVEPOINT piece")
+        try:
+            self._put(piece, tally)
+        except Exception as error:
+            if not unstorable.is_permanent(error):
+                raise
+            self._db.execute("ROLLBACK TO piece")
+            tally.clear()
+            tally.update(before)
+            return False
+        finally:
+            if self._db.in_transaction:  # SQLite has rolled back by itself after some errors
+                self._db.execute("RELEASE piece")
+        return True
 
     def _put_incident(self, incident: Incident, tally: Tally) -> None:
         row = incident_row(incident)
@@ -210,43 +254,60 @@ class Writer:
         if not self._one("incident", notification.incident.id):
             self._insert_incident(incident_row(notification.incident), tally)
         seq = self._next("notifications_enqueued", tally)
-        what, place = self._replace_earlier(notification, tally) or (notification.what, seq)
+        what, earlier, replaced = self._untried(notification) or (notification.what, None, None)
+        about = (notification.incident.id, notification.channel)
+        follows = self._one("outbox_all_clear", *about) is not None
+        lane, place = rank(what, seq, replaced, follows_all_clear=follows)
+        if earlier is not None:
+            self._supersede(earlier[0], notification, tally)
         stored = msgspec.structs.replace(notification, what=what)
         created_at, attempts = micros(notification.created_at), notification.attempts
-        values = (seq, stored.id, place, stored.channel, stored.incident.id, what, attempts, created_at, text(stored))
-        self._db.execute(QUERIES["outbox_insert"], values)
+        self._db.execute(
+            QUERIES["outbox_insert"],
+            (seq, stored.id, lane, place, stored.channel, about[0], what, attempts, created_at, text(stored)),
+        )
         tally["notifications_enqueued", stored.channel] += 1
+        if earlier is not None and passed_untold(earlier[1], notification):
+            self._supersede(notification.id, notification, tally)
 
-    def _replace_earlier(self, later: Notification, tally: Tally) -> tuple[str, int] | None:
-        """Take the place in the queue of an earlier notification that nobody has tried yet: its place, because one
-        that is replaced again and again must not for ever go back to the end."""
+    def _untried(self, later: Notification) -> tuple[str, tuple[str, str], tuple[int, int]] | None:
+        """What ``later`` replaces, a notification that nobody has tried yet: the kind under which it goes out instead,
+        id and kind of the earlier, its lane and place."""
         earlier = self._one("outbox_latest", later.incident.id, later.channel)
         if earlier is None:
             return None
-        earlier_id, place, earlier_what, attempts = earlier
+        earlier_id, lane, place, earlier_what, attempts = earlier
         what = REPLACED_AS.get((earlier_what, later.what))
         if what is None or attempts or earlier_id in self._in_flight or earlier_id in self._maybe_told:
             return None
-        settled = ("superseded", micros(later.created_at), None, earlier_id)
+        return what, (earlier_id, earlier_what), (lane, place)
+
+    def _supersede(self, notification_id: str, later: Notification, tally: Tally) -> None:
+        settled = ("superseded", micros(later.created_at), None, notification_id)
         self._db.execute(QUERIES["outbox_settle"], settled)
         tally["notifications_superseded", later.channel] += 1
-        return what, place
+
+    def _head(self, channel: str) -> tuple[float, Any] | None:
+        """When the channel may be tried, and the row to tell next; None while nothing waits or one is in flight.
+        While one is being retried the whole channel pauses: the far end has asked for it, or is in trouble."""
+        if channel in self._in_flight.values():
+            return None
+        heads = [head for lane in LANES if (head := self._one("outbox_head", channel, lane)) is not None]
+        return (max(next_at for _, next_at, _, _ in heads), heads[0]) if heads else None
 
     def claim(self, channel: str, now: float) -> Notification | None:
         """`contract.Outbox.claim`."""
-        head = self._one("outbox_head", channel)
-        if head is None:
+        head = self._head(channel)
+        if head is None or head[0] > now:
             return None
-        notification_id, next_at, attempts, json = head
-        if next_at > now or notification_id in self._in_flight:
-            return None
+        notification_id, _, attempts, json = head[1]
         self._in_flight[notification_id] = channel
         return msgspec.structs.replace(_notification.decode(json), attempts=attempts)
 
     def next_due(self, channel: str) -> float | None:
         """`contract.Outbox.next_due`."""
-        head = self._one("outbox_head", channel)
-        return None if head is None or head[0] in self._in_flight else head[1]
+        head = self._head(channel)
+        return None if head is None else head[0]
 
     def unclaim(self, notification_id: str) -> None:
         """Nobody has seen this notification after all."""
@@ -265,10 +326,11 @@ class Writer:
             raise ValueError(f"outcome {settled.outcome!r} is none of {', '.join(STATE_AFTER)}")
         with self._transaction() as tally:
             if pending := self._one("outbox_pending", settled.id):
-                self._db.execute(QUERIES["outbox_try"], (settled.retry_at or 0.0, settled.error, settled.id))
+                error = None if settled.error is None else unstorable.writable(settled.error)
+                self._db.execute(QUERIES["outbox_try"], (settled.retry_at or 0.0, error, settled.id))
                 if state != "pending":
                     settled_at = round(self._clock() * 1e6)
-                    self._db.execute(QUERIES["outbox_settle"], (state, settled_at, settled.error, settled.id))
+                    self._db.execute(QUERIES["outbox_settle"], (state, settled_at, error, settled.id))
                     tally[f"notifications_{state}", pending[0]] += 1
         self._in_flight.pop(settled.id, None)
         self._maybe_told.discard(settled.id)

@@ -20,7 +20,9 @@ def logs(*kinds: _tables.Kind) -> dict[str, _tables.Kind]:
 
 def read(record: SyslogRecord) -> tuple[dict[str, Any], dict[str, str]]:
     """(event field → value, wire key → text) of a log's body."""
-    return _fields.typed(_fields.split_fields(_fields.body_of(record.text)[1]))
+    _, fields, cut = _fields.fields_of(record.text)
+    known, extra = _fields.typed(fields)
+    return known, extra | cut
 
 
 def handler(
@@ -54,7 +56,7 @@ def _syslog_decoder(kinds: Mapping[str, _tables.Kind], needed: str | None) -> De
         if _event.is_h3c(record):
             return _event.unclaimed(record, origin)
         known, extra = read(record)
-        if needed and not known:
+        if needed and not known and _fields.TRUNCATED not in extra:
             raise DecodeError(needed, "no field says which tunnel")
         return _event.syslog_event(record, origin, _event.kind_of(record, kinds), known, extra)
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from handlers.huawei._values import BLANK, CONVERTERS
+from handlers.huawei._values import ADDRESSES, BLANK, CONVERTERS, NUMBERS
 
 #: Wire key (lower case) → event field. The meaning of a key is the same in every message that has it.
 WIRE_KEYS = {
@@ -51,28 +51,40 @@ FLOW = "FlowInfo"
 #: and is none of these stays part of it.
 AFTER_FLOW = frozenset(WIRE_KEYS) | {"lifesize", "lifetime", "inboundspi", "state"}
 
+#: Key in ``extra`` of the last field of a message that was cut off.
+TRUNCATED = "truncated"
+
 _KEY = r"[A-Za-z][\w.\-]*"
 _BODY = re.compile(rf"\(\s*(?={_KEY}=)")
-_HALF_KEY = re.compile(r"\s*[\w.\-]*")
+#: A number or an address that is whole, because a comma follows, and half a key.
+_EXACT = re.compile(r"[\w.:]+,\s*[\w.\-]*")
 _SEPARATOR = re.compile(rf",\s*({_KEY})=")
 _LOOSE = re.compile(rf'(?<![\w.\-])({_KEY})=("[^"]*"|\[[^\]]*\]|[^\s,;()]*)')
 _CLOSER = {'"': '"', "[": "]"}
 
 
-def body_of(text: str) -> tuple[str, str]:
-    """(what stands outside the parentheses, what stands inside), the inside empty where there are none.
+def fields_of(text: str) -> tuple[str, list[tuple[str, str]], dict[str, str]]:
+    """(what stands outside the parentheses, the fields inside, what became of the last one if it was cut off).
 
-    A body that is not closed was cut off; half a key at its end is dropped.
+    A list that is not closed was cut off, and of its last field nobody knows whether it is whole: an address that lost
+    its last digit is somebody else's. Verbatim it is the value of ``truncated``, as which it belongs into ``extra``.
     """
     start = _BODY.search(text)
     if start is None:
-        return text, ""
+        return text, [], {}
     outside, inside = text[: start.start()], text[start.end() :]
     if inside.count(")") > inside.count("("):
         inside, _, behind = inside.rpartition(")")
-        return outside + behind, inside
-    whole, comma, last = inside.rpartition(",")
-    return outside, whole if comma and _HALF_KEY.fullmatch(last) else inside
+        return outside + behind, split_fields(inside), {}
+    fields = split_fields(inside)
+    if not fields:
+        return outside, [], {TRUNCATED: inside.strip()}
+    (key, value), fields = fields[-1], fields[:-1]
+    half = inside[inside.rfind(f"{key}=") :]
+    if _EXACT.fullmatch(value) and WIRE_KEYS.get(key.lower()) in ADDRESSES | NUMBERS:
+        value, _, half = value.partition(",")
+        fields.append((key, value))
+    return outside, fields, {TRUNCATED: half.strip()}
 
 
 def split_fields(body: str) -> list[tuple[str, str]]:

@@ -41,8 +41,9 @@ def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
     """Never refuses: the mnemonic alone is the event."""
     if _event.is_h3c(record):
         return _event.unclaimed(record, origin)
-    outside, inside = _fields.body_of(record.text)
-    known, extra = _fields.typed((*_fields.split_fields(inside), *_fields.loose_fields(outside)))
+    outside, fields, cut = _fields.fields_of(record.text)
+    known, extra = _fields.typed((*fields, *_fields.loose_fields(outside)))
+    extra |= cut
     extra["text"] = record.text
     if listed := addresses(record.text):
         extra["addresses"] = ", ".join(listed)

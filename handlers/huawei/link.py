@@ -34,8 +34,9 @@ def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
     """Raises `DecodeError` where a message for both directions says neither."""
     if _event.is_h3c(record):
         return _event.unclaimed(record, origin)
-    outside, inside = _fields.body_of(record.text)
-    known, extra = _fields.typed(_fields.split_fields(inside), KEYS)
+    outside, fields, cut = _fields.fields_of(record.text)
+    known, extra = _fields.typed(fields, KEYS)
+    extra |= cut
     kind = _event.kind_of(record, KINDS)
     state = _STATE.search(outside)
     if state is not None:

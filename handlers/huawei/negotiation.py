@@ -12,6 +12,7 @@ from eventd.errors import DecodeError
 from eventd.model import Event, SyslogRecord, TrapRecord
 from handlers.huawei import _event, _varbinds
 from handlers.huawei._family import handler, logs, read
+from handlers.huawei._fields import TRUNCATED
 from handlers.huawei._tables import BY_MNEMONIC, Kind, Notification, family
 from handlers.huawei._templates import alarm
 
@@ -29,7 +30,7 @@ def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
     if kind is GATEWAY and "negotiation fail" not in record.text:
         return _event.unclaimed(record, origin)
     known, extra = read(record)
-    if not known:
+    if not known and TRUNCATED not in extra:
         raise DecodeError(NAME, "no field says which peer or why")
     if kind is GATEWAY and record.text.startswith("["):
         # Which end the leading address names is documented nowhere, so it is shown and not believed.

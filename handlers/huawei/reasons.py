@@ -116,7 +116,7 @@ def resolve(space: str, text: str | None, code: int | None, context: Mapping[str
 
 def find(space: str, text: str | None, code: int | None, context: Mapping[str, str]) -> Found:
     """As `resolve`, and whether text and code agree."""
-    values = tuple(context.get(name) for name in PLACEHOLDERS)
+    values = tuple(map(context.get, PLACEHOLDERS))
     if sum(map(len, context.values())) + len(text or "") > MAX_REMEMBERED:
         return _find(space, text, code, values)
     return _remembered(space, text, code, values)

@@ -11,6 +11,7 @@ from eventd.errors import DecodeError
 from eventd.model import Event, SyslogRecord, TrapRecord
 from handlers.huawei import _event, _varbinds
 from handlers.huawei._family import handler, read
+from handlers.huawei._fields import TRUNCATED
 
 NAME = "huawei.tunnel_status"
 #: Where the number may stand: the trap's object, and the key a log is likely to use (its text was not found).
@@ -44,7 +45,7 @@ def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
     if _event.is_h3c(record):
         return _event.unclaimed(record, origin)
     known, extra = read(record)
-    if not known:
+    if not known and TRUNCATED not in extra:
         raise DecodeError(NAME, "no field says which tunnel")
     _mark(known, extra)
     return _event.syslog_event(record, origin, _event.kind_of(record), known, extra)

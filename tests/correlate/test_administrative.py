@@ -84,3 +84,8 @@ def test_an_outage_after_a_stop_on_purpose_escalates_after_its_own_hold() -> Non
 def test_one_flow_removed_on_purpose_while_the_rest_works_never_escalates() -> None:
     story = tell("0 start flow=B\n" + "60 stop config modify or manual offline flow=A", until=5000)
     assert story.told == ["75 opened tunnel_degraded info"]
+
+
+def test_a_peer_cut_off_on_purpose_is_major_after_an_hour_unless_the_inventory_excuses_it() -> None:
+    story = tell(BY_HAND, until=4000)
+    assert story.told[1:] == ["900 updated tunnel_down warning", "3600 updated tunnel_down major"]

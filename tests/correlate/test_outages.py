@@ -1,8 +1,11 @@
 """Stops with an outage reason: the hold, one or several tunnels, recovery, reminders, the lost all-clear."""
 
-from correlate_strategies import inventory, tell
+import pytest
+from correlate_strategies import inventory, tell, timeline
+from msgspec.structs import replace
 
 from eventd.correlate import Settings
+from eventd.model import Event
 
 HOUR = 3600
 
@@ -224,3 +227,67 @@ def test_a_stop_of_another_tunnel_does_not_delay_the_recovery_of_the_first() -> 
 def test_a_long_hold_is_kept_after_a_sign_of_life_that_came_to_nothing() -> None:
     story = tell("0 stop dpd timeout\n10 phase1\n20 stop dpd timeout", until=300, settings=Settings(outage_hold=120.0))
     assert story.told == ["140 opened tunnel_down major"]
+
+
+def test_a_warning_about_a_peer_without_any_tunnel_becomes_major() -> None:
+    story = tell("0 stop peer request", until=1000)
+    assert story.told == ["15 opened tunnel_down warning", "900 updated tunnel_down major"]
+
+
+def test_a_proof_too_old_to_be_trusted_does_not_keep_the_peer_up() -> None:
+    (peer,) = tell(f"0 start flow=A\n{25 * HOUR} stop dpd timeout flow=B").correlator.peers()
+    assert (peer.up, peer.tunnels_up, peer.tunnels_down) == (False, 0, 1)
+
+
+def test_a_stop_without_a_peer_is_ended_by_any_start_at_its_place() -> None:
+    stop = "0 stop dpd timeout peer=none interface=GE1 policy=branches"
+    for place in ("interface=GE1 policy=branches", "interface=GE1"):
+        story = tell(f"{stop}\n100 start {place}")
+        assert story.told == ["15 opened tunnel_down major", "105 resolved tunnel_down major"]
+        assert tell(f"{stop}\n9 start {place}").told == []
+    for other in ("interface=GE2", "interface=GE1 policy=other", "vsys=guests interface=GE1"):
+        assert tell(f"{stop}\n100 start {other}").told == ["15 opened tunnel_down major"]
+
+
+def test_a_stop_without_a_peer_shows_no_placeholder() -> None:
+    steps = ("Ping <peer> twice", "Run `reset ike sa remote <peer>`", "Look at the log")
+    at, event = timeline("0 stop dpd timeout peer=none interface=GE1")[0]
+    assert event.reason is not None
+    event = replace(event, reason=replace(event.reason, actions=steps))
+    assert tell([(at, event)]).last.actions == ("Ping the peer twice", "Look at the log")
+
+
+def test_the_steps_of_an_expected_reason_do_not_contradict_the_alert() -> None:
+    def with_steps(line: str, *steps: str) -> tuple[float, Event]:
+        at, event = timeline(line)[0]
+        assert event.reason is not None
+        return at, replace(event, reason=replace(event.reason, actions=steps))
+
+    stop = with_steps("0 stop kick old sa with same flow", "Nothing to do", "Compare the ACLs")
+    fail = with_steps("3 fail authentication fail", "Compare the keys")
+    assert tell([stop]).last.actions == ("Compare the ACLs",)
+    assert tell([stop, fail]).last.actions == ("Compare the keys",)
+
+
+def test_the_title_is_short_and_a_reminder_says_how_long_it_has_lasted() -> None:
+    story = tell("0 stop dpd timeout", until=4 * HOUR + 100, known=inventory(name="branch-001"))
+    opened, reminded = (change.incident for _, change in story.changes)
+    assert opened.title == "branch-001 down: dpd timeout"
+    assert reminded.title == "STILL DOWN for 4 h: branch-001 down: dpd timeout"
+    assert story.correlator.open_incidents()[0].title == opened.title
+    over = tell("0 stop dpd timeout\n100 start", known=inventory(name="branch-001")).last
+    assert over.title == "branch-001 up again after 1 min 45 s"
+
+
+def test_a_title_stays_short_whatever_the_device_writes() -> None:
+    assert len(tell("0 stop " + "x" * 999).last.title) == 120
+    assert tell("0 stop dpd timeout peer=none interface=GE1").last.title == "an unnamed peer on GE1 down: dpd timeout"
+
+
+@pytest.mark.parametrize(
+    "line", ["heal slot=1", "capacity severity=major", "security severity=major", "fail authentication fail", "stop"]
+)
+def test_every_kind_has_a_title_open_and_over(line: str) -> None:
+    story = tell(f"0 {line}\n1 {line}\n200 start", until=8000)
+    assert {change.incident.status for _, change in story.changes} == {"open", "resolved"}
+    assert all(0 < len(change.incident.title) <= 120 for _, change in story.changes)

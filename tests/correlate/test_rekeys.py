@@ -1,7 +1,7 @@
 """Rekeys and replacements: silent with a proof, an outage without."""
 
 import pytest
-from correlate_strategies import tell
+from correlate_strategies import inventory, tell
 
 
 @pytest.mark.parametrize("reason", ["kick old sa with same flow", "phase2 hard expiry", "phase1 sa replace"])
@@ -62,3 +62,37 @@ def test_hourly_rekeys_never_flap() -> None:
 
 def test_an_outage_that_comes_on_top_of_a_rekey_is_held_as_an_outage() -> None:
     assert tell("0 stop kick old sa with same flow\n1 stop dpd timeout").told == ["16 opened tunnel_down major"]
+
+
+HARD_EXPIRY = "0 stop phase2 hard expiry"
+
+
+def test_an_expired_tunnel_that_stays_away_does_not_stay_a_warning() -> None:
+    unknown = tell(HARD_EXPIRY, until=4000)
+    assert unknown.told == ["30 opened tunnel_down warning", "900 updated tunnel_down major"]
+    automatic = tell(HARD_EXPIRY, until=4000, known=inventory(trigger="auto"))
+    assert automatic.told == ["30 opened tunnel_down warning", "120 updated tunnel_down major"]
+
+
+@pytest.mark.parametrize("known", [{"trigger": "traffic"}, {"mode": "site-to-multisite"}])
+def test_an_expired_tunnel_that_waits_for_others_stays_a_warning(known: dict[str, str]) -> None:
+    assert tell(HARD_EXPIRY, until=14_000, known=inventory(**known)).told == ["30 opened tunnel_down warning"]
+
+
+def test_an_expired_tunnel_that_comes_back_or_has_company_does_not_escalate() -> None:
+    back = tell(f"{HARD_EXPIRY}\n898 start", until=2000)
+    assert back.told == ["30 opened tunnel_down warning", "903 resolved tunnel_down warning"]
+    beside = tell("0 start flow=A\n9 stop phase2 hard expiry flow=B", until=4000)
+    assert beside.told == ["39 opened tunnel_degraded warning"]
+
+
+@pytest.mark.parametrize("before", ["", "0 start flow=A\n"])
+def test_a_replacement_disproved_by_failures_is_down_in_the_books_too(before: str) -> None:
+    story = tell(f"{before}100 stop phase1 sa replace\n103 fail authentication fail")
+    assert story.told == ["118 opened tunnel_down major"]
+    (peer,) = story.correlator.peers()
+    assert (peer.up, peer.tunnels_up, peer.tunnels_down) == (False, 0, 1)
+    assert story.last.count == 2
+    assert tell(f"{before}100 stop phase1 sa replace\n103 fail authentication fail\n200 start").told[-1] == (
+        "205 resolved tunnel_down major"
+    )

@@ -1,6 +1,9 @@
 """One fact by several ways is one event with several witnesses."""
 
-from correlate_strategies import tell
+from correlate_strategies import tell, timeline
+from msgspec.structs import replace
+
+from eventd.model import Event
 
 
 def test_log_trap_and_snmp_of_one_stop_are_one_event_with_its_witnesses() -> None:
@@ -68,3 +71,38 @@ def test_a_start_overtaken_by_a_stop_proves_nothing() -> None:
 def test_a_failure_overtaken_by_the_start_is_over() -> None:
     story = tell("0 stop dpd timeout stamp=0\n4 start stamp=4\n5 fail authentication fail stamp=3", until=1000)
     assert story.told == []
+
+
+def unnumbered(text: str) -> list[tuple[float, Event]]:
+    """A timeline whose messages differ in nothing but what they say: no counter, the same printed second."""
+    return [
+        (at, replace(event, header=replace(event.header, seq=None), raw=f"{event.event} {event.header.mark}"))
+        for at, event in timeline(text)
+    ]
+
+
+def test_a_start_in_between_makes_the_same_bytes_a_new_stop() -> None:
+    story = tell(unnumbered("0 stop dpd timeout stamp=0\n1 start stamp=0\n2 stop dpd timeout stamp=0"))
+    assert story.told == ["17 opened tunnel_down major"]
+    assert story.duplicates == 0
+    again = tell(unnumbered("0 stop dpd timeout\n1 start\n2 stop dpd timeout\n2 stop dpd timeout"))
+    assert again.duplicates == 1
+
+
+def test_a_start_of_another_tunnel_in_between_leaves_it_a_retransmission() -> None:
+    story = tell(unnumbered("0 stop dpd timeout flow=A\n1 start flow=B\n2 stop dpd timeout flow=A"))
+    assert story.duplicates == 1
+
+
+def test_numbered_bytes_are_a_retransmission_whatever_came_in_between() -> None:
+    assert tell("0 stop dpd timeout seq=5\n1 start seq=6\n2 stop dpd timeout seq=5").duplicates == 1
+    traps = "0 stop dpd timeout via=snmp\n1 start via=snmp\n2 stop dpd timeout via=snmp"
+    assert tell(unnumbered(traps)).duplicates == 1
+
+
+def test_two_ways_that_tell_a_cycle_and_a_half_tell_three_facts() -> None:
+    lines = "{0} stop dpd timeout via={1}\n{2} start via={1}\n{3} stop dpd timeout via={1}\n"
+    text = lines.format(0, "log", 1, 2) + lines.format(2.1, "trap", 2.2, 2.3)
+    story = tell(unnumbered(text))
+    assert story.duplicates == 3
+    assert story.told == ["17 opened tunnel_down major"]

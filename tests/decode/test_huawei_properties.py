@@ -11,7 +11,7 @@ from eventd.contract import Handler, Origin
 from eventd.errors import DecodeError
 from eventd.model import Event, Syntax, SyslogRecord, TrapRecord, VarBind, to_json
 from eventd.registry import load
-from handlers.huawei._fields import WIRE_KEYS, body_of, split_fields, typed
+from handlers.huawei._fields import WIRE_KEYS, fields_of, typed
 from handlers.huawei._tables import NOTIFICATIONS, OBJECTS
 from handlers.huawei._values import CONVERTERS
 
@@ -111,7 +111,7 @@ def test_what_is_written_in_any_style_is_read_back(fields: dict[str, str]) -> No
     expected = {key: value.strip() for key, value in fields.items()}
     for style in ("{}={}", '{}="{}"', "{}=[{}]"):
         text = f"Text. ({', '.join(style.format(*pair) for pair in fields.items())})"
-        assert {key: value.strip() for key, value in split_fields(body_of(text)[1])} == expected
+        assert {key: value.strip() for key, value in fields_of(text)[1]} == expected
 
 
 @given(st.lists(st.tuples(keys, words)))

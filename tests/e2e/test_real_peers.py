@@ -1,5 +1,6 @@
 """Real senders and receivers around a real eventd, as an operator's network has them."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,13 @@ import trustme
 from peers import peer
 from service import Service, free_port, until
 from storm import start_line, stop_line
+
+from eventd.decode import Decoder
+from eventd.inventory import Inventory
+from eventd.model import Message
+from eventd.parse.snmp import Access
+from eventd.registry import load
+from eventd.sender import syslog
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
 
@@ -89,6 +98,24 @@ def test_loggen(eventd: Service, way: str, tmp_path: Path) -> None:
     until(lambda: stops(eventd) >= 50, "the events")
 
 
+@contextlib.contextmanager
+def rsyslogd(folder: Path, source: int, action: str) -> Iterator[None]:
+    """A relay that takes UDP on ``source`` and forwards everything by ``action``."""
+    modules = Path(os.environ.get("EVENTD_PEERS_DIR", "/")) / "usr/lib/x86_64-linux-gnu/rsyslog"
+    config = folder / "rsyslog.conf"
+    config.write_text(
+        f'global(workDirectory="{folder}")\nmodule(load="imudp")\n'
+        f'input(type="imudp" port="{source}" address="127.0.0.1")\n*.* action(type="omfwd" {action})\n'
+    )
+    command = [peer("rsyslogd"), "-n", "-f", str(config), "-i", str(folder / "rsyslog.pid"), "-M", str(modules)]
+    relay = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        relay.terminate()
+        relay.wait(20)
+
+
 @pytest.mark.parametrize("way", ["tcp", "octet-counted", "tls"])
 def test_rsyslog_forwards(eventd: Service, way: str, tmp_path: Path) -> None:
     program = peer("rsyslogd")
@@ -128,6 +155,49 @@ def test_rsyslog_forwards(eventd: Service, way: str, tmp_path: Path) -> None:
     [event, *_] = eventd.events(1)
     assert event["transport"] == ("syslog-tls" if way == "tls" else "syslog-tcp")
     assert event["peer"] == "10.0.1.1"
+
+
+LAYOUTS = [form for form in syslog.FORMS if form != "J"]  # J is the cloud gateway's, and knows no stop
+
+
+@pytest.mark.parametrize("template", ["", "RSYSLOG_ForwardFormat", "RSYSLOG_SyslogProtocol23Format"])
+def test_rsyslog_with_a_format_of_its_own_keeps_the_event(template: str, tmp_path: Path) -> None:
+    """The default format cuts the tag at 32 characters, the last one ends it behind the module."""
+    registry = load()
+    [stop] = [one for one in registry.syslog_templates["ipsec.tunnel.stop"] if one.mnemonic == "IPSECTUNNELSTOP"]
+    when, source = datetime.now(UTC), free_port()
+    lines = [syslog.compose(stop, {}, when, 12, syslog.Layout(form=form, hostname="HUB-FW-01")) for form in LAYOUTS]
+    decoder = Decoder(registry, Inventory(), Access([]))
+    with socket.socket(type=socket.SOCK_DGRAM) as sink, socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sink.bind(("127.0.0.1", 0))
+        sink.settimeout(0.3)
+        chosen = f' template="{template}"' if template else ""
+        action = f'target="127.0.0.1" port="{sink.getsockname()[1]}" protocol="udp"{chosen}'
+        with rsyslogd(tmp_path, source, action):
+
+            def relayed(line: bytes) -> bytes | None:
+                sock.sendto(line, ("127.0.0.1", source))
+                with contextlib.suppress(TimeoutError):
+                    while b"rsyslogd" in (found := sink.recv(65535)):
+                        pass
+                    return found
+                return None
+
+            until(lambda: relayed(b"<13>Nov 21 04:00:00 relay up: up"), "the relay")
+            with contextlib.suppress(TimeoutError):
+                while sink.recv(65535):
+                    pass
+            passed = {
+                form: until(lambda line=line: relayed(line), form) for form, line in zip(LAYOUTS, lines, strict=True)
+            }
+    for form, payload in passed.items():
+        found = decoder.decode(Message("syslog-udp", "192.0.2.9", 514, when.timestamp(), payload))
+        if template.endswith("23Format") and form == "I":
+            assert found.event is None  # nothing but its number is left of it
+            continue
+        assert found.event == "ipsec.tunnel.stop", payload
+        assert (found.peer, found.reason.name) == ("203.0.113.7", "dpd timeout")
+        assert found.hostname == ("HUB-FW-01" if form != "I" else "localhost")
 
 
 SENDERS = {

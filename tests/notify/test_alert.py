@@ -109,3 +109,10 @@ def test_the_fingerprint_of_nothing_is_the_fnv_offset(label_set: dict[str, str],
     found = fingerprint(label_set)
     assert len(found) == 16
     assert expected in (None, found)
+
+
+def test_the_summary_is_a_headline_and_the_description_the_whole_story() -> None:
+    title, long = "STILL DOWN for 4 h: branch-7 down: dpd timeout", "FW1: it is down. " + "Very long. " * 30
+    told = annotations(make_incident(title=title, summary=long))
+    assert (told["summary"], told["description"]) == (title, long.strip())
+    assert len(annotations(make_incident(summary=long))["summary"]) <= 120

@@ -127,3 +127,13 @@ async def test_a_template_of_ones_own_replaces_the_layout(tmp_path: Any) -> None
     await channel.deliver(make_notification())
     await channel.close()
     assert stream.getvalue() == "MAJOR|FW1|5\n\n"
+
+
+async def test_the_short_title_comes_first_and_the_meaning_once() -> None:
+    long = "FW1: the tunnel to branch-7 is down: dpd timeout (No answer)."
+    text = await told(make_incident(title="branch-7 down: dpd timeout", summary=long, count=2))
+    assert text.startswith(f"MAJOR branch-7 down: dpd timeout\n  What: {long}\n  Device: FW1")
+    assert text.count("No answer") == 1
+    assert "  Occurrences: 2\n" in text
+    unsaid = await told(make_incident(title="branch-7 down: dpd timeout", summary="It is down."))
+    assert "  Meaning: No answer.\n" in unsaid

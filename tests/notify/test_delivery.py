@@ -428,3 +428,39 @@ def test_the_pauses_of_many_are_spread_out() -> None:
     drawn = [full_jitter(20, random.Random(seed)) for seed in range(200)]
     assert min(drawn) < CAP_S * 0.1
     assert max(drawn) > CAP_S * 0.9
+
+
+# --- a clock that is set back ---------------------------------------------------------------------------------------
+
+
+async def test_a_pause_that_was_set_while_the_clock_was_ahead_does_not_silence_a_channel() -> None:
+    channel = ObedientChannel(trouble(DeliveryFailure.RATE_LIMITED, after=600.0))
+    house = House(ops=channel)
+    house.clock.jump(86_400)
+    async with house.running():
+        house.put(*numbered(1))
+        await until(lambda: house.outbox.settled)
+        house.clock.jump(60 - 86_400)
+        house.delivery.wake()
+        await until(lambda: len(channel.told) == 2)
+    assert house.outbox.outcomes == ["retry", "delivered"]
+
+
+async def test_a_try_that_was_put_off_while_the_clock_was_ahead_is_due_after_a_restart_too() -> None:
+    house = House(ops=(channel := ObedientChannel()))
+    house.outbox.pending.append((T0 + 86_400 + room.CAP_S, numbered(1)[0]))
+    async with house.running():
+        await until(lambda: channel.told)
+
+
+async def test_the_longest_wait_that_a_far_end_may_ask_for_is_kept() -> None:
+    house = House(ops=(channel := ObedientChannel()))
+    house.outbox.pending.append((T0 + room.MAX_WAIT_S, numbered(1)[0]))
+    async with house.running():
+        for _ in range(20):
+            house.delivery.wake()
+            await asyncio.sleep(0.001)
+        assert not channel.told
+        house.clock.jump(room.MAX_WAIT_S)
+        house.delivery.wake()
+        await until(lambda: channel.told)

@@ -227,6 +227,47 @@ async def test_news_replaces_what_was_not_told_yet_and_loses_no_announcement(
     assert totals.delivered + totals.superseded == len(whats)
 
 
+@pytest.mark.parametrize(("lasted", "expected"), [(899, []), (900, [("n1", "resolved")])])
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_was_over_soon_and_never_announced_is_not_told_but_kept(
+    store: Store, lasted: float, expected: list[tuple[str, str]], together: bool
+) -> None:
+    many = [notification("n0", incident()), notification("n1", incident(resolved=lasted), "resolved", seconds=lasted)]
+    for part in [many] if together else [[n] for n in many]:
+        await store.commit(batch(notifications=part))
+    assert await told(store) == expected
+    totals = store.totals()["chat"]
+    assert (totals.enqueued, totals.pending, totals.delivered) == (2, 0, len(expected))
+    assert (await store.incident("i1")) is not None
+    assert len(await store.alerting("chat", unix(0))) == len(expected)
+
+
+async def test_what_somebody_may_know_of_is_never_cancelled(store: Store) -> None:
+    end = notification("end", incident(resolved=30), "resolved")
+    await store.commit(batch(notifications=[notification("n0", incident())]))
+    await store.claim("chat", unix(0))
+    await store.commit(batch(notifications=[end]))
+    await store.release()
+    assert await told(store) == [("n0", "opened"), ("end", "resolved")]
+
+
+async def test_openings_and_updates_overtake_all_clears(store: Store) -> None:
+    await store.commit(batch(notifications=[notification(f"up{n}", incident(f"a{n}"), "resolved") for n in range(3)]))
+    await store.commit(batch(notifications=[notification("down", incident("b")), notification("up", incident("c"))]))
+    await store.commit(batch(notifications=[notification("news", incident("d"), "updated")]))
+    assert [id_ for id_, _ in await told(store)] == ["down", "up", "news", "up0", "up1", "up2"]
+
+
+async def test_nothing_is_handed_out_beside_an_all_clear_in_flight_or_before_its_pause_is_over(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("up", incident("a"), "resolved")]))
+    await store.claim("chat", unix(0))
+    await store.commit(batch(notifications=[notification("down", incident("b"))]))
+    assert (await store.claim("chat", unix(0)), await store.next_due("chat")) == (None, None)
+    await store.settle(Settled("up", "retry", retry_at=unix(60)))
+    assert (await store.claim("chat", unix(59)), await store.next_due("chat")) == (None, unix(60))
+    assert await told(store) == [("down", "opened"), ("up", "resolved")]
+
+
 async def test_the_replacement_tells_the_latest_picture(store: Store) -> None:
     await store.commit(batch(notifications=[notification("n1", incident(count=1))]))
     await store.commit(batch(notifications=[notification("n2", incident(count=7), "updated")]))

@@ -10,11 +10,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from store_samples import batch, incident, malformed, notification, row, unix
+from msgspec.structs import replace
+from store_samples import at, batch, incident, malformed, notification, row, unix
 from store_writer import run_python
 
-from eventd.contract import Batch, Settled
-from eventd.errors import StoreError
+from eventd.contract import Batch, JournalRow, Settled
+from eventd.errors import StoreError, UnstorableError
 from eventd.store import Settings, SqliteStore, database, reader
 
 
@@ -299,6 +300,91 @@ async def test_somebody_elses_lock_fails_a_commit_which_then_succeeds(
     await store.commit(Batch(journal=[row()]))
     assert (await store.ledger())["journal_rows"] == 1
     await store.close()
+
+
+# --- values that no database takes ----------------------------------------------------------------------------------
+
+
+async def test_a_row_that_can_never_be_written_is_left_out_with_a_note_and_the_others_are_kept(
+    store: SqliteStore,
+) -> None:
+    good, told = row(0), notification("n1", incident())
+    nameless = JournalRow(replace(good.event, device=None))  # type: ignore[arg-type]
+    eternal = replace(incident("i2"), opened_at=None)  # type: ignore[arg-type]
+    await store.commit(
+        batch(
+            journal=[good, nameless, row(2)],
+            incidents=[eternal],
+            notifications=[told],
+            malformed=[malformed(3)],
+            states={"k": b"1", "big": 2**70},
+            tallies={"received": 7},
+        )
+    )
+    assert [kept.event.received_at for kept in (await store.events()).items] == [at(2), at(0)]
+    assert [kept.id for kept in (await store.incidents()).items] == ["i1"]
+    assert await store.load_states() == [("k", b"1")]
+    assert (await store.claim("chat", unix(9))) == told
+    notes = [note for note in (await store.malformed()).items if note.error.reason == "unstorable"]
+    assert len(notes) == (await store.ledger())["unstorable_rows"] == 3
+    assert "ipsec.tunnel.stop" in notes[0].raw
+    assert (await store.ledger())["received"] == 7
+    assert await store.check() == []
+
+
+@pytest.mark.parametrize("wild", ["fw\udc80", "\ud800"])
+async def test_a_lone_surrogate_is_written_as_its_escape_so_that_no_alarm_is_lost(
+    store: SqliteStore, wild: str
+) -> None:
+    about = incident(device=wild, summary=f"{wild} is down")
+    await store.commit(
+        batch(
+            journal=[row(0, "i1", device=wild), row(1)],
+            notifications=[notification("n1", about)],
+            malformed=[malformed(2, raw=wild)],
+            states={f"peer|{wild}": b"x"},
+        )
+    )
+    escaped = wild.encode("ascii", "backslashreplace").decode()
+    assert [kept.event.device for kept in (await store.events()).items] == ["FW1", escaped]
+    assert (await store.events(device=escaped)).items[0].incidents == ("i1",)
+    claimed = await store.claim("chat", unix(9))
+    assert claimed is not None
+    assert claimed.incident.summary == f"{escaped} is down"
+    await store.settle(Settled("n1", "dead", error=wild))
+    assert await store.load_states() == [(f"peer|{escaped}", b"x")]
+    assert "unstorable_rows" not in await store.ledger()
+    assert await store.check() == []
+
+
+async def test_numbers_of_more_than_64_bits_are_kept_as_they_are(store: SqliteStore) -> None:
+    huge = JournalRow(replace(row().event, ifindex=2**70))
+    await store.commit(Batch(journal=[huge]))
+    assert (await store.events()).items == (huge,)
+
+
+async def test_what_cannot_be_asked_or_set_is_an_error_that_says_it_is_no_use_to_try_again(store: SqliteStore) -> None:
+    with pytest.raises(UnstorableError, match="surrogates"):
+        await store.meta_set("a", "\udc80")
+    with pytest.raises(UnstorableError, match="too large"):
+        await store.events(before=2**70)
+    with pytest.raises(UnstorableError):
+        await store.commit(Batch(tallies={"received": None}))  # type: ignore[dict-item]
+    await store.commit(Batch(tallies={"received": 1}))
+    assert (await store.ledger())["received"] == 1
+
+
+async def test_a_file_that_fails_in_the_middle_of_leaving_out_is_tried_again_as_a_whole(store: SqliteStore) -> None:
+    bad = Batch(journal=[row(0), JournalRow(replace(row().event, device=None))])  # type: ignore[arg-type]
+    with contextlib.ExitStack() as make_room:
+        store._writer._db.execute("PRAGMA query_only = ON")
+        make_room.callback(store._writer._db.execute, "PRAGMA query_only = OFF")
+        with pytest.raises(StoreError) as caught:
+            await store.commit(bad)
+        assert not isinstance(caught.value, UnstorableError)
+    await store.commit(bad)
+    assert (await store.ledger())["unstorable_rows"] == 1
+    assert len((await store.events()).items) == 1
 
 
 # --- threads --------------------------------------------------------------------------------------------------------

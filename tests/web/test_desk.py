@@ -74,7 +74,7 @@ async def test_an_open_incident_says_what_why_since_when_and_what_to_do_first(si
         "1 major",
         "IPsec tunnel down: branch-berlin (2.1.1.1)",
         "authentication fail (Meaning of authentication fail)",
-        "for 10m, since 10:00:00 · 2 messages",
+        "for 10m, since 10:00:00 · 2 occurrences",
         "First Step for authentication fail",
         "1 of 1 peers down",
     ):

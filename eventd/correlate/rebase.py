@@ -1,0 +1,53 @@
+"""What a step of the wall clock changes in what is remembered: every moment of ours moves with it, so that all spans
+between them stay as they were. Stamps of the devices' own clocks are not ours and stay."""
+
+from msgspec.structs import replace
+
+from eventd.correlate.state import Case, DeviceState, Fact, Moment, PeerState, State
+
+
+def shift(state: State, delta: float) -> None:
+    """Move all that ``state`` remembers by ``delta`` seconds."""
+    state.heard_at += delta
+    for fact in state.facts:
+        _fact(fact, delta)
+    for case in state.cases():
+        _case(case, delta)
+    if isinstance(state, PeerState):
+        _peer(state, delta)
+    else:
+        _device(state, delta)
+
+
+def _peer(peer: PeerState, delta: float) -> None:
+    peer.since += delta
+    peer.started = _moment(peer.started, delta)
+    peer.replaced_at = None if peer.replaced_at is None else peer.replaced_at + delta
+    for tunnel in peer.tunnels.values():
+        tunnel.since += delta
+        tunnel.started, tunnel.stopped = _moment(tunnel.started, delta), _moment(tunnel.stopped, delta)
+        tunnel.turns = [at + delta for at in tunnel.turns]
+
+
+def _device(device: DeviceState, delta: float) -> None:
+    device.notes = [replace(note, at=note.at + delta) for note in device.notes]
+    device.heals = [at + delta for at in device.heals]
+
+
+def _case(case: Case, delta: float) -> None:
+    """An announced case keeps its beginning, of which its id is made."""
+    if not case.announced:
+        case.since += delta
+    case.grow_since += delta
+    case.updated_at += delta
+    case.timers = {name: at + delta for name, at in case.timers.items()}
+    for step in case.steps:
+        step.at, step.until = step.at + delta, step.until + delta
+
+
+def _fact(fact: Fact, delta: float) -> None:
+    fact.at, fact.until = fact.at + delta, fact.until + delta
+
+
+def _moment(moment: Moment | None, delta: float) -> Moment | None:
+    return None if moment is None else replace(moment, at=moment.at + delta)

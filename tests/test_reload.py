@@ -1,0 +1,373 @@
+"""Start, reload and stop of a whole service in one process: races, failures half way, nothing lost without a word."""
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from service import free_port
+from storm import stop_line
+
+from eventd import app as app_module
+from eventd.app import App
+from eventd.config import load
+from eventd.errors import StoreError
+from eventd.receivers.udp import UdpReceiver
+
+BASE = """
+[receivers.syslog_udp]
+listen = "127.0.0.1:{udp}"
+{receiver}
+[store]
+path = "{store}"
+[web]
+listen = "127.0.0.1:0"
+{web}
+[correlate]
+outage_hold = "100ms"
+{extra}
+"""
+
+
+class Running:
+    """An App in this process on a file that a test may rewrite."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.path, self.udp = folder, folder / "eventd.toml", free_port()
+        self.ready = asyncio.Event()
+        self.write()
+        self.app = App(lambda: load(str(self.path)))
+        self.task: asyncio.Task[None] | None = None
+
+    def write(self, extra: str = "", receiver: str = "", web: str = "", udp: int | None = None) -> None:
+        text = BASE.format(udp=udp or self.udp, store=self.folder / "e.db", extra=extra, receiver=receiver, web=web)
+        self.path.write_text(text)
+
+    async def start(self) -> None:
+        self.task = asyncio.create_task(self.app.run(lambda _: self.ready.set()))
+        ready = asyncio.create_task(self.ready.wait())
+        await asyncio.wait([self.task, ready], return_when=asyncio.FIRST_COMPLETED, timeout=10)
+        ready.cancel()
+        if self.task.done():
+            await self.task
+
+    async def stop(self, patience: float = 25.0) -> None:
+        assert self.task is not None
+        self.app.stop()
+        _, late = await asyncio.wait([self.task], timeout=patience)
+        if late:
+            self.task.cancel()
+            with contextlib.suppress(BaseException):
+                await asyncio.wait_for(self.task, 5)
+            raise AssertionError(f"no end {patience} s after stop")
+        await self.task
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    house = Running(tmp_path)
+    await house.start()
+    yield house
+    assert house.task is not None
+    if not house.task.done():
+        with contextlib.suppress(BaseException):
+            await house.stop()
+
+
+WEBHOOK = '[[channels]]\nname = "{name}"\ntype = "webhook"\nurl = "http://127.0.0.1:{port}/x"\n'
+
+
+@pytest.fixture
+def tar_pit() -> Iterator[int]:
+    """A far end that takes connections and never answers."""
+    import socket
+
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(50)
+        yield sock.getsockname()[1]
+
+
+async def test_a_stop_during_a_reload_ends(running: Running, tar_pit: int) -> None:
+    """reload is in `_stop_delivery` (a try in flight, up to 10 s) when SIGTERM comes: it starts a new delivery behind
+    the back of `_wind_down`, and the TaskGroup waits for it for ever."""
+    running.write(WEBHOOK.format(name="a", port=tar_pit))
+    assert await running.app.reload() is None
+    import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(stop_line(1).encode(), ("127.0.0.1", running.udp))
+    await asyncio.sleep(1.5)  # the hold is over and the webhook is being tried
+    running.write(WEBHOOK.format(name="a", port=tar_pit).replace("/x", "/other"))
+    reload = asyncio.create_task(running.app.reload())
+    await asyncio.sleep(0.3)
+    try:
+        await running.stop(28.0)
+    finally:
+        reload.cancel()
+        await asyncio.wait([reload])
+
+
+async def test_a_reload_that_comes_during_the_stop_starts_nothing(running: Running) -> None:
+    port = free_port()
+    started: list[Any] = []
+    wind_down = running.app._wind_down
+
+    async def slow(pipeline: Any) -> None:
+        await wind_down(pipeline)
+        running.write(udp=port)
+        await running.app.reload()
+        started.extend(running.app.receivers)
+
+    running.app._wind_down = slow  # type: ignore[method-assign]
+    await running.stop()
+    left = [key for key, receiver in running.app.receivers.items() if getattr(receiver, "_socket", None) is not None]
+    for receiver in running.app.receivers.values():
+        await receiver.stop()
+    assert not left
+
+
+async def test_a_reload_before_the_start_is_complete_is_refused_or_waits(tmp_path: Path) -> None:
+    """The signal handler and the HTTP port are there before pipeline, delivery and receivers are."""
+    house = Running(tmp_path)
+    house.write('[[channels]]\nname = "x"\ntype = "console"\n')
+    answers: list[Any] = []
+    give_up = house.app._give_up_orphans
+
+    async def meanwhile(config: Any) -> None:
+        house.write('[[channels]]\nname = "y"\ntype = "console"\n')
+        house.app._give_up_orphans = give_up  # type: ignore[method-assign]
+        try:
+            answers.append(await asyncio.wait_for(house.app.reload(), 5))
+        except BaseException as error:
+            answers.append(error)
+        await give_up(config)
+
+    house.app._give_up_orphans = meanwhile  # type: ignore[method-assign]
+    failed: BaseException | None = None
+    try:
+        await house.start()
+        await house.stop()
+    except BaseException as error:
+        failed = error
+    assert failed is None
+    assert not isinstance(answers[0], Exception), repr(answers)
+
+
+async def test_a_store_failure_during_a_reload_does_not_end_delivery_for_good(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Disk full while channels change: `_give_up_orphans` raises between `_stop_delivery` and `_start_delivery`."""
+
+    async def full(*_: Any) -> None:
+        raise StoreError("database or disk is full")
+
+    monkeypatch.setattr(running.app, "_give_up_orphans", full)
+    running.write('[[channels]]\nname = "other"\ntype = "console"\n')
+    with contextlib.suppress(StoreError):
+        await running.app.reload()
+    assert not running.app._delivery_task.done(), "nobody delivers anything any more, and /-/ready says 200"
+
+
+async def test_a_reload_that_fails_unforeseen_keeps_the_receivers(running: Running) -> None:
+    """TypeError of setsockopt is no EventdError: the old socket is gone, the new one never came."""
+    running.write(receiver="recv_buffer_bytes = 4294967296")
+    with contextlib.suppress(Exception):
+        await running.app.reload()
+    assert len(running.app.receivers) == 1
+    assert running.app.telemetry.value("config_last_reload_successful") == 0
+
+
+async def test_two_snmp_users_of_one_name_are_refused_by_a_reload(running: Running) -> None:
+    users = (
+        '[receivers.snmp]\nlisten = "127.0.0.1:0"\n'
+        + '[[receivers.snmp.users]]\nname = "u"\nlevel = "noAuthNoPriv"\n' * 2
+    )
+    running.write(users)
+    try:
+        answer = await running.app.reload()
+    except Exception as error:
+        answer = None
+        raise AssertionError(f"reload raised {error!r}; config_last_reload_successful stays 1") from error
+    assert answer is not None
+
+
+async def test_a_receiver_that_cannot_be_put_back_is_reported(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new address cannot be had, and the old one is gone too."""
+    import socket
+
+    running.write(udp=1)  # another address
+    text = running.path.read_text().replace("127.0.0.1:1", "192.0.2.77:5514")
+    running.path.write_text(text)
+    thief = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    real_stop = UdpReceiver.stop
+
+    async def stop_and_steal(self: Any, **kw: Any) -> None:
+        await real_stop(self, **kw)
+        with contextlib.suppress(OSError):
+            thief.bind(("127.0.0.1", running.udp))
+
+    monkeypatch.setattr(UdpReceiver, "stop", stop_and_steal)
+    with contextlib.suppress(Exception):
+        await running.app.reload()
+    monkeypatch.undo()
+    thief.close()
+    healthy = running.app.not_ready() is None and running.app.telemetry.value("config_last_reload_successful") == 1
+    assert not healthy
+
+
+async def test_a_rotated_channel_secret_is_taken_by_a_reload(running: Running) -> None:
+    """The file behind `url_file` changed, the settings that name it did not: channels are compared by settings."""
+    (running.folder / "hook").write_text("http://127.0.0.1:9/old")
+    running.write('[[channels]]\nname = "h"\ntype = "webhook"\nurl_file = "hook"\n')
+    assert await running.app.reload() is None
+    before = running.app.delivery
+    (running.folder / "hook").write_text("http://127.0.0.1:9/new")
+    assert await running.app.reload() is None
+    assert running.app.delivery is not before
+
+
+async def test_a_changed_template_is_taken_by_a_reload(running: Running) -> None:
+    (running.folder / "t.j2").write_text("old")
+    running.write('[[channels]]\nname = "c"\ntype = "console"\ntemplate_file = "t.j2"\n')
+    assert await running.app.reload() is None
+    before = running.app.delivery
+    (running.folder / "t.j2").write_text("new")
+    assert await running.app.reload() is None
+    assert running.app.delivery is not before
+
+
+async def test_a_changed_external_url_reaches_incidents(running: Running) -> None:
+    running.write(web='external_url = "https://new.example.net"')
+    assert await running.app.reload() is None
+    assert running.app.correlator._desk.external_url == "https://new.example.net"
+
+
+async def test_a_changed_engine_id_is_taken_or_said_to_need_a_restart(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(app_module.log, "warning", lambda text, **_: warned.append(text), raising=False)
+    snmp = '[receivers.snmp]\nlisten = "127.0.0.1:0"\nengine_id = "{}"\n'
+    running.write(snmp.format("80000000050102030405060708"))
+    assert await running.app.reload() is None
+    taken = running.app.pipeline.decoder.access.usm.engine_id.hex() == "80000000050102030405060708"
+    assert taken or warned
+
+
+async def test_changed_tokens_are_not_said_to_need_a_restart(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are taken at once."""
+    warned: list[str] = []
+    monkeypatch.setattr(app_module.log, "warning", lambda text, **_: warned.append(text), raising=False)
+    running.write('[[web.tokens]]\nname = "ops"\ntoken = "0123456789abcdef"\nrole = "operate"\n')
+    assert await running.app.reload() is None
+    assert running.app.tokens
+    assert not warned
+
+
+async def test_kernel_drops_of_a_replaced_receiver_stay_in_the_counter(running: Running) -> None:
+    """A counter that goes down is a reset to Prometheus: the rest counts as new drops and pages somebody."""
+    [receiver] = running.app.receivers.values()
+    receiver.drops = lambda: 1000  # type: ignore[method-assign,union-attr]
+    before = running.app.telemetry.value("kernel_drops", "syslog-udp")
+    running.write(udp=free_port())
+    assert await running.app.reload() is None
+    assert running.app.telemetry.value("kernel_drops", "syslog-udp") >= before == 1000
+
+
+async def test_a_chore_that_fails_unforeseen_does_not_end_the_service(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken() -> None:
+        raise OverflowError("Python int too large to convert to SQLite INTEGER")
+
+    chore = asyncio.create_task(running.app._every(0.01, broken))
+    await asyncio.sleep(0.1)
+    ended = chore.done()
+    chore.cancel()
+    with contextlib.suppress(BaseException):
+        await chore
+    assert not ended
+
+
+async def test_a_state_that_cannot_be_read_back_is_an_error_that_eventd_knows(tmp_path: Path) -> None:
+    """After a downgrade, or with one damaged row."""
+    from eventd.errors import EventdError
+
+    house = Running(tmp_path)
+    await house.start()
+    await house.stop()
+    with sqlite3.connect(tmp_path / "e.db") as db:
+        db.execute("INSERT INTO states VALUES ('peer|a|public|1', x'00')")
+    db.close()
+    again = Running(tmp_path)
+    try:
+        await again.start()
+    except EventdError:
+        return
+    await again.stop()
+
+
+async def test_a_reload_with_a_large_inventory_does_not_hold_up_the_loop(running: Running) -> None:
+    """20,000 peers are the size planned for; UDP overflows in the kernel meanwhile."""
+    rows = "".join(
+        f'[[peers]]\naddress = "10.{n >> 16}.{n >> 8 & 255}.{n & 255}"\nname = "p{n}"\n' for n in range(20_000)
+    )
+    (running.folder / "peers.toml").write_text(rows)
+    running.path.write_text('inventory = "peers.toml"\n' + running.path.read_text())
+    worst = 0.0
+
+    async def heartbeat() -> None:
+        nonlocal worst
+        last = time.perf_counter()
+        while True:
+            await asyncio.sleep(0.001)
+            worst, last = max(worst, time.perf_counter() - last), time.perf_counter()
+
+    beat = asyncio.create_task(heartbeat())
+    await asyncio.sleep(0.01)
+    assert await running.app.reload() is None
+    await asyncio.sleep(0.01)
+    beat.cancel()
+    assert worst < 0.5, f"the loop stood still for {worst:.1f} s"
+
+
+SNMP = '[receivers.snmp]\nlisten = "127.0.0.1:{}"\ncommunities = ["{}"]\n'
+
+
+async def test_a_new_community_does_not_close_the_trap_socket(running: Running) -> None:
+    """Communities and users are the decoder's, not the socket's; what arrives between close and bind is lost and
+    counted nowhere (the port answers with ICMP unreachable)."""
+    port = free_port()
+    running.write(SNMP.format(port, "one"))
+    assert await running.app.reload() is None
+    [before] = [receiver for key, receiver in running.app.receivers.items() if key[0] == "snmp"]
+    running.write(SNMP.format(port, "two"))
+    assert await running.app.reload() is None
+    [after] = [receiver for key, receiver in running.app.receivers.items() if key[0] == "snmp"]
+    assert after is before
+
+
+async def test_a_stop_that_could_not_commit_everything_is_a_failure(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import socket
+
+    from eventd.errors import EventdError
+
+    async def full(batch: Any) -> None:
+        raise StoreError("database or disk is full")
+
+    monkeypatch.setattr(app_module, "DRAIN_S", 0.3)
+    monkeypatch.setattr(running.app.store, "commit", full)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(stop_line(1).encode(), ("127.0.0.1", running.udp))
+    await asyncio.sleep(0.3)
+    with pytest.raises((EventdError, BaseExceptionGroup)):
+        await running.stop()
