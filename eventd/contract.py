@@ -157,7 +157,8 @@ class Handler(Struct, frozen=True, kw_only=True):
 
 
 class CatalogueRow(Struct, frozen=True):
-    """One reason of a vendor's catalogue. ``space`` is ``offline`` or ``negotiation``; names of the two are separate.
+    """One reason of a vendor's catalogue. ``space`` is ``offline``, ``negotiation`` or ``condition`` (what another
+    message states); their names are separate.
 
     ``aliases`` were seen in a vendor page or on a wire; ``aliases_unverified`` are guesses that are matched all the
     same. ``sources`` are references a reader can look up.

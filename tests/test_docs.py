@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from eventd import correlate, store
-from eventd.config import Log, Metrics, SnmpReceiver, load
+from eventd.config import Log, Metrics, SnmpReceiver, SnmpUser, load
 from eventd.document import parse_duration
 from eventd.errors import RejectReason
 from eventd.model import EVENTS
@@ -36,6 +36,7 @@ EXAMPLES_ONLY = {
     "key_file",
     "client_ca_file",
     "engine_id",
+    "max_messages_per_second_per_source",
     "external_url",
     "tls_cert_file",
     "tls_key_file",
@@ -70,6 +71,13 @@ def test_every_default_shown_in_the_example_is_the_default(section: str, key: st
     if isinstance(default, float) and isinstance(shown, str):
         shown = parse_duration(shown)
     assert (tuple(shown) if isinstance(shown, list) else shown) == default
+
+
+@pytest.mark.parametrize("settings", [*SECTIONS.values(), SnmpUser], ids=lambda cls: cls.__name__)
+def test_the_example_has_every_key(settings: type[msgspec.Struct]) -> None:
+    text = EXAMPLE.read_text()
+    names = [field.encode_name for field in msgspec.structs.fields(settings)]
+    assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []
 
 
 def test_the_example_as_it_stands_is_the_built_in_configuration() -> None:

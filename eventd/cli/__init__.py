@@ -2,7 +2,11 @@
 and short commands do not pay for what they do not use.
 """
 
+import contextlib
+import errno
 import importlib
+import os
+import sys
 
 import click
 
@@ -17,6 +21,15 @@ COMMANDS = {
     "send": "Send real messages of any event, to test an installation.",
     "reasons": "Search the reason catalogue.",
 }
+
+#: What the file or device behind the output can say: it is full, too large, or broken.
+OUTPUT_LOST = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def _give_up_output() -> None:
+    """What is still buffered goes nowhere, or the interpreter would try again on its way out and complain."""
+    with contextlib.suppress(OSError):  # a test's standard output is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Group(click.Group):
@@ -40,7 +53,19 @@ class _Group(click.Group):
         from eventd.cli.problems import fail, report  # here, so that help does not wait for it
 
         try:
-            super().invoke(ctx)
+            try:
+                super().invoke(ctx)
+            finally:
+                sys.stdout.flush()  # here, where a failure can still be told
+        except BrokenPipeError:  # whoever read it has seen enough: `eventd reasons | head`
+            _give_up_output()
+            ctx.exit(0)
+        except OSError as error:
+            if error.errno not in OUTPUT_LOST:
+                raise
+            _give_up_output()
+            fail(f"cannot write the output: {error.strerror}")
+            ctx.exit(1)
         except ConfigError as error:
             report(error)
             ctx.exit(2)

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from eventd.cli import OUTPUT_LOST
 from eventd.cli.options import Usm, usm_options
 from eventd.cli.text import event_block
 from eventd.decode import Decoder, malformed
@@ -53,8 +54,8 @@ class _AnyCommunity(Access):
 def command(
     form: str, transport: str | None, config: str | None, community: tuple[str, ...], files: tuple[str, ...], **usm: Any
 ) -> None:
-    """Decode messages: text with one syslog message or hex-encoded SNMP message per line, recordings of
-    `eventd run --record`, and packet captures (pcap, pcapng).
+    """Decode messages: text with one syslog message or hex-encoded SNMP message per line, recordings
+    (time, transport, source and payload, parted by tabs), and packet captures (pcap, pcapng).
 
     One JSON object per message comes out, in input order. Malformed messages come out too and do not change the exit
     status.
@@ -70,9 +71,9 @@ def command(
                     write(decoder.decode(found) if isinstance(found, Message) else found)
                     if live:
                         sys.stdout.flush()
-        except BrokenPipeError:
-            raise
         except (OSError, ParseError) as error:
+            if isinstance(error, BrokenPipeError) or getattr(error, "errno", None) in OUTPUT_LOST:
+                raise
             unreadable = True
             click.echo(f"eventd: {name}: {getattr(error, 'strerror', None) or error}", err=True)
     if unreadable:

@@ -66,6 +66,8 @@ class Usm:
         self.engine_id: bytes | None = options["engine_id"]
         auth_key = _secret("auth", options["auth_key"], options["auth_key_file"])
         priv_key = _secret("priv", options["priv_key"], options["priv_key_file"])
+        if priv_key is not None and auth_key is None and options["level"] is None:
+            raise click.UsageError("--priv-key needs --auth-key too: SNMPv3 encrypts nothing that it does not sign")
         self.level: str = options["level"] or LEVELS[0 if auth_key is None else 1 if priv_key is None else 2]
         wanted = LEVELS.index(self.level)
         self.auth_key = _wanted("auth", auth_key, wanted >= 1, self.level)

@@ -36,12 +36,21 @@ WHO_BY_NAME = {
     "peer cert is expired": "peer",
     "peer cert is revoked by CRL": "peer",
     "no valid local cert": "local",
+    "own certificate expired": "local",
+    "own certificate not valid": "local",
+    "own certificate about to expire": "local",
+    "CA certificate expired": "local",
+    "CA certificate not valid": "local",
+    "whitelist negotiation failure": "local",
     "form cert payload fail": "local",
     "construct local ID fail": "local",
     "local address mismatch": "local",
     "no policy applied on interface": "local",
     "none of user's interface is selected": "local",
 }
+
+#: What people type → what the catalogue says, both as `_plain` spells them.
+SYNONYMS = {"psk": "pre shared key"}
 
 
 class Shown(Struct, frozen=True):
@@ -67,10 +76,14 @@ class Shown(Struct, frozen=True):
 @click.command()
 @click.argument("words", nargs=-1, metavar="[TEXT|CODE]")
 @click.option("--vendor", help="Only reasons of this vendor.")
-@click.option("--space", type=click.Choice(["offline", "negotiation"]), help="Why a tunnel ended, or was not made.")
+@click.option(
+    "--space",
+    type=click.Choice(["offline", "negotiation", "condition"]),
+    help="Why a tunnel ended, or was not made; other states.",
+)
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(words: tuple[str, ...], vendor: str | None, space: str | None, form: str) -> None:
-    """Search the reason catalogue by name, alias, code or words of the meaning; without an argument list all.
+    """Search the reason catalogue by name, alias, code or words of meaning and steps; without an argument list all.
 
     Exit status 1 where nothing fits.
     """
@@ -110,12 +123,12 @@ def search(rows: Sequence[CatalogueRow], text: str) -> list[CatalogueRow]:
     wanted = _plain(text)
     if exact := [row for row in rows if wanted in map(_plain, _names(row))]:
         return exact
-    words = wanted.split()
+    words = " ".join(SYNONYMS.get(word, word) for word in wanted.split()).split()
     return [row for row in rows if words and all(word in _haystack(row) for word in words)]
 
 
 def _haystack(row: CatalogueRow) -> str:
-    return _plain(" ".join([*_names(row), row.reason.category, row.reason.meaning or ""]))
+    return _plain(" ".join([*_names(row), row.reason.category, row.reason.meaning or "", *row.reason.actions]))
 
 
 def _near(rows: Iterable[CatalogueRow], text: str) -> str:
@@ -187,4 +200,6 @@ def _table(shown: Sequence[Shown]) -> None:
         table.add_row(one.name, *row)
     # Piped output is for grep: lines must not be cut at 80 columns.
     console = Console() if sys.stdout.isatty() else Console(width=160)
-    console.print(table, markup=False)
+    with console.capture() as capture:  # `click.echo` fails as other commands do; rich has its own way to end
+        console.print(table, markup=False)
+    click.echo(capture.get(), nl=False)

@@ -4,17 +4,28 @@ import contextlib
 import ipaddress
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any, TypeVar
 
 import click
 
+from eventd.cli.arguments import Form, Offset, Target
 from eventd.cli.options import Usm, usm_options
 from eventd.contract import TrapTemplate
 from eventd.registry import Registry, load
 from eventd.sender import syslog
 from eventd.sender.links import FRAMINGS, DatagramLink, Link, StreamLink, paced, tls_context
-from eventd.sender.templates import SendError, Template, accepted, choose, complete, fill, wire_name
+from eventd.sender.templates import (
+    SendError,
+    Template,
+    accepted,
+    check_addresses,
+    choose,
+    complete,
+    fill,
+    knows,
+    wire_name,
+)
 
 #: Where `eventd run` listens when nothing else is configured.
 DEFAULT_PORTS = {"udp": 5514, "tcp": 5514, "tls": 6514, "trap": 1162}
@@ -26,45 +37,6 @@ Options = Mapping[str, Any]
 
 
 # --- options -------------------------------------------------------------------------------------------------------
-
-
-class Target(click.ParamType[tuple[str, int | None]]):
-    """``HOST:PORT``, ``[IPv6]:PORT``, or a host alone for the default port."""
-
-    name = "HOST:PORT"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int | None]:
-        if isinstance(value, tuple):
-            return value
-        host, port = _split_target(str(value))
-        if not host or (port and not (port.isdecimal() and 0 < int(port) <= 0xFFFF)):
-            self.fail(f"{value!r} is no HOST:PORT or [IPv6]:PORT", param, ctx)
-        return host, int(port) if port else None
-
-
-def _split_target(text: str) -> tuple[str, str]:
-    if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
-        return host, rest.removeprefix(":")
-    if text.count(":") > 1:  # an IPv6 address without brackets cannot have a port
-        return text, ""
-    host, _, port = text.partition(":")
-    return host, port
-
-
-class Offset(click.ParamType[timezone]):
-    """``+08:00``."""
-
-    name = "±HH:MM"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timezone:
-        if isinstance(value, timezone):
-            return value
-        try:
-            parsed = datetime.strptime(str(value), "%z").tzinfo
-        except ValueError:
-            self.fail(f"{value!r} is no UTC offset like +08:00", param, ctx)
-        return timezone((parsed.utcoffset(None) if parsed else None) or timedelta())
 
 
 def _all(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -86,13 +58,14 @@ _common = _all(
     click.option("--to", type=Target(), help="Receiver: HOST:PORT, [IPv6]:PORT or HOST."),
     click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="How many."),
     click.option("--rate", type=click.FloatRange(0, min_open=True), help="Per second. Default: no pause."),
+    click.option("--force", is_flag=True, help="Send as address what is none."),
     click.option("--print", "show", is_flag=True, help="Print the bytes instead (SNMP in hex)."),
 )
 
 _layout = _all(
     click.option(
         "--form",
-        type=click.Choice(syslog.FORMS, False),
+        type=Form(),
         metavar="A…J|rfc5424|rfc3164",
         default="C",
         show_default=True,
@@ -149,7 +122,7 @@ def send_syslog(**options: Any) -> None:
     with _usage():
         given = _pairs(options["pairs"])
         hostname = given.pop("hostname", options["hostname"])
-        template, values = _filled(registry, registry.syslog_templates, options["event"], given)
+        template, values = _filled(registry, "syslog", registry.syslog_templates, options, given)
         style = {name: options[name] for name in ("form", "timestamp", "value_style", "facility")}
         layout, zone = syslog.Layout(hostname=hostname, **style), options["utc_offset"]
         syslog.compose(template, values, datetime.now(zone), layout=layout)
@@ -287,11 +260,18 @@ def _pairs(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def _filled(
-    registry: Registry, templates: Mapping[str, list[Template]], event: str, given: Mapping[str, str]
+    registry: Registry, kind: str, templates: Mapping[str, list[Template]], options: Options, given: Mapping[str, str]
 ) -> tuple[Template, dict[str, str]]:
+    event, other = options["event"], "syslog" if kind == "trap" else "trap"
+    elsewhere = registry.trap_templates if kind == "syslog" else registry.syslog_templates
+    if knows(elsewhere, event) and not knows(templates, event):
+        raise SendError(f"{event} is known as a {other} only: eventd send {other} {event}")
     template = choose(templates, event, given)
+    values = fill(template, given)
+    if not options["force"]:
+        check_addresses(values)
     rows = (row for catalogue in registry.catalogues for row in catalogue.rows)
-    return template, complete(template, fill(template, given), rows)
+    return template, complete(template, values, rows)
 
 
 def _prepare(options: Options) -> tuple[TrapTemplate, dict[str, str], Any]:
@@ -312,7 +292,7 @@ def _prepare(options: Options) -> tuple[TrapTemplate, dict[str, str], Any]:
         priv_key=usm.priv_key,
         engine_id=usm.engine_id,
     )
-    template, values = _filled(registry, registry.trap_templates, options["event"], _pairs(options["pairs"]))
+    template, values = _filled(registry, "trap", registry.trap_templates, options, _pairs(options["pairs"]))
     return template, values, identity
 
 

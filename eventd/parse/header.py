@@ -82,6 +82,7 @@ def _split(before: bytes) -> _Words:
     leading = before[:first].strip(_MARKS).split()
     relay = _STAMPS.sub(b" ", before[first : last.start()]).strip(_MARKS).split() if last else []
     own = before[last.end() if last else 0 :].strip(BLANKS if last else _MARKS).split()
+    own = [word for word in own if word != b"-"]  # rsyslog where the message it got names no program (RFC 5424)
     program = max((place for place, word in enumerate(own, 1) if word.endswith(b":")), default=0)
     return _Words(last[0] if last else None, leading, relay + own[:program], own[program:], bool(last and not program))
 

@@ -1,6 +1,7 @@
 """Picks the template of an event and fills it with what the caller gave."""
 
 import difflib
+import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -9,6 +10,9 @@ from eventd.errors import EventdError
 from eventd.model import Event
 
 Template = TypeVar("Template", SyslogTemplate, TrapTemplate)
+
+#: Fields of an `Event` that hold an address.
+ADDRESSES = ("peer", "local", "inside")
 
 
 class SendError(EventdError):
@@ -37,9 +41,31 @@ def choose(templates: Mapping[str, Sequence[Template]], wanted: str, given: Iter
     }
     if (found := by_name.get(wanted.casefold())) is not None:
         return found
-    raise SendError(
-        f"no event {wanted!r}{_near(wanted, [*templates, *by_name])}; known: {', '.join(sorted(templates))}"
-    )
+    near = _near(wanted, [*templates, *map(wire_name, by_name.values())])
+    raise SendError(f"no event {wanted!r}{near}; known: {', '.join(sorted(templates))}")
+
+
+def knows(templates: Mapping[str, Sequence[SyslogTemplate | TrapTemplate]], wanted: str) -> bool:
+    """Whether `choose` would find something."""
+    named = (wire_name(template).casefold() for group in templates.values() for template in group)
+    return wanted.lower() in templates or wanted.casefold() in named
+
+
+def check_addresses(values: Mapping[str, str]) -> None:
+    """Raises `SendError` where an address field holds what is none; empty and ``-`` stand for "not given"."""
+    wrong = [f"{field}: {values[field]!r} is no address" for field in ADDRESSES if not _is_address(values.get(field))]
+    if wrong:
+        raise SendError("; ".join(wrong) + "; --force sends it")
+
+
+def _is_address(value: str | None) -> bool:
+    if value in (None, "", "-"):
+        return True
+    try:
+        ipaddress.ip_address(value or "")
+    except ValueError:
+        return False
+    return True
 
 
 def _wealth(template: SyslogTemplate | TrapTemplate) -> int:
@@ -54,6 +80,11 @@ def accepted(template: SyslogTemplate | TrapTemplate) -> dict[str, str]:
     return names | {field.field.casefold(): field.field for field in template.fields}
 
 
+def _spelled(template: SyslogTemplate | TrapTemplate) -> list[str]:
+    keys = [field.key for field in template.fields] if isinstance(template, SyslogTemplate) else []
+    return [*keys, *accepted(template).values()]
+
+
 def fill(template: SyslogTemplate | TrapTemplate, given: Mapping[str, str]) -> dict[str, str]:
     """Field → value for everything given, by contract name or wire key.
 
@@ -64,7 +95,7 @@ def fill(template: SyslogTemplate | TrapTemplate, given: Mapping[str, str]) -> d
     for name, value in given.items():
         field = names.get(name.casefold())
         if field is None:
-            problems.append(f"{wire_name(template)} has no field {name!r}{_near(name, names)}")
+            problems.append(f"{wire_name(template)} has no field {name!r}{_near(name, _spelled(template))}")
         elif field in filled:
             problems.append(f"{name} was given under two names")
         else:
@@ -92,5 +123,6 @@ def complete(
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name.casefold(), known, n=3)
-    return f" (did you mean {' or '.join(near)}?)" if near else ""
+    spelled = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), spelled, n=3)
+    return f" (did you mean {' or '.join(spelled[one] for one in near)}?)" if near else ""

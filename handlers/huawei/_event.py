@@ -11,7 +11,7 @@ from eventd.model import Event, Severity, SyslogRecord, TrapRecord
 from handlers.huawei._fields import WIRE_KEYS
 from handlers.huawei._tables import BY_MNEMONIC, NOTIFICATIONS, STANDARD, VENDOR, Kind, Notification
 from handlers.huawei._values import CONVERTERS
-from handlers.huawei.reasons import PLACEHOLDERS, find, lists
+from handlers.huawei.reasons import CONDITION, PLACEHOLDERS, find, lists
 
 #: Events that may be cleared in the same words with ``_clear`` behind the mnemonic, and what the clear is. A clear of
 #: anything else is no documented message: it is named, but means nothing (a cleared stop alarm is not a stop).
@@ -101,7 +101,7 @@ def _explain(kind: Kind, known: dict[str, Any], extra: dict[str, str]) -> None:
     """Turn the ``reason`` and ``code`` of a message into a `Reason`, and let it say how bad the message is."""
     extra.update(kind.mark)
     text, code = known.pop("reason", None), known.pop("code", None)
-    if not kind.space:
+    if not kind.space or (kind.space == CONDITION and extra.get("state") == "clear"):
         _keep_words(text, code, extra)
         return
     words = text

@@ -13,9 +13,10 @@ from eventd.model import Event, SyslogRecord
 from handlers.huawei import _event, _fields
 from handlers.huawei._family import logs
 from handlers.huawei._tables import VENDOR, Kind
+from handlers.huawei.reasons import CONDITION
 
 MNEMONIC = "FLOWSELFHEAL"
-KINDS = logs(Kind(MNEMONIC, "ipsec.flow.selfheal"))
+KINDS = logs(Kind(MNEMONIC, "ipsec.flow.selfheal", space=CONDITION, implies="flow self heal"))
 #: Addresses listed in ``extra``; a message about more flows than this is cut, its text is kept whole.
 MAX_LISTED = 16
 #: Four numbers that are not part of an OID or a version, or hex groups with at least two colons.

@@ -2,6 +2,7 @@
 
 Offline reasons (OfflineReason of IPSECTUNNELSTOP, text only) and negotiation reasons (Reason and ReasonCode of
 IPSECNEGOFAIL) are separate spaces: the same words mean different things in them.
+Conditions are what other messages state.
 """
 
 import re
@@ -17,7 +18,8 @@ from msgspec.structs import replace
 from eventd.contract import Catalogue, CatalogueRow
 from eventd.model import Reason
 
-SPACES = ("offline", "negotiation")
+CONDITION = "condition"
+SPACES = ("offline", "negotiation", CONDITION)
 #: What an event can fill into a step, by placeholder.
 PLACEHOLDERS = ("peer", "local", "interface", "policy")
 #: Filled reasons remembered: every reason of every peer of a large hub in a bad hour.

@@ -12,6 +12,7 @@ from handlers.huawei import _event
 from handlers.huawei._family import read
 from handlers.huawei._tables import VENDOR, Kind
 from handlers.huawei._templates import wire_fields
+from handlers.huawei.reasons import CONDITION
 
 NAME = "huawei.sla"
 DOWN, DEGRADED = "hwIPSecSlaLinkDown", "hwIPSecSlaLinkQualityWorse"
@@ -19,8 +20,10 @@ DOWN, DEGRADED = "hwIPSecSlaLinkDown", "hwIPSecSlaLinkQualityWorse"
 GUESSED = (DOWN, DEGRADED, DOWN.removeprefix("hw"), DEGRADED.removeprefix("hw"))
 #: What the texts of the two pages say.
 BY_TEXT = {
-    "link status": Kind(DOWN, "ipsec.sla.down", "major"),
-    "link quality": Kind(DEGRADED, "ipsec.sla.degraded", "warning"),
+    "link status": Kind(DOWN, "ipsec.sla.down", "major", space=CONDITION, implies="SLA link down"),
+    "link quality": Kind(
+        DEGRADED, "ipsec.sla.degraded", "warning", space=CONDITION, implies="SLA quality worse than the threshold"
+    ),
 }
 KEYS = "IfName PolicyName PolicyId PolicyAlias TunnelVpnName PeerAddress LocalAddress"
 PAGE = "https://support.huaweicloud.com/intl/en-us/moredocuments-qiankuncs/alarm_detail_100000_"

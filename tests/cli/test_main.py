@@ -60,3 +60,22 @@ def test_errors_of_ours_become_one_message_and_a_status(
     assert result.exit_code == status
     assert said in result.output
     assert "Traceback" not in result.output
+
+
+def shell(line: str) -> subprocess.CompletedProcess[str]:
+    command = line.replace("eventd", f"{sys.executable} -m eventd")
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    "arguments", ["reasons", "reasons -f json", "send list", "decode <(yes '<13>x' | head -20000)"]
+)
+def test_a_reader_that_has_seen_enough_is_no_failure(arguments: str) -> None:
+    done = shell(f"eventd {arguments} | head -1 >/dev/null; exit ${{PIPESTATUS[0]}}")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", ["reasons", "reasons psk", "send list", "decode <(echo '<13>x')"])
+def test_output_that_cannot_be_written_is_one_line_and_a_failure(arguments: str) -> None:
+    done = shell(f"eventd {arguments} >/dev/full")
+    assert (done.returncode, done.stderr) == (1, "eventd: cannot write the output: No space left on device\n")

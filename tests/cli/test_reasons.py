@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 from eventd.cli import main
 from eventd.cli.reasons import WHO_BY_CATEGORY
 from eventd.model import REASON_CATEGORIES
+from eventd.registry import load
 
 
 @pytest.fixture(autouse=True)
@@ -99,3 +100,15 @@ def test_nothing_found_is_a_failure_with_what_is_near(text: str) -> None:
 def test_nothing_near_is_just_nothing(text: str) -> None:
     result = reasons(text)
     assert (result.exit_code, "near" in result.output) == (1, False)
+
+
+@pytest.mark.parametrize("text", ["psk", "PSK", "pre-shared key"])
+def test_what_people_call_it_finds_what_the_steps_call_it(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("eventd.cli.reasons.load", load)
+    assert {"authentication fail", "malformed message"} <= set(names(text))
+
+
+def test_conditions_are_a_space_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventd.cli.reasons.load", load)
+    assert "own certificate expired" in names("--space", "condition")
+    assert names("licence exhausted") == ["licence exhausted"]

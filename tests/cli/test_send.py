@@ -17,6 +17,7 @@ from trapsink import TrapSink
 from eventd.cli import main
 from eventd.parse.snmp import Access, parse_notification
 from eventd.parse.usm import User
+from eventd.registry import load
 
 
 @pytest.fixture(autouse=True)
@@ -297,3 +298,41 @@ def test_print_shows_a_notification_in_hex(kind: str) -> None:
     record = parse_notification(bytes.fromhex(result.output), Access(["public"]), time.time())
     assert record.varbinds[0].oid == f"{fakehandlers.BASE}.2.1.1"
     assert record.inform is (kind == "inform")
+
+
+def test_privacy_without_authentication_is_refused(tmp_path: Path) -> None:
+    for kind in ("trap", "inform"):
+        result = send(
+            kind, "ipsec.tunnel.stop", "--version", "3", "--user", "u", "--priv-key", "secret-enough", "--to", "::1"
+        )
+        assert result.exit_code == 2
+        assert "--auth-key" in result.output
+
+
+def test_an_event_that_only_the_other_transport_has_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventd.cli.send.load", load)
+    result = send("syslog", "ipsec.capacity", "--print")
+    assert result.exit_code == 2
+    assert "ipsec.capacity is known as a trap only: eventd send trap ipsec.capacity" in result.output
+    assert "eventd send syslog FLOWSELFHEAL" in send("trap", "FLOWSELFHEAL", "--print").output
+
+
+def test_a_suggestion_is_spelled_as_it_has_to_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventd.cli.send.load", load)
+    assert "did you mean IPSECTUNNELSTOP " in send("syslog", "ipsectunnelstp", "--print").output
+    assert "did you mean OfflineReason" in send("syslog", "IPSECTUNNELSTOP", "OflineReason=x", "--print").output
+
+
+def test_a_form_is_named_in_one_way() -> None:
+    output = send("syslog", "ipsec.tunnel.stop", "--form", "z", "--print").output
+    assert "A, B, C, D, E, F, G, H, I, J, rfc5424, rfc3164" in output
+    assert send("syslog", "ipsec.tunnel.stop", "--form", "a", "--print").exit_code == 0
+
+
+def test_what_is_no_address_is_sent_only_by_force() -> None:
+    for kind in ("syslog", "trap"):
+        result = send(kind, "ipsec.tunnel.stop", "peer=1.2.3", "--print")
+        assert result.exit_code == 2
+        assert "peer: '1.2.3' is no address; --force sends it" in result.output
+    assert b"DstIP=1.2.3," in send("syslog", "ipsec.tunnel.stop", "peer=1.2.3", "--print", "--force").stdout_bytes
+    assert send("syslog", "ipsec.tunnel.stop", "peer=", "--print").exit_code == 0

@@ -128,12 +128,7 @@ def test_a_stop_or_start_without_any_field_is_undecodable():
 
 def test_flow_self_heal_needs_nothing_but_its_name():
     decoded = event(line("IPSEC_ADP/4/FLOWSELFHEAL", "Flow healed."))
-    assert (decoded.event, decoded.peer, decoded.severity, decoded.reason) == (
-        "ipsec.flow.selfheal",
-        None,
-        "info",
-        None,
-    )
+    assert (decoded.event, decoded.peer, decoded.severity) == ("ipsec.flow.selfheal", None, "info")
     assert decoded.extra == {"text": "Flow healed."}
 
 

@@ -37,6 +37,20 @@ def test_a_channel_that_cannot_work_is_a_configuration_problem(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == [config]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['handlers = [""]\n', "[receivers.snmp]\n" + '[[receivers.snmp.users]]\nname = "u"\nlevel = "noAuthNoPriv"\n' * 2],
+    ids=["a handler package without a name", "one SNMP user twice"],
+)
+def test_what_only_trying_finds_is_a_sentence_and_not_a_traceback(text: str, tmp_path: Path) -> None:
+    config = tmp_path / "eventd.toml"
+    config.write_text(text)
+    result = run(config, tmp_path)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == [config]
+
+
 @pytest.mark.parametrize("port", ["syslog_udp", "syslog_tcp", "snmp", "web"])
 def test_a_port_in_use_is_named(port: str, tmp_path: Path) -> None:
     service = Service(tmp_path)

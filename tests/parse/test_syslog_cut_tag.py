@@ -99,3 +99,8 @@ def test_a_program_without_version_or_ids_is_a_program(app_name):
     record = parse_syslog(b"<188>1 2026-11-21T05:55:40+00:00 FW1 " + app_name + b" 12 - - Hello there")
     assert record.module is None
     assert record.app_name == app_name.decode()
+
+
+def test_a_relay_that_was_told_no_program_prints_a_hyphen() -> None:
+    record = parse_syslog(HEADER + b"- IPSEC/4/IPSECTUNNELSTOP:" + D + TEXT)
+    assert (record.mnemonic, record.hostname) == ("IPSECTUNNELSTOP", "HUB-FW-01")

@@ -35,7 +35,7 @@ def test_the_fields_given_decide_between_templates() -> None:
 
 
 def test_an_unknown_event_is_answered_with_what_exists() -> None:
-    with pytest.raises(SendError, match=r"did you mean ipsecnegofail.*known: ipsec\.negotiation\.fail, ipsec\.tunnel"):
+    with pytest.raises(SendError, match=r"did you mean IPSECNEGOFAIL.*known: ipsec\.negotiation\.fail, ipsec\.tunnel"):
         choose(TEMPLATES, "IPSECNEGOFAILED")
 
 

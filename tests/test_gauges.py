@@ -1,0 +1,107 @@
+"""Values that are looked up at every scrape: what has a series keeps it, and counters never fall."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+from eventd.gauges import Gauges
+from eventd.model import PeerStatus, utc
+from eventd.receivers.udp import UdpReceiver
+from eventd.telemetry import Telemetry
+
+
+def status(number: int, device: str = "FW1") -> PeerStatus:
+    return PeerStatus(
+        device=device,
+        vsys="public",
+        peer=f"10.0.0.{number}",
+        peer_name=None,
+        site=None,
+        up=True,
+        since=utc(1_790_000_000.0),
+        state_changes=1,
+        tunnels_up=1,
+        tunnels_down=0,
+        last_reason=None,
+        incident=None,
+    )
+
+
+class Watched:
+    """A service of which only the peers and receivers matter."""
+
+    def __init__(self, peers: int, max_peers: int = 4) -> None:
+        self.listed = [status(number) for number in range(peers)]
+        self.metrics = SimpleNamespace(peer_labels=True, max_peers=max_peers)
+        self.config: Any = SimpleNamespace(metrics=self.metrics)
+        self.correlator: Any = SimpleNamespace(peers=self._peers)
+        self.telemetry = Telemetry()
+        self.pipeline: Any = None
+        self.store: Any = None
+        self.receivers: dict[str, Any] = {}
+        self.gauges = Gauges(self)
+        self.gauges.provide(self.telemetry)
+
+    def _peers(self) -> Iterator[PeerStatus]:
+        return iter(self.listed)
+
+    def up(self) -> set[str]:
+        return {labels[1] for labels in self.telemetry.values("peer_up")}
+
+    def overflow(self) -> float:
+        self.telemetry.values("peer_state_changes")
+        return self.telemetry.value("label_overflow", "peer_up")
+
+
+def test_a_peer_that_has_its_series_keeps_it_however_often_others_speak() -> None:
+    house = Watched(peers=5)
+    before = house.up()
+    assert len(before) == 4
+    house.listed.append(house.listed.pop(0))  # the correlator lists those heard last at the end
+    assert house.up() == before
+
+
+def test_a_place_is_free_again_when_its_peer_is_forgotten() -> None:
+    house = Watched(peers=5)
+    house.up()
+    del house.listed[1]
+    assert house.up() == {f"10.0.0.{number}" for number in (0, 2, 3, 4)}
+
+
+def test_peers_left_out_are_counted_once_each_and_never_uncounted() -> None:
+    house = Watched(peers=8)
+    house.up()
+    assert house.overflow() == house.overflow() == 4
+    del house.listed[6:]
+    house.up()
+    assert house.overflow() == 4
+    house.listed.append(status(99))
+    house.up()
+    assert house.overflow() == 5
+
+
+def test_a_lower_cap_is_kept_and_a_higher_one_used() -> None:
+    house = Watched(peers=8)
+    house.up()
+    house.metrics.max_peers = 2
+    assert house.up() == {"10.0.0.0", "10.0.0.1"}
+    house.metrics.max_peers = 100
+    assert len(house.up()) == 8
+
+
+def receiver(drops: int) -> UdpReceiver:
+    made = UdpReceiver("127.0.0.1:0", "syslog-udp", SimpleNamespace(), Telemetry())
+    made._final_drops = drops
+    return made
+
+
+def test_kernel_drops_of_a_replaced_receiver_stay_in_the_counter() -> None:
+    house = Watched(peers=0)
+    house.receivers["old"] = receiver(1000)
+    assert house.telemetry.value("kernel_drops", "syslog-udp") == 1000
+    house.gauges.retire(house.receivers.pop("old"))
+    house.gauges.retire(SimpleNamespace())  # a stream receiver has none
+    house.receivers["new"] = receiver(3)
+    assert house.telemetry.value("kernel_drops", "syslog-udp") == 1003
+    house.gauges.retire(house.receivers.pop("new"))
+    assert house.telemetry.value("kernel_drops", "syslog-udp") == 1003
