@@ -20,7 +20,7 @@ from eventd.correlate import Correlator
 from eventd.decode import Decoder
 from eventd.errors import EventdError, StoreError
 from eventd.gauges import Gauges
-from eventd.inventory import Inventory
+from eventd.inventory import Inventory, engine_id
 from eventd.listeners import Key, Listeners, Receiver
 from eventd.model import Change, Notification
 from eventd.notify import routing
@@ -129,7 +129,7 @@ class App:
         """Build judgement and decoding as they stood when the store was last written."""
         config = self.config
         self._own_engine_id = await self._engine_id()
-        self._learned: dict[str, str] = msgspec.json.decode(await self.store.meta_get("learned_hostnames") or "{}")
+        self._learned: dict[str, Any] = msgspec.json.decode(await self.store.meta_get("learned_hostnames") or "{}")
         self.correlator = Correlator(config.correlate, config.inventory, config.web.external_url)
         self._load_states(await self.store.load_states())
         self.pipeline = Pipeline(
@@ -176,7 +176,7 @@ class App:
         """Our own SNMP engine id: configured, or made once and kept, because senders remember it."""
         configured = self.config.receivers.snmp.engine_id if self.config.receivers.snmp else None
         if configured is not None:
-            return bytes.fromhex(configured.removeprefix("0x").replace(":", ""))
+            return engine_id(configured)
         kept = await self.store.meta_get("snmp_engine_id")
         if kept is None:
             kept = (ENGINE_ID_PREFIX + secrets.token_bytes(8)).hex()

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from eventd.config import Config
 from eventd.correlate import Correlator
+from eventd.listeners import Listeners
 from eventd.model import PeerStatus
 from eventd.pipeline import Pipeline
-from eventd.receivers.udp import UdpReceiver, kernel_drops
 from eventd.store import Store
 from eventd.telemetry import Telemetry
 
@@ -25,10 +25,7 @@ class Observed(Protocol):
     telemetry: Telemetry
     correlator: Correlator
     pipeline: Pipeline
-
-    @property
-    def receivers(self) -> Mapping[Any, Any]:
-        """The running receivers."""
+    listeners: Listeners
 
     @property
     def store(self) -> Store:
@@ -40,7 +37,6 @@ class Gauges:
 
     def __init__(self, service: Observed) -> None:
         self._service = service
-        self._retired: Counter[tuple[str, ...]] = Counter()
         #: Peers that have a series, in the order they got it, and those that were refused one, as far as the
         #: correlator still knows them: a place is kept until its peer is forgotten, else labels would grow for ever.
         self._admitted: dict[tuple[str, str, str], None] = {}
@@ -61,15 +57,8 @@ class Gauges:
         for name, values in providers.items():
             telemetry.provide(name, values)
 
-    def retire(self, receiver: object) -> None:
-        """Keep what a receiver counted; to be called once, when it has stopped and is no longer one of the service's.
-        A counter that fell would look like a restart, and what is left of it like new drops."""
-        if isinstance(receiver, UdpReceiver):
-            self._retired.update({(receiver.name,): receiver.drops()})
-
     def _kernel_drops(self) -> Values:
-        running = kernel_drops(r for r in self._service.receivers.values() if isinstance(r, UdpReceiver))
-        return {key: running.get(key, 0) + self._retired[key] for key in running.keys() | self._retired.keys()}
+        return self._service.listeners.kernel_drops()
 
     def _incidents_open(self) -> Values:
         return {labels: float(count) for labels, count in self._service.correlator.open_counts().items()}

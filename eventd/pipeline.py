@@ -148,7 +148,7 @@ class Pipeline:
             messages = await self.intake.take(MAX_BATCH, self._patience())
             for message in messages:
                 self._absorb(message)
-            self._tick(messages[-1].received_at if len(self.intake) else self._clock())
+            self._tick(messages[-1].received_at if messages and len(self.intake) else self._clock())
             await self._commit()
             if self.intake.closed and not len(self.intake) and not self._batch:
                 return

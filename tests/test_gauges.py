@@ -6,7 +6,6 @@ from typing import Any
 
 from eventd.gauges import Gauges
 from eventd.model import PeerStatus, utc
-from eventd.receivers.udp import UdpReceiver
 from eventd.telemetry import Telemetry
 
 
@@ -38,7 +37,7 @@ class Watched:
         self.telemetry = Telemetry()
         self.pipeline: Any = None
         self.store: Any = None
-        self.receivers: dict[str, Any] = {}
+        self.listeners: Any = SimpleNamespace(kernel_drops=dict)
         self.gauges = Gauges(self)
         self.gauges.provide(self.telemetry)
 
@@ -87,21 +86,3 @@ def test_a_lower_cap_is_kept_and_a_higher_one_used() -> None:
     assert house.up() == {"10.0.0.0", "10.0.0.1"}
     house.metrics.max_peers = 100
     assert len(house.up()) == 8
-
-
-def receiver(drops: int) -> UdpReceiver:
-    made = UdpReceiver("127.0.0.1:0", "syslog-udp", SimpleNamespace(), Telemetry())
-    made._final_drops = drops
-    return made
-
-
-def test_kernel_drops_of_a_replaced_receiver_stay_in_the_counter() -> None:
-    house = Watched(peers=0)
-    house.receivers["old"] = receiver(1000)
-    assert house.telemetry.value("kernel_drops", "syslog-udp") == 1000
-    house.gauges.retire(house.receivers.pop("old"))
-    house.gauges.retire(SimpleNamespace())  # a stream receiver has none
-    house.receivers["new"] = receiver(3)
-    assert house.telemetry.value("kernel_drops", "syslog-udp") == 1003
-    house.gauges.retire(house.receivers.pop("new"))
-    assert house.telemetry.value("kernel_drops", "syslog-udp") == 1003

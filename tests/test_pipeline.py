@@ -267,3 +267,23 @@ async def test_a_failed_negotiation_joins_the_stop_before_it() -> None:
     [incident] = house.pipeline.correlator.open_incidents()
     assert incident.cause is not None
     assert incident.cause.name == "authentication fail"
+
+
+async def test_a_message_that_arrives_while_the_pipeline_wakes_up_without_one_is_no_trouble(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House()
+    take = house.intake.take
+    woken = False
+
+    async def too_late(most: int, timeout: float) -> list[Message]:
+        nonlocal woken
+        if not woken:
+            woken = True
+            house.receive(stop_line(1))
+            return []
+        return await take(most, timeout)
+
+    monkeypatch.setattr(house.intake, "take", too_late)
+    await house.finish()
+    assert house.telemetry.value("events", "ipsec.tunnel.stop") == 1

@@ -35,9 +35,7 @@ class Desk:
         """State that has to be saved."""
         self._touched[key] = None
 
-    def publish(
-        self, what: ChangeKind, case: Case, at: float, *, notify: bool = True, recalled: bool = False
-    ) -> None:
+    def publish(self, what: ChangeKind, case: Case, at: float, *, notify: bool = True, recalled: bool = False) -> None:
         """One step in the life of an announced incident, as it stands now. ``recalled``: told once more, only because
         it is still open."""
         case.updated_at = at

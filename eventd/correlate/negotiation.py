@@ -99,9 +99,7 @@ def forgotten(desk: Desk, peer: PeerState, case: Case, _at: float) -> None:
 def belongs_to(event: Event, peers: Iterable[tuple[str, PeerState]]) -> str | None:
     """Key of the peer whose case a failure without an address belongs to: same interface or policy on that device,
     the oldest of several."""
-    fits = [
-        (state.case.since, key) for key, state in peers if state.case is not None and same_place(event, state.case)
-    ]
+    fits = [(state.case.since, key) for key, state in peers if state.case is not None and same_place(event, state.case)]
     return min(fits)[1] if fits else None
 
 

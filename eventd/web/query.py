@@ -162,7 +162,7 @@ DEVICES: Keys = {
 }
 REASONS: Keys = {
     "vendor": NAME,
-    "space": one_of("offline", "negotiation"),
+    "space": one_of("offline", "negotiation", "condition"),
     "name": Key(_text, {"type": "string"}, "Canonical name."),
     "code": Key(_code, {"type": "integer"}, "Number on the wire."),
     "category": one_of(*REASON_CATEGORIES),

@@ -75,8 +75,10 @@ async def test_kill_9_at_random_moments_loses_nothing_and_repeats_at_most_one(
         repeats_before = len(seen) - len({identity for identity, _ in seen})
         stopping = threading.Event()
         informed: set[str] = set()
-        storm = threading.Thread(target=_storm, args=(eventd, crash, stopping))
-        informs = threading.Thread(target=_informs, args=(eventd, 40_000 + crash * 500, stopping, informed))
+        storm = threading.Thread(target=_storm, args=(eventd, crash, stopping), daemon=True)
+        informs = threading.Thread(
+            target=_informs, args=(eventd, 40_000 + crash * 500, stopping, informed), daemon=True
+        )
         storm.start()
         informs.start()
         await asyncio.sleep(rng.uniform(0.3, 1.5))

@@ -273,7 +273,7 @@ async def test_status_says_how_eventd_does(site: Site) -> None:
         ("peers?before=!", "before"),
         ("peers?before=e30", "before"),
         ("peers?before=%FF%FE", "before"),
-        ("reasons?space=x", "offline, negotiation"),
+        ("reasons?space=x", "offline, negotiation, condition"),
         ("devices?name=FW1", "name: unknown key"),
         ("status?verbose=1", "known keys: none"),
         ("openapi.json?v=1", "known keys: none"),
