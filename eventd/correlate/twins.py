@@ -34,16 +34,21 @@ def recall(facts: list[Fact], event: Event, now: float, window: float) -> tuple[
     code = None if reason is None else reason.code
     ident = _ident(event)
     free: Fact | None = None
-    for fact in facts:
-        if fact.event != name or fact.until < oldest:
+    later: list[Fact] | None = []  # newer facts that may undo the newest one told in these very bytes
+    for fact in reversed(facts):
+        if fact.until < oldest:
             continue
-        told = fact.ways.get(way)
-        if told == checksum:
-            if _numbered(event) or not _undone(facts, fact, way):
-                return fact, "retransmission"
-            continue
-        if free is None and told is None and fact.at >= oldest and _agree(fact, words, code, ident):
-            free = fact
+        if fact.event == name:
+            told = fact.ways.get(way)
+            if told is None:
+                if fact.at >= oldest and _agree(fact, words, code, ident):
+                    free = fact  # the oldest one counts: n logs and n traps meet in their order
+            elif told == checksum and later is not None:
+                if _numbered(event) or not _undone(fact, later, way):
+                    return fact, "retransmission"
+                later = None  # what undid the newest came after the older ones as well
+        if later is not None:
+            later.append(fact)
     if free is not None:
         free.ways[way], free.until = checksum, now
         return free, "twin"
@@ -78,10 +83,10 @@ def _numbered(event: Event) -> bool:
     return event.header.seq is not None or event.transport in SNMP_TRANSPORTS
 
 
-def _undone(facts: list[Fact], told: Fact, way: str) -> bool:
+def _undone(told: Fact, later: list[Fact], way: str) -> bool:
     """Whether the transport of ``way`` has told the opposite of ``told`` about that tunnel since."""
-    later = facts[next(place for place, fact in enumerate(facts) if fact is told) + 1 :]
-    return any(_opposite(fact, told) and any(_carrier(way) == _carrier(by) for by in fact.ways) for fact in later)
+    carrier = _carrier(way)
+    return any(_opposite(fact, told) and any(carrier == _carrier(by) for by in fact.ways) for fact in later)
 
 
 def _opposite(one: Fact, other: Fact) -> bool:
