@@ -4,13 +4,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help install run test lint bench lock clean
+.PHONY: help install run test lint bench conformance lock clean
 
 help:
 	@echo "make run      set everything up and run eventd on its built-in defaults (Ctrl-C stops it)"
 	@echo "make test     set everything up and run the tests"
 	@echo "make lint     ruff, mypy --strict, import floors"
 	@echo "make bench    messages/s and CPU per message, beside plain pysnmp"
+	@echo "make conformance  write docs/conformance.md from the tests"
 	@echo "make install  put the eventd command into $(BIN)"
 	@echo "make lock     renew requirements.lock from pyproject.toml"
 
@@ -37,6 +38,9 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python tests/bench/run.py
+
+conformance: $(STAMP)
+	$(BIN)/python tests/support/conformance.py
 
 # Hashes only: the file names no registry, so any mirror can serve it.
 lock: $(STAMP)

@@ -31,30 +31,36 @@ def errors(framer: StreamFramer) -> dict[str, int]:
 # --- the two framings ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 6587 §3.4.2", "a line ends with LF, CRLF or NUL, and an empty one is no message")
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\0", b"\n\0", b"\n\n\n", b"\r\n\r\n"])
 def test_lines_end_with_lf_crlf_or_nul_and_empty_ones_are_nothing(end) -> None:
     assert frames(end + A + end + B + end) == [A, B]
 
 
+@pytest.mark.conformance("RFC 6587 §3.4.1", "counted frames follow each other without anything between them")
 def test_counted_frames_need_no_end() -> None:
     assert frames(counted(A) + counted(B) + counted(C)) == [A, B, C]
 
 
+@pytest.mark.conformance("RFC 6587 §3.4.1", "a line end behind or inside a counted frame is no message of its own")
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\0"])
 def test_a_line_end_behind_or_inside_a_counted_frame_is_no_message(end) -> None:
     assert frames(counted(A) + end + counted(B + end) + counted(C)) == [A, B, C]
 
 
+@pytest.mark.conformance("RFC 6587 §3.4.1", "a counted frame may hold line ends")
 def test_a_counted_frame_may_hold_line_ends() -> None:
     assert frames(counted(b"<13>first\nsecond\n\nthird") + counted(C)) == [b"<13>first\nsecond\n\nthird", C]
 
 
+@pytest.mark.conformance("RFC 6587 §3.4.3", "both framings may change on one connection")
 def test_both_framings_on_one_connection() -> None:
     framer = StreamFramer()
     assert frames(A + b"\n" + counted(B) + C + b"\n" + counted(A) + b"\n" + B, framer) == [A, B, C, A, B]
     assert not errors(framer)
 
 
+@pytest.mark.conformance("RFC 6587 §3.4.2", "a line that begins with digits is not taken for a count")
 @pytest.mark.parametrize(
     "line",
     [
@@ -77,10 +83,12 @@ def test_a_line_that_begins_with_a_number_is_a_line(line) -> None:
     assert not errors(framer)
 
 
+@pytest.mark.conformance("RFC 6587 §3.4.2", "what looks like a count inside a line does not end it")
 def test_a_line_that_looks_counted_inside_does_not_end_there() -> None:
     assert frames(b"<13>send me 9 <13>forged\n" + A + b"\n") == [b"<13>send me 9 <13>forged", A]
 
 
+@pytest.mark.conformance("RFC 6587 §3.5", "an unterminated line is a message when the connection ends")
 def test_what_is_unterminated_comes_out_at_the_end_only() -> None:
     framer = StreamFramer()
     assert framer.feed(A) == []
@@ -88,6 +96,7 @@ def test_what_is_unterminated_comes_out_at_the_end_only() -> None:
     assert framer.finish() == []
 
 
+@pytest.mark.conformance("RFC 6587 §3.5", "a frame cut by the end of the connection is delivered as far as it came")
 def test_a_stream_that_ends_inside_a_counted_frame_gives_what_there_is() -> None:
     framer = StreamFramer()
     assert frames(counted(A) + counted(B)[:-9], framer) == [A, B[:-9]]
@@ -97,6 +106,7 @@ def test_a_stream_that_ends_inside_a_counted_frame_gives_what_there_is() -> None
 # --- damage --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 6587 §3.4.1", "a count too small costs no other message")
 @pytest.mark.parametrize("wrong_by", [-40, -7, -1])
 def test_a_count_too_small_costs_no_other_message(wrong_by) -> None:
     framer = StreamFramer()
@@ -110,6 +120,7 @@ def test_a_count_too_small_costs_no_other_message(wrong_by) -> None:
     assert errors(framer) == {"bad_length": 1}
 
 
+@pytest.mark.conformance("RFC 6587 §3.4.1", "a count too large costs no other message")
 @pytest.mark.parametrize("wrong_by", [1, 2, 3, 5, 8, 40, len(B)])
 def test_a_count_too_large_costs_no_other_message(wrong_by) -> None:
     """What it swallowed of the next frame is found again, once what follows does not fit."""
@@ -127,6 +138,7 @@ def test_a_count_that_ends_with_a_later_frame_swallows_what_is_between() -> None
     assert frames(counted(A, len(counted(B))) + counted(B) + counted(C), framer) == [A + counted(B), C]
 
 
+@pytest.mark.conformance("RFC 6587 §3.4", "junk between frames ends where the next frame begins")
 @pytest.mark.parametrize("junk", [b"junk without an end ", b"\xff\xfe\x00\x01 ", b"7 apples ", b"99999999 <13>"])
 def test_junk_between_counted_frames_ends_where_the_next_one_begins(junk) -> None:
     framer = StreamFramer()
@@ -144,6 +156,7 @@ def test_no_byte_is_read_more_than_twice() -> None:
 # --- limits --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 6587 §3.4.2", "a line beyond the limit is cut, counted, and costs nothing else")
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\0"])
 @pytest.mark.parametrize(("extra", "cut"), [(-1, 0), (0, 0), (1, 1), (10, 1), (500, 1)])
 def test_a_line_beyond_the_limit_is_cut_and_counted(end, extra, cut) -> None:
@@ -153,6 +166,7 @@ def test_a_line_beyond_the_limit_is_cut_and_counted(end, extra, cut) -> None:
     assert errors(framer) == ({"oversize": 1} if cut else {})
 
 
+@pytest.mark.conformance("RFC 6587 §3.4.1", "a counted frame beyond the limit is cut, counted, and costs nothing else")
 @pytest.mark.parametrize(("extra", "cut"), [(-1, 0), (0, 0), (1, 1), (5000, 1)])
 def test_a_counted_frame_beyond_the_limit_is_cut_and_counted(extra, cut) -> None:
     framer = StreamFramer(100)
@@ -171,6 +185,7 @@ def test_a_line_beyond_the_limit_on_a_counting_connection_ends_at_the_next_frame
     ]
 
 
+@pytest.mark.conformance("RFC 5424 §8.12", "a stream without an end fills no memory")
 @pytest.mark.parametrize(
     "piece",
     [b"x" * 1000, b"<13>" + b"x" * 996, b"9" * 1000, b"65000 <13>" + b"x" * 990, b"1 <" * 300, b"\0" * 999 + b"1"],
@@ -214,6 +229,7 @@ _PIECES = st.one_of(
 streams = st.lists(_PIECES, max_size=25).map(b"".join)
 
 
+@pytest.mark.conformance("RFC 6587 §3.4", "any split of a stream into reads gives the same messages")
 @settings(max_examples=600)
 @given(streams, st.randoms(use_true_random=False), st.sampled_from([40, 128, 65536]))
 @example(counted(A, 5) + counted(B) + b"ab\n", random.Random(0), 128)
@@ -234,6 +250,7 @@ def test_any_split_of_a_stream_gives_the_same_messages(stream, rng, limit) -> No
     assert all(len(message) <= limit for message in expected)
 
 
+@pytest.mark.conformance("RFC 6587 §3.4", "any messages framed either way come back")
 @settings(max_examples=200)
 @given(
     st.lists(st.binary(min_size=1, max_size=80).map(lambda text: b"<13>" + text.strip(b"\r\n\0")), max_size=12),
@@ -252,16 +269,19 @@ def test_what_was_framed_comes_back(messages, counting) -> None:
 # --- datagrams -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 5426 §3.1", "a datagram is one message, with or without a line end")
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\0", b"\n\0", b"\r\n\r\n"])
 def test_a_datagram_is_one_message_without_its_end(end) -> None:
     assert split_datagram(A + end) == [A]
 
 
+@pytest.mark.conformance("RFC 5426 §3.1", "an empty datagram is one message to be counted")
 @pytest.mark.parametrize("payload", [b"", b"\n", b"\0", b"\r\n\0"])
 def test_an_empty_datagram_is_one_empty_message(payload) -> None:
     assert split_datagram(payload) == [b""]
 
 
+@pytest.mark.conformance("RFC 5426 §3.1", "several lines that a relay put into one datagram are several messages")
 def test_lines_of_a_relay_are_messages_of_their_own() -> None:
     bare = A.removeprefix(b"<188>")
     cloud = b"2024-12-24T07:08:32.730275+00:00 host ipsec_ike[30085]: [192.0.2.1] gone"
@@ -269,6 +289,7 @@ def test_lines_of_a_relay_are_messages_of_their_own() -> None:
     assert split_datagram(A + b"\r\n\r\n" + B + b"\0" + C) == [A, B, C]
 
 
+@pytest.mark.conformance("RFC 5426 §3.1", "a text of several lines stays one message")
 @pytest.mark.parametrize(
     "text",
     [
@@ -288,6 +309,7 @@ def test_a_text_of_several_lines_before_a_further_message_keeps_its_lines() -> N
     assert split_datagram(C + b"\nmore of it\n" + A) == [C + b"\nmore of it", A]
 
 
+@pytest.mark.conformance("RFC 5426 §3.1", "splitting a datagram loses nothing but line ends")
 @given(streams)
 def test_a_datagram_loses_nothing_but_line_ends(stream) -> None:
     parts = split_datagram(stream)

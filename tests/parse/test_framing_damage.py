@@ -14,6 +14,7 @@ A, B, C = b"<188>first message", b"<188>second message", b"<13>third"
 AFFORDABLE_S = 10.0
 
 
+@pytest.mark.conformance("RFC 6587 §3.4", "damaged streams cut anywhere lose no undamaged message")
 def test_streams_cut_anywhere_are_the_same_and_damage_costs_no_neighbour() -> None:
     """``EVENTD_FUZZ=200000`` for the long run."""
     n = int(os.environ.get("EVENTD_FUZZ", "4000"))
@@ -23,6 +24,7 @@ def test_streams_cut_anywhere_are_the_same_and_damage_costs_no_neighbour() -> No
     assert kinds <= met.keys()
 
 
+@pytest.mark.conformance("RFC 6587 §3.4", "damage in the first frame costs no other")
 @pytest.mark.parametrize(
     "damaged", [b"1x8 " + A, b"18x " + A, b"sage", b"99999999 " + A, b"0 " + A, b"018 " + A, b" " + A]
 )
@@ -32,6 +34,7 @@ def test_damage_in_the_first_frame_costs_no_other(damaged) -> None:
     assert framer.errors["bad_length"] >= 1
 
 
+@pytest.mark.conformance("RFC 6587 §3.4.2", "a line that quotes a counted frame is one line")
 def test_a_line_without_pri_that_quotes_a_frame_is_one_line_on_a_connection_of_lines() -> None:
     lines = [b"2018-10-05 10:52:13 USG6300 up", b"2018-10-05 10:52:14 USG6300 sent 9 <13>third"]
     framer = StreamFramer()
@@ -39,6 +42,7 @@ def test_a_line_without_pri_that_quotes_a_frame_is_one_line_on_a_connection_of_l
     assert framer.errors["bad_length"] == 0
 
 
+@pytest.mark.conformance("RFC 6587 §3.4.3", "a connection that counts is recognised behind a first frame without count")
 def test_a_connection_that_counts_is_found_again_behind_a_first_frame_without_count() -> None:
     """It begins like a line and has no end, so it costs up to the limit, and then no more."""
     framer = StreamFramer(200)
@@ -48,6 +52,7 @@ def test_a_connection_that_counts_is_found_again_behind_a_first_frame_without_co
     assert framer.errors["oversize"] == 1
 
 
+@pytest.mark.conformance("RFC 6587 §3.4.2", "a line beyond the limit ends at its own end")
 def test_a_line_beyond_the_limit_ends_at_its_end_and_not_before() -> None:
     framer = StreamFramer(100)
     assert framer.feed(b"<13>" + b"x" * 5000 + b"\n" + A + b"\n") == [b"<13>" + b"x" * 96, A]

@@ -36,6 +36,7 @@ def test_nothing_is_refused_as_empty(payload) -> None:
     assert (refused.value.reason, refused.value.offset) == (RejectReason.EMPTY, 0)
 
 
+@pytest.mark.conformance("RFC 5424 §6.2.1", "a number in angle brackets that is no PRI is refused with a reason")
 @pytest.mark.parametrize("pri", [b"192", b"999", b"00", b"013", b"0188", b"1234", b"9" * 5000])
 @pytest.mark.parametrize(
     "rest", [b"text", b"Nov 21 2026 04:00:00 FW1 %%01A/4/B(l):text", b"Nov 21 04:00:00 h sshd: text"]
@@ -46,18 +47,21 @@ def test_a_number_in_brackets_that_is_no_pri_is_refused(pri, rest) -> None:
         assert refusal == (RejectReason.BAD_PRI, len(lead) + 1)
 
 
+@pytest.mark.conformance("RFC 3164 §4.3.3", "what only begins like a PRI is text")
 @pytest.mark.parametrize("payload", [b"<>x", b"<html>", b"<13", b"<13 >x", b"<-1>x", b"<1a>x", b"<", b">", b"<\xff>"])
 def test_what_only_begins_like_a_pri_is_text(payload) -> None:
     record = parse(payload)
     assert (record.form, record.pri, record.level, record.text) == ("rfc3164", None, None, decode_text(payload))
 
 
+@pytest.mark.conformance("RFC 5424 §6.2.1", "PRI 0 to 191 are accepted and give the level")
 @pytest.mark.parametrize("pri", [0, 7, 13, 188, 191])
 def test_every_pri_gives_its_level(pri) -> None:
     record = parse(b"<%d>text" % pri)
     assert (record.pri, record.level) == (pri, pri & 7)
 
 
+@pytest.mark.conformance("RFC 5424 §6", "a message that claims version 1 without its header is refused with a reason")
 @pytest.mark.parametrize(
     "rest",
     [
@@ -72,6 +76,7 @@ def test_what_says_it_is_rfc5424_and_is_not_is_refused(rest) -> None:
     assert outcome(parse_syslog, b"<13>" + rest) == (RejectReason.BAD_HEADER, 4)
 
 
+@pytest.mark.conformance("RFC 5424 §6.2.2", "what does not claim version 1 is a text")
 @pytest.mark.parametrize(
     "rest", [b"1 tunnel is down", b"1", b"1 ", b"2 2026-11-21T04:00:00Z h a 1 I - x", b"1\t- - - - - -"]
 )
@@ -93,6 +98,7 @@ def rfc5424(
     return parse(head + sd + (b" " + msg if msg else b""))
 
 
+@pytest.mark.conformance("RFC 5424 §6.5", "every field of a full message is read")
 def test_all_fields_of_rfc5424_are_read() -> None:
     record = rfc5424(b'[exampleSDID@32473 iut="3" eventSource="App"][x@1 y="z"]')
     assert record.form == "rfc5424"
@@ -109,12 +115,14 @@ def test_all_fields_of_rfc5424_are_read() -> None:
     assert (record.stamp.when.isoformat(), record.stamp.offset_s) == ("2003-10-11T22:14:15.003000", 0)
 
 
+@pytest.mark.conformance("RFC 5424 §6", "NILVALUE in every field")
 def test_nilvalue_is_none_everywhere() -> None:
     record = parse(b"<13>1 - - - - - -")
     assert header(record) == (13, None, None, None, None, None)
     assert (record.stamp, record.text) == (None, "")
 
 
+@pytest.mark.conformance("RFC 5424 §6.2.3", "times with and without fraction, Z and offset")
 @pytest.mark.parametrize(
     "time",
     ["2003-10-11T22:14:15Z", "2003-10-11T22:14:15.1+00:00", "2003-10-11T22:14:15.000003-07:00", "2003-10-11T22:14:15z"],
@@ -125,11 +133,13 @@ def test_every_time_of_rfc3339_is_read(time) -> None:
     assert stamp.offset_s == (-25200 if time.endswith("-07:00") else 0)
 
 
+@pytest.mark.conformance("RFC 5424 §6.2.3", "a time that does not exist costs only the time")
 def test_a_time_that_does_not_exist_costs_only_the_time() -> None:
     record = parse(b"<13>1 2003-13-11T22:14:15Z h a 1 I - x")
     assert (record.stamp, record.hostname, record.text) == (None, "h", "x")
 
 
+@pytest.mark.conformance("RFC 5424 §6.3", "structured data is kept as written, escapes and line ends too")
 @pytest.mark.parametrize(
     "sd",
     [
@@ -148,6 +158,7 @@ def test_structured_data_is_kept_as_it_was_written(sd) -> None:
     assert rfc5424(sd, b"").text == ""
 
 
+@pytest.mark.conformance("RFC 5424 §6.3", "damaged structured data stays in the text")
 @pytest.mark.parametrize("sd", [b"[a b=c]", b'[a b="c]', b'[a b="c"', b"[]", b"[ a]", b"none", b'[a b="c"]x'])
 def test_damaged_structured_data_stays_in_the_text(sd) -> None:
     record = rfc5424(sd)
@@ -155,17 +166,20 @@ def test_damaged_structured_data_stays_in_the_text(sd) -> None:
     assert record.app_name == "app"
 
 
+@pytest.mark.conformance("RFC 5424 §6.2.4", "names longer than 255, 48, 128 and 32 characters are taken")
 def test_fields_longer_than_allowed_are_taken() -> None:
     host, app, proc, msg = "h" * 300, "a" * 100, "p" * 200, "m" * 64
     record = parse(f"<13>1 - {host} {app} {proc} {msg} - x".encode())
     assert header(record) == (13, host, app, proc, msg, None)
 
 
+@pytest.mark.conformance("RFC 5424 §6.4", "the byte order mark is no text")
 @pytest.mark.parametrize(("msg", "text"), [(b"\xef\xbb\xbftext", "text"), (b"  text ", "text"), (b"\xc4\xe3", "你")])
 def test_the_text_comes_without_its_byte_order_mark(msg, text) -> None:
     assert rfc5424(b"-", msg).text == text
 
 
+@pytest.mark.conformance("RFC 5424 §6.2.4", "an OID, a number or a time is no host name")
 @pytest.mark.parametrize("host", [b"1.3.6.1.4.1.2011", b"2026", b"10:00:00"])
 def test_an_oid_or_a_number_is_no_host_name_anywhere(host) -> None:
     assert parse(b"<13>1 - " + host + b" a 1 I - x").hostname is None
@@ -174,6 +188,7 @@ def test_an_oid_or_a_number_is_no_host_name_anywhere(host) -> None:
     assert parse(host + b" %%01A/4/B(l):x").hostname is None
 
 
+@pytest.mark.conformance("RFC 5424 §6.2.4", "names and addresses of both families are host names")
 @pytest.mark.parametrize("host", ["1.3.6.1", "192.0.2.1", "2001:db8::1", "fe80::1%eth0", "fw.example.org", "FW-A_1"])
 def test_names_and_addresses_are_host_names_everywhere(host) -> None:
     assert parse(f"<13>1 - {host} a 1 I - x".encode()).hostname == host
@@ -184,6 +199,7 @@ def test_names_and_addresses_are_host_names_everywhere(host) -> None:
 # --- RFC 3164 ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 3164 §4.1", "the header is read as far as it is there, with and without PRI")
 @pytest.mark.parametrize(
     ("rest", "host", "app", "proc", "text"),
     [
@@ -216,6 +232,7 @@ LOG = b"%%01IPSEC/4/IPSECTUNNELSTOP(l)[7]:gone"
 INNER = b"Sep 15 2026 21:12:21+08:00 FW1 "
 
 
+@pytest.mark.conformance("Huawei info-center log format", "the tag is found behind the headers of devices and relays")
 @pytest.mark.parametrize("tag", [TRAP, LOG])
 @pytest.mark.parametrize(
     ("before", "host", "relay"),
@@ -248,6 +265,7 @@ def test_a_tag_is_found_behind_any_header(before, host, relay, tag) -> None:
     assert record.pri == (188 if before.startswith(b"<188>") else None)
 
 
+@pytest.mark.conformance("Huawei info-center log format", "a tag quoted by another program is text")
 @pytest.mark.parametrize(
     "before",
     [
@@ -267,11 +285,13 @@ def test_the_first_tag_is_the_senders_and_what_is_quoted_behind_it_is_text() -> 
     assert (record.mnemonic, record.seq) == ("CMDRECORD", 1)
 
 
+@pytest.mark.conformance("Huawei info-center log format", "the level in the tag counts, whatever PRI says")
 def test_the_level_of_the_tag_beats_pri() -> None:
     record = parse(b"<191>" + INNER + LOG)
     assert (record.pri, record.level) == (191, 4)
 
 
+@pytest.mark.conformance("Huawei info-center log format", "every way to write mnemonic, suffix, mark and counter")
 @pytest.mark.parametrize(
     ("tag", "mnemonic", "suffix", "mark", "seq"),
     [
@@ -290,6 +310,7 @@ def test_every_way_to_write_a_tag_is_read(tag, mnemonic, suffix, mark, seq) -> N
     assert (record.mnemonic, record.suffix, record.mark, record.seq) == (mnemonic, suffix, mark, seq)
 
 
+@pytest.mark.conformance("Huawei info-center log format", "what is no tag is text")
 @pytest.mark.parametrize(
     "tag", [b"%%01IFNET/8/X(l):x", b"%%01IFNET/4/X(l)x", b"GE1/0/1: down", b"A/B/4/C", b"http://A/4/1:"]
 )
@@ -298,6 +319,7 @@ def test_what_is_no_tag_is_text(tag) -> None:
     assert (record.form, record.mnemonic, record.hostname) == ("rfc3164", None, "FW1")
 
 
+@pytest.mark.conformance("Huawei info-center log format", "OID, component, alarm and slot are taken off the text")
 @pytest.mark.parametrize(
     ("behind", "ids", "oid", "text"),
     [
@@ -347,6 +369,7 @@ def test_a_tag_too_far_inside_is_somebodys_text() -> None:
     assert parse(b"<188>" + INNER + b"x" * 5000 + b" " + LOG).mnemonic is None
 
 
+@pytest.mark.conformance("RFC 5424 §6.4", "Chinese text in UTF-8, GBK and GB18030")
 @pytest.mark.parametrize("text", ["OfflineReason=对端请求", "中文 (DstIP=2.1.1.1)"])
 def test_chinese_text_is_read_in_both_encodings(text) -> None:
     for encoding in ("utf-8", "gbk", "gb18030"):
@@ -368,6 +391,7 @@ def test_text_in_utf8_is_kept(text) -> None:
 # --- real senders --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 5424 §6", "util-linux logger in every form it can send")
 @pytest.mark.peer
 @pytest.mark.parametrize("options", [["--rfc3164"], ["--rfc5424"], ["--rfc5424=notime,nohost"], ["--rfc5424=notq"]])
 @pytest.mark.parametrize(("text", "mnemonic"), [("hello world", None), (LOG.decode(), "IPSECTUNNELSTOP")])
@@ -388,6 +412,7 @@ def test_what_logger_sends_is_read(options, text, mnemonic) -> None:
 # --- anything ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 5424 §8.12", "any bytes are a record or a counted refusal")
 @settings(max_examples=3000)
 @given(payloads)
 def test_any_bytes_are_a_record_or_a_parse_error(payload) -> None:
@@ -402,6 +427,7 @@ def test_mutated_lines_are_records_or_parse_errors() -> None:
     assert {"A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "comware", "rfc5424", "rfc3164"} <= forms.keys()
 
 
+@pytest.mark.conformance("RFC 5424 §8.12", "messages made to cost time do not")
 @pytest.mark.parametrize(
     "hostile",
     [

@@ -57,6 +57,7 @@ def cost(work, payload: bytes) -> float:
     return best
 
 
+@pytest.mark.conformance("RFC 5424 §8.12", "no filling of any header makes reading expensive")
 @pytest.mark.parametrize("work", [parse_syslog, split_datagram])
 @pytest.mark.parametrize("tail", [b"", b"x", b"\n<1>a"])
 @pytest.mark.parametrize("head", HEADS, ids=range(len(HEADS)))

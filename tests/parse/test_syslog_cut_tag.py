@@ -12,6 +12,7 @@ CLEAR = b"CID=0x1-alarmID=0x2-clearType=x;"
 TEXT = b"The IPSec tunnel is deleted. (Ifindex=12, DstIP=203.0.113.7)"
 
 
+@pytest.mark.conformance("RFC 3164 §4.1.3", "a tag cut by a relay at 32 characters keeps what is whole")
 @pytest.mark.parametrize(
     ("tag", "behind", "mnemonic", "mark", "suffix", "seq", "form"),
     [
@@ -44,6 +45,7 @@ def test_a_cut_tag_is_read_behind_every_usual_time(stamp):
     assert record.mnemonic == "IPSECTUNNELSTOP"
 
 
+@pytest.mark.conformance("RFC 3164 §4.1.3", "what no relay cut stays text")
 @pytest.mark.parametrize(
     "payload",
     [

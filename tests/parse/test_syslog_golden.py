@@ -15,6 +15,7 @@ def test_all_lines_of_the_collection_are_there() -> None:
     assert len(CASES) >= 34
 
 
+@pytest.mark.conformance("Huawei info-center log format", "collected lines of devices and relays")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_collected_line_becomes_its_record(case) -> None:
     record = parse_syslog(case.payload)
@@ -33,6 +34,7 @@ def test_the_long_way_reads_the_same(case) -> None:
     assert outcome(parse_any, case.payload) == parse_syslog(case.payload)
 
 
+@pytest.mark.conformance("RFC 5424 §8.3", "a collected line cut anywhere is still a record")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_line_cut_anywhere_is_still_a_record(case) -> None:
     for end in range(1, len(case.payload)):

@@ -11,6 +11,7 @@ BARE = b"IPSEC/4/IPSECTUNNELSTOP:gone"
 TIME = b"Nov 21 2026 04:00:00 "
 
 
+@pytest.mark.conformance("Huawei info-center log format", "a sentence that quotes a tag is text")
 @pytest.mark.parametrize("tag", [TRAP, LOG, BARE])
 @pytest.mark.parametrize(
     "before",
@@ -43,6 +44,7 @@ def test_a_tag_in_place_of_the_program_comes_before_one_in_the_text(tag, quoted)
     assert quoted.decode() in record.text
 
 
+@pytest.mark.conformance("Huawei info-center timestamp", "a time nobody has seen costs the host name and not the event")
 @pytest.mark.parametrize("tag", [TRAP, LOG])
 @pytest.mark.parametrize(
     "time",
@@ -74,6 +76,7 @@ def test_an_unknown_word_behind_the_time_costs_the_host_name_and_not_the_event(z
     assert (record.mnemonic, record.hostname) == ("IPSECTUNNELSTOP", None)
 
 
+@pytest.mark.conformance("RFC 3164 §4.3", "host name and relay are told apart")
 @pytest.mark.parametrize("tag", [TRAP, LOG])
 @pytest.mark.parametrize(
     ("before", "host", "relay"),

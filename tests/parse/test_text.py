@@ -13,11 +13,13 @@ def test_the_byte_order_mark_is_no_text() -> None:
     assert decode_text(b"\xef\xbb\xbfgone") == "gone"
 
 
+@pytest.mark.conformance("RFC 5424 §6.4", "names in the encoding they were sent in")
 @pytest.mark.parametrize("encoding", ["utf-8", "gbk", "gb18030"])
 def test_names_are_read_in_the_encoding_they_were_sent_in(encoding) -> None:
     assert decode_text(f"policy {NAME} matched".encode(encoding)) == f"policy {NAME} matched"
 
 
+@pytest.mark.conformance("RFC 5424 §8.3", "a message cut inside a character is read as before")
 @pytest.mark.parametrize(("encoding", "width"), [("utf-8", 3), ("gbk", 2)])
 def test_a_cut_last_character_does_not_change_how_the_rest_is_read(encoding, width) -> None:
     data = f"policy {NAME}".encode(encoding)
@@ -30,6 +32,7 @@ def test_one_gbk_character_at_the_end_is_not_taken_for_cut_utf8() -> None:
     assert decode_text(b"policy " + "浣".encode("gbk")) == "policy 浣"
 
 
+@pytest.mark.conformance("RFC 5424 §6.4", "octets that are no text are escaped, none is lost")
 @pytest.mark.parametrize(
     ("data", "text"),
     [

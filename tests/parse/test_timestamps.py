@@ -42,6 +42,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.conformance("Huawei info-center timestamp", "every printed kind of time")
 @pytest.mark.parametrize("kind", STAMP_KINDS)
 def test_every_kind_is_read(kind) -> None:
     assert parse_stamp(STAMP_KINDS[kind].encode()) == EXPECTED[kind]
@@ -72,6 +73,7 @@ def test_no_part_of_an_unknown_kind_becomes_the_host_name(form, stamp) -> None:
     assert (record.stamp, record.hostname, record.mnemonic) == (None, None, "IPSECTUNNELSTOP")
 
 
+@pytest.mark.conformance("RFC 3164 §4.3.2", "a time that does not exist is taken off the line and is no time")
 @pytest.mark.parametrize(
     "printed",
     [
@@ -93,10 +95,12 @@ def test_a_moment_that_does_not_exist_is_no_time_but_is_taken_off_the_line(print
     assert (record.stamp, record.hostname) == (None, "FW1")
 
 
+@pytest.mark.conformance("RFC 5424 §6.2.3", "a leap second is the second before it")
 def test_a_leap_second_is_the_second_before() -> None:
     assert parse_stamp(b"Dec 31 2016 23:59:60") == Stamp(datetime(2016, 12, 31, 23, 59, 59))  # noqa: DTZ001
 
 
+@pytest.mark.conformance("RFC 3164 §4.1.2", "29 February without a year")
 def test_29_february_without_a_year_is_kept() -> None:
     stamp = parse_stamp(b"Feb 29 10:00:00")
     assert stamp is not None
@@ -106,6 +110,7 @@ def test_29_february_without_a_year_is_kept() -> None:
     assert resolve(stamp, "iso", None, at("2103-03-01T00:00")) == at("2096-02-29T10:00")
 
 
+@pytest.mark.conformance("H3C information center timestamp", "the year behind the time")
 def test_only_comware_prints_the_year_last() -> None:
     assert {kind for kind, printed in STAMP_KINDS.items() if year_last(printed.encode())} == {
         "comware",
@@ -123,6 +128,7 @@ def at(text: str) -> datetime:
 ARRIVAL = at("2026-07-08T12:00")
 
 
+@pytest.mark.conformance("Huawei info-center timestamp", "zone and meaning of the offset per device")
 @pytest.mark.parametrize(
     ("printed", "clock", "zone", "expected"),
     [
@@ -145,11 +151,13 @@ def test_what_an_offset_means_is_the_devices_clock_rule(printed, clock, zone, ex
     assert resolve(parse_stamp(printed.encode()), clock, zone, ARRIVAL) == at(expected)
 
 
+@pytest.mark.conformance("Huawei info-center timestamp", "local time of an unknown zone is no time")
 @pytest.mark.parametrize("zone", [None, "", "Mars/Olympus", "Europe", "../../etc/passwd", "\0"])
 def test_local_time_of_an_unknown_zone_is_unknown(zone) -> None:
     assert resolve(Stamp(SECONDS, 7200), "local", zone, ARRIVAL) is None
 
 
+@pytest.mark.conformance("Huawei info-center timestamp", "the hour that comes twice in autumn")
 @pytest.mark.parametrize(
     ("printed", "arrival", "expected"),
     [
@@ -162,6 +170,7 @@ def test_an_hour_that_comes_twice_is_told_by_the_word_dst_or_by_arrival(printed,
     assert resolve(parse_stamp(printed.encode()), "local", "Europe/Berlin", at(arrival)) == at(expected)
 
 
+@pytest.mark.conformance("RFC 3164 §4.1.2", "a missing year is the nearest one, at most 26 hours ahead")
 @pytest.mark.parametrize(
     ("printed", "arrival", "expected"),
     [
@@ -180,6 +189,7 @@ def test_a_missing_year_is_the_nearest_with_26_hours_of_future(printed, arrival,
     assert resolve(parse_stamp(printed.encode()), "iso", None, at(arrival)) == at(expected)
 
 
+@pytest.mark.conformance("Huawei info-center timestamp", "time since start names no day")
 def test_a_boot_stamp_or_none_names_no_day() -> None:
     assert resolve(parse_stamp(b"0.109391473"), "iso", None, ARRIVAL) is None
     assert resolve(None, "local", "Europe/Berlin", ARRIVAL) is None
@@ -199,6 +209,7 @@ def test_meaning_is_found_or_not_but_never_raises(stamp, clock, zone, arrival) -
     assert moment is None or moment.utcoffset() == timedelta(0)
 
 
+@pytest.mark.conformance("RFC 3164 §4.1.2", "every moment of a year is found without its year")
 @given(
     st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)),  # noqa: DTZ001
     st.integers(-363 * 86400, 26 * 3600 - 1),

@@ -65,6 +65,7 @@ async def run(program, *arguments, stdin=b""):
 # --- logger -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 5426 §3.1", "util-linux logger over UDP")
 @pytest.mark.parametrize("form", HEADER)
 async def test_logger_over_udp(sink, telemetry, form):
     async with udp(sink, telemetry) as port:
@@ -73,6 +74,7 @@ async def test_logger_over_udp(sink, telemetry, form):
     assert re.fullmatch(HEADER[form] + rb".*tunnel \xc3\xbcnten", message.payload)
 
 
+@pytest.mark.conformance("RFC 6587 §3.4", "util-linux logger in both framings")
 @pytest.mark.parametrize("form", HEADER)
 @pytest.mark.parametrize("framing", [(), ("--octet-count",)])
 async def test_logger_over_tcp_in_both_framings(sink, telemetry, form, framing):
@@ -97,6 +99,7 @@ def numbers(payloads):
     return sorted((int(thread), int(seq)) for seq, thread in (NUMBERED.search(p).groups() for p in payloads))
 
 
+@pytest.mark.conformance("RFC 5426 §3.1", "loggen of syslog-ng over UDP loses nothing")
 async def test_loggen_over_udp_loses_nothing(sink, telemetry):
     async with udp(sink, telemetry) as port:
         await run("loggen", "-i", "-D", "-Q", "-n", "10000", "-r", "20000", "-s", "400", "127.0.0.1", port)
@@ -104,6 +107,7 @@ async def test_loggen_over_udp_loses_nothing(sink, telemetry):
     assert numbers(sink.payloads) == [(0, n) for n in range(10_000)]
 
 
+@pytest.mark.conformance("RFC 6587 §3.4", "loggen of syslog-ng over many connections loses nothing")
 @pytest.mark.parametrize("form", [(), ("-P",)], ids=["lines", "octet-counted"])
 async def test_loggen_over_many_tcp_connections_loses_nothing(sink, telemetry, form):
     arguments = ("-i", "-S", "-Q", "-n", "1000", "-r", "100000", "--active-connections=10", "--idle-connections=20")
@@ -158,6 +162,7 @@ def texts(payloads):
     return [payload[payload.index(b"%%") :].removesuffix(b"\n") for payload in payloads]
 
 
+@pytest.mark.conformance("RFC 6587 §3.4", "rsyslog in both framings")
 @pytest.mark.parametrize("framing", ["traditional", "octet-counted"])
 async def test_rsyslog_forwards_over_tcp_in_both_framings(sink, telemetry, tmp_path, framing):
     lines = written(tmp_path, 500)
@@ -169,6 +174,7 @@ async def test_rsyslog_forwards_over_tcp_in_both_framings(sink, telemetry, tmp_p
     assert not any(telemetry.values("frame_errors").values())
 
 
+@pytest.mark.conformance("RFC 5425 §4.2.1", "rsyslog with a client certificate")
 @pytest.mark.parametrize("driver", ["ossl", "gtls"])
 async def test_rsyslog_forwards_over_tls_with_a_client_certificate(sink, telemetry, tmp_path, driver):
     ca = trustme.CA()
@@ -197,6 +203,7 @@ async def test_rsyslog_forwards_over_tls_with_a_client_certificate(sink, telemet
     assert telemetry.value("connections_refused", "syslog-tls", "handshake") == 0
 
 
+@pytest.mark.conformance("RFC 5424 §8.5", "rsyslog waits while we are full and loses nothing")
 async def test_rsyslog_waits_while_the_sink_is_full_and_loses_nothing(telemetry, tmp_path):
     sink = FakeSink(capacity=1)
     lines = written(tmp_path, 20_000)

@@ -61,6 +61,7 @@ async def test_a_line_becomes_a_message_with_source_and_time(sink, telemetry):
     assert telemetry.value("connections", "syslog-tcp") == 0
 
 
+@pytest.mark.conformance("RFC 6587 §3.4", "a connection whose packets are cut anywhere")
 async def test_a_stream_may_be_cut_anywhere(sink):
     stream = b"".join(b"message %d\n" % n for n in range(20))
     async with receiver(sink) as rx, connection(rx) as (_, writer):
@@ -80,6 +81,7 @@ async def test_streams_larger_than_the_read_buffer_arrive_whole(sink):
     assert sink.payloads == lines
 
 
+@pytest.mark.conformance("RFC 6587 §3.2", "connections do not mix their streams")
 async def test_connections_do_not_mix_their_streams(sink):
     count, each = 100, 20
     async with receiver(sink) as rx, contextlib.AsyncExitStack() as stack:
@@ -97,6 +99,7 @@ async def test_connections_do_not_mix_their_streams(sink):
         assert mine == [b"%d of %d" % (n, who) for n in range(each)]
 
 
+@pytest.mark.conformance("RFC 6587 §3.5", "what is left without an end is delivered when the connection ends")
 async def test_what_is_left_without_an_end_is_delivered_when_the_stream_ends(sink, telemetry):
     async with receiver(sink, telemetry=telemetry) as rx:
         async with connection(rx) as (_, writer):
@@ -106,6 +109,7 @@ async def test_what_is_left_without_an_end_is_delivered_when_the_stream_ends(sin
     assert telemetry.value("received", "syslog-tcp") == 2
 
 
+@pytest.mark.conformance("RFC 6587 §3.5", "a connection closed by its sender is closed by us")
 async def test_a_half_closed_connection_is_closed_from_our_side_too(sink):
     async with receiver(sink) as rx, connection(rx) as (reader, writer):
         writer.write(b"last words")
@@ -114,6 +118,7 @@ async def test_a_half_closed_connection_is_closed_from_our_side_too(sink):
         assert await reader.read() == b""
 
 
+@pytest.mark.conformance("RFC 6587 §3.5", "a reset connection keeps what came before it")
 async def test_a_reset_connection_keeps_what_came_before_it(sink, telemetry):
     async with receiver(sink, telemetry=telemetry) as rx:
         client = socket.create_connection(rx.address)
@@ -126,6 +131,7 @@ async def test_a_reset_connection_keeps_what_came_before_it(sink, telemetry):
     assert sink.payloads == [b"one", b"two"]
 
 
+@pytest.mark.conformance("RFC 6587 §3.4", "a damaged frame is counted and costs neither connection nor neighbours")
 async def test_a_damaged_frame_is_counted_and_costs_neither_connection_nor_neighbours(sink, telemetry):
     async with receiver(sink, telemetry=telemetry) as rx, connection(rx) as (_, writer):
         writer.write(b"one\n!\ntwo\n")
@@ -138,6 +144,7 @@ async def test_a_damaged_frame_is_counted_and_costs_neither_connection_nor_neigh
     assert telemetry.value("received", "syslog-tcp") == 3
 
 
+@pytest.mark.conformance("RFC 6587 §3.4", "a stream that lost all meaning is closed and counted")
 async def test_a_stream_that_lost_its_meaning_is_closed_and_counted_once(sink, telemetry):
     async with receiver(sink, telemetry=telemetry) as rx, connection(rx) as (reader, writer):
         writer.write(b"one\n!!\n")
@@ -246,6 +253,7 @@ async def test_a_rate_does_not_keep_a_full_sink_from_holding(telemetry):
 # --- backpressure -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 5424 §8.5", "a full pipeline stops the sender and nothing is lost")
 async def test_a_full_sink_stops_the_sender_and_nothing_is_lost(telemetry):
     sink, chunk = FakeSink(capacity=1), b"x" * 999 + b"\n"
     async with receiver(sink, telemetry=telemetry) as rx:
@@ -319,6 +327,7 @@ async def test_dual_stack_gives_both_families_their_own_spelling(sink):
     }
 
 
+@pytest.mark.conformance("RFC 5424 §8.5", "a stop takes in what has arrived")
 async def test_stopping_takes_what_has_arrived_even_into_a_full_sink(telemetry):
     sink, lines = FakeSink(capacity=1), 2_000
     async with receiver(sink, telemetry=telemetry) as rx, connection(rx) as (reader, writer):

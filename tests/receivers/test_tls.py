@@ -97,6 +97,7 @@ async def answer_to(rx, sent):
 # --- connections --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 5425 §4.3.1", "messages of all sizes arrive whole")
 async def test_messages_arrive_whole_through_tls(sink, telemetry, files):
     lines = [b"%06d" % n * 100 for n in range(2_000)]
     async with receiver(sink, telemetry, files) as rx:
@@ -109,6 +110,7 @@ async def test_messages_arrive_whole_through_tls(sink, telemetry, files):
     assert {(message.transport, message.source) for message in sink.messages} == {("syslog-tls", "127.0.0.1")}
 
 
+@pytest.mark.conformance("RFC 5425 §4.2.3", "TLS 1.2 and 1.3")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 async def test_both_current_versions_of_tls_are_spoken(sink, telemetry, files, version):
     context = client_context(files)
@@ -118,6 +120,7 @@ async def test_both_current_versions_of_tls_are_spoken(sink, telemetry, files, v
         await sink.holds(1)
 
 
+@pytest.mark.conformance("RFC 5425 §4.4", "a sender that writes and closes at once loses nothing")
 async def test_a_sender_that_only_writes_and_closes_loses_nothing(sink, telemetry, files):
     lines = 20_000
 
@@ -131,6 +134,7 @@ async def test_a_sender_that_only_writes_and_closes_loses_nothing(sink, telemetr
     assert len(sink.messages) == lines
 
 
+@pytest.mark.conformance("RFC 5425 §4.2.3", "older versions of TLS are refused")
 async def test_old_versions_of_tls_are_refused(sink, telemetry, files, recwarn):
     context = client_context(files)
     for bound in ("minimum_version", "maximum_version"):
@@ -142,6 +146,7 @@ async def test_old_versions_of_tls_are_refused(sink, telemetry, files, recwarn):
                 pass
 
 
+@pytest.mark.conformance("RFC 5425 §4.2.1", "a client with a certificate of the authority gets in")
 async def test_a_client_with_a_certificate_of_the_authority_gets_in(sink, telemetry, files):
     context = client_context(files, "client.pem")
     async with receiver(sink, telemetry, files, client_ca="ca") as rx, connection(rx, context) as (_, writer):
@@ -149,6 +154,7 @@ async def test_a_client_with_a_certificate_of_the_authority_gets_in(sink, teleme
         await sink.holds(1)
 
 
+@pytest.mark.conformance("RFC 5425 §4.2.1", "a client without one, or with a foreign one, does not")
 @pytest.mark.parametrize("certificate", [None, "foreign.pem"])
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 async def test_a_client_without_one_does_not(sink, telemetry, files, certificate, version, caplog):
@@ -165,6 +171,7 @@ async def test_a_client_without_one_does_not(sink, telemetry, files, certificate
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
+@pytest.mark.conformance("RFC 5425 §4.2", "garbage instead of a handshake is counted")
 @pytest.mark.parametrize("garbage", [b"<188>plain syslog\n", b"\x16\x03\x01\xff\xff" + b"x" * 70_000, b"\0" * 100])
 async def test_garbage_instead_of_a_handshake_is_counted_and_never_a_traceback(
     sink, telemetry, files, garbage, caplog, capfd
@@ -196,6 +203,7 @@ async def test_a_client_that_leaves_during_the_handshake_is_counted(sink, teleme
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
+@pytest.mark.conformance("RFC 5425 §4.2", "a handshake that does not end is ended")
 async def test_a_handshake_that_does_not_end_is_ended(sink, telemetry, files):
     async with receiver(sink, telemetry, files, handshake_timeout=0.05) as rx:
         await answer_to(rx, b"\x16")
@@ -296,6 +304,7 @@ async def test_garbage_inside_an_open_tls_connection_ends_only_that_one(sink, te
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
+@pytest.mark.conformance("RFC 5425 §5.1", "a renewed certificate is shown to new connections and disturbs no old one")
 async def test_a_renewed_certificate_is_shown_to_new_connections_and_disturbs_no_old_one(
     sink, telemetry, files, tmp_path
 ):

@@ -40,6 +40,7 @@ def telemetry():
     return Telemetry()
 
 
+@pytest.mark.conformance("RFC 5426 §3.4", "source address and time of arrival are kept with the message")
 async def test_a_datagram_becomes_a_message_with_source_and_time(sink, telemetry):
     async with receiver(sink, telemetry=telemetry, clock=lambda: NOW) as rx:
         with udp_client() as client:
@@ -52,6 +53,7 @@ async def test_a_datagram_becomes_a_message_with_source_and_time(sink, telemetry
     assert telemetry.value("received", "syslog-udp") == 1
 
 
+@pytest.mark.conformance("RFC 5426 §3.2", "datagrams of any size arrive whole through a real socket")
 @pytest.mark.parametrize("size", [0, 1, 480, 1180, 2048, 65_507])
 async def test_datagrams_of_any_size_arrive_whole(sink, size):
     payload = os.urandom(size)
@@ -63,6 +65,7 @@ async def test_datagrams_of_any_size_arrive_whole(sink, size):
     assert sink.payloads == [payload, b"after"]
 
 
+@pytest.mark.conformance("RFC 5426 §4.3", "a burst is received without loss and in order")
 async def test_a_burst_is_received_without_loss_and_in_order(sink, telemetry):
     count = 20_000
     async with receiver(sink, telemetry=telemetry, recv_buffer_bytes=32 << 20) as rx:
@@ -87,6 +90,7 @@ async def test_one_drain_is_bounded_and_is_one_put(sink):
         assert sink.puts == [DRAIN_DATAGRAMS, 10]
 
 
+@pytest.mark.conformance("RFC 5426 §4.1", "what the kernel had to drop is counted exactly")
 async def test_a_full_sink_stops_reading_and_the_kernel_counts_exactly_what_is_lost(telemetry):
     sink, sent = FakeSink(capacity=1), 0
     async with receiver(sink, telemetry=telemetry, recv_buffer_bytes=16_384) as rx:
@@ -135,6 +139,7 @@ async def test_stopping_takes_what_the_kernel_holds_even_into_a_full_sink():
             await turns()
 
 
+@pytest.mark.conformance("RFC 5426 §4.1", "what arrives while the socket is closed is counted")
 async def test_what_arrives_between_the_last_read_and_the_close_is_counted():
     sink = FakeSink()
     async with receiver(sink, replies=True) as rx:
@@ -249,6 +254,7 @@ async def test_senders_off_the_allow_list_are_counted_and_not_passed_on(sink, te
     assert telemetry.value("rejected", "syslog-udp", "not_allowed") == 2
 
 
+@pytest.mark.conformance("RFC 5424 §8.12", "a source above its rate is counted and takes nothing from others")
 async def test_a_source_above_its_rate_is_counted_and_takes_nothing_from_others(sink, telemetry):
     async with receiver(sink, telemetry=telemetry, max_rate=5, clock=lambda: NOW) as rx:
         for host in ("127.0.0.1", "127.0.0.2"):
@@ -276,6 +282,7 @@ async def test_a_classifier_names_the_transport_of_each_datagram(sink, telemetry
     assert telemetry.value("rejected", "snmp-v3", "not_allowed") == 1
 
 
+@pytest.mark.conformance("RFC 5426 §3.1", "a datagram is at least one message")
 async def test_a_splitter_makes_several_messages_and_never_none(sink, telemetry):
     async with receiver(sink, telemetry=telemetry, split=bytes.split) as rx:
         with udp_client() as client:
