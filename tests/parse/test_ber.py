@@ -71,6 +71,7 @@ def test_oids_read_as_their_dotted_text(dotted, encoded):
     assert Cursor(bytes.fromhex(encoded)).oid() == dotted
 
 
+@pytest.mark.conformance("RFC 3417 §8", "OIDs beyond 128 arcs of 32 bits are refused")
 @pytest.mark.parametrize(
     ("encoded", "why"),
     [
@@ -92,6 +93,7 @@ def test_text_that_is_no_oid_is_not_encoded(dotted):
         ber.encode_oid(dotted)
 
 
+@pytest.mark.conformance("RFC 3417 §8", "indefinite, long and overlong lengths are refused at their place")
 @pytest.mark.parametrize(
     ("encoded", "offset", "why"),
     [
@@ -110,17 +112,20 @@ def test_a_bad_length_is_refused_at_its_place(encoded, offset, why):
     assert (error.offset, why in error.detail) == (offset, True), error
 
 
+@pytest.mark.conformance("RFC 3417 §8", "a length may be padded")
 def test_a_length_may_be_padded_to_four_octets():
     cursor = Cursor(bytes.fromhex("308400000003020105")).enter()
     assert cursor.integer() == 5
     cursor.finish()
 
 
+@pytest.mark.conformance("RFC 3417 §8", "an INTEGER has one to eight octets")
 @pytest.mark.parametrize("encoded", ["0200", "0209" + "00" * 9])
 def test_an_integer_has_one_to_eight_octets(encoded):
     refused(Cursor(bytes.fromhex(encoded)).integer)
 
 
+@pytest.mark.conformance("RFC 3417 §8", "a Counter64 has at most eight octets and a zero")
 @pytest.mark.parametrize("encoded", ["4600", "460a" + "00" * 10, "460901" + "00" * 8])
 def test_an_unsigned_integer_has_at_most_eight_octets_and_a_zero(encoded):
     refused(Cursor(bytes.fromhex(encoded)).unsigned, 0x46)
@@ -181,6 +186,7 @@ def outcome(read, content):
         return str(error)
 
 
+@pytest.mark.conformance("RFC 3417 §8", "whatever the octets, reading stays inside them")
 @given(st.binary(max_size=60), st.integers(0, 60))
 def test_whatever_the_octets_a_read_gives_a_place_inside_or_the_documented_error(data, pos):
     found = []

@@ -29,6 +29,7 @@ def refusal(message, access=ACCESS):
 # --- v2c -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 3416 §4.2.6", "a version 2 trap and all its variables")
 def test_a_v2c_trap_becomes_a_record():
     message = v2c()
     assert parse(message) == TrapRecord(
@@ -49,6 +50,7 @@ def test_lookup_takes_a_zero_out_where_a_converter_put_one_in():
     )
 
 
+@pytest.mark.conformance("RFC 3416 §4.2.6", "sysUpTime missing or misplaced is tolerated")
 @pytest.mark.parametrize(
     ("listed", "uptime"),
     [
@@ -63,11 +65,13 @@ def test_uptime_may_be_missing_or_misplaced(listed, uptime):
     assert not {bind.oid for bind in record.varbinds} & {snmp_pdu.SYS_UP_TIME, snmp_pdu.SNMP_TRAP_OID}
 
 
+@pytest.mark.conformance("RFC 3416 §4.2.6", "a notification without snmpTrapOID is refused")
 def test_a_notification_without_a_name_is_a_bad_pdu():
     assert refusal(v2c(bindings(some.UPTIME))).reason is RejectReason.BAD_PDU
     assert refusal(v2c(bindings())).reason is RejectReason.BAD_PDU
 
 
+@pytest.mark.conformance("RFC 3416 §4.2.6", "a snmpTrapOID that is no OID is refused")
 def test_a_name_that_is_no_oid_is_a_bad_varbind():
     listed = bindings(some.UPTIME, bind(snmp_pdu.SNMP_TRAP_OID, Syntax.OCTET_STRING, b"1.3"))
     assert refusal(v2c(listed)).reason is RejectReason.BAD_VARBIND
@@ -75,6 +79,7 @@ def test_a_name_that_is_no_oid_is_a_bad_varbind():
     assert refusal(v2c(listed)).reason is RejectReason.BAD_VARBIND
 
 
+@pytest.mark.conformance("RFC 3584 §3.1", "snmpTrapAddress names the agent behind a forwarder")
 def test_the_trap_address_of_a_forwarder_is_the_agent():
     address = bind(snmp_pdu.SNMP_TRAP_ADDRESS, Syntax.IP_ADDRESS, "192.0.2.33")
     record = parse(v2c(bindings(some.UPTIME, name(), address)))
@@ -82,12 +87,14 @@ def test_the_trap_address_of_a_forwarder_is_the_agent():
     assert len(record.varbinds) == 1
 
 
+@pytest.mark.conformance("RFC 3584 §3.1", "an unset or mistyped snmpTrapAddress names nobody")
 @pytest.mark.parametrize(("syntax", "content"), [(Syntax.IP_ADDRESS, "0.0.0.0"), (Syntax.OCTET_STRING, b"\1\2\3\4")])
 def test_an_unset_or_mistyped_trap_address_names_nobody(syntax, content):
     listed = bindings(some.UPTIME, name(), bind(snmp_pdu.SNMP_TRAP_ADDRESS, syntax, content))
     assert parse(v2c(listed)).agent is None
 
 
+@pytest.mark.conformance("RFC 3416 §3", "variables of every syntax come out as they went in")
 @given(st.lists(some.varbinds, max_size=20))
 def test_every_varbind_of_every_syntax_comes_out_as_it_went_in(rows):
     wide = [row for row in rows if row[0].count(".") < 128 and (row[1] != 6 or row[2].count(".") < 128)]
@@ -96,6 +103,7 @@ def test_every_varbind_of_every_syntax_comes_out_as_it_went_in(rows):
     assert record.varbinds == tuple(VarBind(*row) for row in plain)
 
 
+@pytest.mark.conformance("RFC 3416 §3", "the number of variables is limited")
 def test_as_many_varbinds_as_the_limit_are_taken_and_no_more():
     filler = bind("1.3.6.1.4.1.1.1", Syntax.NULL, None)
     most = bindings(some.UPTIME, name(), *[filler] * (snmp_pdu.MAX_VARBINDS - 2))
@@ -104,6 +112,7 @@ def test_as_many_varbinds_as_the_limit_are_taken_and_no_more():
     assert refusal(v2c(more)).reason is RejectReason.BAD_VARBIND
 
 
+@pytest.mark.conformance("RFC 3416 §3", "a damaged variable is refused with a reason")
 @pytest.mark.parametrize(
     "damaged",
     [
@@ -132,6 +141,7 @@ def test_a_refusal_names_the_octet():
 # --- informs -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 3416 §4.2.7", "an INFORM comes with its response, same request-id and variables")
 def test_a_v2c_inform_carries_its_answer():
     message = v2c(tag=snmp_pdu.INFORM)
     record = parse(message)
@@ -140,6 +150,7 @@ def test_a_v2c_inform_carries_its_answer():
     assert record.response == message.replace(b"\xa6", b"\xa2", 1)
 
 
+@pytest.mark.conformance("RFC 3416 §4.2.7", "the response repeats the variables octet for octet")
 def test_the_answer_repeats_varbinds_octet_for_octet_even_in_a_padded_form():
     long_form = b"\x30\x84" + (len(some.UPTIME) - 2).to_bytes(4, "big")
     padded = encode_tlv(0x30, long_form + some.UPTIME[2:] + name())
@@ -151,6 +162,7 @@ def test_the_answer_repeats_varbinds_octet_for_octet_even_in_a_padded_form():
     assert [pdu.integer() for _ in range(3)] == [-5, 0, 0]
 
 
+@pytest.mark.conformance("RFC 3416 §4.2.6", "a trap is not answered")
 def test_a_trap_carries_no_answer():
     assert not parse(v2c()).inform
     assert not parse(v1()).inform
@@ -159,6 +171,7 @@ def test_a_trap_carries_no_answer():
 # --- v1 ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 3584 §3.1", "a specific version 1 trap is enterprise.0.specific")
 def test_a_specific_v1_trap_is_found_with_and_without_the_zero():
     listed = bindings(*(bind(*row) for row in some.STOP_VARBINDS))
     message = v1(listed=listed)
@@ -173,6 +186,7 @@ def test_a_specific_v1_trap_is_found_with_and_without_the_zero():
     )
 
 
+@pytest.mark.conformance("RFC 3584 §3.1", "a generic version 1 trap is its standard notification")
 @pytest.mark.parametrize("generic", range(6))
 def test_a_generic_v1_trap_is_the_standard_one(generic):
     record = parse(v1(generic=generic, specific=0))
@@ -184,11 +198,13 @@ def test_a_v1_trap_without_an_agent_address_names_nobody():
     assert parse(v1(agent="0.0.0.0")).agent is None
 
 
+@pytest.mark.conformance("RFC 1157 §4.1.6", "impossible trap numbers are refused")
 @pytest.mark.parametrize("fields", [{"generic": 7}, {"generic": -1}, {"specific": -1}, {"specific": 2**32}])
 def test_impossible_v1_trap_numbers_are_a_bad_pdu(fields):
     assert refusal(v1(**fields)).reason is RejectReason.BAD_PDU
 
 
+@pytest.mark.conformance("RFC 3584 §3.1", "a version 1 PDU in a version 2 message is understood")
 def test_a_v1_pdu_in_a_v2c_message_is_understood_but_not_the_reverse():
     assert parse(v1(version=1)).version == "v2c"
     upside_down = some.community_message(0, b"public", snmp_pdu.encode_pdu(snmp_pdu.TRAP_V2, 1, some.STOP))
@@ -198,16 +214,19 @@ def test_a_v1_pdu_in_a_v2c_message_is_understood_but_not_the_reverse():
 # --- refusals ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 3412 §7.2", "other PDUs are no notifications")
 @pytest.mark.parametrize("tag", [0xA0, 0xA1, 0xA2, 0xA3, 0xA5, 0xA8])
 def test_other_pdus_are_no_notifications(tag):
     assert refusal(v2c(tag=tag)).reason is RejectReason.NOT_NOTIFICATION
 
 
+@pytest.mark.conformance("RFC 3412 §7.2", "what is no PDU is refused")
 @pytest.mark.parametrize("tag", [0x30, 0x02, 0xA9, 0xBF])
 def test_what_is_no_pdu_is_a_bad_pdu(tag):
     assert refusal(v2c(tag=tag)).reason is RejectReason.BAD_PDU
 
 
+@pytest.mark.conformance("RFC 1901 §3", "another community is refused")
 @pytest.mark.parametrize("community", [b"", b"publi", b"public2", b"PUBLIC", b"\xff\xfe"])
 def test_another_community_is_refused(community):
     message = v2c(community=community)
@@ -216,15 +235,18 @@ def test_another_community_is_refused(community):
     assert message[error.offset] == 0x04
 
 
+@pytest.mark.conformance("RFC 1901 §3", "each listed community is accepted")
 def test_each_listed_community_is_accepted_in_utf8():
     assert parse(v2c(community="sécret".encode())).oid == some.TUNNEL_STOP
 
 
+@pytest.mark.conformance("RFC 1901 §3", "without communities nothing is accepted")
 def test_without_communities_nothing_is_accepted():
     for community in (b"", b"public"):
         assert refusal(v2c(community=community), snmp.Access([])).reason is RejectReason.WRONG_COMMUNITY
 
 
+@pytest.mark.conformance("RFC 3412 §7.2", "an unknown version is refused with a reason")
 @pytest.mark.parametrize("version", [2, 4, -1, 2**40])
 def test_an_unknown_version_is_refused(version):
     message = encode_sequence(encode_integer(version), encode_octets(b"public"))
@@ -232,11 +254,13 @@ def test_an_unknown_version_is_refused(version):
     assert snmp.transport_of(message) == "snmp"
 
 
+@pytest.mark.conformance("RFC 3417 §3.2", "an empty message and one beyond 65,507 octets are refused")
 def test_nothing_is_empty_and_too_much_is_oversize():
     assert refusal(b"").reason is RejectReason.EMPTY
     assert refusal(bytes(snmp.MAX_MESSAGE + 1)).reason is RejectReason.OVERSIZE
 
 
+@pytest.mark.conformance("RFC 3417 §8", "octets behind the message are refused")
 def test_octets_behind_the_message_are_refused():
     error = refusal(v2c() + b"\0")
     assert (error.reason, error.offset) == (RejectReason.BAD_BER, len(v2c()))
@@ -249,6 +273,7 @@ def test_octets_behind_the_pdu_are_refused():
     assert refusal(some.community_message(1, b"public", swollen)).reason is RejectReason.BAD_BER
 
 
+@pytest.mark.conformance("RFC 3417 §8", "a message cut anywhere is refused")
 def test_every_truncation_is_refused():
     for message in some.seeds():
         for size in range(len(message)):
@@ -287,11 +312,13 @@ def feed(message):
     some.outcome(message, some.access())
 
 
+@pytest.mark.conformance("RFC 3412 §7.2", "any octets are a record or a counted refusal")
 @given(st.binary(max_size=2000))
 def test_any_bytes_give_a_record_or_the_documented_error(message):
     feed(message)
 
 
+@pytest.mark.conformance("RFC 3412 §7.2", "damaged messages are a record or a counted refusal")
 @given(st.sampled_from(some.seeds()), st.data())
 def test_damaged_messages_give_a_record_or_the_documented_error(message, data):
     octets = bytearray(message)

@@ -37,6 +37,7 @@ def opened(message, who):
     return envelope, context_engine, context, scope
 
 
+@pytest.mark.conformance("RFC 3416 §4.2.7", "an INFORM of version 3 is answered at its own level")
 @pytest.mark.parametrize("level", usm.LEVELS)
 def test_an_inform_is_answered_at_its_own_level(level):
     who = user(level)
@@ -66,6 +67,7 @@ def test_an_inform_whose_context_is_our_engine_or_none_names_no_device(context_e
     assert snmp.parse_notification(message, access(who), NOW).engine_id is None
 
 
+@pytest.mark.conformance("RFC 3412 §7.2", "an INFORM for another engine is refused")
 def test_an_inform_for_another_engine_is_refused():
     message = Device(user()).message(INFORM, flags=usm.REPORTABLE_FLAG)
     with pytest.raises(ParseError) as caught:
@@ -73,6 +75,7 @@ def test_an_inform_for_another_engine_is_refused():
     assert caught.value.reason is RejectReason.UNKNOWN_ENGINE
 
 
+@pytest.mark.conformance("RFC 3416 §4.2.7", "a response too big for the sender says tooBig")
 def test_an_answer_that_the_sender_cannot_take_says_too_big(monkeypatch):
     who = user("authNoPriv")
     monkeypatch.setattr(snmp_v3, "OUR_MAX_SIZE", 484)
@@ -84,6 +87,7 @@ def test_an_answer_that_the_sender_cannot_take_says_too_big(monkeypatch):
     assert pdu.data[pdu.pos : pdu.end] == b"\x30\x00"
 
 
+@pytest.mark.conformance("RFC 3414 §3.2", "an INFORM outside our time window is told our time")
 @pytest.mark.parametrize(
     ("boots", "started_at"), [(3, NOW - 1000), (5, NOW - 1000), (4, NOW - 1151), (4, NOW - 849)]
 )  # fmt: skip
@@ -100,6 +104,7 @@ def test_an_inform_outside_our_time_window_is_refused_and_told_our_time(boots, s
     assert reported(scope) == ("1.3.6.1.6.3.15.1.1.2.0", 1)
 
 
+@pytest.mark.conformance("RFC 3414 §2.2.2", "nobody is in the window of an engine whose boots are used up")
 def test_nobody_is_in_the_window_of_an_engine_whose_boots_are_latched():
     who = user()
     table = access(who, boots=usm.MAX_BOOTS)
@@ -129,6 +134,7 @@ def probe(flags=usm.REPORTABLE_FLAG):
     return encode_sequence(encode_integer(3), header, bytes((4, len(params))) + params, scoped)
 
 
+@pytest.mark.conformance("RFC 3414 §4", "discovery is answered with our engine ID")
 def test_discovery_is_refused_and_told_who_we_are():
     table = access(user())
     with pytest.raises(ParseError) as caught:
@@ -148,16 +154,19 @@ def test_discovery_is_refused_and_told_who_we_are():
         assert reported(scope) == ("1.3.6.1.6.3.15.1.1.4.0", count)
 
 
+@pytest.mark.conformance("RFC 3414 §11.4", "a report is no means to amplify a flood")
 def test_a_report_is_smaller_than_twice_what_asked_for_it():
     """A forged source address must not make us a worthwhile amplifier."""
     assert len(snmp.report_for(probe(), access(), NOW)) < 2 * len(probe())
 
 
+@pytest.mark.conformance("RFC 3412 §7.2", "who does not ask gets no report")
 def test_who_does_not_ask_gets_no_report():
     assert snmp.report_for(probe(flags=0), access(), NOW) is None
     assert snmp.report_for(Device(user()).message(), access(), NOW) is None
 
 
+@pytest.mark.conformance("RFC 3412 §7.2", "what is no version 3 message gets no report")
 @pytest.mark.parametrize("message", [b"", b"garbage", some.v2c(), some.v1(), probe()[:-1]])
 def test_what_is_no_v3_message_gets_no_report(message):
     assert snmp.report_for(message, access(), NOW) is None
@@ -170,6 +179,7 @@ def test_a_good_message_gets_no_report():
 OTHER_AUTH = usm.User("fw", "authPriv", "SHA256", b"other-password", "AES128", b"priv-password")
 
 
+@pytest.mark.conformance("RFC 3414 §5", "each failure is reported with its counter")
 @pytest.mark.parametrize(
     ("message", "who", "counter"),
     [

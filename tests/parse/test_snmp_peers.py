@@ -57,6 +57,7 @@ async def send(tmp_path, where, program, *arguments, oid=some.TUNNEL_STOP):
     return await run(tmp_path, program, *arguments, "-t", "2", "-r", "1", target, "4711", oid, *VARBINDS)
 
 
+@pytest.mark.conformance("RFC 3584 §3.1", "net-snmp's snmptrap, version 1")
 async def test_snmptrap_v1(tmp_path):
     async with receiver() as where:
         target = f"127.0.0.1:{where.port}"
@@ -77,6 +78,7 @@ async def test_snmptrap_v1_generic(tmp_path):
     assert record.oid == "1.3.6.1.6.3.1.1.5.3"
 
 
+@pytest.mark.conformance("RFC 3416 §4.2.6", "net-snmp's snmptrap, version 2c")
 async def test_snmptrap_v2c(tmp_path):
     async with receiver() as where:
         assert await send(tmp_path, where, "snmptrap", "-v2c", "-c", "public") == (0, "")
@@ -85,6 +87,7 @@ async def test_snmptrap_v2c(tmp_path):
     assert record.varbinds == EXPECTED
 
 
+@pytest.mark.conformance("RFC 3416 §4.2.7", "net-snmp's snmpinform is content with our response")
 async def test_snmpinform_v2c_is_content_with_our_answer(tmp_path):
     async with receiver() as where:
         assert await send(tmp_path, where, "snmpinform", "-v2c", "-c", "public") == (0, "")
@@ -104,6 +107,7 @@ async def test_snmpinform_v2c_with_another_community_is_never_answered(tmp_path)
     assert where.refusals == ["wrong_community"]
 
 
+@pytest.mark.conformance("RFC 3414 §3.2", "net-snmp's snmptrap at each security level")
 @pytest.mark.parametrize("level", usm.LEVELS)
 async def test_snmptrap_v3_at_each_level(tmp_path, level):
     async with receiver(some.user(level)) as where:
@@ -115,6 +119,7 @@ async def test_snmptrap_v3_at_each_level(tmp_path, level):
     assert where.refusals == []
 
 
+@pytest.mark.conformance("RFC 7860 §4", "net-snmp's snmptrap with each pair of protocols")
 @pytest.mark.parametrize(("auth", "priv"), list(itertools.product(AUTHS, PRIVS)))
 async def test_snmptrap_v3_with_each_pair_of_protocols(tmp_path, auth, priv):
     async with receiver(some.user(auth=AUTHS[auth], priv=PRIVS[priv])) as where:
@@ -124,6 +129,7 @@ async def test_snmptrap_v3_with_each_pair_of_protocols(tmp_path, auth, priv):
     assert (record.level, record.varbinds) == ("authPriv", EXPECTED)
 
 
+@pytest.mark.conformance("RFC 3414 §3.2", "net-snmp without authentication does not get past an authPriv user")
 async def test_snmptrap_without_authentication_does_not_get_past_an_authpriv_user(tmp_path):
     async with receiver(some.user()) as where:
         arguments = (*security("noAuthNoPriv"), "-e", some.DEVICE_ENGINE.hex())
@@ -134,6 +140,7 @@ async def test_snmptrap_without_authentication_does_not_get_past_an_authpriv_use
     assert (record.level, where.refusals) == ("authPriv", ["level_too_low"])
 
 
+@pytest.mark.conformance("RFC 3414 §4", "net-snmp's snmpinform discovers us and is content")
 @pytest.mark.parametrize("level", usm.LEVELS)
 async def test_snmpinform_v3_discovers_us_and_is_content_with_our_answer(tmp_path, level):
     async with receiver(some.user(level)) as where:
@@ -151,6 +158,7 @@ async def test_snmpinform_v3_reads_answers_in_other_protocols(tmp_path, auth, pr
         assert (await received(where))[1].inform
 
 
+@pytest.mark.conformance("RFC 3414 §3.2", "net-snmp's snmpinform learns our clock from the report")
 async def test_snmpinform_v3_with_an_old_clock_learns_ours_from_the_report(tmp_path):
     async with receiver(some.user()) as where:
         arguments = (*security("authPriv"), "-e", OURS.hex(), "-Z", "1,5")
@@ -160,6 +168,7 @@ async def test_snmpinform_v3_with_an_old_clock_learns_ours_from_the_report(tmp_p
     assert where.refusals == ["not_in_time_window"]
 
 
+@pytest.mark.conformance("RFC 3414 §5", "net-snmp is told that its user is unknown")
 async def test_snmpinform_v3_is_told_that_its_user_is_unknown(tmp_path):
     async with receiver(some.user()) as where:
         code, errors = await send(tmp_path, where, "snmpinform", *security("authPriv", name="mallory"))
@@ -167,6 +176,7 @@ async def test_snmpinform_v3_is_told_that_its_user_is_unknown(tmp_path):
     assert "Unknown user name" in errors
 
 
+@pytest.mark.conformance("RFC 3414 §5", "net-snmp is told that its password is wrong")
 async def test_snmpinform_v3_is_told_that_its_password_is_wrong(tmp_path):
     who = usm.User("fw", "authPriv", "SHA256", b"other-password", "AES", b"priv-password")
     async with receiver(who) as where:

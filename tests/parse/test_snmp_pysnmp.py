@@ -71,6 +71,7 @@ async def test_pysnmp_v2c(kind, transport):
     check(record)
 
 
+@pytest.mark.conformance("RFC 7860 §4", "pysnmp's traps with each pair of protocols")
 @pytest.mark.parametrize(("auth", "priv"), PAIRS)
 async def test_pysnmp_v3_trap(auth, priv):
     async with receiver(some.user(auth=auth, priv=priv)) as where, origin(where, usm_user(auth, priv)) as send:
@@ -80,6 +81,7 @@ async def test_pysnmp_v3_trap(auth, priv):
     assert (record.level, record.engine_id) == ("authPriv", some.DEVICE_ENGINE)
 
 
+@pytest.mark.conformance("RFC 3414 §4", "pysnmp's informs with each pair of protocols")
 @pytest.mark.parametrize(("auth", "priv"), PAIRS)
 async def test_pysnmp_v3_inform_finds_us_and_reads_our_answer(auth, priv):
     async with receiver(some.user(auth=auth, priv=priv)) as where, origin(where, usm_user(auth, priv)) as send:

@@ -79,6 +79,7 @@ def test_our_engine_id_has_to_be_one():
 # --- levels --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 3414 §3.2", "a trap at each security level")
 @pytest.mark.parametrize("level", usm.LEVELS)
 def test_a_trap_of_each_level_becomes_a_record(level):
     message = Device(user(level)).message()
@@ -89,6 +90,7 @@ def test_a_trap_of_each_level_becomes_a_record(level):
     assert (record.raw, record.inform) == (message, False)
 
 
+@pytest.mark.conformance("RFC 7860 §4", "every pair of authentication and privacy protocols")
 @pytest.mark.parametrize("auth", usm_keys.AUTH)
 @pytest.mark.parametrize("priv", usm_keys.PRIV)
 def test_every_pair_of_protocols_works(auth, priv):
@@ -96,6 +98,7 @@ def test_every_pair_of_protocols_works(auth, priv):
     assert parse(Device(who).message(), access(who)).oid == some.TUNNEL_STOP
 
 
+@pytest.mark.conformance("RFC 3414 §3.2", "the configured level is a floor")
 @pytest.mark.parametrize(
     ("configured", "sent"), [("authPriv", "noAuthNoPriv"), ("authPriv", "authNoPriv"), ("authNoPriv", "noAuthNoPriv")]
 )
@@ -116,6 +119,7 @@ def test_a_level_beyond_what_the_user_can_do_is_unsupported(configured, sent):
     assert refusal(Device(user(sent)).message(), access(user(configured))) is RejectReason.UNSUPPORTED_LEVEL
 
 
+@pytest.mark.conformance("RFC 3412 §7.2", "encryption without authentication does not exist")
 def test_encryption_without_authentication_does_not_exist():
     message = bytearray(Device(user()).message())
     flags_at = message.index(b"\x04\x01\x03\x02\x01\x03") + 2
@@ -126,6 +130,7 @@ def test_encryption_without_authentication_does_not_exist():
 # --- genuineness ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 3414 §6.3.2", "no octet of an authenticated message can be changed")
 @pytest.mark.parametrize("level", ["authNoPriv", "authPriv"])
 def test_no_octet_of_an_authenticated_message_can_be_changed(level):
     who = user(level)
@@ -137,6 +142,7 @@ def test_no_octet_of_an_authenticated_message_can_be_changed(level):
             parse(bytes(forged), access(who))
 
 
+@pytest.mark.conformance("RFC 3414 §6.3.2", "a digest of any other size or value is wrong")
 @pytest.mark.parametrize("digest", [b"", bytes(24), bytes(12), bytes(32)])
 def test_a_digest_of_any_other_size_or_value_is_wrong(digest):
     """An empty msgAuthenticationParameters must not pass for a checked one."""
@@ -159,6 +165,7 @@ def test_a_wrong_password_is_a_wrong_digest():
     assert refusal(Device(other).message(), access(user())) is RejectReason.WRONG_DIGEST
 
 
+@pytest.mark.conformance("RFC 3414 §3.2", "a wrong privacy password is a decryption error")
 @pytest.mark.parametrize("priv", ["AES128", "DES"])
 def test_a_wrong_privacy_password_is_a_decryption_error(priv):
     other = usm.User("fw", "authPriv", "SHA256", b"auth-password", priv, b"other-password")
@@ -177,6 +184,7 @@ def test_nothing_is_decrypted_or_learned_before_the_digest_is_right(monkeypatch)
     assert len(table.engines) == 0
 
 
+@pytest.mark.conformance("RFC 3414 §3.2", "a stranger is an unknown user")
 def test_a_stranger_is_an_unknown_user():
     assert refusal(Device(user()).message(name="mallory"), access(user())) is RejectReason.UNKNOWN_USER
     assert refusal(Device(user()).message(), access()) is RejectReason.UNKNOWN_USER
@@ -190,6 +198,7 @@ def test_a_hostile_name_does_not_flood_the_log():
     assert len(str(caught.value)) < 200
 
 
+@pytest.mark.conformance("RFC 3412 §7.2", "another security model is refused")
 def test_another_security_model_is_refused():
     message = Device(user()).message().replace(b"\x04\x01\x03\x02\x01\x03", b"\x04\x01\x03\x02\x01\x02")
     assert refusal(message, access(user())) is RejectReason.BAD_VERSION
@@ -198,6 +207,7 @@ def test_another_security_model_is_refused():
 # --- engines -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 3414 §3.2", "engines are learned from genuine messages only")
 def test_engines_are_learned_from_genuine_messages_only():
     table = access(user(), user("noAuthNoPriv", "open"))
     parse(Device(user("noAuthNoPriv", "open")).message(), table)
@@ -207,12 +217,14 @@ def test_engines_are_learned_from_genuine_messages_only():
     assert list(table.engines.snapshot()) == [DEVICE_ENGINE.hex(), OTHER_ENGINE.hex()]
 
 
+@pytest.mark.conformance("RFC 3414 §2.6", "a user bound to an engine speaks for no other")
 def test_a_user_bound_to_an_engine_speaks_for_no_other():
     table = access(user(engine_id=DEVICE_ENGINE))
     assert parse(Device(user()).message(), table).engine_id == DEVICE_ENGINE
     assert refusal(Device(user(), OTHER_ENGINE).message(), table) is RejectReason.UNKNOWN_ENGINE
 
 
+@pytest.mark.conformance("RFC 3414 §2.6", "one name may have another password at each engine")
 def test_one_name_may_have_another_password_at_each_engine():
     there = usm.User("fw", "authNoPriv", "SHA", b"another-password", engine_id=OTHER_ENGINE)
     table = access(user(), there)
@@ -238,6 +250,7 @@ def test_the_table_of_engines_is_bounded_and_forgets_the_one_unheard_for_longest
 # --- time ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 3414 §2.2.3", "a message up to 150 s late is taken and a later one is not")
 def test_a_message_up_to_150_s_late_is_taken_and_a_later_one_is_not():
     table = access(user())
     early = Device(user()).message()
@@ -246,6 +259,7 @@ def test_a_message_up_to_150_s_late_is_taken_and_a_later_one_is_not():
     assert refusal(early, table, NOW + 151) is RejectReason.NOT_IN_TIME_WINDOW
 
 
+@pytest.mark.conformance("RFC 3414 §2.2.2", "boots going backwards are refused")
 def test_boots_going_backwards_are_refused_until_the_engine_is_forgotten():
     table = access(user())
     parse(Device(user(), boots=8).message(), table)
@@ -255,6 +269,7 @@ def test_boots_going_backwards_are_refused_until_the_engine_is_forgotten():
     assert parse(reset, table)
 
 
+@pytest.mark.conformance("RFC 3414 §2.2.2", "a reboot starts a new time")
 def test_a_reboot_starts_a_new_time():
     table = access(user())
     parse(Device(user()).message(), table)
@@ -263,11 +278,13 @@ def test_a_reboot_starts_a_new_time():
     assert refusal(Device(user()).message(now=NOW + 31), table, NOW + 31) is RejectReason.NOT_IN_TIME_WINDOW
 
 
+@pytest.mark.conformance("RFC 3414 §2.2.2", "an engine whose boots are used up is refused")
 def test_an_engine_whose_boots_are_latched_is_refused():
     message = Device(user(), boots=usm.MAX_BOOTS).message()
     assert refusal(message, access(user())) is RejectReason.NOT_IN_TIME_WINDOW
 
 
+@pytest.mark.conformance("RFC 3414 §2.3", "without authentication time does not matter")
 def test_without_authentication_time_does_not_matter():
     who = user("noAuthNoPriv")
     table = access(who)
@@ -275,6 +292,7 @@ def test_without_authentication_time_does_not_matter():
         assert parse(Device(who, boots=boots).message(), table)
 
 
+@pytest.mark.conformance("RFC 3414 §2.2.2", "clocks of engines survive a restart")
 def test_clocks_survive_a_restart():
     table = access(user())
     parse(Device(user(), boots=8).message(), table)
@@ -307,6 +325,7 @@ def test_boots_and_time_of_an_engine_never_go_back(heard):
         last = known
 
 
+@pytest.mark.conformance("RFC 3414 §2.2.2", "our own boots and time count on")
 def test_our_clock_counts_from_the_start_and_boots_again_when_time_is_used_up():
     table = usm.Usm([], snmp.DEFAULT_ENGINE_ID, boots=3, started_at=NOW)
     assert table.clock(NOW + 61.9) == (3, 61)

@@ -19,6 +19,7 @@ def hexed(text):
     return bytes.fromhex(text)
 
 
+@pytest.mark.conformance("RFC 3414 §A.3", "keys of the appendix")
 @pytest.mark.parametrize(
     ("auth", "master", "localised"),
     [
@@ -34,6 +35,7 @@ def test_keys_of_rfc_3414(auth, master, localised):
     assert usm_keys.auth_key(protocol, b"maplesyrup", ENGINE) == hexed(localised)
 
 
+@pytest.mark.conformance("draft-reeder-snmpv3-usm-3desede", "lengthened keys")
 @pytest.mark.parametrize(
     ("auth", "key"),
     [
@@ -48,6 +50,7 @@ def test_lengthened_keys_of_the_reeder_draft(auth, key):
         assert usm_keys.priv_key(AUTH[auth], PRIV[name], b"maplesyrup", ENGINE) == hexed(key)[:size]
 
 
+@pytest.mark.conformance("draft-blumenthal-aes-usm", "lengthened keys")
 def test_lengthened_keys_of_the_blumenthal_draft_start_with_the_plain_key():
     plain = usm_keys.auth_key(AUTH["SHA"], b"maplesyrup", ENGINE)
     key = usm_keys.priv_key(AUTH["SHA"], PRIV["AES256"], b"maplesyrup", ENGINE)
@@ -55,6 +58,7 @@ def test_lengthened_keys_of_the_blumenthal_draft_start_with_the_plain_key():
     assert key != usm_keys.priv_key(AUTH["SHA"], PRIV["AES256C"], b"maplesyrup", ENGINE)
 
 
+@pytest.mark.conformance("RFC 7860 §4", "keys agree with pysnmp's")
 @pytest.mark.parametrize("auth", AUTH)
 def test_keys_agree_with_pysnmp(auth):
     protocol = AUTH[auth]
@@ -67,6 +71,7 @@ def test_keys_agree_with_pysnmp(auth):
     )
 
 
+@pytest.mark.conformance("RFC 7860 §4.2", "digests are HMACs cut to their length")
 @pytest.mark.parametrize(
     ("auth", "digest"),
     [
@@ -85,6 +90,7 @@ def test_digests_are_cut_hmacs(auth, digest):
     assert usm_keys.digest(AUTH[auth], b"\x0b" * 20, b"Hi There") == hexed(digest)
 
 
+@pytest.mark.conformance("RFC 3826 §3", "what is encrypted comes back")
 @given(
     st.sampled_from(sorted(AUTH)),
     st.sampled_from(sorted(PRIV)),
@@ -102,6 +108,7 @@ def test_what_is_encrypted_comes_back(auth, priv, data, boots, time, salt):
     assert len(opened) - len(data) < (8 if priv == "DES" else 1)
 
 
+@pytest.mark.conformance("RFC 3826 §3.1", "AES in CFB mode matches the published vectors")
 def test_aes_in_cfb_mode_matches_nist():
     # NIST SP 800-38A section F.3.13, its IV taken apart into boots, time and salt
     vector = hexed("000102030405060708090a0b0c0d0e0f")
@@ -116,6 +123,7 @@ def test_aes_in_cfb_mode_matches_nist():
     assert sealed == hexed("3b3fd92eb72dad20333449f8e83cfb4ac8a64537a0b3a93fcde3cdad9f1ce58b")
 
 
+@pytest.mark.conformance("RFC 3414 §8.3.2", "salt and data of a wrong size are refused")
 @pytest.mark.parametrize(("priv", "salt", "data"), [("DES", 8, 9), ("DES", 7, 8), ("AES128", 0, 5), ("AES256", 9, 5)])
 def test_salt_and_data_of_a_wrong_size_are_refused(priv, salt, data):
     key = usm_keys.priv_key(AUTH["SHA256"], PRIV[priv], b"priv-password", ENGINE)
