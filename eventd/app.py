@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from eventd import recorder
 from eventd.config import Config
 from eventd.contract import Channel, Settled
 from eventd.correlate import Correlator
@@ -28,6 +29,7 @@ from eventd.notify.delivery import Delivery
 from eventd.notify.session import Session
 from eventd.parse.snmp import Access
 from eventd.pipeline import Intake, Pipeline, bug_logger
+from eventd.recorder import Recorder
 from eventd.registry import Registry, load, load_notifiers
 from eventd.store.sqlite import SqliteStore
 from eventd.telemetry import Telemetry, get_logger
@@ -74,6 +76,7 @@ class App:
         self.intake = Intake()
         self.started_at = clock()
         self.listeners = Listeners(self.intake, self.telemetry, clock)
+        self.recorder = Recorder()
         self._ready = False
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()
@@ -113,6 +116,7 @@ class App:
             await self._give_up_orphans(self.config)
             self._start_delivery(self.config)
             try:
+                await self._record(self.config.record)
                 await self.listeners.replace(self.config.receivers)
                 self._config_taken()
                 self._ready = True
@@ -146,6 +150,8 @@ class App:
             msgspec.json.decode(await self.store.meta_get("learned_engines") or "{}")
         )
         Gauges(self).provide(self.telemetry)
+        self.telemetry.provide("recorded", self.recorder.recorded)
+        self.telemetry.provide("record_dropped", self.recorder.dropped)
         log.info("state restored", open_incidents=sum(self.correlator.open_counts().values()))
 
     def _load_states(self, states: list[tuple[str, bytes]]) -> None:
@@ -161,6 +167,7 @@ class App:
 
     async def _close_down(self, pipeline: asyncio.Task[None]) -> None:
         await self.listeners.stop_reading()
+        await self._record(recorder.Settings())
         self.intake.close()
         committed, _ = await asyncio.wait([pipeline], timeout=DRAIN_S)
         if not committed:
@@ -171,6 +178,13 @@ class App:
         if not committed:
             raise StoreError(f"stopped with messages that could not be committed: {self.pipeline.store_failing}")
         log.info("stopped")
+
+    async def _record(self, settings: recorder.Settings) -> None:
+        """Record as the settings say from now on; without a path not at all."""
+        try:
+            await self.recorder.replace(settings)
+        finally:
+            self.intake.tap = self.recorder.take if self.recorder.on else None
 
     async def _engine_id(self) -> bytes:
         """Our own SNMP engine id: configured, or made once and kept, because senders remember it."""
@@ -272,9 +286,11 @@ class App:
         decoder.access.engines.restore(self.pipeline.decoder.access.engines.snapshot())
         before, self.config = self.config, config
         try:
+            await self._record(config.record)
             await self.listeners.replace(config.receivers)
         except BaseException:
             self.config = before
+            await self._record(before.record)
             await self.listeners.replace(before.receivers)
             raise
         self.registry, self.pipeline.decoder = handlers, decoder

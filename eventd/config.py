@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from eventd import correlate, inventory, store
+from eventd import correlate, inventory, recorder, store
 from eventd.document import Document, did_you_mean, join, read
 from eventd.errors import ConfigError
 from eventd.notify import routing
@@ -97,6 +97,7 @@ class Config(Struct, frozen=True):
     correlate: correlate.Settings
     metrics: Metrics
     log: Log
+    record: recorder.Settings
     channels: tuple[ChannelConfig, ...]
     routes: tuple[Route, ...]
     inventory: inventory.Inventory
@@ -125,6 +126,7 @@ SECTIONS: dict[str, type[Struct]] = {
     "correlate": correlate.Settings,
     "metrics": Metrics,
     "log": Log,
+    "record": recorder.Settings,
 }
 KNOWN = (*SECTIONS, "receivers", "channels", "routes", "inventory", "handlers")
 

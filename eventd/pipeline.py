@@ -61,11 +61,16 @@ class Intake:
         self._arrived = asyncio.Event()
         self._waiting: list[Callable[[], None]] = []
         self.closed = False
+        #: Is shown everything that comes in, with the bytes of its payloads; must not wait (`eventd.recorder`).
+        self.tap: Callable[[Sequence[Message], int], None] | None = None
 
     def put(self, messages: Sequence[Message]) -> None:
         """Append all and wake the pipeline."""
+        size = sum(len(message.payload) for message in messages)
+        if self.tap is not None:
+            self.tap(messages, size)
         self._messages.extend(messages)
-        self._bytes += sum(len(message.payload) for message in messages)
+        self._bytes += size
         self._arrived.set()
 
     @property
@@ -146,13 +151,17 @@ class Pipeline:
         """Work until the intake is closed and empty and everything is committed."""
         while True:
             messages = await self.intake.take(MAX_BATCH, self._patience())
-            for message in messages:
-                self._absorb(message)
-            self._tick(messages[-1].received_at if messages and len(self.intake) else self._clock())
-            await self._commit()
+            await self.step(messages, messages[-1].received_at if messages and len(self.intake) else self._clock())
             if self.intake.closed and not len(self.intake) and not self._batch:
                 return
             await asyncio.sleep(0)  # a flood that leaves nothing to commit must not keep the loop to itself
+
+    async def step(self, messages: Sequence[Message], now: float) -> None:
+        """Judge ``messages``, let time get on to ``now`` (Unix seconds), and make all of it durable."""
+        for message in messages:
+            self._absorb(message)
+        self._tick(now)
+        await self._commit()
 
     def _patience(self) -> float:
         """Seconds until something other than a message wants to be done, never negative."""

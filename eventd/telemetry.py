@@ -142,6 +142,14 @@ SPECS = (
             )
         ),
     ),
+    Spec("recorded", "counter", "Messages written to the recording.", known=((),)),
+    Spec(
+        "record_dropped",
+        "counter",
+        "Messages missing in the recording, by reason.",
+        ("reason",),
+        _each(("queue_full", "write_failed")),
+    ),
     Spec("log_suppressed", "counter", "Log lines held back by the rate limit.", known=((),)),
     Spec("config_last_reload_successful", "gauge", "1 if the last reload was taken.", known=((),)),
     Spec("config_last_reload_success_timestamp_seconds", "gauge", "When a configuration was last taken.", known=((),)),

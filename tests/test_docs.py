@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from eventd import correlate, store
+from eventd import correlate, recorder, store
 from eventd.config import Log, Metrics, SnmpReceiver, SnmpUser, load
 from eventd.document import parse_duration
 from eventd.errors import RejectReason
@@ -29,9 +29,11 @@ SECTIONS = {
     "correlate": correlate.Settings,
     "metrics": Metrics,
     "log": Log,
+    "record": recorder.Settings,
 }
 #: shown with an example value because there is no default
 EXAMPLES_ONLY = {
+    "record.path",
     "cert_file",
     "key_file",
     "client_ca_file",
@@ -64,7 +66,7 @@ def test_the_example_shows_something() -> None:
 def test_every_default_shown_in_the_example_is_the_default(section: str, key: str, text: str, tmp_path: Path) -> None:
     fields = {field.name: field for field in msgspec.structs.fields(SECTIONS[section])}
     assert key in fields, f"{section}.{key} does not exist"
-    if key in EXAMPLES_ONLY:
+    if {key, f"{section}.{key}"} & EXAMPLES_ONLY:
         return
     shown = tomllib.loads(f"x = {text}")["x"]
     default = fields[key].default
@@ -82,7 +84,7 @@ def test_the_example_has_every_key(settings: type[msgspec.Struct]) -> None:
 
 def test_the_example_as_it_stands_is_the_built_in_configuration() -> None:
     built_in, example = load(None), load(str(EXAMPLE))
-    for key in ("receivers", "store", "web", "correlate", "metrics", "log", "channels", "routes", "handlers"):
+    for key in ("receivers", "store", "web", "correlate", "metrics", "log", "record", "channels", "routes", "handlers"):
         assert getattr(example, key) == getattr(built_in, key), key
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import click
+from msgspec.structs import replace
 
 import eventd
 from eventd.app import App
@@ -24,12 +25,18 @@ from eventd.verify import verify
 @click.option(
     "-c", "--config", "path", type=click.Path(dir_okay=False), help="Configuration (TOML). Default: built-in."
 )
-def command(path: str | None) -> None:
+@click.option(
+    "--record",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Keep everything received in FILE, for decode and replay (record.path of the configuration).",
+)
+def command(path: str | None, record: str | None) -> None:
     """Receive, judge and alert until told to stop (SIGTERM, SIGINT). SIGHUP reloads the configuration."""
     # A reload asked for before the loop listens must not end us, which is what an unhandled SIGHUP does.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        config = load(path)
+        config = _read(path, record)
         verify(config)
     except ConfigError as error:
         report(error)
@@ -38,7 +45,7 @@ def command(path: str | None) -> None:
     end_logging = setup_logging(json=as_json, level=config.log.level)
     failures: list[str] = []
     try:
-        asyncio.run(_serve(_first_then_again(config, path)))
+        asyncio.run(_serve(_first_then_again(config, partial(_read, path, record))))
     except* EventdError as group:
         failures = [str(error) for error in _leaves(group)]
     finally:
@@ -57,10 +64,16 @@ def _leaves(group: BaseExceptionGroup[EventdError]) -> Iterator[EventdError]:
             yield error
 
 
-def _first_then_again(config: Config, path: str | None) -> Callable[[], Config]:
+def _read(path: str | None, record: str | None) -> Config:
+    """The configuration as it is now; what the command line says goes before it."""
+    config = load(path)
+    return config if record is None else replace(config, record=replace(config.record, path=record))
+
+
+def _first_then_again(config: Config, read: Callable[[], Config]) -> Callable[[], Config]:
     """The configuration that was just read, and from the second call on the file as it is then."""
     ready = [config]
-    return lambda: ready.pop() if ready else load(path)
+    return lambda: ready.pop() if ready else read()
 
 
 async def _serve(read_config: Callable[[], Config]) -> None:

@@ -68,8 +68,10 @@ def free_port() -> int:
 class Service:
     """One eventd process on ``folder``; start and stop it as often as a test likes."""
 
-    def __init__(self, folder: Path, extra: str = "", snmp_extra: str = "", base: str = BASE) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, extra: str = "", snmp_extra: str = "", base: str = BASE, arguments: tuple[str, ...] = ()
+    ) -> None:
+        self.folder, self.arguments = folder, arguments
         self.ports = {name: free_port() for name in ("syslog_udp", "syslog_tcp", "syslog_tls", "snmp", "web")}
         self.config = folder / "eventd.toml"
         text = base.format(**self.ports, store=folder / "eventd.db", snmp_extra=snmp_extra)
@@ -88,7 +90,7 @@ class Service:
         """Start and wait until it is ready."""
         with self.log.open("ab") as log, self.out.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "eventd", "run", "-c", str(self.config)],
+                [sys.executable, "-m", "eventd", "run", "-c", str(self.config), *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=log,

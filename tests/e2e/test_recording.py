@@ -1,0 +1,53 @@
+"""A service that records: what it received is in the file, whatever became of it, and other commands can read it."""
+
+import json
+import signal
+import socket
+import stat
+from pathlib import Path
+
+from service import Service, until
+from storm import send_stream, stop_line, stop_trap
+
+
+def received(service: Service) -> float:
+    return service.total(service.metrics(), "eventd_received_total")
+
+
+def test_everything_received_is_recorded_and_decodes_to_the_same(tmp_path: Path) -> None:
+    file, moved = tmp_path / "received.rec", tmp_path / "moved.rec"
+    with Service(tmp_path, arguments=("--record", str(file))) as eventd:
+        eventd.send_udp(stop_line(1), "<999>nonsense", "<13>Jan  1 00:00:00 host program: hello")
+        send_stream(eventd.ports["syslog_tcp"], [stop_line(2).encode()])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(stop_trap(3), ("127.0.0.1", eventd.ports["snmp"]))
+            sock.sendto(b"\x30\x03no trap", ("127.0.0.1", eventd.ports["snmp"]))
+        until(lambda: received(eventd) == 6, "all messages")
+        kept = eventd.events(3)
+        until(lambda: eventd.metrics()["eventd_recorded_total"] == 6, "the recording")
+        file.rename(moved)
+        assert eventd.process is not None
+        eventd.process.send_signal(signal.SIGHUP)
+        until(file.exists, "the new file")
+        eventd.send_udp(stop_line(4))
+        until(lambda: received(eventd) == 7, "the last message")
+        assert eventd.stop() == 0
+        decoded = [json.loads(line) for line in eventd.eventd("decode", str(moved), str(file)).stdout.splitlines()]
+    assert stat.S_IMODE(moved.stat().st_mode) == stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert len(decoded) == 7
+    assert [one["error"]["reason"] for one in decoded if one.get("error")] == ["bad_pri", "bad_ber"]
+    events = {one["peer"]: one for one in decoded if one["event"]}
+    assert len(events) == 4
+    for row in kept:
+        again = events[row["peer"]]
+        for name in ("received_at", "source", "device", "transport", "reason", "extra"):
+            assert again[name] == row[name], name
+
+
+def test_without_being_asked_nothing_is_recorded_and_a_bad_place_stops_the_start(tmp_path: Path) -> None:
+    with Service(tmp_path) as eventd:
+        assert eventd.metrics()["eventd_recorded_total"] == 0
+    (tmp_path / "file").touch()
+    done = eventd.eventd("run", "-c", str(eventd.config), "--record", str(tmp_path / "file" / "x"), check=False)
+    assert done.returncode == 1
+    assert "record.path" in done.stderr
