@@ -138,12 +138,13 @@ class SqliteStore:
         try:
             return await self._result(job)
         except asyncio.CancelledError:
-            job.add_done_callback(self._unclaim)
+            if not self._closed:
+                self._writing.submit(self._unclaim, job)  # right behind it, so that the next claim finds it undone
             raise
 
     def _unclaim(self, job: Future[Notification | None]) -> None:
-        if not job.cancelled() and not job.exception() and (notification := job.result()) and not self._closed:
-            self._writing.submit(self._writer.unclaim, notification.id)
+        if not job.cancelled() and not job.exception() and (notification := job.result()):
+            self._writer.unclaim(notification.id)
 
     async def settle(self, settled: Settled) -> None:
         """`contract.Outbox.settle`."""

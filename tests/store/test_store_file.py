@@ -450,6 +450,31 @@ async def test_a_claim_cancelled_while_it_runs_is_undone(store: SqliteStore, mon
     assert await store.claim("chat", unix(0)) is not None
 
 
+async def test_the_claim_behind_a_cancelled_one_finds_it_undone(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident())]))
+    started, go_on, really = threading.Event(), threading.Event(), store._writer.claim
+
+    def slowly(channel: str, now: float) -> object:
+        started.set()
+        go_on.wait(10)
+        return really(channel, now)
+
+    monkeypatch.setattr(store._writer, "claim", slowly)
+    cancelled = asyncio.create_task(store.claim("chat", unix(0)))
+    await asyncio.to_thread(started.wait, 10)
+    cancelled.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await cancelled
+    behind = asyncio.create_task(store.claim("chat", unix(0)))
+    await asyncio.sleep(0)  # it is queued while the cancelled one still runs
+    go_on.set()
+    claimed = await behind
+    assert claimed is not None
+    assert claimed.id == "n1"
+
+
 async def test_a_commit_cancelled_before_its_turn_leaves_nothing(store: SqliteStore) -> None:
     gate = threading.Event()
     held = store._writing.submit(gate.wait, 10)
