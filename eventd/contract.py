@@ -241,14 +241,18 @@ class Outbox(Protocol):
     """The part of the store that delivery uses. All calls are safe from the event loop and never block it."""
 
     async def claim(self, channel: str, now: float) -> Notification | None:
-        """The oldest pending notification of ``channel`` that is due, marked in flight; None if none is due."""
+        """The notification that ``channel`` tells next, marked in flight; None if none is due or one is in flight.
+
+        Openings and updates go before all-clears, each in the order of their commits; while one is being retried the
+        whole channel pauses.
+        """
 
     async def settle(self, settled: Settled) -> None:
         """Record the end of a try: ``delivered``, ``dead`` (kept, never tried again) or ``retry`` at a time.
         Returns after the commit."""
 
     async def next_due(self, channel: str) -> float | None:
-        """Unix seconds at which the oldest pending notification of ``channel`` may be tried; None if none pending."""
+        """Unix seconds at which `claim` will have something; None if nothing waits or one is in flight."""
 
     async def alerting(self, channel: str, resolved_since: float) -> Sequence[Incident]:
         """Incidents announced on ``channel`` that are open, or were resolved at or after ``resolved_since``."""
