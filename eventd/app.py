@@ -224,7 +224,7 @@ class App:
             handlers,
             config.inventory,
             Access(snmp.communities if snmp else (), config.access_users, engine_id=self._own_engine_id),
-            snmp.trusted_forwarders if snmp else (),
+            config.receivers.trusted_forwarders,
             on_bug=bug_logger(self.telemetry),
             learned=self._learned,
         )

@@ -3,7 +3,6 @@
 Settings classes live beside what they set; here they are only read, named and checked against each other.
 """
 
-import ipaddress
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -50,7 +49,6 @@ class SnmpReceiver(Snmp, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     communities: tuple[str, ...] = ("public",)
     engine_id: str | None = None
-    trusted_forwarders: tuple[str, ...] = ()
     users: tuple[SnmpUser, ...] = ()
 
 
@@ -61,6 +59,12 @@ class Receivers(Struct, frozen=True, forbid_unknown_fields=True):
     syslog_tcp: SyslogTcp | None = None
     syslog_tls: SyslogTls | None = None
     snmp: SnmpReceiver | None = None
+
+    @property
+    def trusted_forwarders(self) -> tuple[str, ...]:
+        """Networks whose hosts speak for others, whatever they speak: one host often relays logs and traps."""
+        given = (getattr(self, name) for name in self.__struct_fields__)
+        return tuple(cidr for settings in given if settings is not None for cidr in settings.trusted_forwarders)
 
 
 RECEIVERS = Receivers.__struct_fields__
@@ -178,8 +182,6 @@ def _check_receivers(reader: Document, receivers: Receivers | None) -> None:
         _check_tls_files(reader, "receivers.syslog_tls", tls.cert_file, tls.key_file)
     if snmp is None:
         return
-    for index, cidr in enumerate(snmp.trusted_forwarders):
-        _check_network(reader, cidr, f"receivers.snmp.trusted_forwarders[{index}]")
     if snmp.engine_id is not None:
         _engine_id(reader, snmp.engine_id, "receivers.snmp.engine_id")
 
@@ -215,13 +217,6 @@ def _check_tls_files(reader: Document, key: str, cert: str | None, private: str 
     for name in (cert, private):
         if name is not None and not os.access(name, os.R_OK):
             reader.fault(key, f"{name} cannot be read")
-
-
-def _check_network(reader: Document, cidr: str, key: str) -> None:
-    try:
-        ipaddress.ip_network(cidr, strict=False)
-    except ValueError as error:
-        reader.fault(key, str(error))
 
 
 def _engine_id(reader: Document, text: str, key: str) -> bytes | None:

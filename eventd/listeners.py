@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from eventd.config import Receivers, SnmpReceiver
 from eventd.contract import Sink
 from eventd.parse.framing import StreamFramer, split_datagram
@@ -125,10 +127,10 @@ class Listeners:
 
 
 def _sockets(settings: Any) -> Any:
-    """The part of a receiver's settings that its socket is made of: who may talk to it can change without it."""
+    """The part of a receiver's settings that its socket is made of: whom to believe can change without it."""
     if isinstance(settings, SnmpReceiver):
-        return Snmp(**{name: getattr(settings, name) for name in Snmp.__struct_fields__})
-    return settings
+        settings = Snmp(**{name: getattr(settings, name) for name in Snmp.__struct_fields__})
+    return msgspec.structs.replace(settings, trusted_forwarders=())
 
 
 def _drops(receivers: Iterable[Receiver]) -> Mapping[tuple[str, ...], float]:

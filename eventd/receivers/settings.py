@@ -54,17 +54,22 @@ class Socket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every receiver has. ``allow`` lists networks that may send; empty: everybody may.
 
     Above ``max_messages_per_second_per_source`` (per listen address) UDP messages are rejected and counted, and TCP
-    senders have to wait.
+    senders have to wait. A source in ``trusted_forwarders`` is believed when it says for whom it speaks.
     """
 
     listen: str | tuple[str, ...]
     allow: tuple[str, ...] = ()
+    trusted_forwarders: tuple[str, ...] = ()
     max_messages_per_second_per_source: Rate | None = None
 
     def __post_init__(self) -> None:
         if not self.addresses:
             raise ValueError("listen: no address given")
-        for key, check, values in (("listen", parse_listen, self.addresses), ("allow", _parse_network, self.allow)):
+        for key, check, values in (
+            ("listen", parse_listen, self.addresses),
+            ("allow", _parse_network, self.allow),
+            ("trusted_forwarders", _parse_network, self.trusted_forwarders),
+        ):
             for value in values:
                 try:
                     check(value)

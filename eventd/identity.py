@@ -1,0 +1,91 @@
+"""Who sent it: the name of the device behind a message.
+
+In this order: the engine id of an SNMPv3 message, the address or name that a trusted forwarder passes on (v1
+agent-addr, snmpTrapAddress, the host in the header of a syslog relay), the host name in the message, the source
+address; the first one that the inventory lists decides. Without an inventory the host name is the device, so that a
+virtual system with a source address of its own is still the device whose name it prints.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Any
+
+from eventd.inventory import Inventory
+from eventd.model import SyslogRecord, TrapRecord
+from eventd.parse.envelope import is_address
+
+#: Source addresses whose host name we remember. A fleet is a few thousand; beyond that a sender is making them up.
+MAX_LEARNED_SOURCES = 20_000
+#: A source that used two host names within this many seconds of each other speaks for several devices (a relay), and
+#: its traps keep the address as their name. A firewall that was renamed stops using the old name at once, so an hour
+#: later its traps have the new one.
+SEVERAL_WITHIN_S = 3600.0
+#: Two names are enough to know that there are several.
+MAX_NAMES_PER_SOURCE = 2
+
+
+class Identities:
+    """Names devices by one inventory and by what their own messages said.
+
+    ``learned`` maps a source address to the host names it was seen to use and when it last did (Unix seconds), so that
+    traps, which carry no host name, and syslogs of one firewall meet under one device name even without an inventory.
+    It is JSON as it stands and changed in place; earlier versions kept one name per address, which is read too.
+    """
+
+    def __init__(
+        self, inventory: Inventory, trusted_forwarders: Iterable[str] = (), learned: dict[str, Any] | None = None
+    ) -> None:
+        self.inventory = inventory
+        self._forwarders = [ipaddress.ip_network(cidr, strict=False) for cidr in trusted_forwarders]
+        self.learned: dict[str, dict[str, float]] = {} if learned is None else learned
+        for source, names in self.learned.items():
+            self.learned[source] = _names(names)
+
+    def of_syslog(self, record: SyslogRecord, source: str, received_at: float) -> str:
+        """The device that a line is from; its host name is remembered for the address it came from."""
+        relay = record.relay if record.relay and self._trusted(source) else None
+        if record.hostname:
+            origin = relay if relay and is_address(relay.encode()) else source
+            self._learn(origin, record.hostname, received_at)
+        return self.inventory.identify(engine_id=None, agent=relay, hostname=record.hostname, source=source)
+
+    def of_trap(self, record: TrapRecord, source: str) -> str:
+        """The device that a notification is from."""
+        agent = record.agent if record.agent and self._trusted(source) else None
+        return self.inventory.identify(
+            engine_id=record.engine_id.hex() if record.engine_id else None,
+            agent=agent,
+            hostname=self._learned_name(agent or source),
+            source=source,
+        )
+
+    def _learn(self, source: str, hostname: str, at: float) -> None:
+        names = self.learned.get(source)
+        if names is None:
+            if len(self.learned) < MAX_LEARNED_SOURCES:
+                self.learned[source] = {hostname: at}
+            return
+        names[hostname] = at
+        if len(names) > 1:
+            for name in [name for name, heard in names.items() if abs(at - heard) > SEVERAL_WITHIN_S]:
+                del names[name]  # also one heard in the future: the clock was set back
+            while len(names) > MAX_NAMES_PER_SOURCE:
+                del names[min(names, key=names.__getitem__)]
+
+    def _learned_name(self, source: str) -> str | None:
+        """The host name of a source that has just one."""
+        names = self.learned.get(source, ())
+        return next(iter(names)) if len(names) == 1 else None
+
+    def _trusted(self, source: str) -> bool:
+        if not self._forwarders:
+            return False
+        address = ipaddress.ip_address(source)
+        return any(address in network for network in self._forwarders)
+
+
+def _names(kept: Any) -> dict[str, float]:
+    """Host names of one source as they were saved: with their times, or (before 0.2) one name, "" for several."""
+    if isinstance(kept, dict):
+        return {name: float(at) for name, at in kept.items() if isinstance(at, int | float)}
+    return {kept: 0.0} if kept and isinstance(kept, str) else {}
