@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from handlers.huawei._values import ADDRESSES, BLANK, CONVERTERS, NUMBERS
+from handlers._common.fields import TRUNCATED
+from handlers._common.fields import typed as fields_typed
+from handlers._common.values import ADDRESSES, NUMBERS
 
 #: Wire key (lower case) → event field. The meaning of a key is the same in every message that has it.
 WIRE_KEYS = {
@@ -50,9 +52,6 @@ FLOW = "FlowInfo"
 #: Keys that may follow FlowInfo. It holds several fields in an undocumented layout: whatever looks like a key inside it
 #: and is none of these stays part of it.
 AFTER_FLOW = frozenset(WIRE_KEYS) | {"lifesize", "lifetime", "inboundspi", "state"}
-
-#: Key in ``extra`` of the last field of a message that was cut off.
-TRUNCATED = "truncated"
 
 _KEY = r"[A-Za-z][\w.\-]*"
 _BODY = re.compile(rf"\(\s*(?={_KEY}=)")
@@ -142,23 +141,5 @@ def loose_fields(text: str) -> Iterator[tuple[str, str]]:
 def typed(
     fields: Iterable[tuple[str, str]], keys: Mapping[str, str] = WIRE_KEYS
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """(event field → value, wire key → text of everything else).
-
-    Values of the wrong type, a second value for one field and keys nobody knows are kept as text; fields that are
-    not given are in neither.
-    """
-    known: dict[str, Any] = {}
-    extra: dict[str, str] = {}
-    for key, value in fields:
-        field, text = keys.get(key.lower()), value.strip()
-        if field is not None and field not in known:
-            try:
-                converted = CONVERTERS[field](text)
-            except ValueError:
-                extra[key] = text
-            else:
-                if converted is not None:
-                    known[field] = converted
-        elif text not in BLANK:
-            extra.setdefault(key, text)
-    return known, extra
+    """`handlers._common.fields.typed` with the keys of this vendor."""
+    return fields_typed(fields, keys)

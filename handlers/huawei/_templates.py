@@ -5,19 +5,11 @@ Keys are spelled as in the vendor's templates; which event field feeds a key is 
 
 from collections.abc import Mapping
 
-from eventd.contract import SyslogTemplate, TrapTemplate, WireField, WireVar
-from eventd.model import Syntax
+from eventd.contract import SyslogTemplate, TrapTemplate, WireField
+from handlers._common import templates
 from handlers.huawei._fields import WIRE_KEYS
-from handlers.huawei._tables import NOTIFICATIONS, OBJECTS, OID_OF, SOURCES, Notification, family
+from handlers.huawei._tables import NOTIFICATIONS, SOURCES, TABLES
 
-_SYNTAXES = {
-    "OCTET STRING": Syntax.OCTET_STRING,
-    "IpAddress": Syntax.IP_ADDRESS,
-    "Gauge32": Syntax.GAUGE32,
-    "Integer32": Syntax.INTEGER,
-    "INTEGER": Syntax.INTEGER,
-    "unknown": Syntax.OCTET_STRING,
-}
 #: What is sent where nothing is given. Addresses and names are those of RFC 5737 and of a small firewall.
 DEFAULTS: dict[str, str] = {
     "peer": "203.0.113.7",
@@ -46,36 +38,8 @@ DEFAULTS: dict[str, str] = {
 
 
 def trap_templates(name: str, given: Mapping[str, Mapping[str, str]] | None = None) -> tuple[TrapTemplate, ...]:
-    """A template for each notification of a family that has an event, in the order of the table.
-
-    ``given`` maps notification names to defaults of their own. Objects whose OID no MIB copy showed are left out.
-    """
-    rows = (row for row in family(name) if row.event is not None)
-    return tuple(_trap_template(row, {**DEFAULTS, **(given or {}).get(row.name, {})}) for row in rows)
-
-
-def _trap_template(row: Notification, defaults: Mapping[str, str]) -> TrapTemplate:
-    assert row.event is not None
-    return TrapTemplate(
-        event=row.event,
-        oid=row.oid,
-        notification=row.name,
-        varbinds=tuple(_wire_var(OID_OF[name], defaults) for name in row.objects if name in OID_OF),
-        v1_enterprise=row.v1.enterprise,
-        v1_generic=row.v1.generic,
-        v1_specific=row.v1.specific,
-        source=SOURCES[row.source],
-    )
-
-
-def _wire_var(oid: str, defaults: Mapping[str, str]) -> WireVar:
-    row = OBJECTS[oid]
-    syntax, name = _SYNTAXES[row.syntax], row.field or row.name
-    fallback: str | int = {Syntax.OCTET_STRING: "", Syntax.IP_ADDRESS: "192.0.2.1"}.get(syntax, 1)
-    value: str | int = defaults.get(name, defaults.get(row.name, fallback))
-    if syntax in (Syntax.GAUGE32, Syntax.INTEGER):
-        value = int(value)
-    return WireVar(oid, syntax, name, value, columnar=bool(row.index))
+    """A template for each notification of a family that has an event; ``given`` as `templates.trap_templates` says."""
+    return templates.trap_templates(TABLES, name, DEFAULTS, given or {})
 
 
 def wire_fields(keys: str, **given: str) -> tuple[WireField, ...]:

@@ -10,11 +10,11 @@ from typing import Any
 
 from eventd.contract import Origin, SyslogTemplate
 from eventd.model import Event, SyslogRecord
+from handlers._common.values import address
 from handlers.huawei import _event
 from handlers.huawei._family import handler, logs, read
 from handlers.huawei._tables import BY_MNEMONIC, Kind
 from handlers.huawei._templates import wire_fields
-from handlers.huawei._values import address
 
 COMMAND = Kind("CMDRECORD", "device.config", mark={"kind": "command"})
 CHANGED = Kind("TRAPLOG", "device.config", mark={"kind": "changed"})

@@ -10,9 +10,9 @@ The message carries no local address. It repeats with every retry.
 from eventd.contract import Origin
 from eventd.errors import DecodeError
 from eventd.model import Event, SyslogRecord, TrapRecord
+from handlers._common.fields import TRUNCATED
 from handlers.huawei import _event, _varbinds
 from handlers.huawei._family import handler, logs, read
-from handlers.huawei._fields import TRUNCATED
 from handlers.huawei._tables import BY_MNEMONIC, Kind, Notification, family
 from handlers.huawei._templates import alarm
 

@@ -9,9 +9,9 @@ from typing import Any
 from eventd.contract import Origin
 from eventd.errors import DecodeError
 from eventd.model import Event, SyslogRecord, TrapRecord
+from handlers._common.fields import TRUNCATED
 from handlers.huawei import _event, _varbinds
 from handlers.huawei._family import handler, read
-from handlers.huawei._fields import TRUNCATED
 
 NAME = "huawei.tunnel_status"
 #: Where the number may stand: the trap's object, and the key a log is likely to use (its text was not found).

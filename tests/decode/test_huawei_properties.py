@@ -11,9 +11,9 @@ from eventd.contract import Handler, Origin
 from eventd.errors import DecodeError
 from eventd.model import Event, Syntax, SyslogRecord, TrapRecord, VarBind, to_json
 from eventd.registry import load
+from handlers._common.values import CONVERTERS
 from handlers.huawei._fields import WIRE_KEYS, fields_of, typed
 from handlers.huawei._tables import NOTIFICATIONS, OBJECTS
-from handlers.huawei._values import CONVERTERS
 
 HANDLERS = load(("handlers.huawei",)).handlers
 ORIGIN = Origin("syslog-udp", "192.0.2.1", datetime(2026, 11, 21, 4, tzinfo=UTC), "FW1")

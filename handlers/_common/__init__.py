@@ -1,0 +1,1 @@
+"""What handlers of any vendor share: tables of notifications, catalogues of reasons, typing of values. No vendor."""

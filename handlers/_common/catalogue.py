@@ -1,0 +1,164 @@
+"""A vendor's `reasons.toml` as a catalogue, and the look-up of what a device gave as reason.
+
+Offline reasons (why a tunnel ended) and negotiation reasons (why one was not made) are separate spaces: the same words
+mean different things in them. Conditions are what other messages state.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from eventd.contract import Catalogue, CatalogueRow
+from eventd.model import Reason
+
+CONDITION = "condition"
+SPACES = ("offline", "negotiation", CONDITION)
+#: What an event can fill into a step, by placeholder.
+PLACEHOLDERS = ("peer", "local", "interface", "policy")
+#: Filled reasons remembered: every reason of every peer of a large hub in a bad hour.
+MAX_FILLED = 16_384
+#: Longest reason, and longest values in its steps, that are remembered: Huawei's MIB allows 128 octets of reason, 63 of
+#: interface name and 255 of policy name. Longer ones are explained all the same, each time anew.
+MAX_REMEMBERED = 512
+
+
+class Found(Struct, frozen=True):
+    """A filled reason; where text and code contradict each other, what the code alone would mean; and whether the
+    words only came near those of the catalogue."""
+
+    reason: Reason
+    code_text: str | None = None
+    loose: bool = False
+
+
+def normalise(text: str) -> str:
+    """Lower case, no quotes, brackets or final dot, ``-`` and ``_`` as blanks, blanks collapsed."""
+    plain = re.sub(r"[\"\[\]“”]", "", text).replace("-", " ").replace("_", " ")
+    return " ".join(plain.lower().split()).rstrip(".").rstrip()
+
+
+class Book:
+    """The reasons of one vendor. ``unknown`` stands for what the catalogue does not list.
+
+    ``loosely`` brings wording down to what small changes leave alone (None where it says nothing): given, a text that
+    is not listed is looked up by it, in its own space and then in the others.
+    """
+
+    def __init__(
+        self, vendor: str, package: str, unknown: Reason, loosely: Callable[[str], str | None] | None = None
+    ) -> None:
+        self.unknown = unknown
+        self.catalogue = Catalogue(vendor, _load(vendor, package))
+        self._loosely = loosely
+        self._by_text = self._index(normalise)
+        self._by_loose = self._index(loosely) if loosely else {}
+        self._by_code = {(row.space, code): row for row in self.catalogue.rows for code in row.codes}
+        self._remembered = lru_cache(MAX_FILLED)(self._find)
+
+    def _index(self, spelled: Callable[[str], str | None]) -> dict[tuple[str, str], CatalogueRow]:
+        """Canonical names win over aliases, aliases over guesses."""
+        found: dict[tuple[str, str], CatalogueRow] = {}
+        for names in (lambda row: (row.reason.name,), lambda row: row.aliases, lambda row: row.aliases_unverified):
+            for row in self.catalogue.rows:
+                for key in map(spelled, names(row)):
+                    if key is not None:
+                        found.setdefault((row.space, key), row)
+        return found
+
+    def resolve(self, space: str, text: str | None, code: int | None, context: Mapping[str, str]) -> Reason:
+        """What a device gave as reason, explained, with the steps filled for this event.
+
+        ``text`` is kept as it is; where only a code came, the catalogue's text stands in. The code decides only where
+        the text is missing or unknown. ``context`` maps placeholder names to values; what it lacks stays readable.
+        """
+        return self.find(space, text, code, context).reason
+
+    def find(self, space: str, text: str | None, code: int | None, context: Mapping[str, str]) -> Found:
+        """As `resolve`, and how well text, code and catalogue agree."""
+        values = tuple(map(context.get, PLACEHOLDERS))
+        if sum(map(len, context.values())) + len(text or "") > MAX_REMEMBERED:
+            return self._find(space, text, code, values)
+        return self._remembered(space, text, code, values)
+
+    def lists(self, space: str, text: str) -> bool:
+        """Whether the catalogue lists this text."""
+        return (space, normalise(text)) in self._by_text
+
+    def _find(self, space: str, text: str | None, code: int | None, values: tuple[str | None, ...]) -> Found:
+        said = self._by_text.get((space, normalise(text))) if text else None
+        coded = self._by_code.get((space, code)) if code is not None else None
+        near = self._near(space, text) if text and said is None and coded is None else None
+        row = said or coded or near
+        reason = row.reason if row else self.unknown
+        filled = replace(
+            reason,
+            text=text or reason.text or f"code {code}",
+            code=code,
+            actions=tuple(_fill(step, values) for step in reason.actions),
+        )
+        contradicts = said is not None and coded is not None and said is not coded
+        return Found(filled, coded.reason.name if contradicts and coded else None, near is not None)
+
+    def _near(self, space: str, text: str) -> CatalogueRow | None:
+        if self._loosely is None:
+            return None
+        spaces = (space, *(other for other in SPACES if other != space))
+        keys = (normalise(text), self._loosely(text) or "")
+        for index, key in zip((self._by_text, self._by_loose), keys, strict=True):
+            for where in spaces:
+                if found := index.get((where, key)):
+                    return found
+        return None
+
+
+def _load(vendor: str, package: str) -> tuple[CatalogueRow, ...]:
+    raw = tomllib.loads(files(package).joinpath("reasons.toml").read_text("utf-8"))
+    sources: dict[str, str] = {key: row["ref"] for key, row in raw["source"].items()}
+    return tuple(
+        _row(vendor, space, name, row, sources, raw.get("last_step", {}).get(space, []))
+        for space in SPACES
+        for name, row in raw[space].items()
+    )
+
+
+def _row(
+    vendor: str, space: str, name: str, row: Mapping[str, Any], sources: Mapping[str, str], last: list[str]
+) -> CatalogueRow:
+    cited = tuple(sources[key] for key in row["sources"])
+    codes = tuple(row.get("codes", ()))
+    return CatalogueRow(
+        vendor=vendor,
+        space=space,
+        reason=Reason(
+            text=name,
+            name=name,
+            code=codes[0] if codes else None,
+            known=True,
+            phase=row["phase"],
+            category=row["category"],
+            expected=row.get("expected", False),
+            needs_recovery_check=row.get("needs_recovery_check", True),
+            severity=row["severity"],
+            meaning=row["meaning"],
+            actions=(*row["actions"], *last),
+            source=cited[0],
+        ),
+        aliases=tuple(row.get("aliases", ())),
+        aliases_unverified=tuple(row.get("aliases_unverified", ())),
+        codes=codes,
+        sources=cited,
+        note=row.get("note"),
+    )
+
+
+def _fill(step: str, values: tuple[str | None, ...]) -> str:
+    for name, value in zip(PLACEHOLDERS, values, strict=True):
+        if value:
+            step = step.replace(f"<{name}>", value)
+    return step

@@ -1,0 +1,115 @@
+"""Variable bindings of a notification, by OID and never by position.
+
+Varbinds were added, moved and changed in type between revisions of the vendors' MIBs, so the order says nothing. The
+instance is whatever follows the longest known object OID; agents may send the bare OID, ``.0`` or the row index.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from eventd.model import VarBind
+from handlers._common.tables import ObjectType, Tables
+from handlers._common.values import ADDRESSES, BLANK, CONVERTERS, MAX_DIGITS, NUMBERS, decode_octets
+
+_LENGTHS = (4, 16)
+#: OIDs whose object is remembered: the eleven columns of three thousand tunnels, some 6 MB.
+MAX_LOCATED = 32_768
+
+Value = int | bytes | str | None
+
+
+class Varbinds:
+    """Reads varbinds by the tables of one vendor."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        objects = tables.objects
+        #: Lengths that an instance may have, shortest first so that the longest known object wins: a scalar's ``0``,
+        #: and row indexes.
+        self.instance_sizes = sorted({1, *(len(row.index) for row in objects.values() if row.index)})
+        #: What an index object says of the row it indexes.
+        self.index_fields = {row.name: row.field for row in objects.values() if row.field and row.index}
+        self.locate = lru_cache(MAX_LOCATED)(self._locate)
+
+    def _locate(self, oid: str) -> tuple[ObjectType | None, str]:
+        """(object, instance) of a varbind's OID; the object is None where nobody knows it."""
+        objects = self.tables.objects
+        if row := objects.get(oid):
+            return row, ""
+        for size in self.instance_sizes:
+            parts = oid.rsplit(".", size)
+            if row := objects.get(parts[0]):
+                return row, ".".join(parts[1:])
+        return None, ""
+
+    def typed(self, varbinds: Iterable[VarBind]) -> tuple[dict[str, Any], dict[str, str]]:
+        """(event field → value, object name or OID → text of everything else)."""
+        known: dict[str, Any] = {}
+        extra: dict[str, str] = {}
+        indexed: dict[str, int] = {}
+        for varbind in varbinds:
+            row, instance = self.locate(varbind.oid)
+            if row is None:
+                keep(extra, varbind.oid, text_of(varbind.value))
+                continue
+            if row.index and instance and not indexed:
+                indexed = self._index(row, instance)
+            self._take(row, varbind.value, known, extra)
+        return indexed | known, extra
+
+    def field_of(self, row: ObjectType, _value: Value) -> str | None:
+        """The event field that a value of this object feeds."""
+        return row.field
+
+    def _take(self, row: ObjectType, value: Value, known: dict[str, Any], extra: dict[str, str]) -> None:
+        field = self.field_of(row, value)
+        if field is None:
+            keep(extra, row.name, self._enumerated(row, value))
+            return
+        try:
+            converted = _converted(field, value)
+        except ValueError:
+            keep(extra, row.name, text_of(value))
+            return
+        if converted is not None and known.setdefault(field, converted) != converted:
+            keep(extra, row.name, text_of(value))
+
+    def _index(self, row: ObjectType, instance: str) -> dict[str, int]:
+        parts = instance.split(".")
+        if len(parts) != len(row.index):
+            return {}
+        pairs = zip((self.index_fields.get(name) for name in row.index), parts, strict=True)
+        return {field: int(part) for field, part in pairs if field is not None and len(part) <= MAX_DIGITS}
+
+    def _enumerated(self, row: ObjectType, value: Value) -> str:
+        words = self.tables.enums.get(self.tables.oid_of[row.name])
+        return words.get(value, str(value)) if words and isinstance(value, int) else text_of(value)
+
+
+def _converted(field: str, value: Value) -> Any:
+    if value is None or (isinstance(value, int) and field in NUMBERS and 0 <= value < 10**MAX_DIGITS):
+        return value
+    if not isinstance(value, bytes):
+        return CONVERTERS[field](str(value))
+    try:
+        return CONVERTERS[field](decode_octets(value))
+    except ValueError:
+        if field not in ADDRESSES or len(value) not in _LENGTHS:
+            raise
+    return CONVERTERS[field](str(ipaddress.ip_address(value)))
+
+
+def text_of(value: Value) -> str:
+    """Readable text; octets that are none in hex, as net-snmp prints them but without blanks."""
+    if not isinstance(value, bytes):
+        return "" if value is None else str(value)
+    text = decode_octets(value)
+    return text if text.isprintable() and "\ufffd" not in text else f"0x{value.hex()}"
+
+
+def keep(extra: dict[str, str], name: str, text: str) -> None:
+    """Note a text under the first that has the name, unless it says nothing."""
+    if text not in BLANK:
+        extra.setdefault(name, text)
