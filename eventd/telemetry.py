@@ -12,7 +12,7 @@ import logging.handlers
 import queue
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Literal
 
 import msgspec
@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 import eventd
 from eventd.errors import RejectReason
 from eventd.model import EVENTS, INCIDENT_KINDS, SEVERITIES, TRANSPORTS
+from eventd.printable import printable, printable_json
 
 PREFIX = "eventd_"
 
@@ -279,7 +280,15 @@ LOG_QUEUE_SIZE = 10_000
 
 
 def _to_json(value: Any, **_: Any) -> str:
-    return msgspec.json.encode(value, enc_hook=str).decode()
+    return printable_json(msgspec.json.encode(value, enc_hook=str).decode())
+
+
+def _printable_values(_: Any, __: str, said: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """For a terminal: values hold what came over the wire. Only a traceback has lines of its own."""
+    for name, value in said.items():
+        if isinstance(value, str) and not value.isprintable():
+            said[name] = printable(value, keep="\n" if name == "exception" else "")
+    return said
 
 
 def setup_logging(*, json: bool, level: str = "info", stream: Any = None) -> Callable[[], None]:
@@ -295,10 +304,10 @@ def setup_logging(*, json: bool, level: str = "info", stream: Any = None) -> Cal
     root = logging.getLogger("eventd")
     root.handlers, root.propagate = [handler], False
     root.setLevel(level.upper())
-    renderer: Any = (
-        structlog.processors.JSONRenderer(serializer=_to_json)
+    rendering: list[Any] = (
+        [structlog.processors.JSONRenderer(serializer=_to_json)]
         if json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else [_printable_values, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
     structlog.configure(
         processors=[
@@ -306,7 +315,7 @@ def setup_logging(*, json: bool, level: str = "info", stream: Any = None) -> Cal
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            renderer,
+            *rendering,
         ],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -23,6 +23,7 @@ from eventd.parse.framing import split_datagram
 from eventd.parse.recording import UNKNOWN_SOURCE, parse_line
 from eventd.parse.snmp import Access, transport_of
 from eventd.parse.usm import User
+from eventd.printable import printable_json
 from eventd.registry import load
 
 #: The longest datagram (64 KiB) with every octet as an escape, and room for the fields before it.
@@ -202,7 +203,7 @@ def _tell_skipped(name: str, skipped: Counter[pcap.Skip], other: int) -> None:
 
 
 def _write_json(found: Event | Malformed) -> None:
-    sys.stdout.buffer.write(to_json(found) + b"\n")
+    sys.stdout.buffer.write(printable_json(to_json(found).decode()).encode() + b"\n")
 
 
 def _write_text(found: Event | Malformed) -> None:

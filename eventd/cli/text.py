@@ -3,16 +3,10 @@
 from collections.abc import Iterable
 
 from eventd.model import Event, Malformed, Reason
+from eventd.printable import printable
 
 #: Width of the left column.
 LABEL = 11
-
-
-def printable(text: str) -> str:
-    """Control characters, which can drive a terminal, as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def line(label: str, *parts: object) -> str:

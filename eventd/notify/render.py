@@ -14,6 +14,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Incident, Notification, Reason
+from eventd.printable import HIDDEN
 
 CUT = "…(cut)"
 #: The first line of a message, which is all that a phone shows of it.
@@ -28,10 +29,8 @@ MAX_CHILDREN = 10
 #: A result beyond this is no message but a runaway template; channels cut to their own limits below it.
 MAX_RENDERED = 100_000
 
-#: Control characters, line and paragraph separators, invisible and direction-changing ones, lone surrogates.
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x20\x7f-\xa0\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb]+"
-)
+#: What does not print, and every blank.
+_UNPRINTABLE = re.compile(rf"[{HIDDEN}\t\n \xa0\u202f]+")
 
 KIND_TEXTS = {
     "tunnel_down": "IPsec tunnel down",

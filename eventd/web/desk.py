@@ -19,6 +19,7 @@ from eventd.contract import JournalRow
 from eventd.errors import StoreError
 from eventd.model import Incident, PeerStatus, utc
 from eventd.notify.render import KIND_TEXTS, cut, duration_text
+from eventd.printable import HIDDEN
 from eventd.web import query as q
 from eventd.web.answers import NO_STORE, DeviceRow, shown_raw
 from eventd.web.api import devices
@@ -49,11 +50,8 @@ RAW_CHARS = 4000
 
 URGENCY = ("critical", "major", "warning", "info")
 
-#: Control characters and those that hide text or turn it round, which a device's name or reason may hold. Line breaks
-#: and tabs may stay: they do nothing in HTML.
-_HIDDEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb]"
-)
+#: A device's name or reason may hold it. Line breaks and tabs may stay: they do nothing in HTML.
+_HIDDEN = re.compile(f"[{HIDDEN}]")
 
 
 class Desk:
