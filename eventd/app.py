@@ -364,6 +364,7 @@ class App:
             "channels": [{"name": channel.name, "type": channel.type} for channel in self.config.channels],
             "queued": len(self.intake),
             "last_heard": self.pipeline.last_heard,
+            "clock_skew": self.pipeline.skews.seconds(),
         }
 
     async def refresh_metrics(self) -> None:

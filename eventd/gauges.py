@@ -48,6 +48,7 @@ class Gauges:
             "kernel_drops": self._kernel_drops,
             "incidents_open": self._incidents_open,
             "device_last_message_timestamp_seconds": self._last_heard,
+            "device_clock_skew_seconds": self._skews,
             "notifications_enqueued": lambda: self._outbox("enqueued"),
             "outbox_pending": lambda: self._outbox("pending"),
             "notifications": self._outcomes,
@@ -65,6 +66,9 @@ class Gauges:
 
     def _last_heard(self) -> Values:
         return {(device,): at for device, at in self._service.pipeline.last_heard.items()}
+
+    def _skews(self) -> Values:
+        return {(device,): skew for device, skew in self._service.pipeline.skews.seconds().items()}
 
     def _outbox(self, term: str) -> Values:
         values = {(channel.name,): 0.0 for channel in self._service.config.channels}

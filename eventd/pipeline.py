@@ -17,6 +17,7 @@ from eventd.decode import Decoder
 from eventd.errors import RejectReason, StoreError, UnstorableError
 from eventd.model import Change, Event, Malformed, Message, Notification
 from eventd.receivers.quotas import Quotas
+from eventd.skew import Skews, advice
 from eventd.telemetry import RateLimit, Telemetry, get_logger
 
 #: Messages held between sockets and pipeline. Beyond it the bytes stay in the kernel, where UDP loss is counted and
@@ -38,7 +39,7 @@ COMMIT_RETRY_S = 1.0
 #: SNMPv3 Reports a second to one source: an honest sender needs two to get going, and whoever forges a source address
 #: must not be able to aim many at it.
 REPORTS_PER_SECOND = 5.0
-#: Devices whose last message time is exported; a fleet has a few thousand.
+#: Devices whose last message time and clock skew are exported; a fleet has a few thousand.
 MAX_DEVICES = 10_000
 
 log = get_logger("pipeline")
@@ -137,6 +138,7 @@ class Pipeline:
         self.intake, self.decoder, self.correlator, self.store = intake, decoder, correlator, store
         self.telemetry, self.route, self._enqueued, self._clock = telemetry, route, enqueued, clock
         self.last_heard: dict[str, float] = {}
+        self.skews = Skews()
         self.store_failing: str | None = None
         self._now = 0.0
         self._batch = Batch()
@@ -242,8 +244,27 @@ class Pipeline:
 
     def _heard(self, event: Event) -> None:
         if event.device not in self.last_heard and len(self.last_heard) >= MAX_DEVICES:
-            del self.last_heard[next(iter(self.last_heard))]  # a forged name must not keep a real device out
-        self.last_heard[event.device] = event.received_at.timestamp()
+            gone = next(iter(self.last_heard))  # a forged name must not keep a real device out
+            del self.last_heard[gone]
+            self.skews.forget(gone)
+        arrived = self.last_heard[event.device] = event.received_at.timestamp()
+        if event.device_time is not None:
+            skew = self.skews.heard(event.device, event.device_time.timestamp() - arrived)
+            if skew is not None:
+                self._skewed(event.device, skew, arrived)
+
+    def _skewed(self, device: str, skew: float, now: float) -> None:
+        """Say so, each device once a day, and a whole fleet one after the other."""
+        if self.skews.told(device, now) or (held := self._limit.allow("skew")) is None:
+            return
+        self.skews.tell(device, now)
+        log.warning(
+            "the clock of a device and ours differ; incidents go by ours",
+            device=device,
+            seconds=round(skew, 1),
+            likely=advice(skew),
+            held_back=held,
+        )
 
     def _judge(self, event: Event, received_at: float) -> None:
         assert event.event is not None

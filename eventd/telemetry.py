@@ -114,6 +114,7 @@ SPECS = (
     Spec("peer_state_changes", "counter", "Times a peer went up or down.", ("device", "peer")),
     Spec("label_overflow", "counter", "Samples folded into `other` by the series cap.", ("metric",)),
     Spec("device_last_message_timestamp_seconds", "gauge", "When a device was last heard.", ("device",)),
+    Spec("device_clock_skew_seconds", "gauge", "Clock of a device less ours.", ("device",)),
     Spec("pipeline_latency_seconds", "histogram", "From the socket to the verdict.", known=((),)),
     Spec("notification_latency_seconds", "histogram", "From the verdict to the far end's answer.", ("channel",)),
     Spec("store_commit_seconds", "histogram", "Time of one commit.", known=((),)),

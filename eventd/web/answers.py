@@ -59,6 +59,8 @@ class DeviceRow(Struct, frozen=True):
     vendor: str | None
     in_inventory: bool
     last_message_at: datetime | None
+    #: its clock less ours, None where its messages state no time
+    clock_skew_s: float | None = None
 
 
 class ReasonRow(Reason, frozen=True):

@@ -113,7 +113,8 @@ def _list(rows: Any, wanted: dict[str, Any], place: Callable[[Any], q.Place]) ->
 
 def devices(service: Service) -> list[DeviceRow]:
     """Every device that is known, with when it was last heard (before a restart: as far as judgement remembers)."""
-    heard = {**service.correlator.devices(), **service.status()["last_heard"]}
+    status = service.status()
+    heard, skews = {**service.correlator.devices(), **status["last_heard"]}, status["clock_skew"]
     return [
         DeviceRow(
             device=name,
@@ -121,6 +122,7 @@ def devices(service: Service) -> list[DeviceRow]:
             vendor=known.vendor if known else None,
             in_inventory=known is not None,
             last_message_at=utc(heard[name]) if name in heard else None,
+            clock_skew_s=round(skews[name], 3) if name in skews else None,
         )
         for name in sorted({*heard, *(device.name for device in service.inventory.devices)})
         for known in (service.inventory.device(name),)

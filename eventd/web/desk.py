@@ -20,6 +20,7 @@ from eventd.errors import StoreError
 from eventd.model import Incident, PeerStatus, utc
 from eventd.notify.render import KIND_TEXTS, cut, duration_text
 from eventd.printable import HIDDEN
+from eventd.skew import LARGE_S
 from eventd.web import query as q
 from eventd.web.answers import NO_STORE, DeviceRow, shown_raw
 from eventd.web.api import devices
@@ -67,7 +68,9 @@ class Desk:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters.update(moment=moment, clock=clock, step=step, span=span, heading=heading, address=address)
+        environment.filters.update(
+            moment=moment, clock=clock, skew=skew, step=step, span=span, heading=heading, address=address
+        )
         environment.tests["web_link"] = _is_web_link
         self._page = environment.get_template("desk.html.j2")
         self._incident = environment.get_template("incident.html.j2")
@@ -260,6 +263,13 @@ def clock(value: datetime, now: datetime) -> Markup:
 def span(value: timedelta) -> str:
     """A length of time in its two largest units: ``3d 4h``."""
     return duration_text(value.total_seconds())
+
+
+def skew(seconds: float) -> str:
+    """How far the clock of a device is from ours: ``8h 0m ahead``, or that it is right."""
+    if abs(seconds) < LARGE_S:
+        return "right"
+    return f"{duration_text(abs(seconds))} {'ahead' if seconds > 0 else 'behind'}"
 
 
 def heading(incident: Incident) -> str:

@@ -1,5 +1,6 @@
 """Promises that hold for every timeline, not only for the ones we thought of."""
 
+import pytest
 from correlate_strategies import EPOCH, inventory, parse, tell, timelines
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +8,7 @@ from msgspec.structs import replace
 
 from eventd.correlate import timers
 from eventd.correlate.state import PeerState
-from eventd.model import Event
+from eventd.model import Event, utc
 
 Timeline = list[tuple[float, Event]]
 
@@ -26,6 +27,24 @@ def test_extra_ticks_change_nothing(events: Timeline, moments: list[float]) -> N
     ticked = tell(events, until=end + DAY, ticks=tuple(moment * end for moment in moments))
     assert [change for _, change in ticked.changes] == [change for _, change in plain.changes]
     assert ticked.suppressed == plain.suppressed
+
+
+@pytest.mark.conformance("RFC 5424 §6.2.3", "a device clock that is wrong by any amount changes no incident")
+@settings(max_examples=120, deadline=None)
+@given(timelines(), st.data())
+def test_a_device_clock_that_is_wrong_by_any_amount_changes_nothing(events: Timeline, data: st.DataObject) -> None:
+    late = data.draw(st.lists(st.integers(0, 20), min_size=len(events), max_size=len(events)))
+    wrong_by = data.draw(st.integers(-400 * DAY, 400 * DAY))
+
+    def stamped(shift: int) -> Timeline:
+        stamps = [utc(EPOCH + at - delay + shift) for (at, _), delay in zip(events, late, strict=True)]
+        return [(at, replace(event, device_time=stamp)) for (at, event), stamp in zip(events, stamps, strict=True)]
+
+    until = events[-1][0] + DAY
+    right, wrong = tell(stamped(0), until=until), tell(stamped(wrong_by), until=until)
+    assert wrong.changes == right.changes
+    assert wrong.suppressed == right.suppressed
+    assert wrong.duplicates == right.duplicates
 
 
 @settings(max_examples=120, deadline=None)

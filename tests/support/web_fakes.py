@@ -77,6 +77,7 @@ class FakeService:
         self.reloads = 0
         self.channels = [{"name": "noc", "type": "slack"}]
         self.last_heard: dict[str, float] = {}
+        self.clock_skew: dict[str, float] = {}
 
     def now(self) -> float:
         return EPOCH + self.clock
@@ -91,6 +92,7 @@ class FakeService:
             "channels": self.channels,
             "queued": 0,
             "last_heard": self.last_heard,
+            "clock_skew": self.clock_skew,
         }
 
     def not_ready(self) -> str | None:

@@ -194,12 +194,14 @@ async def test_devices_are_those_of_the_inventory_and_those_heard() -> None:
     known = Inventory([Device(name="FW1", site="Oslo", vendor="huawei"), Device(name="FW9", site="Rome")])
     async with serving(inventory=known) as site:
         await site.service.tell("0 start\n5 start device=FW2", until=10)
+        site.service.clock_skew["FW2"] = 28799.60049
         rows = [msgspec.convert(row, DeviceRow) for row in (await site.json("devices"))["items"]]
         assert [(row.device, row.in_inventory, row.last_message_at) for row in rows] == [
             ("FW1", True, utc(EPOCH)),
             ("FW2", False, utc(EPOCH + 5)),
             ("FW9", True, None),
         ]
+        assert [row.clock_skew_s for row in rows] == [None, 28799.6, None]
         assert [row["device"] for row in (await site.json("devices?site=Rome"))["items"]] == ["FW9"]
         assert await pages(site, "devices", 2) == (await site.json("devices"))["items"]
 
