@@ -140,16 +140,18 @@ class TrapTemplate(Struct, frozen=True):
 class Handler(Struct, frozen=True, kw_only=True):
     """One family of events of one vendor. A module in a handler package exports it as ``HANDLER``.
 
-    ``mnemonics`` are claimed case-insensitively, without ``_active``/``_clear``; ``oids`` are notification OIDs.
-    A key claimed by two handlers stops the start. Both decoders take a record that was claimed by one of these keys
-    and return an `Event`; they raise `DecodeError` when it lacks what makes it that event, and may return an event
-    whose ``event`` is None when a claimed key turns out to mean something else.
+    ``mnemonics`` are claimed case-insensitively, without ``_active``/``_clear``; ``oids`` are notification OIDs, also
+    of a log that names one and has a mnemonic nobody claims; ``openings`` are the first words, in lower case, of texts
+    that come without any tag. A key claimed by two handlers stops the start. Both decoders take a record that was
+    claimed by one of these keys and return an `Event`; they raise `DecodeError` when it lacks what makes it that event,
+    and may return an event whose ``event`` is None when a claimed key turns out to mean something else.
     """
 
     name: str
     vendor: str
     mnemonics: tuple[str, ...] = ()
     oids: tuple[str, ...] = ()
+    openings: tuple[str, ...] = ()
     decode_syslog: Callable[[SyslogRecord, Origin], Event] | None = None
     decode_trap: Callable[[TrapRecord, Origin], Event] | None = None
     syslog_templates: tuple[SyslogTemplate, ...] = ()

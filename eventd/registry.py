@@ -23,15 +23,30 @@ class Registry:
         problems: list[Problem] = []
         self._by_mnemonic = _claims(self.handlers, "mnemonics", problems)
         self._by_oid = _claims(self.handlers, "oids", problems)
+        self._by_opening = _claims(self.handlers, "openings", problems)
+        self._openings = tuple(self._by_opening)
+        self._longest = max(map(len, self._openings), default=0)
         if not self.handlers:
             problems.append(Problem("handlers", "no handler found in the packages named"))
         if problems:
             raise ConfigError(problems)
 
     def for_syslog(self, record: SyslogRecord) -> Handler | None:
-        """Who claims this line: by its mnemonic, or by the program name where there is none (cloud gateway)."""
+        """Who claims this line: by its mnemonic, or by the program name where there is none (cloud gateway). A mnemonic
+        that nobody claims may come with a notification OID that somebody does; a line without a tag has its words."""
         key = record.mnemonic or record.app_name
-        return self._by_mnemonic.get(key.casefold()) if key else None
+        if key is None:
+            return self._by_words(record.text)
+        handler = self._by_mnemonic.get(key.casefold())
+        if handler is None and record.oid is not None:
+            handler = self._by_oid.get(record.oid)
+        return handler
+
+    def _by_words(self, text: str) -> Handler | None:
+        start = text[: self._longest].lower()
+        if not start.startswith(self._openings):
+            return None
+        return self._by_opening[next(words for words in self._openings if start.startswith(words))]
 
     def for_trap(self, record: TrapRecord) -> Handler | None:
         """Who claims this notification; v1 and its converters disagree about the OID, so every candidate is tried."""

@@ -58,9 +58,10 @@ class Dialect(Struct, frozen=True, kw_only=True):
     # --- events -----------------------------------------------------------------------------------------------------
 
     def kind_of(self, record: SyslogRecord, kinds: Mapping[str, Kind] | None = None) -> Kind:
-        """What the mnemonic of a claimed record means."""
+        """What the mnemonic of a claimed record means, or where nobody knows it, the notification that it names."""
         key = (record.mnemonic or record.app_name or "").casefold()
-        return (self.tables.by_mnemonic if kinds is None else kinds)[key]
+        found = (self.tables.by_mnemonic if kinds is None else kinds).get(key)
+        return found if found is not None else self.tables.notifications[record.oid or ""]
 
     def notification_of(self, record: TrapRecord) -> Notification:
         """The row of the table that defines this notification."""

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from eventd.model import Severity
 
-#: Notifications below these are the standards' own (RFC 3418): any vendor's agent sends them.
-STANDARD = "1.3.6.1.6.3."
+#: Notifications below these are the standards' own (RFC 3418, RFC 2787): any vendor's agent sends them.
+STANDARD = ("1.3.6.1.6.3.", "1.3.6.1.2.1.")
 
 
 class Kind(Struct, frozen=True):
@@ -36,7 +36,7 @@ class V1(Struct, frozen=True):
 
 class Notification(Kind, frozen=True, kw_only=True):
     """One row of ``[notification]``; ``oid`` is its key. ``objects_2009`` and ``objects_old`` are what earlier
-    revisions carried."""
+    revisions carried, ``logs`` mnemonics that vendor pages give it beside what its name makes."""
 
     oid: str
     family: str
@@ -46,17 +46,19 @@ class Notification(Kind, frozen=True, kw_only=True):
     objects: tuple[str, ...] = ()
     objects_2009: tuple[str, ...] = ()
     objects_old: tuple[str, ...] = ()
+    logs: tuple[str, ...] = ()
     also: str | None = None
     note: str | None = None
 
 
 class ObjectType(Struct, frozen=True):
-    """One row of ``[object]``."""
+    """One row of ``[object]``. The first ``texts`` parts of ``index`` are texts behind their length (RFC 2578 7.7)."""
 
     name: str
     field: str | None = None
     syntax: str = "unknown"
     index: tuple[str, ...] = ()
+    texts: int = 0
     enum: Mapping[str, int] = {}
 
 
@@ -87,7 +89,7 @@ class Tables:
         self.spellings = spellings
         #: Case-folded mnemonic → what it means, for everything that is also a notification.
         self.by_mnemonic: dict[str, Kind] = {
-            key: row for row in self.notifications.values() for key in spellings(row.name)
+            key: row for row in self.notifications.values() for key in self._mnemonics(row)
         }
 
     def family(self, name: str) -> tuple[Notification, ...]:
@@ -100,4 +102,7 @@ class Tables:
 
     def mnemonics(self, name: str) -> tuple[str, ...]:
         """Their names as log mnemonics."""
-        return tuple(sorted({key for row in self.family(name) for key in self.spellings(row.name)}))
+        return tuple(sorted({key for row in self.family(name) for key in self._mnemonics(row)}))
+
+    def _mnemonics(self, row: Notification) -> tuple[str, ...]:
+        return (*self.spellings(row.name), *(name.casefold() for name in row.logs))

@@ -24,7 +24,12 @@ def trap_templates(
     ``given`` maps notification names to defaults of their own. Objects whose OID no MIB copy showed are left out.
     """
     rows = (row for row in tables.family(family) if row.event is not None)
-    return tuple(_template(tables, row, {**defaults, **given.get(row.name, {})}) for row in rows)
+    return tuple(_template(tables, row, {**_fitting(row, defaults), **given.get(row.name, {})}) for row in rows)
+
+
+def _fitting(row: Notification, defaults: Mapping[str, str]) -> Mapping[str, str]:
+    """A message that belongs to no reason space gives no IPsec reason."""
+    return defaults if row.space else {**defaults, "reason": ""}
 
 
 def _template(tables: Tables, row: Notification, defaults: Mapping[str, str]) -> TrapTemplate:

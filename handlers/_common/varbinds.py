@@ -5,6 +5,7 @@ instance is whatever follows the longest known object OID; agents may send the b
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -14,6 +15,9 @@ from handlers._common.tables import ObjectType, Tables
 from handlers._common.values import ADDRESSES, BLANK, CONVERTERS, MAX_DIGITS, NUMBERS, decode_octets
 
 _LENGTHS = (4, 16)
+#: An address as text. Octets of the length of an address that are anything else are the address itself: 10.10.10.10 is
+#: four line feeds, which padding would be taken for.
+_ADDRESS_TEXT = re.compile(rb"[\s\0]*[0-9A-Fa-f.:%-]+[\s\0]*|[ \0]*")
 #: OIDs whose object is remembered: the eleven columns of three thousand tunnels, some 6 MB.
 MAX_LOCATED = 32_768
 
@@ -28,7 +32,9 @@ class Varbinds:
         objects = tables.objects
         #: Lengths that an instance may have, shortest first so that the longest known object wins: a scalar's ``0``,
         #: and row indexes.
-        self.instance_sizes = sorted({1, *(len(row.index) for row in objects.values() if row.index)})
+        self.instance_sizes = sorted({1, *(len(row.index) for row in objects.values() if row.index and not row.texts)})
+        #: Columns whose row index has texts in it, so that it is of any length.
+        self.of_any_length = tuple(oid for oid, row in objects.items() if row.texts)
         #: What an index object says of the row it indexes.
         self.index_fields = {row.name: row.field for row in objects.values() if row.field and row.index}
         self.locate = lru_cache(MAX_LOCATED)(self._locate)
@@ -42,6 +48,9 @@ class Varbinds:
             parts = oid.rsplit(".", size)
             if row := objects.get(parts[0]):
                 return row, ".".join(parts[1:])
+        for prefix in self.of_any_length:
+            if oid.startswith(prefix + "."):
+                return objects[prefix], oid[len(prefix) + 1 :]
         return None, ""
 
     def typed(self, varbinds: Iterable[VarBind]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -55,7 +64,7 @@ class Varbinds:
                 keep(extra, varbind.oid, text_of(varbind.value))
                 continue
             if row.index and instance and not indexed:
-                indexed = self._index(row, instance)
+                indexed = self._index(row, instance, extra)
             self._take(row, varbind.value, known, extra)
         return indexed | known, extra
 
@@ -76,12 +85,19 @@ class Varbinds:
         if converted is not None and known.setdefault(field, converted) != converted:
             keep(extra, row.name, text_of(value))
 
-    def _index(self, row: ObjectType, instance: str) -> dict[str, int]:
-        parts = instance.split(".")
-        if len(parts) != len(row.index):
+    def _index(self, row: ObjectType, instance: str, extra: dict[str, str]) -> dict[str, int]:
+        """What the row index says of the event; what feeds no field (a VRRP group, an NQA test's name) is kept."""
+        parts = _index_parts(instance, row.texts)
+        if len(parts) != len(row.index) or instance == "0":  # the instance of a scalar
             return {}
-        pairs = zip((self.index_fields.get(name) for name in row.index), parts, strict=True)
-        return {field: int(part) for field, part in pairs if field is not None and len(part) <= MAX_DIGITS}
+        found: dict[str, int] = {}
+        for name, part in zip(row.index, parts, strict=True):
+            field = self.index_fields.get(name)
+            if field is None:
+                keep(extra, name, part)
+            elif len(part) <= MAX_DIGITS:
+                found[field] = int(part)
+        return found
 
     def _enumerated(self, row: ObjectType, value: Value) -> str:
         words = self.tables.enums.get(self.tables.oid_of[row.name])
@@ -93,12 +109,25 @@ def _converted(field: str, value: Value) -> Any:
         return value
     if not isinstance(value, bytes):
         return CONVERTERS[field](str(value))
+    if field in ADDRESSES and len(value) in _LENGTHS and not _ADDRESS_TEXT.fullmatch(value):
+        return CONVERTERS[field](str(ipaddress.ip_address(value)))
     try:
         return CONVERTERS[field](decode_octets(value))
     except ValueError:
-        if field not in ADDRESSES or len(value) not in _LENGTHS:
+        if field not in ADDRESSES or len(value) != 4:  # sixteen such characters are an address cut off, not one
             raise
     return CONVERTERS[field](str(ipaddress.ip_address(value)))
+
+
+def _index_parts(instance: str, texts: int) -> list[str]:
+    """The parts of a row index of which the first ``texts`` are texts, each behind its length (RFC 2578 7.7)."""
+    rest, parts = instance.split("."), []
+    for _ in range(texts):
+        size = int(rest[0]) if rest and len(rest[0]) <= MAX_DIGITS else 0
+        octets = [int(part) & 0xFF for part in rest[1 : size + 1] if len(part) <= MAX_DIGITS]
+        parts.append(decode_octets(bytes(octets)))
+        rest = rest[size + 1 :]
+    return parts + rest
 
 
 def text_of(value: Value) -> str:

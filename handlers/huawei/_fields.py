@@ -47,6 +47,12 @@ WIRE_KEYS = {
     "offlinereason": "reason",
     "reason": "reason",
     "reasoncode": "code",
+    # Guesses: the names of the objects of HUAWEI-IPSEC-MIB. The texts of NetEngine logs were not found.
+    "localip": "local",
+    "remoteip": "peer",
+    "policyseq": "policy_seq",
+    "vrfname": "vsys",
+    "negofailreason": "reason",
 }
 FLOW = "FlowInfo"
 #: Keys that may follow FlowInfo. It holds several fields in an undocumented layout: whatever looks like a key inside it

@@ -9,7 +9,8 @@ VENDOR = "huawei"
 
 def spellings(notification: str) -> tuple[str, ...]:
     """Case-folded mnemonics of one notification: the MIB name as VRP8 prints it, and without ``hw`` as VRP5 does. The
-    second is documented for IPSECTUNNELSTART, IPSECTUNNELSTOP and IPSECNEGOFAIL; inferred for the rest.
+    second is documented for IPSECTUNNELSTART, IPSECTUNNELSTOP, IPSECNEGOFAIL, PKILOCALCERTNEARLYEXPIRED,
+    PKICACERTNEARLYEXPIRED and ENTITYRESET; inferred for the rest.
     """
     folded = notification.casefold()
     return (folded, folded.removeprefix("hw")) if folded.startswith("hw") else (folded,)

@@ -52,15 +52,18 @@ def _wire_field(key: str, given: Mapping[str, str]) -> WireField:
     return WireField(key, field, given.get(key, DEFAULTS.get(field, "")))
 
 
-def alarm(row: str, level: int, text: str, keys: str, module: str = "IPSEC", **given: str) -> SyslogTemplate:
-    """The log of a notification: ``row`` is its MIB name; VRP5 prints it without ``hw`` and in upper case."""
+def alarm(
+    row: str, level: int, text: str, keys: str, module: str = "IPSEC", mnemonic: str = "", **given: str
+) -> SyslogTemplate:
+    """The log of a notification: ``row`` is its MIB name; VRP5 prints it without ``hw`` and in upper case, where no
+    page gives it a ``mnemonic`` of its own."""
     found = next(known for known in NOTIFICATIONS.values() if known.name == row)
     assert found.event is not None
     return SyslogTemplate(
         event=found.event,
         module=module,
         level=level,
-        mnemonic=row.removeprefix("hw").upper(),
+        mnemonic=mnemonic or row.removeprefix("hw").upper(),
         text=text,
         fields=wire_fields(keys, **given),
         oid=found.oid,

@@ -1,7 +1,8 @@
 """Somebody changed the configuration: HWCM/5/TRAPLOG, DS/4/DATASYNC_CFGCHANGE, SHELL/5/CMDRECORD, hwCfgManEventlog.
 
 CMDRECORD holds every command typed, so it is read: looking at things, or failing to change them, gets no event;
-``reset ike sa`` and ``reset ipsec sa`` are ``ipsec.sa.reset``; the rest is a change.
+``reset ike sa`` and ``reset ipsec sa`` are ``ipsec.sa.reset``, ``reboot`` is ``device.restart``, ``hrp switch`` and
+``slave switchover`` are ``device.failover``; the rest is a change.
 """
 
 import contextlib
@@ -18,8 +19,7 @@ from handlers.huawei._templates import wire_fields
 
 COMMAND = Kind("CMDRECORD", "device.config", mark={"kind": "command"})
 CHANGED = Kind("TRAPLOG", "device.config", mark={"kind": "changed"})
-SYNC = Kind("DATASYNC_CFGCHANGE", "device.config", mark={"kind": "changed"})
-KINDS = {**BY_MNEMONIC, **logs(COMMAND, CHANGED, SYNC)}
+KINDS = {**BY_MNEMONIC, **logs(COMMAND, CHANGED)}
 #: Notifications about the configuration; TRAPLOG may wrap others.
 CONFIG_BRANCH = "1.3.6.1.4.1.2011.6.10.2."
 #: First words of commands that only look or move about (VRP command reference). ``log on`` is written when a
@@ -31,6 +31,13 @@ HARMLESS = frozenset(
 _RESET = re.compile(
     r"reset\s+(ike|ipsec)\s+sa\b(?:.*?\bremote\s+(\S+))?(?:.*?\bconn-id\s+(\d{1,10})\b)?", re.IGNORECASE
 )
+#: What other commands do, by their first words (VRP command references).
+DEEDS = {
+    "reboot": Kind(COMMAND.name, "device.restart", "warning", {"kind": "command"}),
+    "hrp switch active": Kind(COMMAND.name, "device.failover", "warning", {"kind": "command", "state": "master"}),
+    "hrp switch standby": Kind(COMMAND.name, "device.failover", "warning", {"kind": "command", "state": "other"}),
+    "slave switchover": Kind(COMMAND.name, "device.failover", "warning", {"kind": "command"}),
+}
 
 
 def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
@@ -51,7 +58,8 @@ def _meaning(command: str, result: str, known: dict[str, Any]) -> Kind:
         return Kind(COMMAND.name, mark={"kind": "no change"})
     reset = _RESET.match(command.strip())
     if reset is None:
-        return COMMAND
+        words = " ".join(command.lower().split()) + " "
+        return next((kind for deed, kind in DEEDS.items() if words.startswith(deed + " ")), COMMAND)
     if reset[2]:
         with contextlib.suppress(ValueError):
             known["peer"] = address(reset[2])

@@ -2,8 +2,10 @@
 
 Interfaces: IFNET/4/IF_STATE, LINK_STATE and LINKNO_STATE (EDOC1000097209, EDOC1000141911), IFNET/1/IF_LINKDOWN with
 linkDown (http://a10.tagan.ru/huawei/dc/IFNET_1.3.6.1.6.3.1.1.5.3_linkDown.html), IFNET/2/linkDown_active and _clear
-(EDOC1100039602). Tracks: BFD, NQA and IP-link probes, NHRP hub (ALM-4286128131: nbma-address is the hub's public
-address), SD-WAN site (ALM-4289404934). A track explains a stop; it is not the interface itself.
+(EDOC1100039602), PHY/1/PHY (captured). Tracks: BFD with STACHG_TODWN, STACHG_TOUP (captured) and STACHG_DWNTOUP
+(EDOC1100039602), NQA and IP-link probes, the heartbeat of a hot-standby pair (ALM-15795049), NHRP hub
+(ALM-4286128131: nbma-address is the hub's public address), SD-WAN site (ALM-4289404934). A track explains a stop; it is
+not the interface itself. ``extra["target"]`` is the address that a probe watches.
 """
 
 import re
@@ -21,13 +23,31 @@ from handlers.huawei._templates import alarm, wire_fields
 
 NAME = "huawei.link"
 DOWN, UP = "link.down", "link.up"
+BFD = {"track": "bfd"}
 #: Said in one mnemonic for both directions; the text decides.
-EITHER = logs(*(Kind(name) for name in ("IF_STATE", "LINK_STATE", "LINKNO_STATE")))
-KINDS = {**BY_MNEMONIC, **EITHER, **logs(Kind("IF_LINKDOWN", DOWN, "warning"), Kind("IF_LINKUP", UP))}
-KEYS = {**_fields.WIRE_KEYS, "nbma-address": "peer"}
+EITHER = logs(*(Kind(name) for name in ("IF_STATE", "LINK_STATE", "LINKNO_STATE", "PHY")))
+BFD_LOGS = logs(
+    Kind("STACHG_TODWN", DOWN, "warning", BFD), Kind("STACHG_TOUP", UP, mark=BFD), Kind("STACHG_DWNTOUP", UP, mark=BFD)
+)
+KINDS = {**BY_MNEMONIC, **EITHER, **BFD_LOGS, **logs(Kind("IF_LINKDOWN", DOWN, "warning"), Kind("IF_LINKUP", UP))}
+KEYS = {
+    **_fields.WIRE_KEYS,
+    "nbma-address": "peer",
+    "targetaddress": "peer",
+    "peeripv6": "peer",
+    "bindinterfacename": "interface",
+    "slotnumber": "slot",
+    "downreason": "reason",
+}
 #: "Interface GE0/0/1 has turned into DOWN state." and "The line protocol IP on the interface GE0/0/1 has entered the
-#: UP state."; the trap form names the interface by its index.
-_STATE = re.compile(r"interface (\S+) (?:has )?(?:turned into|entered the) (up|down) state", re.IGNORECASE)
+#: UP state."; the trap form names the interface by its index. PHY says "GigabitEthernet0/0/1: change status to down".
+_STATES = (
+    re.compile(r"interface (\S+) (?:has )?(?:turned into|entered the) (up|down) state", re.IGNORECASE),
+    re.compile(r"(\S+): *change status to (up|down)", re.IGNORECASE),
+)
+HEARTBEAT = {"track": "hrp"}
+#: ALM-15795049: "HRP link changes to [hwHrpTrapLinkState]."; its values are documented nowhere.
+_HEARTBEAT_UP = re.compile(r"(?:changes to |^)(?:up|normal)\b", re.IGNORECASE)
 
 
 def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
@@ -38,15 +58,16 @@ def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
     known, extra = _fields.typed(fields, KEYS)
     extra |= cut
     kind = _event.kind_of(record, KINDS)
-    state = _STATE.search(outside)
+    state = next(filter(None, (pattern.search(outside) for pattern in _STATES)), None)
     if state is not None:
         _name_interface(state[1], known)
     if kind.event is None:
         if state is None:
             raise DecodeError(NAME, "the text says neither up nor down")
         kind = Kind(kind.name, UP) if state[2].lower() == "up" else Kind(kind.name, DOWN, "warning")
-    if "track" in kind.mark:
-        _set_target_aside(kind, known, extra)
+    elif kind.mark == HEARTBEAT and _HEARTBEAT_UP.search(outside):
+        kind = Kind(kind.name, UP, mark=HEARTBEAT)
+    _set_target_aside(kind, known, extra)
     return _event.syslog_event(record, origin, kind, known, extra)
 
 
@@ -54,6 +75,9 @@ def decode_trap(record: TrapRecord, origin: Origin) -> Event:
     """Never lacks anything: a linkDown without ifIndex still says that a link went down."""
     row = _event.notification_of(record)
     known, extra = _varbinds.typed(record.varbinds)
+    if row.mark == HEARTBEAT and any(map(_HEARTBEAT_UP.search, extra.values())):
+        row = replace(row, event=UP, severity="info")
+    _set_target_aside(row, known, extra)
     event = _event.trap_event(record, origin, row, known, extra)
     if row.event == UP and extra.get("ifOperStatus") == "down":
         return replace(event, event=None)
@@ -69,8 +93,25 @@ def _name_interface(name: str, known: dict[str, Any]) -> None:
 
 def _set_target_aside(kind: Kind, known: dict[str, Any], extra: dict[str, str]) -> None:
     """The far end of a probe is no gateway, except for the hub of an NHRP tunnel."""
-    if kind.mark["track"] != "nhrp" and (target := known.pop("peer", None)):
+    if kind.mark.get("track", "nhrp") != "nhrp" and (target := known.pop("peer", None)):
         extra["target"] = target
+
+
+def _changed(mnemonic: str, event: str, oper: str, reason: str, source: str) -> SyslogTemplate:
+    fields = wire_fields(
+        "ifName AdminStatus OperStatus Reason mainIfname",
+        AdminStatus="UP",
+        OperStatus=oper,
+        Reason=reason,
+        mainIfname="GigabitEthernet0/0/1",
+    )
+    return SyslogTemplate(event, "IFNET", 2, mnemonic, "The interface status changes.", fields, source=source)
+
+
+def _bfd(mnemonic: str, event: str, text: str, keys: str, **given: str) -> SyslogTemplate:
+    given = {"SlotNumber": "0", "Discriminator": "16385", "Applications": "IPSEC", "ProcessPST": "False", **given}
+    fields = wire_fields(keys, BindInterfaceName="GigabitEthernet0/0/1", **given)
+    return SyslogTemplate(event, "BFD", 4, mnemonic, text, fields, source="captured lines of a CE switch")
 
 
 HANDLER = handler(
@@ -79,35 +120,30 @@ HANDLER = handler(
     decode_syslog=decode_syslog,
     decode_trap=decode_trap,
     syslog_templates=(
-        SyslogTemplate(
-            DOWN,
-            "IFNET",
-            2,
+        _changed(
             "linkDown_active",
-            "The interface status changes.",
-            wire_fields(
-                "ifName AdminStatus OperStatus Reason mainIfname",
-                AdminStatus="UP",
-                OperStatus="DOWN",
-                Reason="Interface physical link is down",
-                mainIfname="GigabitEthernet0/0/1",
-            ),
-            source="https://support.huawei.com/enterprise/en/doc/EDOC1100039602/c94f4042/ifnet-2-linkdown_active",
+            DOWN,
+            "DOWN",
+            "Interface physical link is down",
+            "https://support.huawei.com/enterprise/en/doc/EDOC1100039602/c94f4042/ifnet-2-linkdown_active",
         ),
-        SyslogTemplate(
+        _changed("linkDown_clear", UP, "UP", "Interface physical link is up", "a captured line of a CE switch"),
+        _bfd(
+            "STACHG_TODWN",
+            DOWN,
+            "BFD session changed to Down.",
+            "SlotNumber Discriminator Diagnostic Applications ProcessPST BindInterfaceName InterfacePhysicalState"
+            " InterfaceProtocolState",
+            Diagnostic="DetectDown",
+            InterfacePhysicalState="Up",
+            InterfaceProtocolState="Up",
+        ),
+        _bfd(
+            "STACHG_TOUP",
             UP,
-            "IFNET",
-            2,
-            "linkDown_clear",
-            "The interface status changes.",
-            wire_fields(
-                "ifName AdminStatus OperStatus Reason mainIfname",
-                AdminStatus="UP",
-                OperStatus="UP",
-                Reason="Interface physical link is up",
-                mainIfname="GigabitEthernet0/0/1",
-            ),
-            source="a captured line of a CE switch",
+            "BFD session changed to Up.",
+            "SlotNumber Discriminator FormerStatus Applications BindInterfaceName ProcessPST",
+            FormerStatus="Down",
         ),
         alarm(
             "NHRPHUBDOWN",

@@ -3,6 +3,9 @@
 rsyslog's RSYSLOG_SyslogProtocol23Format ends the tag ``%%01IPSEC/4/IPSECTUNNELSTOP(l)[12]`` behind the module, and its
 forward formats cut a long one within the mnemonic. The record then has the module in place of the program's name. The
 sentences are those of the pages that the handler of each mnemonic names.
+
+The alarm pages numbered 100000 print their texts without module and mnemonic at all (ALM-15795028, ALM-15859603,
+ALM-15859601, ALM-15795049), so such a text is taken by the words it begins with.
 """
 
 from collections.abc import Callable
@@ -16,6 +19,8 @@ from handlers.huawei import (
     advisory,
     capacity,
     dpd,
+    failover,
+    link,
     negotiation,
     phase1,
     policy_change,
@@ -30,6 +35,16 @@ from handlers.huawei._tables import NOTIFICATIONS, VENDOR
 
 #: Modules that IPsec messages were seen to come from.
 MODULES = ("IPSEC", "IPSEC-VPN", "IKE")
+#: How the texts of those pages begin. Lines without a tag are told by these alone, so they are whole phrases.
+OPENINGS = (
+    "the ipsec tunnel is deleted",
+    "the ipsec tunnel is established",
+    "ipsec tunnel negotiation fails",
+    "the link status of ipsec sla detection",
+    "the link quality of ipsec sla detection",
+    "hrp link changes to",
+    "hrp core state changed",
+)
 #: Case-folded words of the fixed part of a message → its mnemonic.
 BY_SENTENCE = {
     "ipsec tunnel is deleted": "IPSECTUNNELSTOP",
@@ -37,11 +52,15 @@ BY_SENTENCE = {
     "ipsec tunnel is established": "IPSECTUNNELSTART",
     "ipsec tunnel negotiation fails": "IPSECNEGOFAIL",
     "of ipsec sla detection": sla.DOWN,
+    "hrp link changes to": "hwHrpDeviceID",
+    "hrp core state changed": failover.HRP,
 }
 _FAMILIES = (
     advisory,
     capacity,
     dpd,
+    failover,
+    link,
     negotiation,
     phase1,
     policy_change,
@@ -78,4 +97,6 @@ def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
     return replace(event, header=replace(event.header, mnemonic=None), extra={**event.extra, **told})
 
 
-HANDLER = Handler(name="huawei.relayed", vendor=VENDOR, mnemonics=MODULES, decode_syslog=decode_syslog)
+HANDLER = Handler(
+    name="huawei.relayed", vendor=VENDOR, mnemonics=MODULES, openings=OPENINGS, decode_syslog=decode_syslog
+)

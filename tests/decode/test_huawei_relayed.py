@@ -99,3 +99,51 @@ def test_what_was_left_of_the_last_field_is_kept_as_it_was(end: str, truncated: 
     assert found.event == "ipsec.tunnel.stop"
     assert found.extra["truncated"] == truncated
     assert found.reason is None
+
+
+UNTAGGED = (
+    (
+        "IPSec tunnel negotiation fails. (Reason=phase1 proposal dh mismatch, PeerAddress=203.0.113.7)",
+        "negotiation.fail",
+    ),
+    ("The IPSec tunnel is deleted. (DstIP=203.0.113.7, OfflineReason=dpd timeout)", "tunnel.stop"),
+    ("The IPSec tunnel is established. (DstIP=203.0.113.7)", "tunnel.start"),
+    ("The link status of IPsec SLA detection change to down. (PeerAddress=203.0.113.7, Status=down)", "sla.down"),
+    ("The link quality of IPsec SLA detection is worse than the threshold. (PeerAddress=203.0.113.7)", "sla.degraded"),
+)
+
+
+@pytest.mark.parametrize(("text", "name"), UNTAGGED)
+@pytest.mark.parametrize("header", ["<188>Nov 21 2026 04:00:00 FW1 ", "Nov 21 2026 04:00:00 FW1 "])
+def test_a_text_without_any_tag_is_told_by_how_it_begins(header: str, text: str, name: str) -> None:
+    found = event(header + text)
+    assert (found.event, found.vendor, found.hostname, found.peer) == (f"ipsec.{name}", "huawei", "FW1", "203.0.113.7")
+    assert found.extra["recognised_by"] == "text"
+
+
+@pytest.mark.parametrize("words", ["He said: The IPSec tunnel is deleted.", "Our IPSec tunnel is deleted.", "x"])
+def test_a_text_without_a_tag_that_begins_otherwise_is_nobodys(words: str) -> None:
+    found = event(f"<188>Nov 21 2026 04:00:00 FW1 {words} (DstIP=203.0.113.7)")
+    assert (found.event, found.vendor) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("oid", "name"),
+    [
+        ("1.3.6.1.4.1.2011.6.122.26.6.6", "ipsec.policy.change"),
+        ("1.3.6.1.4.1.2011.6.122.26.6.7", "ipsec.sa.reset"),
+        ("1.3.6.1.4.1.2011.6.122.26.6.15", "ipsec.capacity"),
+        ("1.3.6.1.4.1.2011.6.122.26.6.2", "ipsec.tunnel.stop"),
+        ("1.3.6.1.4.1.2011.6.122.34.0.2.12", "ipsec.security"),
+        ("1.3.6.1.4.1.2011.5.25.38.3.1", "link.down"),
+        ("1.3.6.1.4.1.2011.5.25.122.1.2", "device.failover"),
+    ],
+)
+@pytest.mark.parametrize("word", ["OID ", ""])
+def test_a_mnemonic_that_nobody_knows_is_told_by_the_notification_it_names(oid: str, name: str, word: str) -> None:
+    """VRP5 prints the OID in front of the text; most of its mnemonics are documented nowhere."""
+    text = f"{word}{oid} Something happened. (VsysName=Public, DstIP=203.0.113.7)"
+    found = event(f"<188>Nov 21 2026 04:00:00 FW1 SOME/4/NOBODYKNOWS:{text}")
+    assert (found.event, found.vendor, found.header.mnemonic, found.header.oid) == (name, "huawei", "NOBODYKNOWS", oid)
+    other = event("<188>Nov 21 2026 04:00:00 FW1 SOME/4/NOBODYKNOWS:OID 1.3.6.1.4.1.2011.9.9 Something. (A=1)")
+    assert (other.event, other.vendor) == (None, None)

@@ -113,6 +113,28 @@ def test_an_ipv6_peer_is_read_in_every_shape(column, value):
     assert typed([VarBind(f"{COLUMN}.{column}.1.2.3", Syntax.OCTET_STRING, value)])[0]["peer"] == "2001:db8::1"
 
 
+@pytest.mark.parametrize(
+    "address", ["10.10.10.10", "10.0.0.0", "9.9.9.9", "32.13.10.9", "49.46.49.46", "2001:db8::", "a0a:a0a:a0a:a0a::a"]
+)
+def test_raw_octets_that_look_like_padding_or_digits_are_an_address(address):
+    """10.10.10.10 is four line feeds."""
+    packed = ipaddress.ip_address(address).packed
+    assert typed([VarBind(f"{COLUMN}.5.1.2.3", Syntax.OCTET_STRING, packed)])[0]["peer"] == address
+
+
+@pytest.mark.parametrize("value", [b"", b"\0\0\0\0", b"\0" * 16, b"    ", b"0.0.0.0\0", b"::", b"-\0\0\0"])
+def test_an_address_that_is_not_given_is_none_in_every_shape(value):
+    known, extra = typed([VarBind(f"{COLUMN}.5", Syntax.OCTET_STRING, value)])
+    assert (known, extra) == ({}, {})
+
+
+@pytest.mark.parametrize("value", [b"10.1.1.200\r\n\0\0\0\0", b"2001:DB8:0:0:1:1", b"203.0.113.200\0\0\0"])
+def test_text_of_sixteen_octets_is_text(value):
+    assert len(value) == 16
+    known, extra = typed([VarBind(f"{COLUMN}.5.1.2.3", Syntax.OCTET_STRING, value)])
+    assert known.get("peer", extra.get("hwIPSecTunnelDstIP", "")).upper() == value.strip(b"\0\r\n").decode()
+
+
 def test_an_empty_ipv4_column_does_not_hide_the_ipv6_one():
     known, _ = typed([text(f"{COLUMN}.5.1.2.3", "0.0.0.0"), text(f"{COLUMN}.32.1.2.3", "2001:db8::1")])
     assert known["peer"] == "2001:db8::1"
