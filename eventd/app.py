@@ -21,6 +21,7 @@ from eventd.correlate import Correlator
 from eventd.decode import Decoder
 from eventd.errors import EventdError, StoreError
 from eventd.gauges import Gauges
+from eventd.intake import Intake
 from eventd.inventory import Inventory, engine_id
 from eventd.listeners import Key, Listeners, Receiver
 from eventd.model import Change, Notification
@@ -28,11 +29,11 @@ from eventd.notify import routing
 from eventd.notify.delivery import Delivery
 from eventd.notify.session import Session
 from eventd.parse.snmp import Access
-from eventd.pipeline import Intake, Pipeline, bug_logger
+from eventd.pipeline import Pipeline, bug_logger
 from eventd.recorder import Recorder
 from eventd.registry import Registry, load, load_notifiers
 from eventd.store.sqlite import SqliteStore
-from eventd.telemetry import Telemetry, get_logger
+from eventd.telemetry import RateLimit, Telemetry, get_logger
 from eventd.verify import verify
 from eventd.web.server import WebServer
 from eventd.web.settings import Token, Web
@@ -77,9 +78,11 @@ class App:
         self.started_at = clock()
         self.listeners = Listeners(self.intake, self.telemetry, clock)
         self.recorder = Recorder()
+        self.intake.poll = self.listeners.poll
         self._ready = False
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()
+        self._limit = RateLimit()
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -96,6 +99,7 @@ class App:
             EventdError: it could not start (store, port, certificate), and everything started is stopped again; or it
                 had to stop with messages that could not be committed.
         """
+        asyncio.get_running_loop().set_exception_handler(self._callback_failed)
         async with contextlib.AsyncExitStack() as stack:
             self.store = await SqliteStore.open(self.config.store)
             stack.push_async_callback(self.store.close)
@@ -104,6 +108,12 @@ class App:
             await self.web.start()
             stack.push_async_callback(self.web.stop)
             await self._serve(on_ready)
+
+    def _callback_failed(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A defect in something that the loop calls: counted and logged, and the loop goes on."""
+        self.telemetry.inc("internal_errors", "loop")
+        if self._limit.allow(context.get("message")) is not None:
+            log.error("defect", where="loop", what=context.get("message"), exc_info=context.get("exception"))
 
     async def _serve(self, on_ready: Callable[["App"], None] | None) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -368,6 +378,7 @@ class App:
         }
 
     async def refresh_metrics(self) -> None:
-        """Bring gauges up to date that only the store knows."""
+        """Bring up to date what only the store or the kernel knows."""
+        self.listeners.settle()
         with contextlib.suppress(StoreError):
             self.telemetry.set("store_size_bytes", value=await self.store.size_bytes())

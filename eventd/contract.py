@@ -304,8 +304,11 @@ class Sink(Protocol):
     def full(self) -> bool:
         """True while receivers should leave the bytes in the kernel (UDP: counted there; TCP: backpressure)."""
 
+    def crowded(self, source: str) -> bool:
+        """True while what ``source`` has here is more than what is left for others: then only it should be held."""
+
     def on_room(self, resume: Callable[[], None]) -> None:
-        """Call ``resume`` once, on the loop, when `full` is no longer true."""
+        """Call ``resume`` once, on the loop, when there is room again for all."""
 
 
 class Framer(Protocol):

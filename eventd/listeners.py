@@ -65,6 +65,18 @@ class Listeners:
         for receiver in self.running.values():
             await receiver.stop()
 
+    def poll(self) -> None:
+        """Have datagrams taken that arrived during a long step of other work."""
+        for receiver in self.running.values():
+            if isinstance(receiver, UdpReceiver):
+                receiver.poll()
+
+    def settle(self) -> None:
+        """Count what heavy sources lost in the kernel; before every scrape."""
+        for receiver in self.running.values():
+            if isinstance(receiver, UdpReceiver):
+                receiver.settle()
+
     def kernel_drops(self) -> Mapping[tuple[str, ...], float]:
         """Datagrams that the kernel dropped on our sockets, by transport, those of replaced ones included."""
         dropped = Counter(self._dropped_before)
@@ -114,6 +126,7 @@ class Listeners:
             self._telemetry,
             framer=lambda: StreamFramer(settings.max_message_bytes),
             max_connections=settings.max_connections,
+            max_per_source=settings.max_connections_per_source,
             idle_timeout=settings.idle_timeout,
             allow=settings.allow,
             max_rate=settings.max_messages_per_second_per_source,

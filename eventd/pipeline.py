@@ -7,24 +7,22 @@ every scrape. Nobody is told and no inform is answered before the commit that ma
 import asyncio
 import contextlib
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from eventd.contract import Batch, JournalRow, Verdict
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
 from eventd.errors import RejectReason, StoreError, UnstorableError
+from eventd.intake import Intake
 from eventd.model import Change, Event, Malformed, Message, Notification
 from eventd.receivers.quotas import Quotas
 from eventd.skew import Skews, advice
 from eventd.telemetry import RateLimit, Telemetry, get_logger
 
-#: Messages held between sockets and pipeline. Beyond it the bytes stay in the kernel, where UDP loss is counted and
-#: TCP senders are slowed down. At 500 bytes a message this is 10 MB.
-INTAKE_CAPACITY = 20_000
-#: The same in bytes, because a datagram may have 64 KiB and a forged source costs nothing.
-INTAKE_CAPACITY_BYTES = 64 * 2**20
+#: Messages between two looks at the sockets (a few milliseconds): without CAP_NET_ADMIN a receive buffer may hold no
+#: more than 300 datagrams, and a batch takes longer than a burst of those.
+POLL_EVERY = 32
 #: Messages in one commit: enough to pay for an fsync, few enough (about 15 ms of work) to keep the loop answering.
 MAX_BATCH = 512
 #: Longest sleep without a message or a timer; bounds how late a timer set by a clock step can fire.
@@ -50,70 +48,6 @@ class CommitStore(Protocol):
 
     async def commit(self, batch: Batch) -> None:
         """Make all of it durable or none; raises `StoreError`, after which the same batch may be tried again."""
-
-
-class Intake:
-    """The bounded queue between receivers and pipeline (a `contract.Sink`)."""
-
-    def __init__(self, capacity: int = INTAKE_CAPACITY) -> None:
-        self._capacity = capacity
-        self._messages: deque[Message] = deque()
-        self._bytes = 0
-        self._arrived = asyncio.Event()
-        self._waiting: list[Callable[[], None]] = []
-        self.closed = False
-        #: Is shown everything that comes in, with the bytes of its payloads; must not wait (`eventd.recorder`).
-        self.tap: Callable[[Sequence[Message], int], None] | None = None
-
-    def put(self, messages: Sequence[Message]) -> None:
-        """Append all and wake the pipeline."""
-        size = sum(len(message.payload) for message in messages)
-        if self.tap is not None:
-            self.tap(messages, size)
-        self._messages.extend(messages)
-        self._bytes += size
-        self._arrived.set()
-
-    @property
-    def full(self) -> bool:
-        """True while receivers should not read on."""
-        return self._load() >= 1
-
-    def _load(self) -> float:
-        return max(len(self._messages) / self._capacity, self._bytes / INTAKE_CAPACITY_BYTES)
-
-    def on_room(self, resume: Callable[[], None]) -> None:
-        """Call ``resume`` once there is room again."""
-        self._waiting.append(resume)
-
-    def close(self) -> None:
-        """No more messages will come; what is queued is still processed."""
-        self.closed = True
-        self._arrived.set()
-
-    async def take(self, most: int, timeout: float) -> list[Message]:
-        """Up to ``most`` messages; an empty list after ``timeout`` seconds without any, or when closed and empty."""
-        if not self._messages and not self.closed:
-            self._arrived.clear()
-            try:
-                async with asyncio.timeout(timeout):
-                    await self._arrived.wait()
-            except TimeoutError:
-                return []
-        taken = [self._messages.popleft() for _ in range(min(most, len(self._messages)))]
-        self._bytes -= sum(len(message.payload) for message in taken)
-        if self._waiting and self._load() < 0.5:
-            waiting, self._waiting = self._waiting, []
-            for resume in waiting:
-                resume()
-        return taken
-
-    def queued(self) -> Mapping[tuple[str, ...], float]:
-        """How many messages wait, by transport: the ``queued`` term of the ledger."""
-        return {(transport,): n for transport, n in Counter(m.transport for m in self._messages).items()}
-
-    def __len__(self) -> int:
-        return len(self._messages)
 
 
 class Pipeline:
@@ -160,8 +94,11 @@ class Pipeline:
 
     async def step(self, messages: Sequence[Message], now: float) -> None:
         """Judge ``messages``, let time get on to ``now`` (Unix seconds), and make all of it durable."""
-        for message in messages:
+        for number, message in enumerate(messages, 1):
             self._absorb(message)
+            if number % POLL_EVERY == 0 and not self.intake.closed:
+                with self._surviving("receive"):
+                    self.intake.poll()
         self._tick(now)
         await self._commit()
 

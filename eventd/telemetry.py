@@ -32,6 +32,9 @@ PREFIX = "eventd_"
 LATENCY_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 DURATION_BUCKETS = (30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 43200.0, 86400.0, 604800.0)
 
+#: Why a stream connection was closed by us.
+REFUSALS = ("limit", "source_limit", "evicted", "idle", "handshake", "certificate", "not_allowed", "sync_lost")
+
 #: Label sets beyond this per metric are counted under ``other``: a hostile sender must not fill the memory of
 #: eventd or of Prometheus.
 MAX_LABEL_SETS = 10_000
@@ -84,7 +87,7 @@ SPECS = (
         "counter",
         "Stream connections closed by us, by reason.",
         ("transport", "reason"),
-        _each(("syslog-tcp", "syslog-tls"), ("limit", "idle", "handshake", "not_allowed", "sync_lost")),
+        _each(("syslog-tcp", "syslog-tls"), REFUSALS),
     ),
     Spec("frame_errors", "counter", "Damaged frames on streams that cost no message.", ("transport", "reason")),
     Spec("replies", "counter", "Answers to informs, by outcome.", ("outcome",), (("sent",), ("failed",))),
@@ -124,7 +127,7 @@ SPECS = (
         "counter",
         "Defects of eventd that cost one message or step, by room; the log has the traceback.",
         ("where",),
-        _each(("correlate", "timers", "state", "route", "reply", "store", "chore")),
+        _each(("correlate", "timers", "state", "route", "reply", "store", "chore", "receive", "loop")),
     ),
     Spec("store_size_bytes", "gauge", "Size of the database files.", known=((),)),
     Spec(

@@ -38,6 +38,7 @@ EXAMPLES_ONLY = {
     "key_file",
     "client_ca_file",
     "engine_id",
+    "max_connections_per_source",
     "max_messages_per_second_per_source",
     "external_url",
     "tls_cert_file",

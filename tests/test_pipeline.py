@@ -14,10 +14,11 @@ from eventd.contract import Batch, Handler
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
 from eventd.errors import StoreError
+from eventd.intake import Intake
 from eventd.inventory import Device, Inventory
 from eventd.model import Change, Message, Notification, utc
 from eventd.parse.snmp import Access
-from eventd.pipeline import Intake, Pipeline
+from eventd.pipeline import Pipeline
 from eventd.registry import Registry, load
 from eventd.store import MemoryStore
 from eventd.telemetry import Telemetry
@@ -230,6 +231,44 @@ async def test_receivers_are_resumed_when_there_is_room_again() -> None:
     await intake.take(3, 0.0)
     assert resumed == [True]
     assert not intake.full
+
+
+async def test_one_source_has_as_much_of_the_intake_as_is_left_for_others() -> None:
+    intake = Intake(capacity=12)
+
+    def put(source: str, count: int) -> None:
+        intake.put([Message("syslog-udp", source, 1, START, b"x")] * count)
+
+    put("a", 6)
+    assert not intake.crowded("a")
+    put("a", 1)
+    assert intake.crowded("a")
+    assert not intake.crowded("b")
+    put("b", 2)
+    assert not intake.crowded("b")
+    assert not intake.full
+    await intake.take(9, 0.0)
+    assert not intake.crowded("a")
+    assert intake.queued() == {}
+
+
+async def test_sockets_are_looked_at_during_a_long_batch() -> None:
+    house = House()
+    polled: list[int] = []
+    house.intake.poll = lambda: polled.append(len(house.intake))
+    for number in range(100):
+        house.receive(stop_line(number))
+    await house.finish()
+    assert polled == []  # the intake is closed: nothing more may come
+    task, house = None, House()
+    house.intake.poll = lambda: polled.append(len(house.intake))
+    for number in range(100):
+        house.receive(stop_line(number))
+    task = asyncio.create_task(house.pipeline.run())
+    await asyncio.sleep(0.05)
+    house.intake.close()
+    await task
+    assert len(polled) == 3
 
 
 async def test_an_idle_intake_returns_after_its_timeout_and_at_once_when_closed() -> None:

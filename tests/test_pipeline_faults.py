@@ -11,10 +11,11 @@ from eventd import correlate
 from eventd.contract import Handler, event_from_syslog
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
+from eventd.intake import Intake
 from eventd.inventory import Inventory
 from eventd.model import Change, Message, Notification, utc
 from eventd.parse.snmp import Access
-from eventd.pipeline import MAX_BATCH, Intake, Pipeline
+from eventd.pipeline import MAX_BATCH, Pipeline
 from eventd.registry import Registry, load
 from eventd.store import MemoryStore
 from eventd.telemetry import Telemetry

@@ -11,10 +11,11 @@ from storm import stop_line
 from eventd import correlate, pipeline
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
+from eventd.intake import Intake
 from eventd.inventory import Device, Inventory
 from eventd.model import Message
 from eventd.parse.snmp import Access
-from eventd.pipeline import Intake, Pipeline
+from eventd.pipeline import Pipeline
 from eventd.registry import load
 from eventd.skew import LARGE_S, SAMPLES, TOLD_FOR_S, Skews, advice
 from eventd.store import MemoryStore

@@ -68,10 +68,11 @@ def parse_networks(allow: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...
 
 
 class Sources:
-    """Canonical text of source addresses, and whether they may send; each worked out once and remembered."""
+    """Canonical text of source addresses, and whether they may send (in one of ``networks``, if there are any); each
+    worked out once and remembered."""
 
     def __init__(self, allow: Iterable[str] = ()) -> None:
-        self._networks = parse_networks(allow)
+        self.networks = parse_networks(allow)
         self._known: dict[str, tuple[str, bool]] = {}
 
     def look_up(self, host: str) -> tuple[str, bool]:
@@ -86,4 +87,4 @@ class Sources:
 
     def _allows(self, address: str) -> bool:
         ip = ip_address(address)
-        return not self._networks or any(ip in network for network in self._networks)
+        return not self.networks or any(ip in network for network in self.networks)

@@ -94,10 +94,12 @@ class SyslogUdp(Socket, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SyslogTcp(Socket, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[receivers.syslog_tcp]`` (RFC 6587). ``idle_timeout`` 0 means never."""
+    """``[receivers.syslog_tcp]`` (RFC 6587). ``idle_timeout`` 0 means never; without ``max_connections_per_source`` it
+    is a quarter of ``max_connections``."""
 
     listen: str | tuple[str, ...] = ("[::]:5514",)
     max_connections: Connections = MAX_CONNECTIONS
+    max_connections_per_source: Connections | None = None
     idle_timeout: SecondsOrNever = IDLE_TIMEOUT_S
     max_message_bytes: MessageBytes = MAX_MESSAGE_BYTES
 

@@ -1,8 +1,8 @@
 """Syslog over TCP (RFC 6587) and TLS (RFC 5425).
 
-One connection is one `Framer`. Allow list and connection limit are judged before the TLS handshake, so that unfinished
-handshakes use up connections and nothing else. While the sink is full no connection is read and none accepted: the
-kernel's window closes and the sender waits.
+One connection is one `Framer`. Allow list and connection limits are judged before the TLS handshake, so that unfinished
+handshakes use up connections and nothing else. A source that has its share of the sink is not read until there is room
+again, and while the sink is full nobody is, and none accepted: the kernel's window closes and the sender waits.
 
 Known limit of uvloop (0.23), not of asyncio: what a TLS sender sent while the sink was full is thrown away when it
 closes the connection before there is room.
@@ -13,6 +13,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import cast
 
 from eventd.contract import Framer, Sink
@@ -21,6 +22,7 @@ from eventd.receivers import kernel
 from eventd.receivers.addresses import Sources, join_host_port
 from eventd.receivers.complaints import Complaints
 from eventd.receivers.quotas import Quotas
+from eventd.receivers.roster import Roster
 from eventd.receivers.settings import HANDSHAKE_TIMEOUT_S, IDLE_TIMEOUT_S, MAX_CONNECTIONS
 from eventd.telemetry import Telemetry, get_logger
 
@@ -49,7 +51,8 @@ class StreamReceiver:
         transport: ``syslog-tcp`` or ``syslog-tls``.
         framer: makes the `Framer` of one connection.
         ssl_context: from `eventd.receivers.tls.make_context`; None for plain TCP.
-        max_connections: connections beyond are closed at once and counted.
+        max_connections: for one more, the oldest that never sent a whole message is closed, or else the new one.
+        max_per_source: connections of one source beyond are closed at once and counted; None for a quarter of all.
         idle_timeout: seconds of silence after which a connection is closed; 0 for never.
         handshake_timeout: seconds for a TLS handshake.
         allow: networks that may connect (empty: everybody).
@@ -67,6 +70,7 @@ class StreamReceiver:
         framer: Callable[[], Framer],
         ssl_context: ssl.SSLContext | None = None,
         max_connections: int = MAX_CONNECTIONS,
+        max_per_source: int | None = None,
         idle_timeout: float = IDLE_TIMEOUT_S,
         handshake_timeout: float = HANDSHAKE_TIMEOUT_S,
         allow: Iterable[str] = (),
@@ -77,10 +81,11 @@ class StreamReceiver:
         self.ssl_context, self.idle_timeout = ssl_context, idle_timeout
         self.paused = False
         self._sink, self._telemetry, self._clock = sink, telemetry, clock
-        self._max_connections, self._handshake_timeout = max_connections, handshake_timeout
+        self._handshake_timeout = handshake_timeout
         self._sources, self._complaints = Sources(allow), Complaints(telemetry, transport=transport, listen=listen)
         self._quotas = Quotas(max_rate) if max_rate else None
-        self._connections: set[_Connection] = set()
+        self._connections = Roster[_Connection](max_connections, max_per_source)
+        self._held: set[str] = set()
         self._openings: set[asyncio.Task[None]] = set()
         self._listener: socket.socket | None = None
         self._stopping = False
@@ -112,7 +117,7 @@ class StreamReceiver:
         await self._take_the_rest()
         for opening in self._openings:
             opening.cancel()
-        for connection in tuple(self._connections):
+        for connection in self._connections:
             connection.end()
         await asyncio.gather(*self._openings, return_exceptions=True)
         await asyncio.sleep(0)  # transports close their sockets in the turn after
@@ -156,7 +161,18 @@ class StreamReceiver:
         source, allowed = self._sources.look_up(host)
         if not allowed:
             return source, "not_allowed"
-        return source, "limit" if len(self._connections) >= self._max_connections else None
+        if self._connections.has_its_share(source):
+            return source, "source_limit"
+        return source, "limit" if self._connections.full and not self._make_room(source) else None
+
+    def _make_room(self, source: str) -> bool:
+        """Close a connection that nobody will miss; whether there was one."""
+        victim = self._connections.least_missed(source)
+        if victim is None:
+            return False
+        victim.end()
+        self.refuse("evicted", victim.source)
+        return True
 
     def _admit(self, sock: socket.socket, source: str, port: int) -> None:
         connection = _Connection(self, source, port)
@@ -165,6 +181,7 @@ class StreamReceiver:
         task = asyncio.get_running_loop().create_task(self._open(connection, sock))
         self._openings.add(task)
         task.add_done_callback(self._openings.discard)
+        connection.opening = task
 
     async def _open(self, connection: "_Connection", sock: socket.socket) -> None:
         """Begin to read, for TLS after the handshake; `_Connection` then lives by what the loop tells it."""
@@ -211,16 +228,32 @@ class StreamReceiver:
             received_at = round(self._clock(), 6)
             self._telemetry.inc("received", self.name, n=len(payloads))
             self._sink.put([Message(self.name, source, port, received_at, payload) for payload in payloads])
-            if self._quotas and not self._stopping:
+            if self._quotas:
                 wait = self._quotas.wait_after(source, len(payloads), received_at)
-        if self._sink.full and not self.paused and not self._stopping:
+        if self._stopping:
+            return 0.0
+        if self._sink.full and not self.paused:
             self.paused = True
             if self._listener is not None:
                 asyncio.get_running_loop().remove_reader(self._listener)
             for connection in self._connections:
                 connection.pause()
             self._sink.on_room(self._resume)
+        elif self._sink.crowded(source) and source not in self._held:
+            self._held.add(source)
+            for connection in self._connections.of(source):
+                connection.pause()
+            self._sink.on_room(partial(self._let_on, source))
         return wait
+
+    def holds(self, source: str) -> bool:
+        """Whether this source must not be read now."""
+        return self.paused or source in self._held
+
+    def _let_on(self, source: str) -> None:
+        self._held.discard(source)
+        for connection in self._connections.of(source):
+            connection.resume()
 
     def damaged(self, reason: str, count: int, source: str) -> None:
         """Count damaged frames."""
@@ -251,7 +284,8 @@ class _Connection(asyncio.Protocol):
     """
 
     def __init__(self, receiver: StreamReceiver, source: str, port: int) -> None:
-        self.source = source
+        self.source, self.proven = source, False
+        self.opening: asyncio.Task[None] | None = None
         self._receiver, self._framer, self._port = receiver, receiver.framer(), port
         self._transport: asyncio.Transport | None = None
         self._reported: dict[str, int] = {}
@@ -261,14 +295,15 @@ class _Connection(asyncio.Protocol):
 
     def pause(self) -> None:
         """Stop reading, if that is still wanted."""
-        if (self._receiver.paused or self._hold) and self._transport is not None and not self._transport.is_closing():
+        held = self._receiver.holds(self.source) or self._hold
+        if held and self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume(self) -> None:
         """Read again, unless something else is still against it."""
         if (
             self._hold is None
-            and not self._receiver.paused
+            and not self._receiver.holds(self.source)
             and self._transport is not None
             and not self._transport.is_closing()
         ):
@@ -277,6 +312,8 @@ class _Connection(asyncio.Protocol):
 
     def end(self) -> None:
         """Close from our side, now."""
+        if self.opening is not None:
+            self.opening.cancel()
         self._finish()
         if self._transport is not None:
             self._transport.abort()
@@ -285,7 +322,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are of no asyncio class
-        if self._receiver.paused:
+        if self._receiver.holds(self.source):
             self.pause()
             # And again in the next turn, because uvloop begins to read after this call, whatever was said in it.
             asyncio.get_running_loop().call_soon(self.pause)
@@ -295,7 +332,9 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = asyncio.get_running_loop().time() if self._idle_timer else 0.0
-        wait = self._receiver.take(self._framer.feed(data), self.source, self._port)
+        payloads = self._framer.feed(data)
+        self.proven = self.proven or bool(payloads)
+        wait = self._receiver.take(payloads, self.source, self._port)
         if wait and self._hold is None:
             self._hold = asyncio.get_running_loop().call_later(wait, self._let_go)
             self.pause()
@@ -343,7 +382,7 @@ class _Connection(asyncio.Protocol):
     def _check_idle(self) -> None:
         """Close after enough silence. A timer set anew for every read would cost more than the read."""
         left = self._heard_at + self._receiver.idle_timeout - asyncio.get_running_loop().time()
-        if self._receiver.paused or self._hold:  # the silence is ours
+        if self._receiver.holds(self.source) or self._hold:  # the silence is ours
             left = self._receiver.idle_timeout
         if left > 0:
             self._watch(left)

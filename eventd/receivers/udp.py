@@ -18,6 +18,7 @@ from eventd.model import Message
 from eventd.receivers import kernel
 from eventd.receivers.addresses import ANY_IPV4, ANY_IPV6, Sources, join_host_port
 from eventd.receivers.complaints import Complaints
+from eventd.receivers.lanes import Lane, Lanes
 from eventd.receivers.quotas import Quotas
 from eventd.receivers.settings import RECV_BUFFER_BYTES
 from eventd.telemetry import Telemetry, get_logger
@@ -25,6 +26,12 @@ from eventd.telemetry import Telemetry, get_logger
 #: Datagrams taken per turn of the loop: one to two milliseconds of work, after which timers and other sockets get
 #: their turn. Also the most by which a drain can overfill the intake.
 DRAIN_DATAGRAMS = 512
+
+#: So much of a drain that reached its bound makes a source heavy; a lane of its own does not harm who is not.
+HEAVY_DATAGRAMS = DRAIN_DATAGRAMS // 8
+
+#: Pause on a lane that holds nothing but messages to refuse: the kernel drops and counts them for less.
+REFUSED_PAUSE_S = 0.05
 
 #: Drains at stop. A receive buffer holds at most one datagram per 768 bytes (the least the kernel charges for one),
 #: so this empties 24 MB; a flood does not keep us from stopping.
@@ -79,36 +86,55 @@ class UdpReceiver:
         self._quotas = Quotas(max_rate) if max_rate else None
         self._recv_buffer_bytes, self._replies = recv_buffer_bytes, replies
         self._buffer = memoryview(bytearray(DATAGRAM_BYTES))
-        self._socket: socket.socket | None = None
-        self._receive: Callable[[], Received] = self._receive_plain
+        self._lanes: Lanes | None = None
+        self._receive = _receive_plain
+        self._new_lanes: list[Lane] = []
         self._stopped = False
         self._final_drops = 0
 
     async def start(self) -> None:
         """Bind and begin to read. Raises `ListenError`."""
-        self._socket = sock = kernel.bind(self.listen, socket.SOCK_DGRAM)
-        granted = kernel.set_receive_buffer(sock, self._recv_buffer_bytes)
+        main = kernel.bind(self.listen, socket.SOCK_DGRAM)
+        if self._replies and main.getsockname()[0] in (ANY_IPV4, ANY_IPV6):
+            self._receive = _receive_with_destination
+        granted = self._prepare(main)
         self._telemetry.set("receive_buffer_bytes", self.name, self.listen, value=granted)
         self._telemetry.set("receive_buffer_requested_bytes", self.name, self.listen, value=self._recv_buffer_bytes)
         if granted < self._recv_buffer_bytes:
             advice = "raise net.core.rmem_max or grant CAP_NET_ADMIN"
             self._complaints.warn("receive buffer smaller than asked for", self.listen, granted=granted, advice=advice)
-        if self._replies and sock.getsockname()[0] in (ANY_IPV4, ANY_IPV6):
-            kernel.ask_destination(sock)
-            self._receive = self._receive_with_destination
-        self._read()
+        self._lanes = Lanes(main, self._sources.networks, self._prepare)
+        if self._lanes.refusal is not None:
+            self._complaints.warn("all sources share one receive buffer", self.listen, error=self._lanes.refusal)
+        for lane in self._lanes.all:
+            self._read(lane)
         get_logger("receivers").info("listening", transport=self.name, address=join_host_port(*self.address))
+
+    def _prepare(self, sock: socket.socket) -> int:
+        if self._receive is _receive_with_destination:
+            kernel.ask_destination(sock)
+        return kernel.set_receive_buffer(sock, self._recv_buffer_bytes)
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port the socket is bound to; only between start and stop."""
-        assert self._socket is not None, "not started"
-        host, port = self._socket.getsockname()[:2]
+        assert self._lanes is not None, "not started"
+        host, port = self._lanes.main.sock.getsockname()[:2]
         return host, port
 
     def drops(self) -> int:
-        """Datagrams the kernel dropped on this socket since it was bound; keeps its last value after `stop`."""
-        return self._final_drops if self._socket is None else kernel.dropped(self._socket)
+        """Datagrams the kernel dropped since the start, but for those that `settle` counts; kept after `stop`."""
+        return self._final_drops if self._lanes is None else kernel.dropped(self._lanes.main.sock)
+
+    def settle(self) -> None:
+        """Count what heavy sources and strangers lost in the kernel, on the sockets of their own, as rejected."""
+        if (lanes := self._lanes) is None:
+            return
+        for lane in lanes.all[1:]:
+            if dropped := lane.new_drops():
+                reason = RejectReason.NOT_ALLOWED if lanes.is_for_strangers(lane) else RejectReason.RATE_LIMITED
+                self._telemetry.inc("received", self.name, n=dropped)
+                self._telemetry.inc("rejected", self.name, reason, n=dropped)
 
     async def stop(self, *, keep_replies: bool = False) -> None:
         """Take what the kernel still holds, even into a full sink, and close.
@@ -116,50 +142,68 @@ class UdpReceiver:
         With ``keep_replies`` the socket stays open for sending, so that informs committed during the drain of the
         pipeline can be answered; stop again to close it. What still arrives is counted with `drops`.
         """
-        if self._socket is None:
+        if self._lanes is None:
             return
         if not self._stopped:
             self._stopped = True
-            self._pause()
-            kernel.refuse_more(self._socket)
-            self._drain_all()
+            for lane in self._lanes.all:
+                self._pause(lane)
+                kernel.refuse_more(lane.sock)
+            for lane in self._lanes.all:
+                self._drain_all(lane)
+        self.settle()
         if not keep_replies:
             self._final_drops = self.drops()
-            self._socket.close()
-            self._socket = None
+            for lane in self._lanes.all:
+                lane.sock.close()
+            self._lanes = None
 
     # --- reading ------------------------------------------------------------------------------------------------
 
-    def _read(self) -> None:
+    def _read(self, lane: Lane) -> None:
         if not self._stopped:
-            assert self._socket is not None
-            asyncio.get_running_loop().add_reader(self._socket, self._on_readable)
+            asyncio.get_running_loop().add_reader(lane.sock, self._on_readable, lane)
+            lane.reading = True
 
-    def _pause(self) -> None:
-        assert self._socket is not None
-        asyncio.get_running_loop().remove_reader(self._socket)
+    def _pause(self, lane: Lane) -> None:
+        lane.reading = False
+        asyncio.get_running_loop().remove_reader(lane.sock)
 
-    def _on_readable(self) -> None:
-        if self._sink.full:
-            self._pause()
-            self._sink.on_room(self._read)
+    def poll(self) -> None:
+        """Take what has arrived, now: a receive buffer must not wait for a long step of other work."""
+        for lane in tuple(self._lanes.all) if self._lanes else ():
+            if lane.reading:
+                self._on_readable(lane)
+
+    def _on_readable(self, lane: Lane) -> None:
+        if self._sink.full or self._crowding(lane):
+            self._pause(lane)
+            self._sink.on_room(partial(self._read, lane))
         else:
-            self._drain()
+            self._drain(lane)
 
-    def _drain_all(self) -> None:
+    def _crowding(self, lane: Lane) -> bool:
+        """Whether who has this lane for himself holds more of the sink than his share."""
+        return (
+            lane.number > 0
+            and self._lanes is not None
+            and any(self._sink.crowded(source) for source in self._lanes.sources(lane))
+        )
+
+    def _drain_all(self, lane: Lane) -> None:
         for _ in range(STOP_DRAINS):
-            if not self._drain():
+            if not self._drain(lane):
                 break
 
-    def _drain(self) -> bool:
+    def _drain(self, lane: Lane) -> bool:
         """Hand over what the kernel holds, up to a bound; whether there may be more."""
         received_at, messages, refused = round(self._clock(), 6), list[Message](), Refused()
-        receive, buffer, take = self._receive, self._buffer, self._take
-        look_up, quotas = self._sources.look_up, self._quotas
-        more = False
+        receive, sock, buffer, take = self._receive, lane.sock, self._buffer, self._take
+        look_up, quotas, barred = self._sources.look_up, self._quotas, self._barred(lane)
+        heard, more = list[str](), False
         for _ in range(DRAIN_DATAGRAMS):
             try:
-                size, sender, origin = receive()
+                size, sender, origin = receive(sock, buffer)
             except BlockingIOError:
                 break
             except OSError as error:  # an ICMP error for an answer of ours, say: it is read once, and reading goes on
@@ -167,16 +211,47 @@ class UdpReceiver:
                 continue
             payload = bytes(buffer[:size])
             source, allowed = look_up(sender[0])
+            heard.append(source)
             if not allowed:
                 refused[self._classify(payload), RejectReason.NOT_ALLOWED] += 1
-            elif quotas is not None and not quotas.allows(source, received_at):
+            elif source in barred or (quotas is not None and not quotas.allows(source, received_at)):
                 refused[self._classify(payload), RejectReason.RATE_LIMITED] += 1
             else:
                 take(messages, payload, source, sender, origin, received_at)
         else:
             more = True
         self._deliver(messages, refused)
+        if not self._stopped:
+            self._make_way(lane, heard, more=more, only_refused=not messages)
         return more
+
+    # --- heavy sources --------------------------------------------------------------------------------------------
+
+    def _barred(self, lane: Lane) -> set[str]:
+        """Heavy sources of which the sink has enough: what they still have in everybody's lane is refused."""
+        if lane.number > 0 or self._stopped or self._lanes is None:
+            return set()
+        return {source for source in self._lanes.owners if self._sink.crowded(source)}
+
+    def _make_way(self, lane: Lane, heard: list[str], *, more: bool, only_refused: bool) -> None:
+        """After a drain: give heavy sources a lane of their own, and let floods of refused messages wait in theirs."""
+        assert self._lanes is not None
+        lane.heard_at = time.monotonic()
+        if lane.number > 0:
+            if more and only_refused:
+                self._pause(lane)
+                asyncio.get_running_loop().call_later(REFUSED_PAUSE_S, self._read, lane)
+            return
+        for source, count in Counter(heard).items():
+            heavy = (more and count >= HEAVY_DATAGRAMS) or self._sink.crowded(source)
+            if heavy and source not in self._lanes.owners:
+                self._complaints.warn("source sends more than its share", source)
+                self._new_lanes.append(self._lanes.give(source))
+        if not more:  # what its new owner still had in everybody's lane came first
+            for new in self._new_lanes:
+                if not new.reading:
+                    self._read(new)
+            self._new_lanes.clear()
 
     def _take(
         self,
@@ -202,16 +277,6 @@ class UdpReceiver:
         if messages:
             self._sink.put(messages)
 
-    def _receive_plain(self) -> Received:
-        assert self._socket is not None
-        size, sender = self._socket.recvfrom_into(self._buffer)
-        return size, sender, []
-
-    def _receive_with_destination(self) -> Received:
-        assert self._socket is not None
-        size, received, _, sender = self._socket.recvmsg_into([self._buffer], kernel.PKTINFO_SPACE)
-        return size, sender, kernel.answer_from(received)
-
     # --- answering ----------------------------------------------------------------------------------------------
 
     def _reply(self, sender: Any, origin: kernel.Ancillary, answer: bytes) -> None:
@@ -224,15 +289,26 @@ class UdpReceiver:
             self._telemetry.inc("replies", "sent")
 
     def _send(self, sender: Any, origin: kernel.Ancillary, answer: bytes) -> None:
-        if self._socket is None:
+        if self._lanes is None:
             raise OSError("the receiver is closed")
+        sock = self._lanes.main.sock
         try:
-            self._socket.sendmsg([answer], origin, 0, sender)
+            sock.sendmsg([answer], origin, 0, sender)
         except OSError:
             if not origin:
                 raise
             # The address it came to cannot be sent from (a broadcast address, or gone since): let routing choose.
-            self._socket.sendto(answer, sender)
+            sock.sendto(answer, sender)
+
+
+def _receive_plain(sock: socket.socket, buffer: memoryview) -> Received:
+    size, sender = sock.recvfrom_into(buffer)
+    return size, sender, []
+
+
+def _receive_with_destination(sock: socket.socket, buffer: memoryview) -> Received:
+    size, received, _, sender = sock.recvmsg_into([buffer], kernel.PKTINFO_SPACE)
+    return size, sender, kernel.answer_from(received)
 
 
 def kernel_drops(receivers: Iterable[UdpReceiver]) -> Mapping[tuple[str, ...], float]:

@@ -159,9 +159,11 @@ async def test_a_stream_that_lost_its_meaning_is_closed_and_counted_once(sink, t
 
 
 async def test_connections_beyond_the_limit_are_closed_and_a_free_place_can_be_taken(sink, telemetry):
-    async with receiver(sink, telemetry=telemetry, max_connections=2) as rx:
+    async with receiver(sink, telemetry=telemetry, max_connections=2, max_per_source=9) as rx:
         async with connection(rx) as (_, first), connection(rx) as (_, second):
-            await until(lambda: telemetry.value("connections", "syslog-tcp") == 2)
+            first.write(b"I have said something\n")
+            second.write(b"so have I\n")
+            await sink.holds(2)
             for _ in range(3):
                 async with connection(rx) as (reader, _):
                     with contextlib.suppress(ConnectionResetError):
@@ -169,12 +171,67 @@ async def test_connections_beyond_the_limit_are_closed_and_a_free_place_can_be_t
             assert telemetry.value("connections_refused", "syslog-tcp", "limit") == 3
             first.write(b"still here\n")
             second.write(b"me too\n")
-            await sink.holds(2)
+            await sink.holds(4)
         await until(lambda: telemetry.value("connections", "syslog-tcp") == 0)
         async with connection(rx) as (_, third):
             third.write(b"now I may\n")
-            await sink.holds(3)
+            await sink.holds(5)
     assert telemetry.value("connections_refused", "syslog-tcp", "limit") == 3
+
+
+async def test_one_source_may_not_take_all_connections(sink, telemetry):
+    async with receiver(sink, telemetry=telemetry, max_connections=8) as rx, contextlib.AsyncExitStack() as stack:
+        for _ in range(5):
+            await stack.enter_async_context(connection(rx))
+        await until(lambda: telemetry.value("connections_refused", "syslog-tcp", "source_limit") == 3)
+        assert telemetry.value("connections", "syslog-tcp") == 2
+        _, other = await stack.enter_async_context(connection(rx, local=("127.0.0.2", 0)))
+        other.write(b"x\n")
+        await sink.holds(1)
+
+
+async def test_who_never_said_anything_makes_room_first(sink, telemetry):
+    async with (
+        receiver(sink, telemetry=telemetry, max_connections=3, max_per_source=2) as rx,
+        connection(rx) as (_, speaker),
+        connection(rx, local=("127.0.0.3", 0)) as (silent, _),
+        connection(rx, local=("127.0.0.4", 0)) as (_, slow),
+    ):
+        slow.write(b"<")
+        speaker.write(b"one\n")
+        await sink.holds(1)
+        async with connection(rx, local=("127.0.0.5", 0)) as (_, new):
+            new.write(b"two\n")
+            await sink.holds(2)
+            with contextlib.suppress(ConnectionResetError):
+                assert await silent.read() == b""
+        speaker.write(b"three\n")
+        await sink.holds(3)
+    assert telemetry.value("connections_refused", "syslog-tcp", "evicted") == 1
+
+
+async def test_a_source_that_crowds_the_sink_waits_alone(telemetry):
+    sink = FakeSink()
+    async with (
+        receiver(sink, telemetry=telemetry) as rx,
+        connection(rx) as (_, heavy),
+        connection(rx) as (_, heavy_too),
+        connection(rx, local=("127.0.0.2", 0)) as (_, other),
+    ):
+        sink.crowd.add("127.0.0.1")
+        heavy.write(b"one\n")
+        await sink.holds(1)
+        heavy.write(b"held\n")
+        heavy_too.write(b"held too\n")
+        async with connection(rx) as (_, heavy_again):
+            heavy_again.write(b"and this one\n")
+            other.write(b"two\n")
+            await sink.holds(2)
+            await turns(20)
+            assert sink.payloads == [b"one", b"two"]
+            sink.crowd.clear()
+            sink.make_room()
+            await sink.holds(5)
 
 
 async def test_senders_off_the_allow_list_are_closed_and_counted(sink, telemetry):

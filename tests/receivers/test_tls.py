@@ -216,11 +216,24 @@ async def test_unfinished_handshakes_count_as_connections(sink, telemetry, files
         with socket.create_connection(rx.address):
             await until(lambda: telemetry.value("connections", "syslog-tls") == 1)
             await answer_to(rx, b"\x16")
-            assert telemetry.value("connections_refused", "syslog-tls", "limit") == 1
+            assert telemetry.value("connections_refused", "syslog-tls", "source_limit") == 1
         await until(lambda: telemetry.value("connections", "syslog-tls") == 0)
         async with connection(rx, client_context(files)) as (_, writer):
             writer.write(b"x\n")
             await sink.holds(1)
+
+
+async def test_an_unfinished_handshake_makes_room_for_another_sender(sink, telemetry, files):
+    async with receiver(sink, telemetry, files, max_connections=1) as rx:
+        with socket.create_connection(rx.address, source_address=("127.0.0.2", 0)) as silent:
+            await until(lambda: telemetry.value("connections", "syslog-tls") == 1)
+            async with connection(rx, client_context(files)) as (_, writer):
+                writer.write(b"x\n")
+                await sink.holds(1)
+            silent.settimeout(5)
+            with contextlib.suppress(ConnectionResetError):
+                assert await asyncio.to_thread(silent.recv, 1) == b""
+    assert telemetry.value("connections_refused", "syslog-tls", "evicted") == 1
 
 
 async def test_the_allow_list_is_asked_before_the_handshake(sink, telemetry, files):

@@ -319,10 +319,10 @@ async def test_an_error_on_the_socket_does_not_stop_reading(sink):
     async with receiver(sink) as rx:
         receive, errors = rx._receive, [OSError(errno.ECONNREFUSED, "refused")] * 3
 
-        def faulty():
+        def faulty(*arguments):
             if errors:
                 raise errors.pop()
-            return receive()
+            return receive(*arguments)
 
         rx._receive = faulty
         with udp_client() as client:

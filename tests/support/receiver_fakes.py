@@ -21,6 +21,7 @@ class FakeSink:
         self.capacity = capacity
         self.messages: list[Message] = []
         self.puts: list[int] = []
+        self.crowd: set[str] = set()
         self._resumes: deque[Callable[[], None]] = deque()
         self._arrived = asyncio.Event()
 
@@ -33,6 +34,9 @@ class FakeSink:
     @property
     def full(self) -> bool:
         return len(self.messages) >= self.capacity
+
+    def crowded(self, source: str) -> bool:
+        return source in self.crowd
 
     @property
     def waiting(self) -> int:

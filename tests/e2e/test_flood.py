@@ -1,0 +1,88 @@
+"""One source at full speed costs only its own messages: twenty others lose nothing meanwhile, to the message."""
+
+import contextlib
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import flood
+import pytest
+from service import Service, until
+from storm import start_line, stop_line
+
+#: EVENTD_FLOOD_S=20 floods for longer; the default keeps the suite short.
+SECONDS = float(os.environ.get("EVENTD_FLOOD_S", "3"))
+FLOODER = "127.0.0.2"
+OTHERS = [f"127.0.1.{n}" for n in range(1, 21)]
+#: Messages per second of each of the others.
+RATE = 50
+
+
+@contextlib.contextmanager
+def flooding(port: int, payload: bytes) -> Iterator[subprocess.Popen[str]]:
+    """A process that sends to ``port`` as fast as it can."""
+    arguments = [sys.executable, flood.__file__, str(port), FLOODER, "600", payload.hex()]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.terminate()
+
+
+def others(port: int, seconds: float) -> Counter[str]:
+    """Twenty sources at a steady rate, each with another event every time; how many each sent."""
+    sent = Counter[str]()
+    with contextlib.ExitStack() as stack:
+        socks = {}
+        for source in OTHERS:
+            socks[source] = sock = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            sock.bind((source, 0))
+        began = time.monotonic()
+        for turn in range(round(seconds * RATE)):
+            for number, (source, sock) in enumerate(socks.items()):
+                line = (stop_line, start_line)[turn % 2](number * 100 + turn // 2 % 50, device=f"FW{number}")
+                sock.sendto(line.encode(), ("127.0.0.1", port))
+                sent[source] += 1
+            time.sleep(max(0.0, began + (turn + 1) / RATE - time.monotonic()))
+    return sent
+
+
+def journal(eventd: Service) -> Counter[str]:
+    """How many events of each source are in the journal."""
+    with contextlib.closing(sqlite3.connect(eventd.folder / "eventd.db")) as db:
+        return Counter(
+            dict(db.execute("SELECT json_extract(json, '$.source'), count(*) FROM events GROUP BY 1").fetchall())
+        )
+
+
+def settled(eventd: Service) -> dict[str, float]:
+    return until(
+        lambda: (m := eventd.metrics()) and not eventd.total(m, "eventd_queued") and not eventd.ledger_faults() and m,
+        "the queue to empty and the ledger to balance",
+    )
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("what", ["an event", "an irrelevant line", "garbage"])
+def test_a_flood_of_datagrams_costs_only_its_sender(tmp_path: Path, what: str) -> None:
+    payload = {"an event": stop_line(1).encode(), "an irrelevant line": b"<190>nothing", "garbage": b"\xff" * 40}[what]
+    with Service(tmp_path) as eventd:
+        port = eventd.ports["syslog_udp"]
+        with flooding(port, payload) as process:
+            time.sleep(0.3)
+            sent = others(port, SECONDS)
+            process.terminate()
+            assert process.stdout is not None
+            flooded = int(process.stdout.read())
+        metrics = settled(eventd)
+        received = eventd.total(metrics, "eventd_received_total")
+        drops = eventd.total(metrics, "eventd_kernel_drops_total")
+        limited = metrics['eventd_rejected_total{reason="rate_limited",transport="syslog-udp"}']
+        until(lambda: all(journal(eventd)[source] == sent[source] for source in OTHERS), "every event of the others")
+        assert received + drops == flooded + sent.total()
+        assert limited > flooded / 10
+    assert "Traceback" not in eventd.log.read_text()
