@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "The service: receive, judge, alert.",
     "check": "Check a configuration; starts nothing.",
     "decode": "Messages in, decoded events out.",
+    "replay": "Recorded messages in, incidents and notifications out.",
     "send": "Send real messages of any event, to test an installation.",
     "reasons": "Search the reason catalogue.",
 }

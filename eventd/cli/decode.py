@@ -1,10 +1,7 @@
 """``eventd decode``: messages from files, one object per message out, in input order and constant memory."""
 
-import re
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -14,24 +11,15 @@ import click
 from eventd.cli import OUTPUT_LOST
 from eventd.cli.options import Usm, usm_options
 from eventd.cli.text import event_block
-from eventd.decode import Decoder, malformed
-from eventd.errors import ParseError, RejectReason
+from eventd.decode import Decoder
+from eventd.errors import ParseError
+from eventd.inputs import Reader
 from eventd.inventory import Inventory
 from eventd.model import Event, Malformed, Message, to_json
-from eventd.parse import pcap
-from eventd.parse.framing import split_datagram
-from eventd.parse.recording import UNKNOWN_SOURCE, parse_line
-from eventd.parse.snmp import Access, transport_of
+from eventd.parse.snmp import Access
 from eventd.parse.usm import User
 from eventd.printable import printable_json
 from eventd.registry import load
-
-#: The longest datagram (64 KiB) with every octet as an escape, and room for the fields before it.
-MAX_LINE = 512 * 1024
-#: A bare PDU in hex: a BER SEQUENCE.
-_HEX_PDU = re.compile(rb"30(?:[0-9A-Fa-f]{2})+")
-
-Input = Message | Malformed
 
 
 class _AnyCommunity(Access):
@@ -56,7 +44,8 @@ def command(
     form: str, transport: str | None, config: str | None, community: tuple[str, ...], files: tuple[str, ...], **usm: Any
 ) -> None:
     """Decode messages: text with one syslog message or hex-encoded SNMP message per line, recordings
-    (time, transport, source and payload, parted by tabs), and packet captures (pcap, pcapng).
+    (time, transport, source and payload, parted by tabs), JSON lines of this command or of the journal, and packet
+    captures (pcap, pcapng).
 
     One JSON object per message comes out, in input order. Malformed messages come out too and do not change the exit
     status.
@@ -66,12 +55,14 @@ def command(
     unreadable = False
     for name in files or ("-",):
         try:
-            with _open(name) as stream:
+            with open_input(name) as stream:
                 live = not stream.seekable()
-                for found in _inputs(stream, name, transport):
+                reader = Reader(stream, transport, lambda _: time.time())
+                for found in reader:
                     write(decoder.decode(found) if isinstance(found, Message) else found)
                     if live:
                         sys.stdout.flush()
+                tell_skipped(name, reader)
         except (OSError, ParseError) as error:
             if isinstance(error, BrokenPipeError) or getattr(error, "errno", None) in OUTPUT_LOST:
                 raise
@@ -115,87 +106,15 @@ def _tell_bug(error: Exception, message: Message) -> None:
     click.echo(f"eventd: bug in a handler: {error!r} for {message.payload[:200]!r}", err=True)
 
 
-def _open(name: str) -> BufferedReader:
+def open_input(name: str) -> BufferedReader:
+    """A file, or standard input for ``-``."""
     return Path(name).open("rb") if name != "-" else open(sys.stdin.fileno(), "rb", closefd=False)
 
 
-# --- input ---------------------------------------------------------------------------------------------------------
-
-
-def _inputs(stream: BufferedReader, name: str, transport: str | None) -> Iterator[Input]:
-    if stream.peek(4)[:4] in pcap.MAGICS:
-        return _from_capture(stream, name, transport)
-    return _from_lines(stream, transport)
-
-
-def _from_lines(stream: BufferedReader, transport: str | None) -> Iterator[Input]:
-    while line := stream.readline(MAX_LINE):
-        if len(line) == MAX_LINE and not line.endswith(b"\n"):
-            while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
-                pass
-            yield malformed(_bare(line[:200]), RejectReason.OVERSIZE, MAX_LINE)
-        elif (found := _from_line(line, transport)) is not None:
-            yield found
-
-
-def _bare(payload: bytes) -> Message:
-    return Message("syslog-udp", UNKNOWN_SOURCE, 0, time.time(), payload)
-
-
-def _from_line(line: bytes, transport: str | None) -> Input | None:
-    text = line.strip()
-    if b"\t" not in text and _is_hex(text, transport):
-        return _from_hex(text)
-    try:
-        return parse_line(line, time.time())
-    except ParseError as error:
-        return malformed(_bare(line.rstrip(b"\r\n")), error.reason, error.offset)
-
-
-def _is_hex(text: bytes, transport: str | None) -> bool:
-    if transport == "trap":
-        return bool(text) and not text.startswith(b"#")
-    return transport is None and _HEX_PDU.fullmatch(text) is not None
-
-
-def _from_hex(text: bytes) -> Input:
-    try:
-        payload = bytes.fromhex(text.decode("ascii").removeprefix("0x").replace(":", ""))
-    except ValueError:
-        return malformed(_bare(text), RejectReason.BAD_FRAME, 0)
-    return Message(transport_of(payload), UNKNOWN_SOURCE, 0, time.time(), payload)
-
-
-def _from_capture(stream: BufferedReader, name: str, transport: str | None) -> Iterator[Message]:
-    capture = pcap.Capture(stream.read)
-    other = 0
-    for datagram in capture:
-        kind = "trap" if _is_snmp(datagram.payload) else "syslog"
-        if transport not in (None, kind):
-            other += 1
-            continue
-        payloads = [datagram.payload] if kind == "trap" else split_datagram(datagram.payload)
-        for payload in payloads:
-            way = transport_of(payload) if kind == "trap" else "syslog-udp"
-            yield Message(way, datagram.source, datagram.source_port, datagram.at, payload)
-    _tell_skipped(name, capture.skipped, other)
-
-
-def _is_snmp(payload: bytes) -> bool:
-    """Whether a datagram is one BER SEQUENCE from the first octet to the last: a syslog line that begins with ``0``
-    (time since boot) is not."""
-    if len(payload) < 2 or payload[0] != 0x30:
-        return False
-    size = payload[1] & 0x7F if payload[1] & 0x80 else 0
-    length = int.from_bytes(payload[2 : 2 + size]) if size else payload[1]
-    return 2 + size + length == len(payload)
-
-
-def _tell_skipped(name: str, skipped: Counter[pcap.Skip], other: int) -> None:
-    notes = [f"{count} × {reason}" for reason, count in skipped.most_common()]
-    if other:
-        notes.append(f"{other} × other transport")
-    if notes:
+def tell_skipped(name: str, reader: Reader) -> None:
+    """On stderr, what a capture held that is no message."""
+    if reader.skipped:
+        notes = (f"{count} × {reason}" for reason, count in reader.skipped.most_common())
         click.echo(f"eventd: {name}: packets skipped: {', '.join(notes)}", err=True)
 
 

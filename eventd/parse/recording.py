@@ -8,6 +8,7 @@ no transport is a bare syslog message; a line starting with ``# `` is a comment.
 import ipaddress
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from eventd.errors import ParseError, RejectReason
 from eventd.model import SYSLOG_TRANSPORTS, TRANSPORTS, Message, utc
@@ -30,11 +31,18 @@ _TRANSPORTS = {name.encode(): name for name in TRANSPORTS}
 
 def format_line(message: Message) -> bytes:
     """One line, with its line feed, from which `parse_line` makes the same message again."""
-    stamp = utc(message.received_at).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    stamp = _format_time(message.received_at)
     syslog = message.transport in SYSLOG_TRANSPORTS
     payload = _escape(message.payload) if syslog else message.payload.hex().encode()
     head = f"{stamp}\t{message.transport}\t{_format_source(message.source, message.port)}\t"
     return head.encode() + payload + b"\n"
+
+
+def is_bare(line: bytes) -> bool:
+    """Whether a line is a message without time and source: neither a recording, nor a comment, nor empty."""
+    fields = line.split(b"\t", 3)
+    recorded = len(fields) == 4 and fields[1] in _TRANSPORTS
+    return not recorded and bool(line.strip()) and not line.startswith(b"# ")
 
 
 def parse_line(line: bytes, now: float) -> Message | None:
@@ -48,10 +56,9 @@ def parse_line(line: bytes, now: float) -> Message | None:
     line = line.rstrip(b"\r\n")
     if not line.strip() or line.startswith(b"# "):
         return None
-    fields = line.split(b"\t", 3)
-    if len(fields) < 4 or fields[1] not in _TRANSPORTS:
+    if is_bare(line):
         return Message("syslog-udp", UNKNOWN_SOURCE, 0, now, line)
-    stamp, name, place, payload = fields
+    stamp, name, place, payload = line.split(b"\t", 3)
     transport = _TRANSPORTS[name]
     source, port = _parse_source(place, len(stamp) + len(name) + 2)
     start = len(line) - len(payload)
@@ -101,6 +108,12 @@ def _parse_time(stamp: bytes) -> float:
     except (ValueError, OverflowError):
         raise _bad(0, "no RFC 3339 time") from None
     return seconds
+
+
+@lru_cache(maxsize=64)
+def _format_time(seconds: float) -> str:
+    """RFC 3339; remembered, because what is read from a socket in one go has the same time."""
+    return utc(seconds).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _format_source(source: str, port: int) -> str:

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from eventd.cli import main
-from eventd.cli.decode import MAX_LINE
+from eventd.inputs import MAX_LINE
 from eventd.model import Message
 from eventd.parse.recording import format_line
 from eventd.sender import syslog

@@ -1,0 +1,181 @@
+"""``eventd replay``: recorded messages through the real pipeline on a virtual clock, and what would have been told."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from io import BufferedReader
+from pathlib import Path
+
+import click
+
+from eventd.cli.decode import open_input, tell_skipped
+from eventd.cli.problems import fail
+from eventd.cli.text import block, line, printable
+from eventd.config import Config, load
+from eventd.errors import ParseError
+from eventd.inputs import Input, Reader, in_order
+from eventd.model import Malformed, to_json
+from eventd.notify.render import headline
+from eventd.registry import Registry
+from eventd.registry import load as load_handlers
+from eventd.replay import DEFAULT_START, DeviceClock, Replay, Step, Summary, decoder
+from eventd.telemetry import setup_logging
+
+#: A look at where each file stands, in messages: often enough to see it move, too seldom to cost anything.
+LOOK_EVERY = 1000
+
+Progress = Callable[[int], None]
+
+
+class _Files:
+    """The input files, read side by side; one that cannot be read (on) is told and the others go on."""
+
+    def __init__(self, names: Iterable[str], config: Config, registry: Registry, start: float) -> None:
+        self._names, self._config, self._registry, self._start = list(names), config, registry, start
+        self._unreadable = dict[str, int]()
+        self.failed = False
+
+    def size(self) -> int | None:
+        """Bytes of all of them, None where that is not known."""
+        paths = [Path(name) for name in self._names]
+        return sum(path.stat().st_size for path in paths) if all(path.is_file() for path in paths) else None
+
+    def __call__(self, progress: Progress) -> Iterator[Input]:
+        """Everything in them, by time."""
+        return in_order([self._one(name, progress) for name in self._names])
+
+    def _one(self, name: str, progress: Progress) -> Iterator[Input]:
+        try:
+            with open_input(name) as stream:
+                clock = DeviceClock(decoder(self._config, self._registry), self._start)
+                reader = Reader(stream, None, clock)
+                for found in _followed(reader, stream, progress):
+                    if isinstance(found, Malformed):
+                        self._unreadable[name] = self._unreadable.get(name, 0) + 1
+                    yield found
+                tell_skipped(name, reader)
+        except (OSError, ParseError) as error:
+            self.failed = True
+            fail(f"{name}: {getattr(error, 'strerror', None) or error}")
+
+    def tell_unreadable(self) -> None:
+        for name, count in self._unreadable.items():
+            fail(f"{name}: {count} line{'' if count == 1 else 's'} could not be read")
+
+
+def _followed(reader: Reader, stream: BufferedReader, progress: Progress) -> Iterator[Input]:
+    """The same, while ``progress`` hears how many bytes were read since it was last told."""
+    told = 0
+    for number, found in enumerate(reader, 1):
+        yield found
+        if number % LOOK_EVERY == 0 and stream.seekable():
+            now = stream.tell()
+            progress(now - told)
+            told = now
+
+
+@click.command()
+@click.option("-c", "--config", "path", type=click.Path(dir_okay=False), help="Configuration. Default: built-in.")
+@click.option("-f", "--format", "form", type=click.Choice(["json", "text"]), default="json", show_default=True)
+@click.option(
+    "--start",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
+    help="When messages begin that say nothing of their time (UTC). Default: 2000-01-01.",
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE…", type=click.Path(allow_dash=True))
+def command(path: str | None, form: str, start: datetime | None, files: tuple[str, ...]) -> None:
+    """Replay messages (recordings, text, JSON lines of decode or the journal, packet captures) on a virtual clock: the
+    incidents and notifications that a service with this configuration would have had. Nothing is opened or sent.
+
+    The same input gives the same output, byte for byte. Several files are read as one, by time.
+    """
+    config = load(path)
+    registry = load_handlers(config.handlers)
+    begin = DEFAULT_START if start is None else start.replace(tzinfo=UTC).timestamp()
+    inputs = _Files(files, config, registry, begin)
+    end_logging = setup_logging(json=False, level="error")  # of what is wrong in the input the summary tells
+    try:
+        asyncio.run(_run(config, registry, inputs, form))
+    finally:
+        end_logging()
+    inputs.tell_unreadable()
+    if inputs.failed:
+        sys.exit(1)
+
+
+async def _run(config: Config, registry: Registry, inputs: _Files, form: str) -> None:
+    step, summed = (_step_json, to_json) if form == "json" else (_step_text, _summary_text)
+    with _bar(inputs.size()) as progress:
+        replay = Replay(config, registry, lambda found: _write(step(found)))
+        for found in inputs(progress):
+            await replay.feed(found)
+        summary = await replay.finish()
+    _write(summed(summary))
+
+
+def _write(text: bytes) -> None:
+    """A line to standard output: through rich where it keeps a bar below it on the same terminal."""
+    plain = sys.__stdout__
+    if plain is not None and sys.stdout is plain:
+        plain.buffer.write(text + b"\n")
+    else:
+        sys.stdout.write(text.decode() + "\n")
+
+
+@contextlib.contextmanager
+def _bar(total: int | None) -> Iterator[Progress]:
+    """A progress bar on standard error, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+
+    columns = ("replaying", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    terminal = sys.stdout.isatty()
+    console = Console(stderr=True, soft_wrap=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=terminal, redirect_stderr=terminal) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda read: bar.advance(task, read)
+
+
+# --- for programs and for people -------------------------------------------------------------------------------------
+
+
+def _step_json(step: Step) -> bytes:
+    return to_json(step)
+
+
+def _step_text(step: Step) -> bytes:
+    when = step.at.strftime("%Y-%m-%d %H:%M:%S")
+    about = printable(headline(step.incident))
+    if step.channel is not None:
+        return f"{when}  notified  {step.incident.severity:<9} {about}  → {printable(step.channel)}".encode()
+    return f"{when}  {step.what:<9} {step.incident.severity:<9} {about}".encode()
+
+
+def _summary_text(summary: Summary) -> bytes:
+    opened = summary.incidents
+    balance = f"{summary.parsed} parsed, {sum(summary.rejected.values())} rejected"
+    lines = [
+        line("messages", f"{summary.messages}:", balance, _unless(summary.unreadable, "lines unreadable")),
+        line("rejected", _counts(summary.rejected)),
+        line("events", _counts(summary.events), _unless(summary.duplicates, "told twice")),
+        line("", _unless(summary.unrecognised, "messages of no known event")),
+        line("suppressed", _counts(summary.suppressed)),
+        line("incidents", f"{opened.opened} opened, {opened.resolved} resolved, {opened.open} still open"),
+        line("", _counts(opened.kinds)),
+        line("told", _counts(summary.notifications)),
+        line("defects", _unless(summary.defects, "bugs of eventd, see the log above")),
+    ]
+    return block("\nsummary", lines).encode()
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {printable(name)}" for name, count in counts.items())
+
+
+def _unless(count: int, what: str) -> str:
+    return f"{count} {what}" if count else ""

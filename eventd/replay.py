@@ -1,0 +1,209 @@
+"""Recorded messages through the real pipeline on a virtual clock: no socket, no store on disk, nobody is told.
+
+What comes out depends on the configuration and the messages alone. Time stands still between two messages but for the
+timers of the judgement, each of which fires at its own moment.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from eventd.config import Config
+from eventd.contract import Batch
+from eventd.correlate import Correlator
+from eventd.decode import Decoder
+from eventd.inventory import engine_id
+from eventd.model import Change, Event, Incident, Malformed, Message, Notification, utc
+from eventd.notify import routing
+from eventd.notify.render import plain
+from eventd.parse.recording import UNKNOWN_SOURCE
+from eventd.parse.snmp import DEFAULT_ENGINE_ID, Access
+from eventd.pipeline import Intake, Pipeline
+from eventd.registry import Registry
+from eventd.telemetry import Telemetry
+
+#: Virtual time runs on this long behind the last message, for what is still held or open.
+RUN_ON_S = 86_400.0
+#: Where messages begin that say nothing of their time: a moment nobody takes for a real one.
+DEFAULT_START = 946_684_800.0  # 2000-01-01T00:00:00Z
+#: A device's stamp beyond this is no time but damage, and would leave no day to run on.
+LATEST = 253_370_764_800.0  # 9999-01-01T00:00:00Z
+
+
+class Step(Struct, frozen=True):
+    """One thing that happened: a step in the life of an incident (``channel`` and ``text`` null), or a notification
+    that would have been sent, with its plain text."""
+
+    at: datetime
+    what: str
+    incident: Incident
+    channel: str | None = None
+    text: str | None = None
+
+
+class IncidentCounts(Struct, frozen=True):
+    """Over the whole replay; ``open`` when it ended, and ``kinds`` what was opened."""
+
+    opened: int
+    resolved: int
+    open: int
+    kinds: dict[str, int]
+
+
+class Summary(Struct, frozen=True):
+    """What it came to. It balances: ``messages`` = ``parsed`` + sum of ``rejected``; ``parsed`` = sum of ``events`` +
+    ``unrecognised``; sum of ``events`` = ``correlated`` + ``duplicates``. ``unreadable`` lines are no messages;
+    ``defects`` are bugs of eventd."""
+
+    what: str
+    messages: int
+    parsed: int
+    rejected: dict[str, int]
+    unrecognised: int
+    events: dict[str, int]
+    correlated: int
+    duplicates: int
+    suppressed: dict[str, int]
+    incidents: IncidentCounts
+    notifications: dict[str, int]
+    unreadable: int
+    defects: int
+    first: datetime | None
+    last: datetime | None
+    until: datetime | None
+
+
+class _AccessAsRecorded(Access):
+    """The API of the journal shows asterisks for a community; its messages were accepted once."""
+
+    def admits(self, community: bytes) -> bool:
+        masked = bool(community) and not community.strip(b"*")
+        return super().admits(community) or masked
+
+
+def decoder(config: Config, registry: Registry, on_bug: Callable[[Exception, Message], None] | None = None) -> Decoder:
+    """The decoder that a service with this configuration has when it begins."""
+    snmp = config.receivers.snmp
+    own = engine_id(snmp.engine_id) if snmp and snmp.engine_id else DEFAULT_ENGINE_ID
+    access = _AccessAsRecorded(snmp.communities if snmp else (), config.access_users, engine_id=own)
+    return Decoder(registry, config.inventory, access, snmp.trusted_forwarders if snmp else (), on_bug=on_bug)
+
+
+class DeviceClock:
+    """When bare messages count as received: when their device says it sent them, under that device's clock rule; those
+    that do not say, when the one before was, and the first at ``start`` (Unix seconds)."""
+
+    def __init__(self, decoder: Decoder, start: float) -> None:
+        self._decoder, self._last = decoder, start
+
+    def __call__(self, payload: bytes) -> float:
+        found = self._decoder.decode(Message("syslog-udp", UNKNOWN_SOURCE, 0, self._last, payload))
+        stamp = found.device_time if isinstance(found, Event) else None
+        if stamp is not None and stamp.timestamp() < LATEST:
+            self._last = round(stamp.timestamp(), 6)
+        return self._last
+
+
+class _NoStore:
+    """Takes every batch and keeps none."""
+
+    async def commit(self, batch: Batch) -> None: ...
+
+
+class Replay:
+    """One replay. ``tell`` hears of every step, in the order of virtual time."""
+
+    def __init__(self, config: Config, registry: Registry, tell: Callable[[Step], Any]) -> None:
+        self._config, self._tell, self._telemetry = config, tell, Telemetry()
+        self._channels = [channel.name for channel in config.channels]
+        self._correlator = Correlator(config.correlate, config.inventory, config.web.external_url)
+        self._now = 0.0
+        self._first: float | None = None
+        self._last: float | None = None
+        self._unreadable = 0
+        self._resolved, self._told, self._bugs = 0, set[str](), 0
+        self._notified: Counter[str] = Counter()
+        self._pipeline = Pipeline(
+            intake=Intake(),
+            decoder=decoder(config, registry, self._on_bug),
+            correlator=self._correlator,
+            store=_NoStore(),
+            telemetry=self._telemetry,
+            route=self._route,
+            enqueued=lambda: None,
+            clock=lambda: self._now,
+        )
+
+    async def feed(self, found: Message | Malformed) -> None:
+        """The next message, received no earlier than the one before; or a line that is none."""
+        if isinstance(found, Malformed):
+            self._unreadable += 1
+            return
+        at = found.received_at
+        await self._pass_time(at)
+        self._now = self._last = at
+        self._first = at if self._first is None else self._first
+        self._telemetry.inc("received", found.transport)
+        await self._pipeline.step([found], at)
+
+    async def finish(self) -> Summary:
+        """Let time run on until nothing is pending, at most `RUN_ON_S`, and sum up."""
+        if self._last is not None:
+            await self._pass_time(self._last + RUN_ON_S)
+        return self._summary()
+
+    async def _pass_time(self, until: float) -> None:
+        while (due := self._correlator.next_deadline()) is not None and due <= until:
+            self._now = max(self._now, due)
+            await self._pipeline.step([], self._now)
+
+    def _route(self, change: Change, now: float) -> list[Notification]:
+        self._resolved += change.what == "resolved"
+        self._tell(Step(utc(now), change.what, change.incident))
+        found = routing.notifications(change, self._config.routes, self._channels, now)
+        for one in found:
+            if one.id not in self._told:  # the outbox takes the same step for the same channel only once
+                self._told.add(one.id)
+                self._notified[one.channel] += 1
+                self._tell(Step(utc(now), "notified", one.incident, one.channel, plain(one)))
+        return found
+
+    def _on_bug(self, error: Exception, message: Message) -> None:  # noqa: ARG002  the shape of `Decoder.on_bug`
+        self._bugs += 1
+
+    def _summary(self) -> Summary:
+        def total(name: str) -> int:
+            return int(sum(self._telemetry.values(name).values()))
+
+        def by(name: str, label: int) -> dict[str, int]:
+            counts = Counter[str]()
+            for labels, value in self._telemetry.values(name).items():
+                counts[labels[label]] += int(value)
+            return {key: counts[key] for key in sorted(counts) if counts[key]}
+
+        return Summary(
+            what="summary",
+            messages=total("received"),
+            parsed=total("parsed"),
+            rejected=by("rejected", 1),
+            unrecognised=total("unrecognised"),
+            events=by("events", 0),
+            correlated=total("correlated"),
+            duplicates=total("duplicates"),
+            suppressed=by("suppressed", 0),
+            incidents=IncidentCounts(
+                opened=total("incidents_opened"),
+                resolved=self._resolved,
+                open=sum(self._correlator.open_counts().values()),
+                kinds=by("incidents_opened", 0),
+            ),
+            notifications={name: self._notified[name] for name in self._channels},
+            unreadable=self._unreadable,
+            defects=total("internal_errors") + self._bugs,
+            first=None if self._first is None else utc(self._first),
+            last=None if self._last is None else utc(self._last),
+            until=None if self._last is None else utc(self._now),
+        )
