@@ -146,8 +146,14 @@ def _is_snmp(payload: bytes) -> bool:
     return 2 + size + length == len(payload)
 
 
-def _time(found: Input) -> float:
+def time_of(found: Input) -> float:
+    """When it was received, Unix seconds."""
     return found.received_at if isinstance(found, Message) else found.received_at.timestamp()
+
+
+def at_time(found: Input, at: float) -> Input:
+    """The same, as if received at ``at`` (Unix seconds)."""
+    return replace(found, received_at=at if isinstance(found, Message) else utc(at))
 
 
 def in_order(files: Iterable[Iterable[Input]]) -> Iterator[Input]:
@@ -157,10 +163,10 @@ def in_order(files: Iterable[Iterable[Input]]) -> Iterator[Input]:
     been received then.
     """
     latest = float("-inf")
-    for found in heapq.merge(*map(_sorted, files), key=_time):
-        at = _time(found)
+    for found in heapq.merge(*map(_sorted, files), key=time_of):
+        at = time_of(found)
         if at < latest:
-            yield replace(found, received_at=latest if isinstance(found, Message) else utc(latest))
+            yield at_time(found, latest)
         else:
             latest = at
             yield found
@@ -169,7 +175,7 @@ def in_order(files: Iterable[Iterable[Input]]) -> Iterator[Input]:
 def _sorted(found: Iterable[Input]) -> Iterator[Input]:
     waiting: list[tuple[float, int, Input]] = []
     for number, one in enumerate(found):
-        heapq.heappush(waiting, (_time(one), number, one))
+        heapq.heappush(waiting, (time_of(one), number, one))
         if len(waiting) > REORDER:
             yield heapq.heappop(waiting)[2]
     while waiting:

@@ -5,7 +5,7 @@ timers of the judgement, each of which fires at its own moment.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from eventd.config import Config
 from eventd.contract import Batch
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
+from eventd.inputs import REORDER, Input, at_time, time_of
 from eventd.inventory import engine_id
 from eventd.model import Change, Event, Incident, Malformed, Message, Notification, utc
 from eventd.notify import routing
@@ -27,7 +28,7 @@ from eventd.telemetry import Telemetry
 
 #: Virtual time runs on this long behind the last message, for what is still held or open.
 RUN_ON_S = 86_400.0
-#: Where messages begin that say nothing of their time: a moment nobody takes for a real one.
+#: When messages were received of which no line says so: a moment nobody takes for a real one.
 DEFAULT_START = 946_684_800.0  # 2000-01-01T00:00:00Z
 #: A device's stamp beyond this is no time but damage, and would leave no day to run on.
 LATEST = 253_370_764_800.0  # 9999-01-01T00:00:00Z
@@ -93,18 +94,36 @@ def decoder(config: Config, registry: Registry, on_bug: Callable[[Exception, Mes
 
 
 class DeviceClock:
-    """When bare messages count as received: when their device says it sent them, under that device's clock rule; those
-    that do not say, when the one before was, and the first at ``start`` (Unix seconds)."""
+    """When bare messages of one file count as received: when their device says it sent them, under that device's clock
+    rule. Those that do not say: when the one before was; before the first that says so at ``start`` (Unix seconds), or
+    without it together with that first one.
+    """
 
-    def __init__(self, decoder: Decoder, start: float) -> None:
-        self._decoder, self._last = decoder, start
+    def __init__(self, decoder: Decoder, start: float | None) -> None:
+        self._decoder, self._known = decoder, start is not None
+        self._last = DEFAULT_START if start is None else start
 
     def __call__(self, payload: bytes) -> float:
+        """The time of one bare message, Unix seconds; for `inputs.Reader`."""
         found = self._decoder.decode(Message("syslog-udp", UNKNOWN_SOURCE, 0, self._last, payload))
         stamp = found.device_time if isinstance(found, Event) else None
         if stamp is not None and stamp.timestamp() < LATEST:
-            self._last = round(stamp.timestamp(), 6)
+            return round(stamp.timestamp(), 6)
         return self._last
+
+    def follow(self, found: Iterable[Input]) -> Iterator[Input]:
+        """What was read with this clock: it learns from it how late it is."""
+        untimed: list[Input] = []
+        for one in found:
+            at = time_of(one)
+            if self._known or at != self._last or len(untimed) >= REORDER:
+                yield from (at_time(early, at) for early in untimed)
+                untimed.clear()
+                self._known, self._last = True, at
+                yield one
+            else:
+                untimed.append(one)
+        yield from untimed
 
 
 class _NoStore:

@@ -20,7 +20,7 @@ from eventd.model import Malformed, to_json
 from eventd.notify.render import headline
 from eventd.registry import Registry
 from eventd.registry import load as load_handlers
-from eventd.replay import DEFAULT_START, DeviceClock, Replay, Step, Summary, decoder
+from eventd.replay import DeviceClock, Replay, Step, Summary, decoder
 from eventd.telemetry import setup_logging
 
 #: A look at where each file stands, in messages: often enough to see it move, too seldom to cost anything.
@@ -32,7 +32,7 @@ Progress = Callable[[int], None]
 class _Files:
     """The input files, read side by side; one that cannot be read (on) is told and the others go on."""
 
-    def __init__(self, names: Iterable[str], config: Config, registry: Registry, start: float) -> None:
+    def __init__(self, names: Iterable[str], config: Config, registry: Registry, start: float | None) -> None:
         self._names, self._config, self._registry, self._start = list(names), config, registry, start
         self._unreadable = dict[str, int]()
         self.failed = False
@@ -51,7 +51,7 @@ class _Files:
             with open_input(name) as stream:
                 clock = DeviceClock(decoder(self._config, self._registry), self._start)
                 reader = Reader(stream, None, clock)
-                for found in _followed(reader, stream, progress):
+                for found in clock.follow(_followed(reader, stream, progress)):
                     if isinstance(found, Malformed):
                         self._unreadable[name] = self._unreadable.get(name, 0) + 1
                     yield found
@@ -82,7 +82,7 @@ def _followed(reader: Reader, stream: BufferedReader, progress: Progress) -> Ite
 @click.option(
     "--start",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
-    help="When messages begin that say nothing of their time (UTC). Default: 2000-01-01.",
+    help="When messages were received before the first that says so (UTC). Default: together with that one.",
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE…", type=click.Path(allow_dash=True))
 def command(path: str | None, form: str, start: datetime | None, files: tuple[str, ...]) -> None:
@@ -93,7 +93,7 @@ def command(path: str | None, form: str, start: datetime | None, files: tuple[st
     """
     config = load(path)
     registry = load_handlers(config.handlers)
-    begin = DEFAULT_START if start is None else start.replace(tzinfo=UTC).timestamp()
+    begin = None if start is None else start.replace(tzinfo=UTC).timestamp()
     inputs = _Files(files, config, registry, begin)
     end_logging = setup_logging(json=False, level="error")  # of what is wrong in the input the summary tells
     try:

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from service import Service, until
-from storm import send_stream, stop_line, stop_trap
+from storm import fail_line, send_stream, start_line, stop_line, stop_trap
 
 
 def received(service: Service) -> float:
@@ -42,6 +42,31 @@ def test_everything_received_is_recorded_and_decodes_to_the_same(tmp_path: Path)
         again = events[row["peer"]]
         for name in ("received_at", "source", "device", "transport", "reason", "extra"):
             assert again[name] == row[name], name
+
+
+def test_replaying_what_was_recorded_gives_the_incidents_that_the_service_had(tmp_path: Path) -> None:
+    file = tmp_path / "received.rec"
+    with Service(tmp_path, extra=f'[record]\npath = "{file}"\n') as eventd:
+        eventd.send_udp(stop_line(1), stop_line(2), start_line(2), fail_line(3, "authentication fail", 15))
+        until(lambda: len(eventd.api("incidents")["items"]) == 1, "the outage")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(stop_trap(4), ("127.0.0.1", eventd.ports["snmp"]))
+        until(lambda: len(eventd.api("incidents")["items"]) == 2, "the second outage")
+        eventd.send_udp(start_line(1))
+        until(lambda: eventd.api("incidents?status=resolved")["items"], "the all-clear")
+        had = {one["id"]: one for one in eventd.api("incidents")["items"]}
+        assert eventd.stop() == 0
+    steps = [
+        json.loads(line) for line in eventd.eventd("replay", "-c", str(eventd.config), str(file)).stdout.splitlines()
+    ]
+    opened = {step["incident"]["id"]: step["incident"] for step in steps if step["what"] == "opened"}
+    resolved = {step["incident"]["id"] for step in steps if step["what"] == "resolved"}
+    assert opened.keys() == had.keys()
+    assert resolved == {id_ for id_, incident in had.items() if incident["status"] == "resolved"}
+    for id_, incident in opened.items():
+        for name in ("kind", "device", "peer", "opened_at", "severity", "cause", "actions"):
+            assert incident[name] == had[id_][name], name
+    assert {step["channel"] for step in steps if step["what"] == "notified"} == {"console"}
 
 
 def test_without_being_asked_nothing_is_recorded_and_a_bad_place_stops_the_start(tmp_path: Path) -> None:
