@@ -90,7 +90,7 @@ def decoder(config: Config, registry: Registry, on_bug: Callable[[Exception, Mes
     snmp = config.receivers.snmp
     own = engine_id(snmp.engine_id) if snmp and snmp.engine_id else DEFAULT_ENGINE_ID
     access = _AccessAsRecorded(snmp.communities if snmp else (), config.access_users, engine_id=own)
-    return Decoder(registry, config.inventory, access, snmp.trusted_forwarders if snmp else (), on_bug=on_bug)
+    return Decoder(registry, config.inventory, access, config.receivers.trusted_forwarders, on_bug=on_bug)
 
 
 class DeviceClock:

@@ -12,12 +12,13 @@ import click
 
 from eventd.cli.decode import open_input, tell_skipped
 from eventd.cli.problems import fail
-from eventd.cli.text import block, line, printable
+from eventd.cli.text import block, line
 from eventd.config import Config, load
 from eventd.errors import ParseError
 from eventd.inputs import Input, Reader, in_order
 from eventd.model import Malformed, to_json
 from eventd.notify.render import headline
+from eventd.printable import printable, printable_json
 from eventd.registry import Registry
 from eventd.registry import load as load_handlers
 from eventd.replay import DeviceClock, Replay, Step, Summary, decoder
@@ -106,7 +107,7 @@ def command(path: str | None, form: str, start: datetime | None, files: tuple[st
 
 
 async def _run(config: Config, registry: Registry, inputs: _Files, form: str) -> None:
-    step, summed = (_step_json, to_json) if form == "json" else (_step_text, _summary_text)
+    step, summed = (_json, _json) if form == "json" else (_step_text, _summary_text)
     with _bar(inputs.size()) as progress:
         replay = Replay(config, registry, lambda found: _write(step(found)))
         for found in inputs(progress):
@@ -144,8 +145,8 @@ def _bar(total: int | None) -> Iterator[Progress]:
 # --- for programs and for people -------------------------------------------------------------------------------------
 
 
-def _step_json(step: Step) -> bytes:
-    return to_json(step)
+def _json(found: Step | Summary) -> bytes:
+    return printable_json(to_json(found).decode()).encode()
 
 
 def _step_text(step: Step) -> bytes:
