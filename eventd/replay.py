@@ -16,13 +16,14 @@ from eventd.contract import Batch
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
 from eventd.inputs import REORDER, Input, at_time, time_of
+from eventd.intake import Intake
 from eventd.inventory import engine_id
 from eventd.model import Change, Event, Incident, Malformed, Message, Notification, utc
 from eventd.notify import routing
 from eventd.notify.render import plain
 from eventd.parse.recording import UNKNOWN_SOURCE
 from eventd.parse.snmp import DEFAULT_ENGINE_ID, Access
-from eventd.pipeline import Intake, Pipeline
+from eventd.pipeline import Pipeline
 from eventd.registry import Registry
 from eventd.telemetry import Telemetry
 
