@@ -7,7 +7,6 @@ handed over is committed, then the try in flight is finished, then web and store
 import asyncio
 import contextlib
 import math
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -22,13 +21,14 @@ from eventd.decode import Decoder
 from eventd.errors import EventdError, StoreError
 from eventd.gauges import Gauges
 from eventd.intake import Intake
-from eventd.inventory import Inventory, engine_id
+from eventd.inventory import Inventory
 from eventd.listeners import Key, Listeners, Receiver
 from eventd.model import Change, Notification
 from eventd.notify import routing
 from eventd.notify.delivery import Delivery
 from eventd.notify.session import Session
-from eventd.parse.snmp import Access
+from eventd.own_engine import own_engine
+from eventd.parse.snmp import Access, Memory
 from eventd.pipeline import Pipeline, bug_logger
 from eventd.recorder import Recorder
 from eventd.registry import Registry, load, load_notifiers
@@ -45,8 +45,6 @@ PRUNE_EVERY_S = 600.0
 #: How often what was learned of senders is saved: their host names and their SNMPv3 clocks. Losing a minute of it only
 #: means learning it again.
 SAVE_LEARNED_EVERY_S = 60.0
-#: Engine id of ours, when none is configured (RFC 3411 section 5): format 5, octets chosen once and kept in the store.
-ENGINE_ID_PREFIX = bytes.fromhex("8000000005")
 
 #: Settings that a reload does not take, by name, and where they are.
 NEEDS_RESTART: dict[str, Callable[[Config], Any]] = {
@@ -142,7 +140,10 @@ class App:
     async def _restore(self) -> None:
         """Build judgement and decoding as they stood when the store was last written."""
         config = self.config
-        self._own_engine_id = await self._engine_id()
+        snmp = config.receivers.snmp
+        self._own_engine = await own_engine(self.store, snmp.engine_id if snmp else None)
+        self._snmp_memory = Memory()
+        self._snmp_memory.engines.restore(msgspec.json.decode(await self.store.meta_get("learned_engines") or "{}"))
         self._learned: dict[str, Any] = msgspec.json.decode(await self.store.meta_get("learned_hostnames") or "{}")
         self.correlator = Correlator(config.correlate, config.inventory, config.web.external_url)
         self._load_states(await self.store.load_states())
@@ -155,9 +156,6 @@ class App:
             route=self._route,
             enqueued=lambda: self.delivery.wake(),
             clock=self._clock,
-        )
-        self.pipeline.decoder.access.engines.restore(
-            msgspec.json.decode(await self.store.meta_get("learned_engines") or "{}")
         )
         Gauges(self).provide(self.telemetry)
         self.telemetry.provide("recorded", self.recorder.recorded)
@@ -196,17 +194,6 @@ class App:
         finally:
             self.intake.tap = self.recorder.take if self.recorder.on else None
 
-    async def _engine_id(self) -> bytes:
-        """Our own SNMP engine id: configured, or made once and kept, because senders remember it."""
-        configured = self.config.receivers.snmp.engine_id if self.config.receivers.snmp else None
-        if configured is not None:
-            return engine_id(configured)
-        kept = await self.store.meta_get("snmp_engine_id")
-        if kept is None:
-            kept = (ENGINE_ID_PREFIX + secrets.token_bytes(8)).hex()
-            await self.store.meta_set("snmp_engine_id", kept)
-        return bytes.fromhex(kept)
-
     async def _every(self, seconds: float, chore: Callable[[], Awaitable[object]]) -> None:
         while True:
             await asyncio.sleep(seconds)
@@ -222,7 +209,7 @@ class App:
             log.error("defect", where="chore", exc_info=error)
 
     async def _save_learned(self) -> None:
-        engines = self.pipeline.decoder.access.engines.snapshot()
+        engines = self._snmp_memory.engines.snapshot()
         await self.store.meta_set("learned_hostnames", msgspec.json.encode(self._learned).decode())
         await self.store.meta_set("learned_engines", msgspec.json.encode(engines).decode())
 
@@ -233,7 +220,15 @@ class App:
         return Decoder(
             handlers,
             config.inventory,
-            Access(snmp.communities if snmp else (), config.access_users, engine_id=self._own_engine_id),
+            Access(
+                snmp.communities if snmp else (),
+                config.access_users,
+                engine_id=self._own_engine.engine_id,
+                boots=self._own_engine.boots,
+                started_at=self.started_at,
+                allowances=config.access_allowances,
+                memory=self._snmp_memory,
+            ),
             config.receivers.trusted_forwarders,
             on_bug=bug_logger(self.telemetry),
             learned=self._learned,
@@ -293,7 +288,6 @@ class App:
         config = await asyncio.to_thread(self._read_config)
         handlers = await asyncio.to_thread(verify, config)
         decoder = self._make_decoder(config, handlers)
-        decoder.access.engines.restore(self.pipeline.decoder.access.engines.snapshot())
         before, self.config = self.config, config
         try:
             await self._record(config.record)

@@ -15,6 +15,7 @@ from eventd.document import Document, did_you_mean, join, read
 from eventd.errors import ConfigError
 from eventd.notify import routing
 from eventd.notify.routing import Route
+from eventd.parse.engines import Allowance
 from eventd.parse.usm import User
 from eventd.receivers.addresses import overlap
 from eventd.receivers.settings import Snmp, Socket, SyslogTcp, SyslogTls, SyslogUdp
@@ -44,12 +45,21 @@ class SnmpUser(Struct, frozen=True, forbid_unknown_fields=True):
     engine_id: str | None = None
 
 
+class SnmpEngine(Struct, frozen=True, forbid_unknown_fields=True):
+    """An exception for one SNMPv3 engine whose firmware cannot keep time as it should (see `engines.Allowance`)."""
+
+    engine_id: str
+    accept_boots_reset: bool = False
+    ignore_time_window: bool = False
+
+
 class SnmpReceiver(Snmp, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The trap receiver: its sockets, and who may talk to them."""
 
     communities: tuple[str, ...] = ("public",)
     engine_id: str | None = None
     users: tuple[SnmpUser, ...] = ()
+    engines: tuple[SnmpEngine, ...] = ()
 
 
 class Receivers(Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,7 +103,8 @@ class ChannelConfig(Struct, frozen=True):
 
 
 class Config(Struct, frozen=True):
-    """Everything a running eventd needs to know. ``access_users`` are the SNMPv3 users with their secrets read."""
+    """Everything a running eventd needs to know. ``access_users`` are the SNMPv3 users with their secrets read,
+    ``access_allowances`` the exceptions for SNMPv3 engines by engine id."""
 
     receivers: Receivers
     store: store.Settings
@@ -107,6 +118,7 @@ class Config(Struct, frozen=True):
     inventory: inventory.Inventory
     handlers: tuple[str, ...]
     access_users: tuple[User, ...]
+    access_allowances: Mapping[bytes, Allowance]
     tokens: Mapping[str, Token]
     path: str | None = None
 
@@ -145,6 +157,7 @@ def _build(reader: Document, document: dict[str, Any], path: str | None) -> Conf
     _check_routes(reader, routes, channels)
     handlers = reader.value(tuple[str, ...], document.get("handlers", ["handlers"]), "handlers") or ()
     users = _users(reader, receivers)
+    allowances = _allowances(reader, receivers)
     _check_receivers(reader, receivers)
     _check_web(reader, sections["web"])
     _check_ports(reader, receivers, sections["web"])
@@ -160,6 +173,7 @@ def _build(reader: Document, document: dict[str, Any], path: str | None) -> Conf
         inventory=known,
         handlers=handlers,
         access_users=users,
+        access_allowances=allowances,
         tokens=tokens,
         path=path,
     )
@@ -254,6 +268,19 @@ def _user(reader: Document, user: SnmpUser, key: str) -> User | None:
     except ValueError as error:
         reader.fault(key, str(error))
         return None
+
+
+def _allowances(reader: Document, receivers: Receivers | None) -> dict[bytes, Allowance]:
+    found: dict[bytes, Allowance] = {}
+    for index, engine in enumerate(receivers.snmp.engines if receivers and receivers.snmp else ()):
+        key = f"receivers.snmp.engines[{index}]"
+        engine_id = _engine_id(reader, engine.engine_id, join(key, "engine_id"))
+        if engine_id is None:
+            continue
+        if engine_id in found:
+            reader.fault(join(key, "engine_id"), f"{engine.engine_id!r} is listed twice")
+        found[engine_id] = Allowance(engine.accept_boots_reset, engine.ignore_time_window)
+    return found
 
 
 def _channels(reader: Document, tables: Any) -> tuple[ChannelConfig, ...]:

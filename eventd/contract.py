@@ -6,6 +6,7 @@ this module, `eventd.model` and `eventd.errors`.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from msgspec import Struct, field
@@ -209,6 +210,23 @@ class JournalRow(Struct, frozen=True):
     event: Event
     duplicate: bool = False
     incidents: tuple[str, ...] = ()
+
+
+class EngineChange(StrEnum):
+    """What may happen to an SNMP engine that an operator wants to know of: ``eventd_snmp_engine_changes_total{change}``
+    (see `eventd.parse.engines` and docs/snmp.md)."""
+
+    LEARNED = "learned"
+    REBOOTED = "rebooted"
+    BOOTS_BACK = "boots_back"
+    TIME_BACK = "time_back"
+    RESET_ACCEPTED = "reset_accepted"
+    LATCHED = "latched"
+    MOVED = "moved"
+    SHARED = "shared"
+    CLAIMED = "claimed"
+    REPINNED = "repinned"
+    FORGOTTEN = "forgotten"
 
 
 class Batch(Struct):

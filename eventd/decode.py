@@ -5,19 +5,28 @@ Used by the pipeline and by `eventd decode`; it does no I/O.
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from eventd.contract import Origin, event_from_syslog, event_from_trap
 from eventd.errors import DecodeError, ParseError, RejectReason
 from eventd.identity import Identities
 from eventd.inventory import Inventory
-from eventd.model import EVENTS, SYSLOG_TRANSPORTS, Event, Fault, Malformed, Message, SyslogRecord, utc
+from eventd.model import EVENTS, SYSLOG_TRANSPORTS, Event, Fault, Malformed, Message, SyslogRecord, TrapRecord, utc
 from eventd.parse.snmp import Access, parse_notification, report_for
 from eventd.parse.syslog import parse_syslog
 from eventd.parse.timestamps import resolve
 from eventd.registry import Registry
 
 KNOWN_EVENTS = frozenset((*EVENTS, None))
+
+
+class Examined(NamedTuple):
+    """One message looked at: what it says, the answer that an inform's sender waits for, and whether this inform was
+    here before (its answer got lost, or came too late)."""
+
+    result: Event | Malformed
+    response: bytes | None = None
+    repeated: bool = False
 
 
 class Decoder:
@@ -37,32 +46,36 @@ class Decoder:
         learned: dict[str, Any] | None = None,
     ) -> None:
         self.registry, self.inventory, self.access = registry, inventory, access
-        self.identities = Identities(inventory, trusted_forwarders, learned)
+        self.identities = Identities(inventory, trusted_forwarders, learned, access.engines)
         self._on_bug = on_bug
 
     def decode(self, message: Message) -> Event | Malformed:
         """One message in, one object out; never raises."""
-        return self.examine(message)[0]
+        return self.examine(message).result
 
-    def examine(self, message: Message) -> tuple[Event | Malformed, bytes | None]:
-        """As `decode`, and with it the answer that an inform's sender waits for."""
+    def examine(self, message: Message) -> Examined:
+        """As `decode`, and with it what else the pipeline has to know. An inform that was received well is answered
+        even if we cannot make sense of it: its bytes are kept, and a repetition would change nothing."""
+        response, repeated = None, False
         try:
             if message.transport in SYSLOG_TRANSPORTS:
-                return _checked(self._syslog(message)), None
-            event, response = self._trap(message)
-            return _checked(event), response
+                return Examined(_checked(self._syslog(message)))
+            record = parse_notification(message.payload, self.access, message.received_at)
+            response, repeated = record.response, self._repeated(record, message)
+            return Examined(_checked(self._trap(record, message)), response, repeated)
         except ParseError as error:
-            return malformed(message, error.reason, error.offset), None
+            return Examined(malformed(message, error.reason, error.offset))
         except DecodeError:
-            return malformed(message, RejectReason.UNDECODABLE, 0), None
+            return Examined(malformed(message, RejectReason.UNDECODABLE, 0), response, repeated)
         except Exception as error:  # noqa: BLE001  a bug in a handler must not become a remote off-switch
             if self._on_bug is not None:
                 self._on_bug(error, message)
-            return malformed(message, RejectReason.HANDLER_ERROR, 0), None
+            return Examined(malformed(message, RejectReason.HANDLER_ERROR, 0), response, repeated)
 
-    def report(self, message: Message) -> bytes | None:
-        """What to answer to a refused v3 message that asked to be told why (discovery of our engine, for one)."""
-        return report_for(message.payload, self.access, message.received_at)
+    def report(self, message: Message, reason: str) -> bytes | None:
+        """What to answer to a v3 message that was refused for that reason and asked to be told (discovery of our
+        engine, for one)."""
+        return report_for(message.payload, self.access, message.received_at, reason)
 
     def _syslog(self, message: Message) -> Event:
         record = parse_syslog(message.payload)
@@ -74,14 +87,19 @@ class Decoder:
             return event_from_syslog(record, origin)
         return handler.decode_syslog(record, origin)
 
-    def _trap(self, message: Message) -> tuple[Event, bytes | None]:
-        record = parse_notification(message.payload, self.access, message.received_at)
-        device = self.identities.of_trap(record, message.source)
+    def _trap(self, record: TrapRecord, message: Message) -> Event:
+        device = self.identities.of_trap(record, message.source, message.received_at)
         origin = Origin(message.transport, message.source, utc(message.received_at), device)
         handler = self.registry.for_trap(record)
         if handler is None or handler.decode_trap is None:
-            return event_from_trap(record, origin), record.response
-        return handler.decode_trap(record, origin), record.response
+            return event_from_trap(record, origin)
+        return handler.decode_trap(record, origin)
+
+    def _repeated(self, record: TrapRecord, message: Message) -> bool:
+        """Whether this inform of that sender was taken before."""
+        if record.inform_key is None:
+            return False
+        return not self.access.memory.informs.add(message.source.encode() + record.inform_key, message.received_at)
 
     def _time(self, record: SyslogRecord, device: str, received_at: datetime) -> datetime | None:
         if record.stamp is None:

@@ -11,6 +11,7 @@
 ``reason`` is always one of a short closed set, so that it can be a metric label; the detail is for the log.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -49,9 +50,12 @@ class RejectReason(StrEnum):
     BAD_HEADER = "bad_header"
     BAD_BER = "bad_ber"
     BAD_VERSION = "bad_version"
+    UNKNOWN_SECURITY_MODEL = "unknown_security_model"
+    INVALID_MESSAGE = "invalid_message"
     BAD_PDU = "bad_pdu"
     BAD_VARBIND = "bad_varbind"
     NOT_NOTIFICATION = "not_notification"
+    WRONG_PDU_VERSION = "wrong_pdu_version"
     WRONG_COMMUNITY = "wrong_community"
     UNKNOWN_USER = "unknown_user"
     UNKNOWN_ENGINE = "unknown_engine"
@@ -59,11 +63,36 @@ class RejectReason(StrEnum):
     LEVEL_TOO_LOW = "level_too_low"
     UNSUPPORTED_LEVEL = "unsupported_level"
     NOT_IN_TIME_WINDOW = "not_in_time_window"
+    REPLAYED = "replayed"
     DECRYPTION_ERROR = "decryption_error"
     UNDECODABLE = "undecodable"
     HANDLER_ERROR = "handler_error"
     NOT_ALLOWED = "not_allowed"
     RATE_LIMITED = "rate_limited"
+
+
+#: Standard object (RFC 3418, RFC 3412 section 5, RFC 3414 section 5) → the reasons for which it counts a message.
+#: snmpUnknownContexts is missing because every context is taken.
+SNMP_MIB: Mapping[str, tuple[RejectReason, ...]] = {
+    "snmpInBadVersions": (RejectReason.BAD_VERSION,),
+    "snmpInBadCommunityNames": (RejectReason.WRONG_COMMUNITY,),
+    "snmpInASNParseErrs": (
+        RejectReason.EMPTY,
+        RejectReason.OVERSIZE,
+        RejectReason.BAD_BER,
+        RejectReason.BAD_PDU,
+        RejectReason.BAD_VARBIND,
+    ),
+    "snmpUnknownSecurityModels": (RejectReason.UNKNOWN_SECURITY_MODEL,),
+    "snmpInvalidMsgs": (RejectReason.INVALID_MESSAGE,),
+    "snmpUnknownPDUHandlers": (RejectReason.NOT_NOTIFICATION, RejectReason.WRONG_PDU_VERSION),
+    "usmStatsUnsupportedSecLevels": (RejectReason.UNSUPPORTED_LEVEL,),
+    "usmStatsNotInTimeWindows": (RejectReason.NOT_IN_TIME_WINDOW,),
+    "usmStatsUnknownUserNames": (RejectReason.UNKNOWN_USER,),
+    "usmStatsUnknownEngineIDs": (RejectReason.UNKNOWN_ENGINE,),
+    "usmStatsWrongDigests": (RejectReason.WRONG_DIGEST,),
+    "usmStatsDecryptionErrors": (RejectReason.DECRYPTION_ERROR,),
+}
 
 
 class ParseError(EventdError):

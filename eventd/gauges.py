@@ -6,8 +6,9 @@ from typing import Protocol
 
 from eventd.config import Config
 from eventd.correlate import Correlator
+from eventd.errors import SNMP_MIB
 from eventd.listeners import Listeners
-from eventd.model import PeerStatus
+from eventd.model import SNMP_TRANSPORTS, PeerStatus
 from eventd.pipeline import Pipeline
 from eventd.store import Store
 from eventd.telemetry import Telemetry
@@ -16,6 +17,8 @@ from eventd.telemetry import Telemetry
 OUTCOMES = ("delivered", "superseded", "dead")
 
 Values = Mapping[tuple[str, ...], float]
+
+_OBJECTS: Mapping[str, str] = {reason: name for name, reasons in SNMP_MIB.items() for reason in reasons}
 
 
 class Observed(Protocol):
@@ -26,6 +29,9 @@ class Observed(Protocol):
     correlator: Correlator
     pipeline: Pipeline
     listeners: Listeners
+
+    def now(self) -> float:
+        """Unix seconds."""
 
     @property
     def store(self) -> Store:
@@ -46,6 +52,9 @@ class Gauges:
         """Have them asked for at every scrape."""
         providers = {
             "kernel_drops": self._kernel_drops,
+            "snmp_mib": self._snmp_mib,
+            "snmp_engines": self._snmp_engines,
+            "snmp_engine_boots": self._snmp_boots,
             "incidents_open": self._incidents_open,
             "device_last_message_timestamp_seconds": self._last_heard,
             "device_clock_skew_seconds": self._skews,
@@ -60,6 +69,23 @@ class Gauges:
 
     def _kernel_drops(self) -> Values:
         return self._service.listeners.kernel_drops()
+
+    def _snmp_mib(self) -> Values:
+        """The ledger of the SNMP transports, in the words of the MIBs."""
+        telemetry = self._service.telemetry
+        found = Counter[tuple[str, ...]]({(name,): 0 for name in SNMP_MIB})
+        for (transport,), count in telemetry.values("received").items():
+            found[("snmpInPkts",)] += int(count) if transport in SNMP_TRANSPORTS else 0
+        for (transport, reason), count in telemetry.values("rejected").items():
+            if transport in SNMP_TRANSPORTS and reason in _OBJECTS:
+                found[_OBJECTS[reason],] += int(count)
+        return dict(found)
+
+    def _snmp_engines(self) -> Values:
+        return {(): len(self._service.pipeline.decoder.access.engines)}
+
+    def _snmp_boots(self) -> Values:
+        return {(): self._service.pipeline.decoder.access.usm.clock(self._service.now())[0]}
 
     def _incidents_open(self) -> Values:
         return {labels: float(count) for labels, count in self._service.correlator.open_counts().items()}

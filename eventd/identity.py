@@ -2,8 +2,9 @@
 
 In this order: the engine id of an SNMPv3 message, the address or name that a trusted forwarder passes on (v1
 agent-addr, snmpTrapAddress, the host in the header of a syslog relay), the host name in the message, the source
-address; the first one that the inventory lists decides. Without an inventory the host name is the device, so that a
-virtual system with a source address of its own is still the device whose name it prints.
+address (of SNMPv3 the one that the engine is pinned to); the first one that the inventory lists decides. Without an
+inventory the host name is the device, so that a virtual system with a source address of its own is still the device
+whose name it prints.
 """
 
 import ipaddress
@@ -12,6 +13,7 @@ from typing import Any
 
 from eventd.inventory import Inventory
 from eventd.model import SyslogRecord, TrapRecord
+from eventd.parse.engines import Engines
 from eventd.parse.envelope import is_address
 
 #: Source addresses whose host name we remember. A fleet is a few thousand; beyond that a sender is making them up.
@@ -20,6 +22,8 @@ MAX_LEARNED_SOURCES = 20_000
 #: its traps keep the address as their name. A firewall that was renamed stops using the old name at once, so an hour
 #: later its traps have the new one.
 SEVERAL_WITHIN_S = 3600.0
+#: Anybody can say anything at this security level of v3.
+UNPROVEN_LEVEL = "noAuthNoPriv"
 #: Two names are enough to know that there are several.
 MAX_NAMES_PER_SOURCE = 2
 
@@ -33,9 +37,14 @@ class Identities:
     """
 
     def __init__(
-        self, inventory: Inventory, trusted_forwarders: Iterable[str] = (), learned: dict[str, Any] | None = None
+        self,
+        inventory: Inventory,
+        trusted_forwarders: Iterable[str] = (),
+        learned: dict[str, Any] | None = None,
+        engines: Engines | None = None,
     ) -> None:
         self.inventory = inventory
+        self._engines = Engines() if engines is None else engines
         self._forwarders = [ipaddress.ip_network(cidr, strict=False) for cidr in trusted_forwarders]
         self.learned: dict[str, dict[str, float]] = {} if learned is None else learned
         for source, names in self.learned.items():
@@ -49,11 +58,22 @@ class Identities:
             self._learn(origin, record.hostname, received_at)
         return self.inventory.identify(engine_id=None, agent=relay, hostname=record.hostname, source=source)
 
-    def of_trap(self, record: TrapRecord, source: str) -> str:
-        """The device that a notification is from."""
+    def of_trap(self, record: TrapRecord, source: str, received_at: float) -> str:
+        """The device that a notification is from. One of v3 is known by its engine and by the address that this
+        engine is pinned to (`Engines.locate`)."""
         agent = record.agent if record.agent and self._trusted(source) else None
+        if record.engine_id is None:
+            return self._named(None, agent, source)
+        proven = record.level != UNPROVEN_LEVEL and not record.inform
+        where = agent or source
+        believed, address = self._engines.locate(record.engine_id, where, received_at, proven=proven)
+        if address == where:
+            return self._named(believed, agent, source)
+        return self._named(believed, None, address or record.engine_id.hex())
+
+    def _named(self, engine_id: bytes | None, agent: str | None, source: str) -> str:
         return self.inventory.identify(
-            engine_id=record.engine_id.hex() if record.engine_id else None,
+            engine_id=engine_id.hex() if engine_id else None,
             agent=agent,
             hostname=self._learned_name(agent or source),
             source=source,

@@ -38,13 +38,15 @@ class Listeners:
             receivers.ListenError, ConfigError: something could not be started; what was started before stays.
         """
         wanted = dict(self._wanted(receivers))
-        for key in [key for key in self.running if key not in wanted]:
-            await self._retire(self.running.pop(key))
+        retired = {key[:2]: self.running.pop(key) for key in list(self.running) if key not in wanted}
+        for receiver in retired.values():
+            await self._retire(receiver)
         for key, make in wanted.items():
             if key not in self.running:
                 receiver = make()
                 await receiver.start()
                 self.running[key] = receiver
+                _succeed(retired.get(key[:2]), receiver)
             elif isinstance(key[2], SyslogTls) and isinstance(running := self.running[key], StreamReceiver):
                 running.ssl_context = tls_context(key[2])
 
@@ -144,6 +146,12 @@ def _sockets(settings: Any) -> Any:
     if isinstance(settings, SnmpReceiver):
         settings = Snmp(**{name: getattr(settings, name) for name in Snmp.__struct_fields__})
     return msgspec.structs.replace(settings, trusted_forwarders=())
+
+
+def _succeed(old: Receiver | None, new: Receiver) -> None:
+    """Informs that the old socket took and that are not committed yet are answered by the new one."""
+    if isinstance(old, UdpReceiver) and isinstance(new, UdpReceiver):
+        old.successor = new
 
 
 def _drops(receivers: Iterable[Receiver]) -> Mapping[tuple[str, ...], float]:

@@ -182,7 +182,8 @@ class TrapRecord(Struct, frozen=True):
     the ``0`` before the last sub-identifier taken out or put in. ``uptime`` is sysUpTime in hundredths of a second.
     ``agent`` is v1 agent-addr or snmpTrapAddress.0, to be believed only from a trusted forwarder. ``varbinds`` are
     in wire order without sysUpTime.0 and snmpTrapOID.0. ``response`` is the whole encoded answer to an inform
-    (same request-id and varbinds, RFC 3416 section 4.2.7), None for traps.
+    (same request-id and varbinds, RFC 3416 section 4.2.7), None for traps; ``inform_key`` stays the same when its
+    sender repeats it.
     """
 
     raw: bytes
@@ -198,6 +199,7 @@ class TrapRecord(Struct, frozen=True):
     engine_id: bytes | None = None
     context: str | None = None
     response: bytes | None = None
+    inform_key: bytes | None = None
 
     @property
     def inform(self) -> bool:

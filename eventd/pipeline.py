@@ -8,9 +8,10 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
-from eventd.contract import Batch, JournalRow, Verdict
+from eventd.contract import Batch, EngineChange, JournalRow, Verdict
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
 from eventd.errors import RejectReason, StoreError, UnstorableError
@@ -37,6 +38,8 @@ COMMIT_RETRY_S = 1.0
 #: SNMPv3 Reports a second to one source: an honest sender needs two to get going, and whoever forges a source address
 #: must not be able to aim many at it.
 REPORTS_PER_SECOND = 5.0
+#: What every engine does; the rest wants a look.
+USUAL_CHANGES = (EngineChange.LEARNED, EngineChange.REBOOTED)
 #: Devices whose last message time and clock skew are exported; a fleet has a few thousand.
 MAX_DEVICES = 10_000
 
@@ -100,6 +103,7 @@ class Pipeline:
                 with self._surviving("receive"):
                     self.intake.poll()
         self._tick(now)
+        self._tell_engines()
         await self._commit()
 
     def _patience(self) -> float:
@@ -114,21 +118,20 @@ class Pipeline:
     # --- one message ---------------------------------------------------------------------------------------------
 
     def _absorb(self, message: Message) -> None:
-        result, response = self.decoder.examine(message)
+        result, response, repeated = self.decoder.examine(message)
         self._tally("received")
+        if response is not None and message.reply is not None:
+            self._replies.append(partial(message.reply, response))
         if isinstance(result, Malformed):
             self._reject(message, result)
             return
         self.telemetry.inc("parsed", message.transport)
         self._tally("parsed")
-        if response is not None and message.reply is not None:
-            reply, answer = message.reply, response
-            self._replies.append(lambda: reply(answer))
         self._heard(result)
         if result.event is None:
             self._unrecognised(message, result)
         else:
-            self._judge(result, message.received_at)
+            self._judge(result, message.received_at, repeated)
 
     def _unrecognised(self, message: Message, result: Event) -> None:
         self.telemetry.inc("unrecognised", message.transport)
@@ -149,7 +152,7 @@ class Pipeline:
         self._tally("rejected")
         if message.transport == "snmp-v3":
             self._usm_error(reason)
-            if self._reported(message) and reason == RejectReason.UNKNOWN_ENGINE:
+            if self._reported(message, reason) and reason == RejectReason.UNKNOWN_ENGINE:
                 return  # how every sender of v3 informs begins: nothing is wrong and nothing worth keeping
         self._batch.malformed.append(result)
         held = self._limit.allow((reason, message.source))
@@ -166,18 +169,29 @@ class Pipeline:
         else:
             self.telemetry.inc("log_suppressed")
 
-    def _reported(self, message: Message) -> bool:
+    def _reported(self, message: Message, reason: str) -> bool:
         """Whether the sender asked to be told why and was (RFC 3414 section 3.2)."""
-        if message.reply is None or (report := self.decoder.report(message)) is None:
+        if message.reply is None or (report := self.decoder.report(message, reason)) is None:
             return False
-        if not self._reports.allows(message.source, message.received_at):
-            return False
-        message.reply(report)
-        return True
+        allowed = self._reports.allows(message.source, message.received_at)
+        self.telemetry.inc("snmp_reports", "sent" if allowed else "limited")
+        if allowed:
+            message.reply(report)
+        return allowed
 
     def _usm_error(self, reason: str) -> None:
         if (reason,) in self.telemetry.values("snmp_usm_errors"):
             self.telemetry.inc("snmp_usm_errors", reason)
+
+    def _tell_engines(self) -> None:
+        """Log what changed about SNMP engines since the last batch; the first sight of a fleet is one line."""
+        for change, engine_id, detail in self.decoder.access.engines.take_notices():
+            self.telemetry.inc("snmp_engine_changes", change)
+            usual = change in USUAL_CHANGES
+            held = self._limit.allow(("engine", change) if usual else ("engine", change, engine_id))
+            if held is not None:
+                tell = log.info if usual else log.warning
+                tell(f"SNMP engine: {change}", engine=engine_id.hex(), detail=detail, held_back=held)
 
     def _heard(self, event: Event) -> None:
         if event.device not in self.last_heard and len(self.last_heard) >= MAX_DEVICES:
@@ -203,14 +217,16 @@ class Pipeline:
             held_back=held,
         )
 
-    def _judge(self, event: Event, received_at: float) -> None:
+    def _judge(self, event: Event, received_at: float, repeated: bool) -> None:
+        """``repeated``: an inform whose answer its sender missed; it is a duplicate whenever it comes."""
         assert event.event is not None
         self._tick(received_at)
         self.telemetry.inc("events", event.event)
         self._tally("events")
-        verdict = Verdict()
-        with self._surviving("correlate"):
-            verdict = self.correlator.apply(event, self._now)
+        verdict = Verdict(duplicate=repeated)
+        if not repeated:
+            with self._surviving("correlate"):
+                verdict = self.correlator.apply(event, self._now)
         fate = "duplicates" if verdict.duplicate else "correlated"
         self.telemetry.inc(fate)
         self._tally(fate)

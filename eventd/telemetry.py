@@ -22,7 +22,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 import eventd
-from eventd.errors import RejectReason
+from eventd.contract import EngineChange
+from eventd.errors import SNMP_MIB, RejectReason
 from eventd.model import EVENTS, INCIDENT_KINDS, SEVERITIES, TRANSPORTS
 from eventd.printable import printable, printable_json
 
@@ -143,6 +144,7 @@ SPECS = (
                 "level_too_low",
                 "unsupported_level",
                 "not_in_time_window",
+                "replayed",
                 "decryption_error",
             )
         ),
@@ -155,6 +157,23 @@ SPECS = (
         ("reason",),
         _each(("queue_full", "write_failed")),
     ),
+    Spec(
+        "snmp_mib",
+        "counter",
+        "What a standard SNMP entity counts, by object of SNMPv2-MIB, SNMP-MPD-MIB and SNMP-USER-BASED-SM-MIB.",
+        ("object",),
+        _each(("snmpInPkts", *SNMP_MIB)),
+    ),
+    Spec("snmp_reports", "counter", "SNMPv3 Reports due, by outcome.", ("outcome",), (("sent",), ("limited",))),
+    Spec(
+        "snmp_engine_changes",
+        "counter",
+        "What was seen of SNMPv3 engines: first contact, reboots, and what should not happen.",
+        ("change",),
+        _each(EngineChange),
+    ),
+    Spec("snmp_engines", "gauge", "SNMPv3 engines known.", known=((),)),
+    Spec("snmp_engine_boots", "gauge", "Our own snmpEngineBoots.", known=((),)),
     Spec("log_suppressed", "counter", "Log lines held back by the rate limit.", known=((),)),
     Spec("config_last_reload_successful", "gauge", "1 if the last reload was taken.", known=((),)),
     Spec("config_last_reload_success_timestamp_seconds", "gauge", "When a configuration was last taken.", known=((),)),

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from eventd import correlate, recorder, store
-from eventd.config import Log, Metrics, SnmpReceiver, SnmpUser, load
+from eventd.config import Log, Metrics, SnmpEngine, SnmpReceiver, SnmpUser, load
 from eventd.document import parse_duration
 from eventd.errors import RejectReason
 from eventd.model import EVENTS
@@ -76,7 +76,7 @@ def test_every_default_shown_in_the_example_is_the_default(section: str, key: st
     assert (tuple(shown) if isinstance(shown, list) else shown) == default
 
 
-@pytest.mark.parametrize("settings", [*SECTIONS.values(), SnmpUser], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("settings", [*SECTIONS.values(), SnmpUser, SnmpEngine], ids=lambda cls: cls.__name__)
 def test_the_example_has_every_key(settings: type[msgspec.Struct]) -> None:
     text = EXAMPLE.read_text()
     names = [field.encode_name for field in msgspec.structs.fields(settings)]

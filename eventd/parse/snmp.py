@@ -3,8 +3,9 @@
 `parse_notification` raises `ParseError` and nothing else, whatever the bytes; another exception is a bug.
 """
 
+import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from eventd.errors import ParseError, RejectReason
@@ -20,6 +21,8 @@ from eventd.parse.ber import (
     encode_oid,
     encode_sequence,
 )
+from eventd.parse.engines import Allowance, Engines
+from eventd.parse.recent import Recent
 from eventd.parse.snmp_pdu import (
     INFORM,
     NO_ERROR,
@@ -42,6 +45,13 @@ MIN_MAX_SIZE = 484
 #: need no different ids, unless a manager keeps a table of engines.
 DEFAULT_ENGINE_ID = bytes.fromhex("80007ed904") + b"eventd"
 
+#: How long a repeated inform is known as one, in seconds, and how many are remembered (some 100 octets each). Huawei
+#: and H3C repeat every 15 s, three times, unless told otherwise; ten minutes also cover an outage of the store.
+INFORM_REPEAT_S = 600.0
+MAX_INFORMS = 50_000
+#: Octets of `TrapRecord.inform_key`: no two informs share one by chance.
+INFORM_KEY_SIZE = 16
+
 #: Reject reason → the usmStats object (RFC 3414 section 5) whose counter a Report carries.
 REPORTED = {
     RejectReason.UNSUPPORTED_LEVEL: "1.3.6.1.6.3.15.1.1.1.0",
@@ -53,11 +63,22 @@ REPORTED = {
 }
 
 
+class Memory:
+    """What outlives a change of `Access`: the engines of devices, the informs of the last minutes, and the usmStats
+    counters by reject reason."""
+
+    def __init__(self) -> None:
+        self.engines = Engines()
+        self.informs = Recent(INFORM_REPEAT_S, MAX_INFORMS)
+        self.stats = dict.fromkeys(REPORTED, 0)
+
+
 class Access:
     """Who may talk to us: communities for v1 and v2c (none listed, none accepted), users for v3.
 
-    ``engine_id``, ``boots`` and ``started_at`` are our own engine's (see `usm.Usm`). ValueError for an engine id of a
-    wrong size and for a user listed twice.
+    ``engine_id``, ``boots`` and ``started_at`` are our own engine's (see `usm.Usm`), ``allowances`` the exceptions
+    for single engines, ``memory`` what an earlier one knew. ValueError for an engine id of a wrong size and for a user
+    listed twice.
     """
 
     def __init__(
@@ -68,16 +89,17 @@ class Access:
         *,
         boots: int = 1,
         started_at: float = 0.0,
+        allowances: Mapping[bytes, Allowance] | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self._communities = tuple(community.encode() for community in communities)
-        self.usm = usm.Usm(users, engine_id, boots, started_at)
-        #: Reports sent, by reason: what the usmStats counters in them say.
-        self.reports = dict.fromkeys(REPORTED, 0)
+        self.memory = memory or Memory()
+        self.usm = usm.Usm(users, engine_id, boots, started_at, self.memory.engines, allowances)
 
     @property
-    def engines(self) -> usm.EngineClocks:
-        """What was learned of devices' clocks; its `snapshot` and `restore` carry it over a restart or a reload."""
-        return self.usm.engines
+    def engines(self) -> Engines:
+        """What was learned of devices; its `snapshot` and `restore` carry it over a restart."""
+        return self.memory.engines
 
     def admits(self, community: bytes) -> bool:
         """Whether the community is one of ours; takes the same time whichever it resembles."""
@@ -112,13 +134,18 @@ def _inside(payload: bytes) -> Cursor:
 def parse_notification(payload: bytes, access: Access, now: float) -> TrapRecord:
     """Read, check and map one datagram; ``now`` is Unix seconds, for the time window of v3.
 
-    Raises `ParseError` with one of EMPTY, OVERSIZE, BAD_BER, BAD_VERSION, BAD_PDU, BAD_VARBIND, NOT_NOTIFICATION,
-    WRONG_COMMUNITY, UNKNOWN_USER, UNKNOWN_ENGINE, UNSUPPORTED_LEVEL, LEVEL_TOO_LOW, WRONG_DIGEST,
-    NOT_IN_TIME_WINDOW, DECRYPTION_ERROR.
+    Raises `ParseError` with one of EMPTY, OVERSIZE, BAD_BER, BAD_VERSION, UNKNOWN_SECURITY_MODEL, INVALID_MESSAGE,
+    BAD_PDU, BAD_VARBIND, NOT_NOTIFICATION, WRONG_PDU_VERSION, WRONG_COMMUNITY, UNKNOWN_USER, UNKNOWN_ENGINE,
+    UNSUPPORTED_LEVEL, LEVEL_TOO_LOW, WRONG_DIGEST, NOT_IN_TIME_WINDOW, REPLAYED, DECRYPTION_ERROR.
     """
     version, cursor = _open(payload)
     if version == VERSION_3:
-        return _read_v3(payload, cursor, access, now)
+        try:
+            return _read_v3(payload, cursor, access, now)
+        except ParseError as error:
+            if error.reason in REPORTED:
+                access.memory.stats[error.reason] += 1
+            raise
     if version in (VERSION_1, VERSION_2C):
         return _read_community(payload, version, cursor, access)
     raise ParseError(RejectReason.BAD_VERSION, 0, f"version {version}")
@@ -147,27 +174,36 @@ def _read_community(payload: bytes, version: int, cursor: Cursor, access: Access
     community = cursor.octets()
     if not access.admits(community):
         raise ParseError(RejectReason.WRONG_COMMUNITY, community_at)
-    found = read_notification(cursor, v1_only=version == VERSION_1)
+    named: Literal["v1", "v2c"] = "v1" if version == VERSION_1 else "v2c"
+    found = read_notification(cursor, named)
     cursor.finish()
-    if version == VERSION_1:
-        return _record(payload, "v1", found)
     if found.tag != INFORM:
-        return _record(payload, "v2c", found)
+        return _record(payload, named, found)
     pdu = encode_response(found.request_id, found.bindings)
     response = encode_sequence(encode_integer(VERSION_2C), encode_octets(community), pdu)
-    return _record(payload, "v2c", found, response=response)
+    return _record(payload, named, found, response=response, inform_key=inform_key(found, community))
+
+
+def inform_key(found: Notification, *sender: bytes) -> bytes:
+    """The same for every retransmission of an inform (RFC 3413 section 3.3: msgID and time change, request-id and
+    variables stay) and for nothing else from that sender."""
+    told = hashlib.blake2b(encode_pdu(INFORM, found.request_id, found.bindings), digest_size=INFORM_KEY_SIZE)
+    for part in sender:
+        told.update(encode_octets(part))
+    return told.digest()
 
 
 def _read_v3(payload: bytes, cursor: Cursor, access: Access, now: float) -> TrapRecord:
     envelope = snmp_v3.read_envelope(cursor)
     account, clear = access.usm.open(payload, envelope, now)
     context_engine, context, scope = snmp_v3.read_scope(clear, envelope)
-    found = read_notification(scope)
+    found = read_notification(scope, "v3")
     scope.finish()
-    engine_id, response = envelope.engine_id, None
+    engine_id, response, key = envelope.engine_id, None, None
     if found.tag == INFORM:
         engine_id = context_engine
         response = _answer(access.usm, envelope, account, found, context_engine, context, now)
+        key = inform_key(found, envelope.user, context_engine, context)
     return _record(
         payload,
         "v3",
@@ -177,6 +213,7 @@ def _read_v3(payload: bytes, cursor: Cursor, access: Access, now: float) -> Trap
         engine_id=engine_id if engine_id not in (b"", access.usm.engine_id) else None,
         context=context.decode("utf-8", "replace"),
         response=response,
+        inform_key=key,
     )
 
 
@@ -202,12 +239,12 @@ def _answer(
     return message
 
 
-def report_for(payload: bytes, access: Access, now: float) -> bytes | None:
-    """The Report that tells the sender of a refused v3 message why (RFC 3414 section 3.2), or None if it did not ask
-    (traps never do). Senders of informs discover our engine id, boots and time by it.
+def report_for(payload: bytes, access: Access, now: float, reason: str) -> bytes | None:
+    """The Report that tells the sender of a v3 message why it was refused (RFC 3414 section 3.2), or None if it did
+    not ask (traps never do) or no Report tells that. Senders of informs discover our engine id, boots and time by it.
 
-    Call it only for what `parse_notification` refused, and not more often per source than a limit allows: whoever
-    forges a source address can aim Reports at others.
+    ``reason`` is that of the error `parse_notification` raised. Do not send more Reports to one address than a limit
+    allows: whoever forges a source address can aim them at others.
     """
     try:
         version, cursor = _open(payload)
@@ -216,25 +253,17 @@ def report_for(payload: bytes, access: Access, now: float) -> bytes | None:
         envelope = snmp_v3.read_envelope(cursor)
     except ParseError:
         return None
-    reason = _usm_failure(payload, envelope, access.usm, now) if envelope.reportable else None
-    return None if reason is None else _report(payload, envelope, access, reason, now)
-
-
-def _usm_failure(payload: bytes, envelope: usm.Envelope, table: usm.Usm, now: float) -> RejectReason | None:
-    """Why a message that asks for Reports fails, if for a reason that has one. Its engine has to be ours."""
-    if envelope.engine_id != table.engine_id:
-        return RejectReason.UNKNOWN_ENGINE
-    try:
-        table.open(payload, envelope, now)
-    except ParseError as error:
-        return error.reason if error.reason in REPORTED else None
-    return None
+    if not envelope.reportable:
+        return None
+    if envelope.engine_id != access.usm.engine_id:  # whatever else is wrong with it, that comes first
+        return _report(payload, envelope, access, RejectReason.UNKNOWN_ENGINE, now)
+    known = RejectReason(reason)
+    return _report(payload, envelope, access, known, now) if known in REPORTED else None
 
 
 def _report(payload: bytes, envelope: usm.Envelope, access: Access, reason: RejectReason, now: float) -> bytes:
     """Unsigned, but for NOT_IN_TIME_WINDOW: from that one senders take our clock (RFC 3414 section 3.2 step 7a)."""
-    access.reports[reason] += 1
-    counter = encode_integer(access.reports[reason] % 2**32, Syntax.COUNTER32)
+    counter = encode_integer(access.memory.stats[reason] % 2**32, Syntax.COUNTER32)
     bindings = encode_sequence(encode_sequence(encode_oid(REPORTED[reason]), counter))
     pdu = encode_pdu(REPORT, _request_id(payload, envelope), bindings)
     scoped = snmp_v3.encode_scope(access.usm.engine_id, b"", pdu)

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Literal
 
 from msgspec import Struct
 
@@ -59,21 +60,28 @@ class Notification(Struct, frozen=True):
     bindings: bytes
 
 
-def read_notification(cursor: Cursor, *, v1_only: bool = False) -> Notification:
-    """Read the PDU at the cursor. A v1 Trap-PDU is taken in messages of every version: devices send it in v3.
+#: The PDUs that notify, by the version of the message around them. A v1 Trap-PDU in a v2c message is against RFC 3584
+#: section 4.2, but converters send it so, and nothing in it is misunderstood.
+NOTIFICATIONS = {"v1": (TRAP_V1,), "v2c": (TRAP_V1, TRAP_V2, INFORM), "v3": (TRAP_V2, INFORM)}
 
-    Raises `ParseError`: NOT_NOTIFICATION for the other PDUs of SNMP, BAD_PDU for what is none, for a v2 PDU in a v1
-    message (``v1_only``) and for a notification without a name, BAD_VARBIND, BAD_BER.
+
+def read_notification(cursor: Cursor, version: Literal["v1", "v2c", "v3"]) -> Notification:
+    """Read the PDU at the cursor of a message of that version.
+
+    Raises `ParseError`: NOT_NOTIFICATION for the other PDUs of SNMP, WRONG_PDU_VERSION for a v2 PDU in a v1 message
+    and a v1 Trap-PDU in a v3 message (RFC 3412 section 7.2 has no place for it), BAD_PDU for what is none and for a
+    notification without a name, BAD_VARBIND, BAD_BER.
     """
     pos, tag = cursor.pos, cursor.peek()
-    if tag == TRAP_V1:
-        return _read_trap_v1(cursor.enter(tag))
-    if tag in (TRAP_V2, INFORM):
-        if v1_only:
-            raise ParseError(RejectReason.BAD_PDU, pos, f"PDU 0x{tag:02x} in a v1 message")
-        return _read_v2(tag, cursor.enter(tag))
-    reason = RejectReason.NOT_NOTIFICATION if tag in PDU_TAGS else RejectReason.BAD_PDU
-    raise ParseError(reason, pos, f"PDU 0x{tag:02x}")
+    if tag in NOTIFICATIONS[version]:
+        return _read_trap_v1(cursor.enter(tag)) if tag == TRAP_V1 else _read_v2(tag, cursor.enter(tag))
+    raise ParseError(_misplaced(tag), pos, f"PDU 0x{tag:02x} in a {version} message")
+
+
+def _misplaced(tag: int) -> RejectReason:
+    if tag in (TRAP_V1, TRAP_V2, INFORM):
+        return RejectReason.WRONG_PDU_VERSION
+    return RejectReason.NOT_NOTIFICATION if tag in PDU_TAGS else RejectReason.BAD_PDU
 
 
 def _read_v2(tag: int, cursor: Cursor) -> Notification:

@@ -12,7 +12,8 @@ from eventd.parse.ber import (
     encode_octets,
     encode_sequence,
 )
-from eventd.parse.usm import AUTH_FLAG, MAX_BOOTS, MAX_TIME, PRIV_FLAG, Account, Envelope, Usm
+from eventd.parse.engines import MAX_BOOTS, MAX_TIME
+from eventd.parse.usm import AUTH_FLAG, PRIV_FLAG, Account, Envelope, Usm
 
 VERSION_3 = 3
 USER_BASED = 3
@@ -22,14 +23,17 @@ OUR_MAX_SIZE = 65_507
 
 
 def read_envelope(cursor: Cursor) -> Envelope:
-    """What follows the version. Raises `ParseError`: BAD_BER, BAD_VERSION for another security model than USM."""
+    """What follows the version. Raises `ParseError`: BAD_BER, UNKNOWN_SECURITY_MODEL, and INVALID_MESSAGE for msgFlags
+    that are none or ask for privacy without authentication (RFC 3412 section 7.2 steps 4 and 5d)."""
     header = cursor.enter()
     msg_id, max_size = header.integer(0, MAX_INT31), header.integer(0, MAX_INT31)
     flags = header.octets()
     model_at, model = header.pos, header.integer()
     header.finish()
-    if model != USER_BASED or len(flags) != 1:
-        raise ParseError(RejectReason.BAD_VERSION, model_at, f"security model {model}, {len(flags)} octets of msgFlags")
+    if model != USER_BASED:
+        raise ParseError(RejectReason.UNKNOWN_SECURITY_MODEL, model_at, f"security model {model}")
+    if len(flags) != 1 or flags[0] & (AUTH_FLAG | PRIV_FLAG) == PRIV_FLAG:
+        raise ParseError(RejectReason.INVALID_MESSAGE, model_at, f"msgFlags {flags[:8].hex()!r}")
     wrapper = cursor.enter(OCTET_STRING)
     params = wrapper.enter()
     wrapper.finish()

@@ -1,19 +1,19 @@
 """The User-based Security Model of SNMPv3 (RFC 3414): whom a message is from, whether it is genuine and in time, and
 its clear text. The wire layout is the business of `eventd.parse.snmp_v3`, keys and ciphers of `eventd.parse.usm_keys`.
 
-The checks run in this order: user, level, digest, time, decryption. Nothing is learned from a message, and none of
-its contents is looked at, before its digest was found right.
+The checks run in this order: user, level, digest, time, repetition, decryption. Nothing is learned from a message, and
+none of its contents is looked at, before its digest was found right.
 """
 
 import hmac
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from msgspec import Struct
 
 from eventd.errors import ParseError, RejectReason
 from eventd.parse import usm_keys
+from eventd.parse.engines import MAX_BOOTS, MAX_ENGINES, MAX_TIME, STRICT, TIME_WINDOW, Allowance, Engines
 from eventd.parse.usm_keys import MIN_PASSWORD, AuthProtocol, PrivProtocol
 
 #: msgFlags (RFC 3412 section 6.4).
@@ -22,21 +22,17 @@ AUTH_FLAG, PRIV_FLAG, REPORTABLE_FLAG = 1, 2, 4
 LEVELS = {"noAuthNoPriv": 0, "authNoPriv": AUTH_FLAG, "authPriv": AUTH_FLAG | PRIV_FLAG}
 LEVEL_NAMES = {flags: name for name, flags in LEVELS.items()}
 
-#: RFC 3414 section 2.2.3, in seconds.
-TIME_WINDOW = 150
-#: RFC 3414 section 2.2.2. Engine time starts again at 0 with one more boot; an engine whose boots got here is
-#: refused until it is given new keys.
-MAX_TIME = MAX_BOOTS = 2**31 - 1
 #: SnmpEngineID is OCTET STRING (SIZE(5..32)) (RFC 3411).
 ENGINE_ID_SIZES = range(5, 33)
 #: usmUserName is SnmpAdminString (SIZE(1..32)) (RFC 3414 section 5).
 USER_NAME_SIZES = range(1, 33)
 
-#: Engines whose clock is remembered; the one unheard for longest is forgotten first. Only holders of a key get in, so
-#: this bounds the size of a fleet, not what an attacker can do.
-MAX_ENGINES = 4096
-#: Localised keys kept. Anybody can make us derive one by naming a new engine, for some 2 µs of work.
-MAX_KEYS = 8192
+#: Localised keys kept, of each kind: one for every engine remembered, and room for as many names of engines that
+#: strangers make up. Deriving one again costs some 2 µs (AES192C and AES256C: a millisecond, but only behind a good
+#: digest).
+MAX_KEYS = 2 * MAX_ENGINES
+#: What a digest is remembered by: the shortest has so many octets.
+DIGEST_KEY = 12
 
 
 class User(Struct, frozen=True):
@@ -141,63 +137,29 @@ class Envelope(Struct, frozen=True):
         return ParseError(reason, self.params_at, detail)
 
 
-class EngineClocks:
-    """Boots and time of the engines that sent us genuine messages (RFC 3414 section 2.3), the last heard last."""
-
-    def __init__(self, limit: int = MAX_ENGINES) -> None:
-        self._limit = limit
-        self._clocks: OrderedDict[bytes, tuple[int, int, float]] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._clocks)
-
-    def in_window(self, engine_id: bytes, boots: int, time: int, now: float) -> bool:
-        """Whether a genuine message is in time (RFC 3414 section 3.2 step 7b); learns from it if it is newer."""
-        if boots == MAX_BOOTS:
-            return False
-        known = self._clocks.get(engine_id)
-        if known is None or (boots, time) > known[:2]:
-            self._learn(engine_id, (boots, time, now))
-            return True
-        known_boots, known_time, heard_at = known
-        return boots == known_boots and time >= known_time + (now - heard_at) - TIME_WINDOW
-
-    def _learn(self, engine_id: bytes, clock: tuple[int, int, float]) -> None:
-        self._clocks[engine_id] = clock
-        self._clocks.move_to_end(engine_id)
-        if len(self._clocks) > self._limit:
-            self._clocks.popitem(last=False)
-
-    def forget(self, engine_id: bytes) -> None:
-        """Take the next genuine message of that engine as the first: for a device that lost count of its boots."""
-        self._clocks.pop(engine_id, None)
-
-    def snapshot(self) -> dict[str, tuple[int, int, float]]:
-        """Engine id in hex → boots, time, Unix seconds at which that time was heard. Fit for JSON."""
-        return {engine_id.hex(): clock for engine_id, clock in self._clocks.items()}
-
-    def restore(self, snapshot: Mapping[str, Sequence[float]]) -> None:
-        """Take over what `snapshot` returned; of two clocks of one engine the newer stays. ValueError if it is not
-        a snapshot."""
-        for engine, (boots, time, heard_at) in snapshot.items():
-            engine_id, clock = bytes.fromhex(engine), (int(boots), int(time), float(heard_at))
-            if clock[:2] > self._clocks.get(engine_id, (-1, -1, 0.0))[:2]:
-                self._learn(engine_id, clock)
-
-
 class Usm:
     """The table of users and the clocks of engines; our own engine is authoritative for informs.
 
-    Our boots and time are ``boots`` and the seconds since ``started_at`` (Unix seconds). The default counts from 1970
-    and never restarts, so that it needs no place on disk and a replay at the recorded time sees the same clock.
+    Our boots and time are ``boots`` and the seconds since ``started_at`` (Unix seconds): the service keeps the boots
+    and counts them up at each start. The default counts from 1970 and never restarts, so that it needs no place on
+    disk.
     """
 
-    def __init__(self, users: Iterable[User], engine_id: bytes, boots: int = 1, started_at: float = 0.0) -> None:
+    def __init__(
+        self,
+        users: Iterable[User],
+        engine_id: bytes,
+        boots: int = 1,
+        started_at: float = 0.0,
+        engines: Engines | None = None,
+        allowances: Mapping[bytes, Allowance] | None = None,
+    ) -> None:
         if len(engine_id) not in ENGINE_ID_SIZES:
             raise ValueError("engine_id must have 5 to 32 octets")
         self.engine_id = engine_id
-        self.engines = EngineClocks()
+        self.engines = Engines() if engines is None else engines
         self._boots, self._started_at = boots, started_at
+        self._allowances = allowances or {}
         self._accounts: dict[tuple[bytes, bytes | None], Account] = {}
         for user in users:
             key = user.name.encode(), user.engine_id
@@ -218,22 +180,23 @@ class Usm:
         """The account a message is from, and the message with its contents in the clear from ``data_at`` on.
 
         Raises `ParseError`: UNKNOWN_ENGINE, UNKNOWN_USER, UNSUPPORTED_LEVEL (beyond what the account can do),
-        LEVEL_TOO_LOW (below what it must), WRONG_DIGEST, NOT_IN_TIME_WINDOW, DECRYPTION_ERROR.
+        LEVEL_TOO_LOW (below what it must), WRONG_DIGEST, NOT_IN_TIME_WINDOW, REPLAYED, DECRYPTION_ERROR.
         """
         account = self.account(envelope)
         _check_level(account, envelope)
         if account.auth and envelope.level & AUTH_FLAG:
             key = self.auth_key(account, envelope.engine_id)
             _check_digest(account.auth, key, message, envelope)
-            self._check_time(envelope, now)
+            self._check_time(message, envelope, now)
         if account.priv and envelope.level & PRIV_FLAG:
             message = _decrypted(account.priv, self.priv_key(account, envelope.engine_id), message, envelope)
         return account, message
 
     def account(self, envelope: Envelope) -> Account:
-        """The account named in a message, the one bound to its engine first; UNKNOWN_ENGINE, UNKNOWN_USER."""
+        """The account named in a message, the one bound to its engine first; UNKNOWN_ENGINE, UNKNOWN_USER. Who names
+        neither user nor our engine looks for it (RFC 3414 section 4)."""
         name, engine_id = envelope.user, envelope.engine_id
-        if not 0 < len(engine_id) < ENGINE_ID_SIZES.stop:
+        if not 0 < len(engine_id) < ENGINE_ID_SIZES.stop or (not name and engine_id != self.engine_id):
             raise envelope.reject(RejectReason.UNKNOWN_ENGINE, f"engine id of {len(engine_id)} octets")
         if found := self._accounts.get((name, engine_id)) or self._accounts.get((name, None)):
             return found
@@ -242,14 +205,17 @@ class Usm:
         shown = name[: USER_NAME_SIZES.stop]  # one octet more than a name may have: too long shows as too long
         raise envelope.reject(RejectReason.UNKNOWN_USER, f"user {shown!r} of engine {engine_id.hex()}")
 
-    def _check_time(self, envelope: Envelope, now: float) -> None:
-        if envelope.engine_id == self.engine_id:
-            in_window = self._in_own_window(envelope.boots, envelope.time, now)
+    def _check_time(self, message: bytes, envelope: Envelope, now: float) -> None:
+        """Copies of informs are no matter here: they are answered again (`snmp.inform_key`)."""
+        engine_id, boots, time = envelope.engine_id, envelope.boots, envelope.time
+        if engine_id == self.engine_id:
+            fault = None if self._in_own_window(boots, time, now) else RejectReason.NOT_IN_TIME_WINDOW
         else:
-            in_window = self.engines.in_window(envelope.engine_id, envelope.boots, envelope.time, now)
-        if not in_window:
-            detail = f"engine {envelope.engine_id.hex()} at boots {envelope.boots}, time {envelope.time}"
-            raise envelope.reject(RejectReason.NOT_IN_TIME_WINDOW, detail)
+            digest = message[envelope.digest_at : envelope.digest_at + DIGEST_KEY]
+            allowed = self._allowances.get(engine_id, STRICT)
+            fault = self.engines.check(engine_id, boots, time, digest, now, allowed)
+        if fault is not None:
+            raise envelope.reject(fault, f"engine {engine_id.hex()} at boots {boots}, time {time}")
 
     def _in_own_window(self, boots: int, time: int, now: float) -> bool:
         """RFC 3414 section 3.2 step 7a."""

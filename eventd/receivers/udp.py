@@ -91,6 +91,8 @@ class UdpReceiver:
         self._new_lanes: list[Lane] = []
         self._stopped = False
         self._final_drops = 0
+        #: Once this one is closed: the receiver that answers in its place, from the same address.
+        self.successor: UdpReceiver | None = None
 
     async def start(self) -> None:
         """Bind and begin to read. Raises `ListenError`."""
@@ -281,16 +283,20 @@ class UdpReceiver:
 
     def _reply(self, sender: Any, origin: kernel.Ancillary, answer: bytes) -> None:
         try:
-            self._send(sender, origin, answer)
+            self.send_from(sender, origin, answer)
         except OSError as error:
             self._complaints.warn("answer not sent", self._sources.look_up(sender[0])[0], error=str(error))
             self._telemetry.inc("replies", "failed")
         else:
             self._telemetry.inc("replies", "sent")
 
-    def _send(self, sender: Any, origin: kernel.Ancillary, answer: bytes) -> None:
+    def send_from(self, sender: Any, origin: kernel.Ancillary, answer: bytes) -> None:
+        """Answer from the address that a message came to. OSError: it cannot be sent."""
         if self._lanes is None:
-            raise OSError("the receiver is closed")
+            if self.successor is None:
+                raise OSError("the receiver is closed")
+            self.successor.send_from(sender, origin, answer)
+            return
         sock = self._lanes.main.sock
         try:
             sock.sendmsg([answer], origin, 0, sender)

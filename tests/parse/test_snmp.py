@@ -208,7 +208,7 @@ def test_impossible_v1_trap_numbers_are_a_bad_pdu(fields):
 def test_a_v1_pdu_in_a_v2c_message_is_understood_but_not_the_reverse():
     assert parse(v1(version=1)).version == "v2c"
     upside_down = some.community_message(0, b"public", snmp_pdu.encode_pdu(snmp_pdu.TRAP_V2, 1, some.STOP))
-    assert refusal(upside_down).reason is RejectReason.BAD_PDU
+    assert refusal(upside_down).reason is RejectReason.WRONG_PDU_VERSION
 
 
 # --- refusals ------------------------------------------------------------------------------------------------------

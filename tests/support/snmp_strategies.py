@@ -146,7 +146,6 @@ def seeds():
         v2c(tag=INFORM),
         v1(listed=bindings(*(bind(*row) for row in STOP_VARBINDS))),
         v1(generic=2),
-        Device(USERS[0]).message(pdu_v1()),
         *ours,
         *theirs,
     ]
@@ -207,7 +206,7 @@ def outcome(message, table):
         assert isinstance(record, TrapRecord)
         return "accepted"
     assert 0 <= refusal.offset <= len(message), refusal
-    assert isinstance(snmp.report_for(message, table, NOW), bytes | None)
+    assert isinstance(snmp.report_for(message, table, NOW, refusal.reason), bytes | None)
     return refusal.reason
 
 

@@ -29,7 +29,7 @@ class Receiver(asyncio.DatagramProtocol):
             record = snmp.parse_notification(data, self.access, now)
         except ParseError as error:
             self.refusals.append(error.reason)
-            answer = snmp.report_for(data, self.access, now)
+            answer = snmp.report_for(data, self.access, now, error.reason)
         else:
             self.records.put_nowait((snmp.transport_of(data), record))
             answer = record.response

@@ -57,6 +57,6 @@ class TrapSink:
             record = parse_notification(payload, self.access, now)
         except ParseError as error:
             self.refused.append(error)
-            return report_for(payload, self.access, now)
+            return report_for(payload, self.access, now, error.reason)
         self.records.append(record)
         return record.response

@@ -1,0 +1,272 @@
+"""SNMP through pipeline and app: informs repeated, Reports limited, engines told of, our own boots kept."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import snmp_strategies as some
+import structlog
+from snmp_strategies import DEVICE_ENGINE, NOW, OTHER_ENGINE, Device, user
+
+from eventd import correlate
+from eventd.app import App
+from eventd.config import load as load_config
+from eventd.correlate import Correlator
+from eventd.decode import Decoder
+from eventd.inventory import Device as Row
+from eventd.inventory import Inventory
+from eventd.model import Event, Message
+from eventd.parse import snmp, snmp_pdu, usm
+from eventd.parse.engines import MAX_BOOTS
+from eventd.pipeline import Intake, Pipeline
+from eventd.registry import load
+from eventd.store import MemoryStore
+from eventd.telemetry import Telemetry
+
+REGISTRY = load()
+OURS = bytes.fromhex("80007ed90401020304")
+HERE, THERE = "192.0.2.1", "192.0.2.2"
+INFORM = snmp_pdu.encode_pdu(snmp_pdu.INFORM, 99, some.STOP)
+
+
+class House:
+    """A pipeline around an `Access`, fed by hand."""
+
+    def __init__(self, *users: usm.User, inventory: Inventory | None = None) -> None:
+        self.telemetry, self.intake, self.store = Telemetry(), Intake(), MemoryStore()
+        self.now = NOW
+        self.answers: list[bytes] = []
+        known = inventory or Inventory()
+        self.access = snmp.Access(["public"], users, OURS, boots=4, started_at=NOW - 1000)
+        self.decoder = Decoder(REGISTRY, known, self.access)
+        self.pipeline = Pipeline(
+            intake=self.intake,
+            decoder=self.decoder,
+            correlator=Correlator(correlate.Settings(), known),
+            store=self.store,
+            telemetry=self.telemetry,
+            route=lambda *_: [],
+            enqueued=lambda: None,
+            clock=lambda: self.now,
+        )
+
+    def receive(self, payload: bytes, source: str = HERE) -> None:
+        transport = snmp.transport_of(payload)
+        self.telemetry.inc("received", transport)
+        self.intake.put([Message(transport, source, 5000, self.now, payload, self.answers.append)])
+
+    async def finish(self) -> None:
+        self.intake.close()
+        await self.pipeline.run()
+
+    def total(self, name: str) -> float:
+        return sum(self.telemetry.values(name).values())
+
+    def device(self, payload: bytes, source: str = HERE) -> str:
+        event = self.decoder.decode(Message(snmp.transport_of(payload), source, 162, self.now, payload))
+        assert isinstance(event, Event), event
+        return event.device
+
+
+def v3_inform(who: usm.User, msg_id: int, now: float = NOW, pdu: bytes = INFORM) -> bytes:
+    sender = Device(who, OURS, 4, NOW - 1000)
+    return sender.message(pdu, now=now, msg_id=msg_id, flags=usm.REPORTABLE_FLAG, context_engine=DEVICE_ENGINE)
+
+
+# --- informs -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.conformance("RFC 3413 §3.3", "a repeated inform is answered again and counted once, however late it comes")
+@pytest.mark.parametrize("level", [None, *usm.LEVELS], ids=str)
+async def test_a_repeated_inform_is_answered_again_and_counted_once(level: str | None) -> None:
+    house = House(*[user(level)] if level else [])
+    for number in range(4):  # every 15 s, as Huawei and H3C do; longer than any twin window
+        house.now = NOW + 15 * number
+        house.receive(v3_inform(user(level), number, house.now) if level else some.v2c(tag=snmp_pdu.INFORM))
+    await house.finish()
+    assert len(house.answers) == 4
+    assert (house.total("events"), house.total("correlated"), house.total("duplicates")) == (4, 1, 3)
+    rows = (await house.store.events()).items
+    assert len(rows) == 4
+
+
+@pytest.mark.conformance(
+    "RFC 3416 §4.2.7", "informs that differ in sender, request-id or variables are not repetitions"
+)
+async def test_another_inform_is_no_repetition() -> None:
+    house = House(user())
+    other = some.bindings(some.UPTIME, some.name(), some.bind("1.3.6.1.4.1.1.1", 4, b"x"))
+    house.receive(some.v2c(tag=snmp_pdu.INFORM))
+    house.receive(some.v2c(tag=snmp_pdu.INFORM), THERE)
+    house.receive(some.v2c(tag=snmp_pdu.INFORM, request_id=7))
+    house.receive(some.v2c(other, tag=snmp_pdu.INFORM))
+    house.receive(v3_inform(user(), 1))
+    await house.finish()
+    assert len(house.answers) == 5
+    assert len(house.access.memory.informs) == 5
+
+
+@pytest.mark.conformance(
+    "RFC 3416 §4.2.7", "an inform that is well formed and means nothing to us is answered and kept"
+)
+async def test_an_inform_that_cannot_be_decoded_is_answered_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not answering would make its sender repeat it for ever, to the same end."""
+    house = House()
+
+    def broken(*_: Any) -> Event:
+        raise RuntimeError("bug")
+
+    monkeypatch.setattr(house.decoder, "_trap", broken)
+    house.receive(some.v2c(tag=snmp_pdu.INFORM))
+    await house.finish()
+    assert len(house.answers) == 1
+    assert house.telemetry.value("rejected", "snmp-inform", "handler_error") == 1
+    assert len((await house.store.malformed()).items) == 1
+
+
+# --- Reports -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.conformance("RFC 3414 §11.1", "one source address gets five Reports a second, others their own five")
+async def test_reports_are_limited_per_source() -> None:
+    house = House(user())
+    wrong = usm.User("fw", "authPriv", "SHA256", b"other-password", "AES128", b"priv-password")
+    for number in range(50):
+        house.receive(v3_inform(wrong, number))
+    house.receive(v3_inform(wrong, 99), THERE)
+    await house.finish()
+    assert len(house.answers) == 6
+    reports = {labels[0]: n for labels, n in house.telemetry.values("snmp_reports").items()}
+    assert reports == {"sent": 6, "limited": 45}
+    assert house.telemetry.value("snmp_usm_errors", "wrong_digest") == 51
+
+
+# --- engines -------------------------------------------------------------------------------------------------------
+
+
+async def test_changes_of_engines_are_counted_and_logged() -> None:
+    house = House(user())
+    first, second = Device(user()), Device(user(), OTHER_ENGINE)
+    with structlog.testing.capture_logs() as logs:
+        house.receive(first.message(msg_id=1))
+        house.receive(first.message(msg_id=2), THERE)
+        house.receive(second.message(msg_id=3))
+        house.receive(Device(user(), boots=3).message(msg_id=4))
+        await house.finish()
+    counted = {labels[0]: n for labels, n in house.telemetry.values("snmp_engine_changes").items() if n}
+    assert counted == {"learned": 2, "moved": 1, "shared": 1, "boots_back": 1}
+    told = {line["event"]: line for line in logs if line["event"].startswith("SNMP engine")}
+    moved = told["SNMP engine: moved"]
+    assert (moved["log_level"], moved["engine"], moved["detail"]) == (
+        "warning",
+        DEVICE_ENGINE.hex(),
+        f"{HERE} to {THERE}",
+    )
+    assert told["SNMP engine: boots_back"]["detail"].startswith("boots 7 to 3")
+
+
+def test_an_event_is_named_by_the_address_its_engine_is_pinned_to() -> None:
+    house = House(user())
+    first, second = Device(user()), Device(user(), OTHER_ENGINE)
+    assert house.device(first.message(msg_id=1)) == HERE
+    assert house.device(first.message(msg_id=2), THERE) == HERE
+    assert house.device(second.message(msg_id=3)) == OTHER_ENGINE.hex(), "not the name of the first"
+    assert house.device(some.v2c()) == HERE
+
+
+def test_the_inventory_names_engines_wherever_they_speak_from() -> None:
+    rows = [Row("A", engine_ids=(DEVICE_ENGINE.hex(),)), Row("B", engine_ids=(OTHER_ENGINE.hex(),))]
+    house = House(user(), user("noAuthNoPriv", "open"), inventory=Inventory(rows))
+    assert house.device(Device(user()).message(msg_id=1)) == "A"
+    assert house.device(Device(user(), OTHER_ENGINE).message(msg_id=2)) == "B"
+    assert house.device(Device(user()).message(msg_id=3), THERE) == "A"
+    forged = Device(user("noAuthNoPriv", "open")).message(msg_id=4)
+    assert house.device(forged, "198.51.100.66") == "198.51.100.66", "anybody can name an engine without a key"
+    assert house.device(v3_inform(user(), 5), "198.51.100.66") == "198.51.100.66", "or in the context of an inform"
+    assert house.device(v3_inform(user(), 6, pdu=snmp_pdu.encode_pdu(snmp_pdu.INFORM, 98, some.STOP))) == "A"
+
+
+# --- our own engine ------------------------------------------------------------------------------------------------
+
+CONFIG = """
+[receivers.snmp]
+listen = "127.0.0.1:0"
+{}
+[store]
+path = "{}"
+[web]
+listen = "127.0.0.1:0"
+"""
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Any]:
+    """Runs eventd once and returns its own engine id, boots and what `look` says."""
+    path = tmp_path / "eventd.toml"
+
+    async def start(extra: str = "", look: Any = lambda _: None) -> tuple[bytes, int, Any]:
+        path.write_text(CONFIG.format(extra, tmp_path / "eventd.db"))
+        seen: list[Any] = []
+
+        def ready(app: App) -> None:
+            table = app.pipeline.decoder.access.usm
+            seen.extend([table.engine_id, table.clock(app.now())[0], look(app)])
+            app.stop()
+
+        await App(lambda: load_config(str(path))).run(ready)
+        return seen[0], seen[1], seen[2]
+
+    return start
+
+
+@pytest.mark.conformance("RFC 3414 §2.2", "our engine id stays over restarts, our boots count up, per engine id")
+async def test_our_engine_id_stays_and_our_boots_count_up(started: Any) -> None:
+    own_id, boots, _ = await started()
+    assert boots == 1
+    assert [(await started())[:2] for _ in range(2)] == [(own_id, 2), (own_id, 3)]
+    other = 'engine_id = "80000000050102030405060708"'
+    assert (await started(other))[1] == 1
+    assert (await started())[:2] == (own_id, 4)
+
+
+@pytest.mark.conformance("RFC 3414 §2.2.2", "our boots latch at their maximum")
+async def test_our_boots_latch(started: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_id, *_ = await started()
+    monkeypatch.setattr("eventd.store.sqlite.SqliteStore.meta_get", _latched(own_id))
+    assert (await started())[1] == MAX_BOOTS
+
+
+def _latched(own_id: bytes) -> Any:
+    kept = {"snmp_engine_id": own_id.hex(), f"snmp_engine_boots:{own_id.hex()}": str(MAX_BOOTS)}
+
+    async def meta_get(_store: Any, key: str) -> str | None:
+        return kept.get(key)
+
+    return meta_get
+
+
+async def test_the_standard_counters_are_those_of_the_ledger(started: Any) -> None:
+    def look(app: App) -> dict[str, float]:
+        app.telemetry.inc("received", "snmp-v3", n=5)
+        app.telemetry.inc("received", "syslog-udp", n=9)
+        for reason in ("wrong_digest", "bad_ber", "bad_varbind", "level_too_low"):
+            app.telemetry.inc("rejected", "snmp-v3", reason)
+        app.telemetry.inc("rejected", "syslog-udp", "bad_pri")
+        return {labels[0]: n for labels, n in app.telemetry.values("snmp_mib").items()}
+
+    found = (await started(look=look))[2]
+    assert found.pop("snmpInPkts") == 5
+    assert {name: n for name, n in found.items() if n} == {"usmStatsWrongDigests": 1, "snmpInASNParseErrs": 2}
+    assert len(found) == 12
+
+
+async def test_exceptions_for_engines_are_read_and_checked(started: Any, tmp_path: Path) -> None:
+    row = '[[receivers.snmp.engines]]\nengine_id = "{}"\naccept_boots_reset = true\n'
+    config = (await started(row.format("80:00:07:db:01"), lambda app: app.config))[2]
+    assert config.access_allowances[bytes.fromhex("800007db01")].accept_boots_reset
+    path = tmp_path / "bad.toml"
+    path.write_text("[receivers.snmp]\n" + row.format("800007db01") * 2 + row.format("xyz"))
+    with pytest.raises(Exception, match="listed twice") as caught:
+        load_config(str(path))
+    assert "'xyz' is not an engine id" in str(caught.value)
