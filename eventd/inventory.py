@@ -56,9 +56,13 @@ class Inventory:
         self.peers = tuple(peers)
         self._by_name = {device.name: device for device in self.devices}
         self._by_key: dict[str, Device] = {}
+        #: Every address of a device in its one spelling, and whose it is.
+        self._addresses: dict[str, str] = {}
         for device in self.devices:
-            for _, key in _keys(device):
+            for field, key in _keys(device):
                 self._by_key[key] = device
+                if field == "addresses":
+                    self._addresses[key] = device.name
         self._peers: dict[tuple[int, int, int], Peer] = {}
         for peer in self.peers:
             network = _network(peer)
@@ -68,6 +72,14 @@ class Inventory:
     def device(self, name: str) -> Device | None:
         """The device of that name."""
         return self._by_name.get(name)
+
+    def device_at(self, address: str) -> str | None:
+        """The device that lists an address (canonical text) as its own."""
+        return self._addresses.get(address)
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """The addresses that a device lists, as canonical text."""
+        return tuple(address for address, owner in self._addresses.items() if owner == name)
 
     def identify(self, *, engine_id: str | None, agent: str | None, hostname: str | None, source: str) -> str:
         """Name of the sending device, by the first of engine id, believed agent address, hostname and source address

@@ -36,8 +36,6 @@ def _summary(config: Config, found: Registry) -> list[str]:
     lines.append(f"tells     {', '.join(f'{channel.name} ({channel.type})' for channel in config.channels)}")
     lines.append(f"knows     {len(found.handlers)} event families, {rows} reasons")
     lines.append(f"inventory {len(config.inventory.devices)} devices, {len(config.inventory.peers)} peers")
-    if ignored := config.correlate.not_judged:
-        lines.append(f"note      not judged yet, changes nothing: {', '.join(f'correlate.{name}' for name in ignored)}")
     if config.receivers.snmp and "public" in config.receivers.snmp.communities:
         lines.append('note      the SNMP community "public" is accepted: set receivers.snmp.communities')
     return lines

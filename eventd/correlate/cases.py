@@ -59,7 +59,7 @@ def announce(desk: Desk, case: Case, at: float, kind: str, severity: Severity) -
     """Open the incident. From here on its labels stand still."""
     known = desk.inventory.peer(case.peer)
     device = desk.inventory.device(case.device)
-    case.kind, case.announced = kind, True
+    case.kind, case.announced, case.told = kind, True, False
     case.severity = case.opened_severity = severity
     case.site = (known.site if known else None) or (device.site if device else None)
     case.timers["remind"] = next_reminder(desk, at)
@@ -141,6 +141,7 @@ def successor(case: Case, kind: str, since: float) -> Case:
         timers={},
         weak=False,
         stale=False,
+        told=False,
         escalate_to="major",
     )
 

@@ -38,6 +38,7 @@ def note(device: DeviceState, event: Event, now: float) -> None:
             event.ifindex,
             event.peer,
             0 if _harmless(event) else ADMIN.get(event.event or "", 0),
+            event.event or "",
         )
     )
 

@@ -4,28 +4,41 @@ from collections.abc import Callable
 
 from eventd.contract import Verdict
 from eventd.correlate import texts
+from eventd.correlate.fleet import Fleet
 from eventd.correlate.settings import Settings
-from eventd.correlate.state import Case, DeviceState
+from eventd.correlate.state import Case, DeviceState, State
 from eventd.inventory import Inventory
-from eventd.model import Change, ChangeKind
+from eventd.model import Change, ChangeKind, Incident
 
 
 class Desk:
-    """Handed to every rule. Collects what the rules conclude until `verdict` takes it away."""
+    """Handed to every rule. Collects what the rules conclude until `verdict` takes it away.
+
+    ``settle`` has to be called for every state that a rule touches beside the one it was called for. ``now`` is the
+    moment that is being judged.
+    """
 
     def __init__(
         self,
         settings: Settings,
-        inventory: Inventory,
         external_url: str | None,
-        device: Callable[[str, float], DeviceState],
+        fleet: Fleet,
+        settle: Callable[[str, State], None],
     ) -> None:
-        self.settings, self.inventory, self.external_url = settings, inventory, external_url
-        #: The state of a device, made on first use.
-        self.device = device
+        self.settings, self.external_url, self.fleet, self.settle = settings, external_url, fleet, settle
+        self.now = 0.0
         self._changes: list[Change] = []
         self._suppressed: list[str] = []
         self._touched: dict[str, None] = {}
+
+    @property
+    def inventory(self) -> Inventory:
+        """What the operator knows."""
+        return self.fleet.inventory
+
+    def device(self, name: str, at: float) -> DeviceState:
+        """The state of a device; an empty one where nothing is known of it."""
+        return self.fleet.context(name, at)
 
     def suppress(self, rule: str) -> None:
         """Nobody is told, because of ``rule``."""
@@ -37,11 +50,20 @@ class Desk:
 
     def publish(self, what: ChangeKind, case: Case, at: float, *, notify: bool = True, recalled: bool = False) -> None:
         """One step in the life of an announced incident, as it stands now. ``recalled``: told once more, only because
-        it is still open."""
+        it is still open. An end is told to whoever was told of the beginning, whatever has changed since."""
         case.updated_at = at
         case.timers.pop("publish", None)
-        incident = texts.incident(case, self.inventory, self.external_url, recalled=recalled)
-        self._changes.append(Change(what, incident, notify))
+        if what == "resolved":
+            notify = case.told
+        elif notify and case.group:
+            self.suppress("grouped")
+            notify = False
+        case.told = case.told or notify
+        self._changes.append(Change(what, self.incident(case, recalled=recalled), notify))
+
+    def incident(self, case: Case, *, recalled: bool = False) -> Incident:
+        """A case as people and machines see it."""
+        return texts.incident(case, self.inventory, self.external_url, recalled=recalled)
 
     def verdict(self, *, duplicate: bool = False) -> Verdict:
         """Everything concluded since the last call."""

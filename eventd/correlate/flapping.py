@@ -1,6 +1,6 @@
 """Rule ``flapping``: a tunnel that keeps changing is told once, instead of every time, until it is quiet."""
 
-from eventd.correlate import cases, reasons
+from eventd.correlate import cases, opening, reasons
 from eventd.correlate.desk import Desk
 from eventd.correlate.state import Case, PeerState, Tunnel
 from eventd.model import Event
@@ -42,7 +42,7 @@ def _begin(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float
     grave = reasons.worse(flap.severity, "warning")
     if flap.cause is not None and flap.cause.severity is not None:
         grave = reasons.worse(grave, flap.cause.severity)
-    cases.announce(desk, flap, now, "flapping", grave)
+    opening.open_case(desk, peer, flap, now, "flapping", grave, heir=case is not None and case.announced)
 
 
 def quiet(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
@@ -58,4 +58,4 @@ def quiet(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     heir.stop = peer.last_stop
     cases.supersede(desk, peer, case, heir, at)
     peer.case = heir
-    cases.announce(desk, heir, at, kind, case.severity)
+    opening.open_case(desk, peer, heir, at, kind, case.severity, heir=True)

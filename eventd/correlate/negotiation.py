@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable
 
-from eventd.correlate import books, cases, context, reasons, texts
+from eventd.correlate import books, cases, context, opening, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import ADMIN_AUTO_WAIT, FAIL_MEMORY, STRANGER_QUIET
 from eventd.correlate.state import Case, PeerState
@@ -26,7 +26,7 @@ def on_fail(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     elif case.family == "tunnel":
         _while_held(desk, case, now)
     elif "open" not in case.timers:
-        _open(desk, case, now)
+        _open(desk, peer, case, now)
 
 
 def _begin(desk: Desk, peer: PeerState, event: Event, now: float) -> Case:
@@ -80,15 +80,15 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     if case.failures < 2 and (case.stranger or books.any_up(peer, at)):
         case.timers["forget"] = case.since + max(FAIL_MEMORY, desk.settings.outage_hold)
         return
-    _open(desk, case, at)
+    _open(desk, peer, case, at)
 
 
-def _open(desk: Desk, case: Case, at: float) -> None:
+def _open(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     case.timers.pop("forget", None)
     context.explain(desk.device(case.device, at), case, desk.settings.twin_window)
     if case.stranger:
         case.timers["quiet"] = at + STRANGER_QUIET
-    cases.announce(desk, case, at, "negotiation_failing", case.severity)
+    opening.open_case(desk, peer, case, at, "negotiation_failing", case.severity)
 
 
 def forgotten(desk: Desk, peer: PeerState, case: Case, _at: float) -> None:

@@ -1,7 +1,6 @@
 """How a reason reads: what kind of stop it makes, how much it explains, how bad it is, and on which side it lies."""
 
-from typing import Literal
-
+from eventd.correlate.state import Case, FaultSide
 from eventd.model import SEVERITIES, Event, Reason, Severity
 
 #: Best explanation first. A retry that names a key or a setting explains an outage better than the silence that
@@ -29,8 +28,6 @@ REPLACEMENTS = ("rekey", "lifetime")
 #: The standby unit deletes its copies because the active one told it to.
 STANDBY_REASONS = ("receive backup delete info",)
 
-FaultSide = Literal["local", "remote", "path", "unknown"]
-
 #: Only where the reason says so by itself; the two ends together know more.
 FAULT_SIDES: dict[str, FaultSide] = {
     "peer request": "remote",
@@ -44,6 +41,18 @@ FAULT_SIDE_OF_CATEGORY: dict[str, FaultSide] = {
     "peer-unreachable": "path",
     "policy-track": "local",
     "capacity": "local",
+}
+
+
+#: What the near end (first) and the far one say together. `peer request` is the echo of what the other end did.
+BOTH_ENDS: dict[tuple[str, str], FaultSide] = {
+    ("request", "dead"): "remote",
+    ("request", "purpose"): "remote",
+    ("dead", "purpose"): "remote",
+    ("dead", "request"): "local",
+    ("purpose", "request"): "local",
+    ("purpose", "dead"): "local",
+    ("dead", "dead"): "path",
 }
 
 
@@ -82,6 +91,22 @@ def severity(event: Event, default: Severity = "major") -> Severity:
 def worse(one: Severity, other: Severity) -> Severity:
     """The graver of two severities."""
     return one if SEVERITIES.index(one) >= SEVERITIES.index(other) else other
+
+
+def side_of(case: Case) -> FaultSide:
+    """Where the fault of a case lies: by what was noted near it, by what both ends say together, by its cause alone."""
+    if case.side:
+        return case.side
+    together = BOTH_ENDS.get((_part(case.stop), _part(case.far)))
+    return together or fault_side(case.cause)
+
+
+def _part(reason: Reason | None) -> str:
+    if reason is None:
+        return ""
+    if reason.category == "administrative":
+        return "purpose" if reason.expected else "request"
+    return "dead" if reason.category == "peer-unreachable" else ""
 
 
 def fault_side(reason: Reason | None) -> FaultSide:

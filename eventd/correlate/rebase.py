@@ -3,16 +3,19 @@ between them stay as they were. Stamps of the devices' own clocks are not ours a
 
 from msgspec.structs import replace
 
-from eventd.correlate.state import Case, DeviceState, Fact, Moment, PeerState, State
+from eventd.correlate.state import Case, DeviceState, Fact, GroupState, Moment, PeerState, State
 
 
 def shift(state: State, delta: float) -> None:
     """Move all that ``state`` remembers by ``delta`` seconds."""
     state.heard_at += delta
-    for fact in state.facts:
-        _fact(fact, delta)
     for case in state.cases():
         _case(case, delta)
+    if isinstance(state, GroupState):
+        state.joined_at += delta
+        return
+    for fact in state.facts:
+        _fact(fact, delta)
     if isinstance(state, PeerState):
         _peer(state, delta)
     else:

@@ -17,10 +17,7 @@ Count = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """``[correlate]`` of the configuration; durations in seconds.
-
-    ``group_*`` belong to outages of many peers, which are not judged yet: accepted, and `eventd check` says so.
-    """
+    """``[correlate]`` of the configuration; durations in seconds."""
 
     outage_hold: Hold = 15.0
     rekey_hold: Hold = 30.0
@@ -35,15 +32,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     stale_after: Timer = 86_400.0
     selfheal_count: Count = 3
     selfheal_window: Timer = 3600.0
-
-    @property
-    def not_judged(self) -> tuple[str, ...]:
-        """Settings changed from their defaults that nothing looks at yet."""
-        names = [name for name in self.__struct_fields__ if name.startswith("group_")]
-        return tuple(name for name in names if getattr(self, name) != getattr(_UNCHANGED, name))
-
-
-_UNCHANGED = Settings()
 
 
 # --- timers that are not settings: each follows from how the devices behave, not from taste -------------------------
@@ -81,6 +69,15 @@ TIMER_STEP = 1.0
 #: that may depend on the moment, and one exception a minute harms nobody.
 FAULT_PAUSE = 60.0
 
+#: Fewer peers than this are no group by their share alone: two branches that fail in one minute may well be two faults.
+MIN_GROUP = 3
+#: Unless something near them names a common cause (a link that went down, a restart).
+MIN_EXPLAINED = 2
+#: One interface holds this share of the peers lost on a device: it is the interface, not the device.
+MOSTLY = 0.8
+#: The two ends of a link find out apart: probes go out every 10 to 60 s and are repeated some times.
+LINK_WINDOW = 300.0
+
 # --- bounds: a hostile or broken sender must not fill the memory ----------------------------------------------------
 
 #: Two and a half times the largest installation planned for (20k peers); about 1 KB each.
@@ -100,6 +97,10 @@ MAX_STEPS = 30
 MAX_FIRST_STEPS = 10
 #: Witnesses are (transport, device) pairs: seven transports, a handful of devices.
 MAX_WITNESSES = 16
+#: Incidents listed under one: an uplink of the largest hub planned for.
+MAX_CHILDREN = 1_000
+#: Names of peers in one sentence.
+MAX_NAMED = 5
 #: Steps to take that a person reads at three in the morning.
 MAX_ACTIONS = 8
 #: Neighbouring happenings kept per device.

@@ -1,10 +1,11 @@
 """What is remembered, per peer and per device. Plain values only, so that a restart continues from the bytes.
 
-Keys: ``peer|<device>|<vsys>|<address>`` and ``device|<name>``. A message without a peer address gets
-``?<interface>`` in place of the address.
+Keys: ``peer|<device>|<vsys>|<address>``, ``device|<name>`` and ``group|<kind>|<device>|<place>``. A message without a
+peer address gets ``?<interface>`` in place of the address.
 """
 
 from collections.abc import Iterator
+from typing import Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -13,6 +14,8 @@ from eventd.correlate.settings import MAX_FIRST_STEPS, MAX_STEPS, MAX_WITNESSES
 from eventd.model import Event, Reason, Severity, Witness
 
 PUBLIC = "public"
+
+FaultSide = Literal["local", "remote", "path", "unknown"]
 
 #: What tells two tunnels of one peer apart. The tunnel index is not in it: it changes with every negotiation.
 TUNNEL_FIELDS = ("flow", "interface", "ifindex", "policy", "policy_seq", "rule", "inside", "local")
@@ -91,6 +94,11 @@ class Case(Struct, kw_only=True):
     ``timers`` maps the names of `eventd.correlate.timers` to Unix seconds. ``nature`` is how the stop reads:
     ``outage``, ``rekey`` or ``expected``. ``stop`` is the reason of the stop, ``cause`` the one that explains most.
     ``awaits`` is a key of `eventd.correlate.texts.AWAITS`; conditions of a device keep their headline there.
+    ``far`` is the reason that the other end of the link gave; ``side`` is where the fault lies, where something other
+    than the reasons says so. ``group`` is the key of the group that tells it, ``parent`` that group's incident.
+    ``children`` are the incidents that a group has told, the latest `MAX_CHILDREN` of them; its ``failures`` are the
+    peers that had fallen when it was last told. ``told``: somebody was
+    notified of it.
     """
 
     device: str
@@ -129,6 +137,12 @@ class Case(Struct, kw_only=True):
     updated_at: float = 0.0
     resolved_at: float | None = None
     acked_by: str | None = None
+    far: Reason | None = None
+    side: FaultSide | None = None
+    group: str = ""
+    parent: str = ""
+    children: list[str] = field(default_factory=list)
+    told: bool = True
 
     def step(self, at: float, text: str) -> None:
         """Add a line to the chain, in order of time; a repetition of the latest line is counted on it."""
@@ -147,12 +161,13 @@ class Case(Struct, kw_only=True):
     def witness(self, event: Event) -> bool:
         """Note who reported; True when that is new."""
         self.proofs += 1
-        for known in self.witnesses:
-            if known.transport == event.transport and known.device == event.device:
-                return False
-        if len(self.witnesses) >= MAX_WITNESSES:
+        return self.add_witness(Witness(event.transport, event.device))
+
+    def add_witness(self, witness: Witness) -> bool:
+        """Add one; True when it is new and there is room."""
+        if witness in self.witnesses or len(self.witnesses) >= MAX_WITNESSES:
             return False
-        self.witnesses.append(Witness(event.transport, event.device))
+        self.witnesses.append(witness)
         return True
 
     def sooner(self, timer: str, at: float) -> None:
@@ -161,8 +176,11 @@ class Case(Struct, kw_only=True):
 
 
 class PeerState(Struct, kw_only=True):
-    """All that is known of one peer of one device."""
+    """All that is known of one peer of one device. ``linked`` is the key of the peer at the other end of the link,
+    while that one's case tells the matter of this one, too."""
 
+    key: str = ""
+    linked: str = ""
     device: str
     vsys: str
     peer: str | None
@@ -193,7 +211,7 @@ class PeerState(Struct, kw_only=True):
 
 class Note(Struct, frozen=True, array_like=True):
     """Something that happened on a device and may explain a stop near it. ``admin``: how surely a person did it
-    (2 = said so, 1 = may have)."""
+    (2 = said so, 1 = may have). ``event`` is the event's name."""
 
     at: float
     text: str
@@ -202,6 +220,7 @@ class Note(Struct, frozen=True, array_like=True):
     ifindex: int | None = None
     peer: str | None = None
     admin: int = 0
+    event: str = ""
 
 
 class DeviceState(Struct, kw_only=True):
@@ -227,7 +246,41 @@ class DeviceState(Struct, kw_only=True):
                 return
 
 
-State = PeerState | DeviceState
+class GroupState(Struct, kw_only=True):
+    """An outage of many peers with one cause: all on an interface or a device, or one peer that many devices lost.
+
+    ``place`` is the interface or the peer address, ``joined_at`` when the latest of them began, ``back`` how many have
+    come back since anybody was told.
+    """
+
+    kind: str
+    device: str
+    place: str
+    heard_at: float
+    joined_at: float
+    case: Case | None
+    back: int = 0
+
+    def cases(self) -> Iterator[Case]:
+        """The parent incident."""
+        if self.case is not None:
+            yield self.case
+
+    def close(self, case: Case) -> None:
+        """It is over."""
+        if self.case is case:
+            self.case = None
+
+
+State = PeerState | DeviceState | GroupState
+
+
+#: What lies under a key, by its first word.
+KINDS: dict[str, type[PeerState] | type[DeviceState] | type[GroupState]] = {
+    "peer": PeerState,
+    "device": DeviceState,
+    "group": GroupState,
+}
 
 
 def vsys_of(event: Event) -> str:
@@ -265,6 +318,11 @@ def encode(state: State) -> bytes:
 
 
 def decode(key: str, blob: bytes) -> State:
-    """The state that `encode` wrote under ``key``. Raises `msgspec.DecodeError` for anything else."""
-    kind: type[State] = PeerState if key.startswith("peer|") else DeviceState
-    return msgspec.msgpack.decode(blob, type=kind)
+    """The state that `encode` wrote under ``key``. Raises ValueError for anything else."""
+    kind = KINDS.get(key.partition("|")[0])
+    if kind is None:
+        raise ValueError(f"there is no state under {key!r}")
+    state = msgspec.msgpack.decode(blob, type=kind)
+    if isinstance(state, PeerState):
+        state.key = key  # earlier versions did not keep it
+    return state

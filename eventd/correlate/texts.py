@@ -55,7 +55,9 @@ def incident(case: Case, inventory: Inventory, external_url: str | None, *, reca
         summary=summary(case, known),
         chain=chain(case),
         witnesses=tuple(case.witnesses),
-        fault_side=reasons.fault_side(case.cause),
+        fault_side=reasons.side_of(case),
+        parent=case.parent or None,
+        children=tuple(case.children),
         actions=actions(case),
         url=None if external_url is None else f"{external_url.rstrip('/')}/incidents/{ident}",
         opened_severity=case.opened_severity,
@@ -131,14 +133,18 @@ def title(case: Case, known: Peer | None, *, recalled: bool = False) -> str:
     who, why = _short_name(case, known), words(case.cause)
     if case.resolved_at is not None:
         lasted = f"after {span(case.resolved_at - case.since)}"
-        text = f"{who} {'has become ' + case.heir if case.heir else ENDED[case.kind]} {lasted}"
+        text = f"{who} {'has become ' + case.heir if case.heir else _stand(ENDED, case)} {lasted}"
     else:
-        text = f"{who} {STANDS[case.kind]}: {why}" if case.cause else f"{who} {STANDS[case.kind]}"
+        text = f"{who} {_stand(STANDS, case)}: {why}" if case.cause else f"{who} {_stand(STANDS, case)}"
     if recalled:
         still = "DOWN" if case.kind == "tunnel_down" else "OPEN"
         lasted = " ".join(span(case.updated_at - case.since).split()[:2])
         text = f"STILL {still} for {lasted}: {text}"
     return text if len(text) <= MAX_TITLE else text[: MAX_TITLE - 1].rstrip() + "…"
+
+
+def _stand(words: dict[str, str], case: Case) -> str:
+    return words[case.kind].format(lost=lost(case), interface=case.interface)
 
 
 def _short_name(case: Case, known: Peer | None) -> str:
@@ -215,6 +221,20 @@ def _condition(case: Case, peer: str) -> str:
     return f"{case.awaits}{about}: {_why(case.cause)}." if case.cause else f"{case.awaits}{about}."
 
 
+def lost(case: Case) -> int:
+    """How many peers an outage of many has taken, those included whose own hold is not over."""
+    return max(case.count, case.failures)
+
+
+def _group(case: Case, peer: str) -> str:
+    what = {
+        "interface_outage": f"{lost(case)} peers on {case.interface} were lost together",
+        "device_outage": f"{lost(case)} of its peers were lost together",
+        "peer_outage": f"{peer} was lost by several devices",
+    }[case.kind]
+    return f"{what}: {_why(case.cause)}."
+
+
 HEADLINES: dict[str, Callable[[Case, str], str]] = {
     "tunnel_down": _down,
     "tunnel_degraded": _degraded,
@@ -223,6 +243,9 @@ HEADLINES: dict[str, Callable[[Case, str], str]] = {
     "flow_self_heal": _selfheal,
     "capacity": _condition,
     "security": _condition,
+    "interface_outage": _group,
+    "device_outage": _group,
+    "peer_outage": _group,
 }
 
 #: How a title goes on after the name, while it lasts and when it is over.
@@ -234,6 +257,9 @@ STANDS = {
     "flow_self_heal": "repaired lost IPsec flows",
     "capacity": "at an IPsec limit",
     "security": "IPsec security event",
+    "interface_outage": "lost {lost} peers on {interface}",
+    "device_outage": "lost {lost} peers",
+    "peer_outage": "lost by several devices",
 }
 ENDED = {
     "tunnel_down": "up again",
@@ -243,6 +269,9 @@ ENDED = {
     "flow_self_heal": "had no more flows to repair",
     "capacity": "below the IPsec limit again",
     "security": "quiet again",
+    "interface_outage": "has all {lost} peers on {interface} again",
+    "device_outage": "has all {lost} peers again",
+    "peer_outage": "up again for all devices",
 }
 
 #: Kinds that can turn into another one.
@@ -251,6 +280,7 @@ BECOMES = {
     "tunnel_degraded": "the partial outage to {peer}",
     "negotiation_failing": "the failing negotiation with {peer}",
     "flapping": "the flapping tunnel to {peer}",
+    "interface_outage": "the outage of one interface",
 }
 
 OVER = {
@@ -261,6 +291,9 @@ OVER = {
     "flow_self_heal": "no more lost IPsec flows had to be repaired",
     "capacity": "an IPsec limit is no longer reached",
     "security": "an IPsec security event no longer repeats",
+    "interface_outage": "the outage of an interface is over",
+    "device_outage": "the outage of many peers is over",
+    "peer_outage": "the outage of {peer} is over",
 }
 
 #: What an event is called in a chain.

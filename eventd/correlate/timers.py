@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from eventd.correlate import books, cases, flapping, negotiation, texts, tunnels
+from eventd.correlate import books, cases, flapping, groups, negotiation, texts, tunnels
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import FAULT_PAUSE, TIMER_STEP
-from eventd.correlate.state import Case, PeerState, State
+from eventd.correlate.state import Case, GroupState, PeerState, State
 from eventd.model import SEVERITIES
 
 Timer = Callable[[Desk, State, Case, float], None]
@@ -14,6 +14,14 @@ Timer = Callable[[Desk, State, Case, float], None]
 def _of_peer(fire: Callable[[Desk, PeerState, Case, float], None]) -> Timer:
     def timer(desk: Desk, owner: State, case: Case, at: float) -> None:
         assert isinstance(owner, PeerState)
+        fire(desk, owner, case, at)
+
+    return timer
+
+
+def _of_group(fire: Callable[[Desk, GroupState, Case, float], None]) -> Timer:
+    def timer(desk: Desk, owner: State, case: Case, at: float) -> None:
+        assert isinstance(owner, GroupState)
         fire(desk, owner, case, at)
 
     return timer
@@ -67,6 +75,7 @@ TIMERS: dict[str, Timer] = {
     "resolve": _of_peer(tunnels.recovered),
     "open": _of_peer(_open),
     "grow": _of_peer(tunnels.grown),
+    "settle": _of_group(groups.settled),
     "quiet": _quiet,
     "forget": _of_peer(negotiation.forgotten),
     "escalate": _escalate,

@@ -1,6 +1,6 @@
 """Rules for stops, starts and signs of life: ``recovered-in-hold``, ``rekey``, ``standby``, ``waits-for-traffic``."""
 
-from eventd.correlate import books, cases, context, flapping, negotiation, reasons, texts
+from eventd.correlate import books, cases, context, flapping, negotiation, opening, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import WEAK_HOLD
 from eventd.correlate.state import Case, Moment, PeerState, Tunnel, moment
@@ -246,10 +246,12 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     _open(desk, peer, case, at, kind, case.severity)
 
 
-def _open(desk: Desk, peer: PeerState, case: Case, at: float, kind: str, severity: Severity) -> None:
+def _open(
+    desk: Desk, peer: PeerState, case: Case, at: float, kind: str, severity: Severity, *, heir: bool = False
+) -> None:
     if kind == "tunnel_down":
         books.disbelieve(peer, at)
-    cases.announce(desk, case, at, kind, severity)
+    opening.open_case(desk, peer, case, at, kind, severity, heir=heir)
 
 
 def _set_expectation(desk: Desk, case: Case, kind: str) -> None:
@@ -271,7 +273,7 @@ def grown(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     severity = case.severity if case.nature == "expected" else reasons.worse(case.severity, heir_severity(heir))
     heir.waited = at - case.grow_since if case.nature == "rekey" else 0.0
     _set_expectation(desk, heir, kind)
-    _open(desk, peer, heir, at, kind, severity)
+    _open(desk, peer, heir, at, kind, severity, heir=True)
 
 
 def heir_severity(case: Case) -> Severity:

@@ -119,7 +119,7 @@ def test_a_timer_that_sets_itself_again_at_once_is_moved_on(name: str, monkeypat
 
     monkeypatch.setitem(TIMERS, name, restless)
     [key] = [key for key in story.saved if key.startswith("peer|")]
-    held = story.correlator._peers[key]
+    held = story.correlator._fleet.peers[key]
     assert held.case is not None
     held.case.timers = {name: EPOCH + 30}
     story.correlator._settle(key, held)

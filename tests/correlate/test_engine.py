@@ -7,7 +7,7 @@ import pytest
 from correlate_strategies import EPOCH, inventory, parse, tell, timeline
 from msgspec.structs import replace
 
-from eventd.correlate import Correlator, Settings, devices, engine, texts
+from eventd.correlate import Correlator, Settings, devices, engine, fleet, texts
 from eventd.correlate.context import ADMIN
 from eventd.correlate.reasons import EXPLAINS
 from eventd.correlate.timers import TIMERS
@@ -94,7 +94,7 @@ def test_peers_tell_how_they_stand() -> None:
 def test_the_oldest_idle_peer_is_forgotten_first_and_one_with_an_incident_never(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine, "MAX_PEERS", 3)
+    monkeypatch.setattr(fleet, "MAX_PEERS", 3)
     story = tell("0 stop dpd timeout\n1 start peer=2.1.1.2\n2 start peer=2.1.1.3\n3 start peer=2.1.1.2")
     story.take(200, story.correlator.apply(parse("200 start peer=2.1.1.4", 9)[1], EPOCH + 200))
     assert [status.peer for status in story.correlator.peers()] == ["2.1.1.1", "2.1.1.2", "2.1.1.4"]
@@ -102,24 +102,24 @@ def test_the_oldest_idle_peer_is_forgotten_first_and_one_with_an_incident_never(
 
 
 def test_when_all_have_open_incidents_a_new_peer_is_refused_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "MAX_PEERS", 1)
+    monkeypatch.setattr(fleet, "MAX_PEERS", 1)
     story = tell("0 stop dpd timeout\n60 stop dpd timeout peer=2.1.1.2")
     assert story.suppressed == ["limit"]
     assert len(story.final) == 1
 
 
 def test_strangers_that_only_failed_once_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "MAX_PEERS", 10)
+    monkeypatch.setattr(fleet, "MAX_PEERS", 10)
     lines = [f"{n * 0.1} fail authentication fail peer=10.0.{n // 250}.{n % 250}" for n in range(500)]
-    assert len(tell("\n".join(lines), until=50).correlator._peers) == 10
+    assert len(tell("\n".join(lines), until=50).correlator._fleet.peers) == 10
 
 
 def test_tunnels_facts_chains_and_notes_are_bounded() -> None:
     lines = [f"{n * 0.001:.3f} stop r{n} flow={n}" for n in range(600)]
     lines += [f"1.{n:03} linkdown peer=none interface=GE{n}" for n in range(300)]
     story = tell("\n".join(lines), until=3)
-    [peer] = story.correlator._peers.values()
-    [device] = story.correlator._devices.values()
+    [peer] = story.correlator._fleet.peers.values()
+    [device] = story.correlator._fleet.devices.values()
     assert len(peer.tunnels) == 256
     assert peer.tunnels_down == 256
     assert len(peer.facts) <= 128

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from correlate_strategies import DEVICE, EPOCH, parse, tell
 
-from eventd.correlate import Correlator, Settings, engine, timers
+from eventd.correlate import Correlator, Settings, engine, fleet, timers
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import FAULT_PAUSE, MAX_FAULTS
 from eventd.inventory import Inventory
@@ -90,17 +90,17 @@ def test_faults_that_nobody_takes_do_not_pile_up(monkeypatch: pytest.MonkeyPatch
 
 
 def test_invented_names_do_not_shut_out_a_real_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "MAX_DEVICES", 20)
+    monkeypatch.setattr(fleet, "MAX_DEVICES", 20)
     forged = "\n".join(f"{n} heal device=FORGED{n}" for n in range(1, 20))
     more = "\n".join(f"{n} config device=FORGED{n}" for n in range(4000, 4060))
     story = tell(f"0 capacity severity=major device=REAL\n{forged}\n{more}\n4100 capacity severity=warning device=NEW")
     assert "NEW" in story.correlator.devices()
     assert "NEW" in {incident.device for incident in story.correlator.open_incidents()}
-    assert len(story.correlator.devices()) == len(story.correlator._devices) == 20
+    assert len(story.correlator.devices()) == len(story.correlator._fleet.devices) == 20
 
 
 def test_a_device_with_an_open_incident_is_not_forgotten_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "MAX_DEVICES", 20)
+    monkeypatch.setattr(fleet, "MAX_DEVICES", 20)
     others = "\n".join(f"{n} config device=FORGED{n}" for n in range(1, 60))
     story = tell(f"0 capacity severity=major device=REAL\n{others}", until=60)
     assert "REAL" in story.correlator.devices()
@@ -109,4 +109,4 @@ def test_a_device_with_an_open_incident_is_not_forgotten_for_others(monkeypatch:
 
 def test_what_is_noted_of_busy_devices_goes_when_they_have_nothing_open() -> None:
     story = tell("\n".join(f"{n} stop dpd timeout device=F{n}\n{n} start device=F{n}" for n in range(50)))
-    assert story.correlator._busy == {}
+    assert story.correlator._fleet._busy == {}

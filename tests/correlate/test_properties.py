@@ -91,7 +91,7 @@ def test_everything_open_is_open_for_a_reason_and_everything_down_is_somebodys_m
     events: Timeline, known: object, part: float
 ) -> None:
     story = tell(events, until=events[-1][0] + part * 2000, known=known)
-    states = [*story.correlator._peers.values(), *story.correlator._devices.values()]
+    states = [*story.correlator._fleet.peers.values(), *story.correlator._fleet.devices.values()]
     for state in states:
         assert all(case.timers for case in state.cases())
         if isinstance(state, PeerState):

@@ -38,6 +38,7 @@ VERBS = {
     "policy": "ipsec.policy.change",
     "config": "device.config",
     "restart": "device.restart",
+    "failover": "device.failover",
     "linkdown": "link.down",
     "linkup": "link.up",
     "heal": "ipsec.flow.selfheal",

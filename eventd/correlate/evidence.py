@@ -1,0 +1,88 @@
+"""What near an outage names its cause: a link that went down, a restart, a switch-over."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from eventd.correlate.settings import CONTEXT_WINDOW
+from eventd.correlate.state import DeviceState, Note
+from eventd.model import Reason
+
+
+class Explanation(Struct, frozen=True):
+    """What an event near an outage of many peers means, and what to do."""
+
+    category: str
+    meaning: str
+    actions: tuple[str, ...]
+
+
+#: General knowledge of networks, of no vendor.
+EXPLANATIONS = {
+    "link.down": Explanation(
+        "peer-unreachable",
+        "The line that carries these tunnels went down, and they with it",
+        (
+            "Look at that interface first: cable, optics, line protocol, errors",
+            "Where it is a carrier's line, open a ticket there with the time above",
+            "Leave the single tunnels alone: they come back with the line",
+        ),
+    ),
+    "device.restart": Explanation(
+        "peer-unreachable",
+        "The device restarted, and all its tunnels ended with it",
+        (
+            "Find out why it restarted: power, a crash, or somebody's command",
+            "Wait until it is up, then look at the tunnels that are still missing",
+        ),
+    ),
+    "device.failover": Explanation(
+        "peer-unreachable",
+        "The pair switched over, and these tunnels did not come back on the unit that took over",
+        (
+            "See which unit is active now, and why they switched",
+            "Check that both units have the same IPsec configuration and that their tunnels are synchronised",
+        ),
+    ),
+}
+OF_DEVICE = ("device.restart", "device.failover")
+
+#: What to do where nothing is named but what they have in common.
+TOGETHER = "All of them share one place: look there first (uplink, carrier, power), not at the single tunnels"
+
+
+def of_device(device: DeviceState, since: float) -> Sequence[Note]:
+    """What happened to a whole device near ``since`` or later."""
+    return [note for note in device.notes if note.event in OF_DEVICE and note.at >= since - CONTEXT_WINDOW]
+
+
+def of_link(device: DeviceState, interface: str | None, ifindex: int | None, since: float) -> Sequence[Note]:
+    """Lines of a device that went down near ``since`` or later, and may be that interface."""
+    pairs = ((note, ((note.interface, interface), (note.ifindex, ifindex))) for note in device.notes)
+    return [
+        note
+        for note, names in pairs
+        if note.event == "link.down"
+        and note.at >= since - CONTEXT_WINDOW
+        and all(one is None or other is None or one == other for one, other in names)
+    ]
+
+
+def reason(note: Note) -> Reason:
+    """The cause that a note names."""
+    found = EXPLANATIONS[note.event]
+    return Reason(
+        text=note.text,
+        name=note.event,
+        known=True,
+        category=found.category,
+        meaning=found.meaning,
+        actions=found.actions,
+        source="eventd: named by another message of the device",
+    )
+
+
+def shared(cause: Reason) -> Reason:
+    """A reason that many peers gave, without the steps about one of them."""
+    return replace(cause, actions=(TOGETHER,))

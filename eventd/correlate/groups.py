@@ -1,0 +1,302 @@
+"""Rule ``grouped``: many peers lost at once are one outage of what they have in common: an interface, a device, or the
+one far end that several devices lost.
+
+The group is a parent incident; the peers' own incidents are its children: kept and listed, but not told one by one.
+A child that was told before its group was seen is still told when it ends.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec import Struct
+
+from eventd.correlate import cases, evidence, reasons, texts
+from eventd.correlate.desk import Desk
+from eventd.correlate.settings import MAX_CHILDREN, MAX_NAMED, MIN_EXPLAINED, MIN_GROUP, MOSTLY
+from eventd.correlate.state import Case, GroupState, Note, PeerState
+from eventd.model import Severity
+
+#: Kinds of incident of one peer that a group may tell.
+CHILD_KINDS = ("tunnel_down", "tunnel_degraded", "negotiation_failing", "flapping")
+#: Kind of group → kind of its incident.
+KINDS = {"interface": "interface_outage", "device": "device_outage", "far": "peer_outage"}
+
+
+class Place(Struct, frozen=True):
+    """Something that peers have in common. ``device`` is empty for a far end."""
+
+    kind: str
+    device: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        """Key of the group that has its outage."""
+        return f"group|{self.kind}|{self.device}|{self.name}"
+
+
+def join(desk: Desk, peer: PeerState, case: Case, at: float) -> bool:
+    """Make an incident that is about to be told the child of a group, an open one or one that it completes; False
+    where it stands alone. The kind of ``case`` is set already."""
+    if case.kind not in CHILD_KINDS or case.stranger:
+        return False
+    place = _open_place(desk, peer, case) or _new_place(desk, peer, case, at)
+    if place is None:
+        return False
+    _adopt(desk, desk.fleet.groups[place.key], place.key, case)
+    return True
+
+
+def left(desk: Desk, key: str) -> None:
+    """A child has ended: with the last one the group does, else it is told how many are back once that stays so."""
+    group = desk.fleet.groups.get(key)
+    if group is None or group.case is None:
+        return
+    group.back += 1
+    down = desk.fleet.member_count(key)
+    if down:
+        group.case.timers["settle"] = desk.now + desk.settings.group_window
+        cases.progress(desk, group.case, desk.now)
+    else:
+        group.case.step(desk.now, f"all {group.case.count} are back")
+        cases.resolve(desk, group, group.case, desk.now, "")
+    desk.settle(key, group)
+
+
+def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
+    """Timer ``settle``: nobody joined or came back for `group_window`. Tell what has changed since it was told."""
+    key = Place(group.kind, group.device, group.place).key
+    names = [_name(desk, peer) for _, peer in desk.fleet.members(key)]
+    if not group.back and case.count <= case.failures:
+        return
+    if group.back:
+        case.step(at, f"{case.count - len(names)} of {case.count} are back, still missing: {_listed(names)}")
+    else:
+        case.step(at, f"{case.count} in all")
+    group.back, case.failures = 0, case.count
+    if not cases.escalate(desk, case, at, _severity(desk, group, case)):
+        cases.progress(desk, case, at, notify=True)
+
+
+# --- which group ----------------------------------------------------------------------------------------------------
+
+
+def _places(peer: PeerState, case: Case) -> Iterator[Place]:
+    where = place_of(case)
+    yield Place("device", peer.device, "")
+    if where:
+        yield Place("interface", peer.device, where)
+    if peer.peer is not None:
+        yield Place("far", "", peer.peer)
+
+
+def place_of(case: Case) -> str:
+    """The interface of a case as far as it is known."""
+    if case.interface:
+        return case.interface
+    return "" if case.ifindex is None else f"interface {case.ifindex}"
+
+
+def _open_place(desk: Desk, peer: PeerState, case: Case) -> Place | None:
+    """The open group that a case still belongs to: it began while peers were joining."""
+    for place in _places(peer, case):
+        group = desk.fleet.groups.get(place.key)
+        if group is not None and abs(case.since - group.joined_at) <= desk.settings.group_window:
+            return place
+    return None
+
+
+def _new_place(desk: Desk, peer: PeerState, case: Case, at: float) -> Place | None:
+    falling = [(case, peer), *_falling(desk, desk.fleet.busy(peer.device), case)]
+    found = _of_device(desk, peer, case, falling)
+    if found is None and peer.peer is not None:
+        falling = [(case, peer), *_falling(desk, desk.fleet.by_address(peer.peer), case)]
+        if len({one.device for one, _ in falling}) > 1:
+            found = Place("far", "", peer.peer)
+    if found is None:
+        return None
+    _form(desk, found, [one for one in falling if found.kind != "interface" or place_of(one[0]) == found.name], at)
+    return found
+
+
+Falling = Sequence[tuple[Case, PeerState]]
+
+
+def _falling(desk: Desk, peers: Iterable[tuple[str, PeerState]], case: Case) -> Iterator[tuple[Case, PeerState]]:
+    """The outages that began near ``case``, itself left out, held back or told, unless a group has them."""
+    for _, peer in peers:
+        other = peer.case
+        if other is None or other is case or other.family != "tunnel" or other.group or other.stranger:
+            continue
+        if abs(other.since - case.since) <= desk.settings.group_window:
+            yield other, peer
+
+
+def _of_device(desk: Desk, peer: PeerState, case: Case, falling: Falling) -> Place | None:
+    """The interface or the device that was lost, if enough of its peers were."""
+    if len(falling) < MIN_EXPLAINED:
+        return None
+    where, here = place_of(case), [one for one, _ in falling if place_of(one) == place_of(case)]
+    device = Place("device", peer.device, "")
+    if evidence.of_device(desk.device(peer.device, desk.now), case.since) and _enough(desk, device, len(falling), True):
+        return device
+    if not where:
+        return device if _enough(desk, device, len(falling), False) else None
+    if len(here) < MOSTLY * len(falling) or _another(desk, peer.device, where, case):
+        return device if _enough(desk, device, len(falling), False) else None
+    place = Place("interface", peer.device, where)
+    known = evidence.of_link(desk.device(peer.device, desk.now), case.interface, case.ifindex, case.since)
+    return place if _enough(desk, place, len(here), bool(known)) else None
+
+
+def _another(desk: Desk, device: str, where: str, case: Case) -> bool:
+    """Whether another interface of the device is out since a moment ago."""
+    return any(
+        group.kind == "interface"
+        and group.device == device
+        and group.place != where
+        and abs(group.joined_at - case.since) <= desk.settings.group_window
+        for group in desk.fleet.groups.values()
+    )
+
+
+def _enough(desk: Desk, place: Place, lost: int, explained: bool) -> bool:
+    if lost >= desk.settings.group_peers:
+        return True
+    if lost < (MIN_EXPLAINED if explained else MIN_GROUP):
+        return False
+    return lost >= desk.settings.group_share * sum(1 for _ in _peers_at(desk, place))
+
+
+def _peers_at(desk: Desk, place: Place) -> Iterator[PeerState]:
+    """The peers that had a tunnel at a place."""
+    if place.kind == "far":
+        yield from (peer for _, peer in desk.fleet.by_address(place.name))
+        return
+    for _, peer in desk.fleet.of_device(place.device):
+        if peer.tunnels and (place.kind == "device" or _is_at(peer, place.name)):
+            yield peer
+
+
+def _is_at(peer: PeerState, where: str) -> bool:
+    return any(where in (tunnel.interface, f"interface {tunnel.ifindex}") for tunnel in peer.tunnels.values())
+
+
+# --- the parent -----------------------------------------------------------------------------------------------------
+
+
+def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
+    """Open the parent, and take over those of its children that are told already."""
+    first = min(falling, key=lambda one: (one[0].since, one[1].key))[0]
+    far = place.kind == "far"
+    devices = sorted({one.device for one, _ in falling})
+    parent = Case(
+        device=(desk.fleet.owner(place.name) or devices[0]) if far else place.device,
+        vsys=first.vsys,
+        peer=place.name if far else None,
+        since=first.since,
+        family="group",
+        kind=KINDS[place.kind],
+        interface=place.name if place.kind == "interface" else None,
+        failures=len(falling),
+    )
+    group = GroupState(
+        kind=place.kind, device=place.device, place=place.name, heard_at=at, joined_at=first.since, case=parent
+    )
+    desk.fleet.groups[place.key] = group
+    _explain(desk, place, parent, falling)
+    names = [_name(desk, peer) if not far else one.device for one, peer in falling]
+    who = "devices lost it" if far else "peers lost"
+    parent.step(first.since, f"{len(falling)} {who} within {texts.span(at - first.since)}: {_listed(names)}")
+    before = _swallow(desk, place)
+    cases.announce(desk, parent, at, parent.kind, _severity(desk, group, parent, falling))
+    for key, peer in [*before, *((peer.key, peer) for _, peer in falling)]:
+        if peer.case is not None and peer.case.announced and peer.case.group != place.key:
+            _adopt(desk, group, place.key, peer.case)
+            desk.publish("updated", peer.case, at, notify=False)
+            desk.settle(key, peer)
+    parent.timers["settle"] = at + desk.settings.group_window
+    desk.settle(place.key, group)
+
+
+def _swallow(desk: Desk, place: Place) -> list[tuple[str, PeerState]]:
+    """End the outages of single interfaces that an outage of their device takes over; their children."""
+    if place.kind != "device":
+        return []
+    found = []
+    for key, group in list(desk.fleet.groups.items()):
+        if group.kind == "interface" and group.device == place.device and group.case is not None:
+            found += list(desk.fleet.members(key))
+            heir = desk.fleet.groups[place.key].case
+            assert heir is not None
+            cases.supersede(desk, group, group.case, heir, desk.now)
+            desk.settle(key, group)
+    return found
+
+
+def _adopt(desk: Desk, group: GroupState, key: str, case: Case) -> None:
+    parent = group.case
+    assert parent is not None
+    case.group, case.parent = key, texts.incident_id(parent)
+    parent.children = [*parent.children[-MAX_CHILDREN + 1 :], texts.incident_id(case)]
+    parent.count += 1
+    group.joined_at = max(group.joined_at, case.since)
+    for witness in case.witnesses:
+        parent.add_witness(witness)
+    if parent.announced:
+        parent.timers["settle"] = desk.now + desk.settings.group_window
+        cases.progress(desk, parent, desk.now)
+    desk.settle(key, group)
+
+
+def _explain(desk: Desk, place: Place, parent: Case, falling: Falling) -> None:
+    """Name the cause: what happened to the place, else what most of its children say."""
+    notes = _evidence(desk, place, parent.since, falling)
+    for note in notes:
+        parent.step(note.at, note.text)
+    if notes:
+        parent.cause = evidence.reason(notes[-1])
+        parent.side = "remote" if place.kind == "far" else "local"
+        return
+    counted = Counter(case.cause.text for case, _ in falling if case.cause is not None)
+    causes = {case.cause.text: case.cause for case, _ in falling if case.cause is not None}
+    if counted:
+        text = min(counted, key=lambda text: (-counted[text], reasons.rank(causes[text]), text))
+        parent.cause = evidence.shared(causes[text])
+
+
+def _evidence(desk: Desk, place: Place, since: float, falling: Falling) -> list[Note]:
+    owner = desk.fleet.owner(place.name) if place.kind == "far" else place.device
+    if owner is None:
+        return []
+    device = desk.device(owner, desk.now)
+    found = evidence.of_device(device, since)
+    if place.kind == "interface":
+        case = falling[0][0]
+        found = [*found, *evidence.of_link(device, case.interface, case.ifindex, since)]
+    elif place.kind == "far":
+        found = [*found, *evidence.of_link(device, None, None, since)]
+    return sorted(found, key=lambda note: note.at)
+
+
+def _severity(desk: Desk, group: GroupState, case: Case, falling: Falling = ()) -> Severity:
+    """As grave as the gravest child; critical where nothing of the place is up any more, unless it was on purpose."""
+    place = Place(group.kind, group.device, group.place)
+    severity: Severity = case.severity if case.announced else "info"
+    for child in [*(one for one, _ in falling), *(peer.case for _, peer in desk.fleet.members(place.key))]:
+        if child is not None:
+            severity = reasons.worse(severity, child.severity)
+    nothing_up = not any(peer.tunnels_up for peer in _peers_at(desk, place))
+    return "critical" if nothing_up and severity in ("major", "critical") else severity
+
+
+def _name(desk: Desk, peer: PeerState) -> str:
+    known = desk.inventory.peer(peer.peer)
+    return (known.name if known else None) or peer.peer or "an unnamed peer"
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The first few names, and how many more."""
+    found = sorted(set(names))
+    more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
+    return ", ".join(found[:MAX_NAMED]) + more

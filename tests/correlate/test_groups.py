@@ -1,0 +1,205 @@
+"""Many peers lost at once are one outage of what they have in common."""
+
+import pytest
+from correlate_strategies import EPOCH, inventory, tell
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eventd.correlate import Settings
+from eventd.correlate.settings import MAX_CHILDREN
+from eventd.model import Incident
+
+UPLINK = "interface=GigabitEthernet0/0/1 ifindex=12"
+
+
+def peers(count: int, first: int = 1) -> list[str]:
+    return [f"10.0.{n >> 8}.{n & 255}" for n in range(first, first + count)]
+
+
+def lines(verb: str, at: float, names: list[str], where: str = UPLINK, every: float = 0.1) -> str:
+    return "\n".join(f"{at + n * every:g} {verb} peer={name} {where}" for n, name in enumerate(names))
+
+
+def known(count: int, where: str = UPLINK, first: int = 1) -> str:
+    """Peers that have a tunnel, long before anything happens."""
+    return lines("start", -5000, peers(count, first), where)
+
+
+def only(story, kind: str) -> Incident:
+    [found] = [incident for incident in story.final.values() if incident.kind == kind]
+    return found
+
+
+def test_an_uplink_that_fails_and_returns_is_one_incident_with_its_children() -> None:
+    names = peers(500)
+    story = tell(
+        f"{known(500)}\n{lines('stop dpd timeout', 0, names, every=0.06)}\n{lines('start', 200, names, every=0.06)}",
+        until=2000,
+    )
+    parent = only(story, "interface_outage")
+    assert [line.split(" ", 1)[1] for line in story.told] == [
+        "opened interface_outage major",
+        "updated interface_outage critical",
+        "resolved interface_outage critical",
+    ]
+    children = [incident for incident in story.final.values() if incident.parent == parent.id]
+    assert len(children) == len(parent.children) == 500
+    assert {child.id for child in children} == set(parent.children)
+    assert {child.status for child in children} == {"resolved"}
+    assert parent.interface == "GigabitEthernet0/0/1"
+    assert parent.chain[-1].endswith("all 500 are back")
+    assert story.correlator._fleet.groups == {}
+
+
+def test_nothing_is_up_any_more_makes_it_critical_and_something_else_up_does_not() -> None:
+    stops = lines("stop dpd timeout", 0, peers(6), every=1)
+    assert only(tell(f"{known(6)}\n{stops}"), "interface_outage").severity == "critical"
+    assert only(tell(f"{known(9)}\n{stops}"), "interface_outage").severity == "major"
+
+
+def test_fewer_than_the_group_are_told_one_by_one() -> None:
+    story = tell(f"{known(20)}\n{lines('stop dpd timeout', 0, peers(4))}")
+    assert [line.split()[1:3] for line in story.told] == [["opened", "tunnel_down"]] * 4
+
+
+def test_a_share_of_few_peers_is_a_group_of_three_at_least() -> None:
+    assert only(tell(f"{known(6)}\n{lines('stop dpd timeout', 0, peers(3))}"), "interface_outage").count == 3
+    assert tell(f"{known(2)}\n{lines('stop dpd timeout', 0, peers(2))}").last.kind == "tunnel_down"
+    assert tell(f"{known(7)}\n{lines('stop dpd timeout', 0, peers(3))}").last.kind == "tunnel_down"
+
+
+def test_a_link_that_went_down_makes_a_group_of_two_and_is_its_cause() -> None:
+    text = f"{known(4)}\n-1 linkdown {UPLINK}\n{lines('stop dpd timeout', 0, peers(2))}"
+    parent = only(tell(text), "interface_outage")
+    assert parent.cause is not None
+    assert (parent.cause.name, parent.fault_side) == ("link.down", "local")
+    assert "link went down (GigabitEthernet0/0/1)" in parent.chain[0]
+    elsewhere = text.replace(f"linkdown {UPLINK}", "linkdown interface=GigabitEthernet0/0/9 ifindex=99")
+    assert tell(elsewhere).last.kind == "tunnel_down"
+
+
+def test_a_parent_that_comes_late_takes_over_what_was_told_without_a_word_about_each() -> None:
+    names = peers(6)
+    story = tell(
+        f"{known(20)}\n{lines('stop dpd timeout', 0, names, every=8)}\n{lines('start', 300, names)}", until=900
+    )
+    told = [line.split(" ", 1)[1] for line in story.told]
+    assert told[:4] == ["opened tunnel_down major"] * 3 + ["opened interface_outage major"]
+    parent = only(story, "interface_outage")
+    assert len(parent.children) == 6
+    assert {i.parent for i in story.final.values() if i.kind == "tunnel_down"} == {parent.id}
+    # whoever was told of an outage is told of its end; the others end with their parent
+    assert told.count("resolved tunnel_down major") == 3
+    assert told[-1] == "resolved interface_outage major"
+
+
+def test_partial_recovery_is_told_when_it_stays_so() -> None:
+    names = peers(10)
+    story = tell(f"{known(10)}\n{lines('stop dpd timeout', 0, names)}\n{lines('start', 200, names[:7])}", until=400)
+    parent = only(story, "interface_outage")
+    assert parent.status == "open"
+    assert parent.chain[-1].endswith("7 of 10 are back, still missing: 10.0.0.10, 10.0.0.8, 10.0.0.9")
+    assert [line.split()[1] for line in story.told] == ["opened", "updated"]
+
+
+def test_peers_that_return_in_their_hold_make_no_group() -> None:
+    names = peers(10)
+    story = tell(f"{known(10)}\n{lines('stop dpd timeout', 0, names)}\n{lines('start', 8, names)}")
+    assert story.told == []
+
+
+def test_several_interfaces_are_the_device() -> None:
+    other = "interface=GigabitEthernet0/0/2 ifindex=13"
+    text = f"{known(8)}\n{known(8, other, 101)}\n" + "\n".join(
+        (lines("stop dpd timeout", 0, peers(4)), lines("stop dpd timeout", 0.05, peers(4, 101), other))
+    )
+    parent = only(tell(text), "device_outage")
+    assert (parent.count, parent.interface) == (8, None)
+
+
+def test_a_second_interface_turns_an_interface_outage_into_one_of_the_device() -> None:
+    other = "interface=GigabitEthernet0/0/2 ifindex=13"
+    text = f"{known(8)}\n{known(8, other, 101)}\n" + "\n".join(
+        (lines("stop dpd timeout", 0, peers(6)), lines("stop dpd timeout", 30, peers(6, 101), other))
+    )
+    story = tell(text)
+    device = only(story, "device_outage")
+    assert only(story, "interface_outage").status == "resolved"
+    assert "has become device outage" in only(story, "interface_outage").summary
+    assert {i.parent for i in story.final.values() if i.kind == "tunnel_down"} == {device.id}
+
+
+@pytest.mark.parametrize("what", ["restart", "failover"])
+def test_what_happened_to_the_device_is_named(what: str) -> None:
+    parent = only(tell(f"{known(9)}\n-2 {what}\n{lines('stop dpd timeout', 0, peers(5))}"), "device_outage")
+    assert parent.cause is not None
+    assert parent.cause.name == f"device.{what}"
+
+
+def test_a_peer_lost_by_several_devices_is_its_own_outage() -> None:
+    stops = "0 stop dpd timeout device=HUB1\n2 stop dpd timeout device=HUB2"
+    starts = "100 start device=HUB1\n103 start device=HUB2"
+    story = tell(f"{stops}\n{starts}", until=500)
+    parent = only(story, "peer_outage")
+    assert (parent.peer, parent.count, parent.status) == ("2.1.1.1", 2, "resolved")
+    assert {w.device for w in parent.witnesses} == {"HUB1", "HUB2"}
+    assert [line.split(" ", 1)[1] for line in story.told] == [
+        "opened peer_outage critical",
+        "resolved peer_outage critical",
+    ]
+
+
+def test_a_lone_peer_long_after_is_told_by_itself() -> None:
+    story = tell(
+        f"{known(20)}\n{lines('stop dpd timeout', 0, peers(8))}\n{lines('stop peer request', 900, ['10.9.9.9'])}"
+    )
+    assert story.told[-1] == "915 opened tunnel_down warning"
+
+
+def test_clearing_the_parent_clears_its_children() -> None:
+    story = tell(f"{known(6)}\n{lines('stop dpd timeout', 0, peers(6))}")
+    parent = only(story, "interface_outage")
+    verdict = story.correlator.clear(parent.id, EPOCH + 200, "ann")
+    assert [change.what for change in verdict.changes] == ["resolved"] * 7
+    assert [change.incident.kind for change in verdict.changes if change.notify] == ["interface_outage"]
+    assert story.correlator.open_incidents() == []
+
+
+def test_children_are_listed_up_to_a_bound() -> None:
+    count = MAX_CHILDREN + 20
+    parent = only(tell(f"{known(count)}\n{lines('stop dpd timeout', 0, peers(count), every=0.01)}"), "interface_outage")
+    assert (parent.count, len(parent.children)) == (count, MAX_CHILDREN)
+
+
+def test_groups_are_not_made_where_the_settings_forbid_it() -> None:
+    story = tell(
+        f"{known(9)}\n{lines('stop dpd timeout', 0, peers(9))}", settings=Settings(group_peers=50_000, group_share=1.0)
+    )
+    assert only(story, "interface_outage").count == 9, "all of them are a share of 1"
+    story = tell(
+        f"{known(10)}\n{lines('stop dpd timeout', 0, peers(9))}", settings=Settings(group_peers=10, group_share=1.0)
+    )
+    assert {i.kind for i in story.final.values()} == {"tunnel_down"}
+
+
+def test_on_purpose_a_group_stays_information() -> None:
+    story = tell(f"{known(9)}\n{lines('stop config modify or manual offline', 0, peers(9))}", until=60)
+    assert only(story, "interface_outage").severity == "info"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(["stop dpd timeout", "start", "stop peer request"]), min_size=5, max_size=40),
+    st.lists(st.integers(0, 9), min_size=40, max_size=40),
+    st.sets(st.integers(0, 40), max_size=4),
+)
+def test_a_restart_at_any_point_changes_nothing_for_groups(said: list[str], who: list[int], points: set[int]) -> None:
+    names = peers(10)
+    text = "\n".join(f"{n * 3} {what} peer={names[who[n]]} {UPLINK}" for n, what in enumerate(said))
+    plain = tell(text, until=5000, known=inventory())
+    broken = tell(text, until=5000, known=inventory(), restarts=tuple(points))
+    assert broken.changes == plain.changes
+    assert broken.saved == plain.saved
+    live = {incident.id for incident in plain.correlator.open_incidents()}
+    for incident in plain.final.values():
+        assert incident.parent is None or incident.status == "resolved" or incident.parent in live

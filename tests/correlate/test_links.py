@@ -1,0 +1,122 @@
+"""Both ends of a link report one outage."""
+
+import pytest
+from correlate_strategies import tell
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eventd.inventory import Device, Inventory
+from eventd.model import Incident
+
+HUB, BRANCH = "device=HUB peer=2.1.1.1 local=1.1.1.1", "device=BRANCH peer=1.1.1.1 local=2.1.1.1"
+UP = f"-3000 start {HUB}\n-3000 start {BRANCH}\n"
+
+
+def only(story) -> Incident:
+    assert len(story.final) == 1, [i.title for i in story.final.values()]
+    return next(iter(story.final.values()))
+
+
+def test_both_reports_are_one_incident_with_two_witnesses() -> None:
+    story = tell(
+        f"{UP}0 stop dpd timeout {HUB}\n8 stop dpd timeout {BRANCH}\n100 start {HUB}\n101 start {BRANCH}", until=400
+    )
+    incident = only(story)
+    assert {witness.device for witness in incident.witnesses} == {"HUB", "BRANCH"}
+    assert (incident.device, incident.fault_side, incident.status) == ("HUB", "path", "resolved")
+    assert any("BRANCH: tunnel stopped: dpd timeout" in line for line in incident.chain)
+    assert [line.split()[1] for line in story.told] == ["opened", "resolved"]
+    assert "far-end" in story.suppressed
+    assert all(peer.up for peer in story.correlator.peers())
+
+
+@pytest.mark.parametrize(
+    ("hub", "branch", "side"),
+    [
+        ("peer request", "dpd timeout", "remote"),
+        ("dpd timeout", "peer request", "local"),
+        ("dpd timeout", "dpd timeout", "path"),
+        ("peer request", "config modify or manual offline", "remote"),
+    ],
+)
+def test_what_both_say_tells_the_side(hub: str, branch: str, side: str) -> None:
+    assert only(tell(f"{UP}0 stop {hub} {HUB}\n6 stop {branch} {BRANCH}")).fault_side == side
+
+
+def test_within_the_twin_window_the_order_makes_no_difference() -> None:
+    one = only(tell(f"{UP}0 stop dpd timeout {HUB}\n1 stop peer request {BRANCH}"))
+    other = only(tell(f"{UP}0 stop peer request {BRANCH}\n1 stop dpd timeout {HUB}"))
+    assert (one.device, one.peer, one.kind, one.fault_side) == (other.device, other.peer, other.kind, other.fault_side)
+
+
+def test_the_start_of_the_far_end_proves_life_where_ours_was_lost() -> None:
+    story = tell(f"{UP}0 stop dpd timeout {HUB}\n8 stop dpd timeout {BRANCH}\n100 start {BRANCH}", until=400)
+    assert only(story).status == "resolved"
+    assert all(peer.up for peer in story.correlator.peers())
+
+
+def test_a_far_end_that_is_back_in_the_hold_wakes_nobody() -> None:
+    assert (
+        tell(f"{UP}0 stop dpd timeout {HUB}\n0 stop dpd timeout {BRANCH}\n9 start {BRANCH}\n9 start {HUB}").told == []
+    )
+
+
+def test_a_failure_at_the_far_end_explains_ours() -> None:
+    story = tell(
+        f"{UP}0 stop peer request {HUB}\n20 fail authentication fail {BRANCH}\n40 fail authentication fail {BRANCH}"
+    )
+    incident = only(story)
+    assert incident.cause is not None
+    assert incident.cause.name == "authentication fail"
+
+
+def test_behind_an_address_translation_the_inventory_joins_the_ends() -> None:
+    known = Inventory([Device(name="HUB", addresses=("1.1.1.1",)), Device(name="BRANCH", addresses=("2.1.1.1",))])
+    inner = BRANCH.replace("local=2.1.1.1", "local=192.168.1.2")
+    assert only(tell(f"0 stop dpd timeout {HUB}\n8 stop dpd timeout {inner}", known=known)).device == "HUB"
+    alone = tell(f"0 stop dpd timeout {HUB}\n8 stop dpd timeout {inner}")
+    assert len(alone.final) == 2
+
+
+def test_two_uplinks_are_two_links() -> None:
+    second = "device=BRANCH peer=1.1.1.9 local=2.1.1.1"
+    story = tell(
+        f"{UP}-3000 start device=HUB peer=3.1.1.1 local=1.1.1.9\n-3000 start {second}\n"
+        f"0 stop dpd timeout {HUB}\n8 stop dpd timeout {second}"
+    )
+    assert len(story.final) == 2
+
+
+def test_an_address_that_several_devices_use_belongs_to_none() -> None:
+    other = "device=OTHER peer=9.9.9.9 local=2.1.1.1"
+    assert len(tell(f"{UP}-3000 start {other}\n0 stop dpd timeout {HUB}\n8 stop dpd timeout {BRANCH}").final) == 2
+
+
+_WHO = (HUB, BRANCH)
+_WHAT = ("stop dpd timeout", "stop peer request", "start", "fail authentication fail", "phase1")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(_WHAT),
+            st.sampled_from(_WHO),
+            st.sampled_from((1, 4, 9, 16, 40)),
+        ),
+        max_size=20,
+    ),
+    st.sets(st.integers(0, 20), max_size=3),
+)
+def test_a_restart_at_any_point_changes_nothing_for_links(said, points: set[int]) -> None:
+    at, lines = 0, []
+    for what, who, gap in said:
+        at += gap
+        lines.append(f"{at} {what} {who}")
+    text = UP + "\n".join(lines)
+    plain, broken = tell(text, until=9000), tell(text, until=9000, restarts=tuple(points))
+    assert broken.changes == plain.changes
+    assert broken.saved == plain.saved
+    fleet = plain.correlator._fleet
+    for peer in fleet.peers.values():
+        assert not peer.linked or fleet.peers[peer.linked].case is not None
