@@ -208,14 +208,14 @@ def _check_web(reader: Document, web: Web | None) -> None:
 def _check_ports(reader: Document, receivers: Receivers | None, web: Web | None) -> None:
     """No two sockets may want the same port of the same address: the second could not be opened."""
     taken: list[tuple[str, str, str]] = []
-    for socket, key, address in _listeners(receivers, web):
+    for socket, key, address in listening(receivers, web):
         for other_socket, other_key, other in taken:
             if socket == other_socket and overlap(address, other):
                 reader.fault(key, f"{address} is taken by {other_key} ({other})")
         taken.append((socket, key, address))
 
 
-def _listeners(receivers: Receivers | None, web: Web | None) -> Iterator[tuple[str, str, str]]:
+def listening(receivers: Receivers | None, web: Web | None) -> Iterator[tuple[str, str, str]]:
     """(kind of socket, key, address) of everything that listens."""
     for name in RECEIVERS:
         settings: Socket | None = getattr(receivers, name, None)

@@ -58,6 +58,7 @@ class Gauges:
             "incidents_open": self._incidents_open,
             "device_last_message_timestamp_seconds": self._last_heard,
             "device_clock_skew_seconds": self._skews,
+            "sources_with_several_hostnames": self._several_names,
             "notifications_enqueued": lambda: self._outbox("enqueued"),
             "outbox_pending": lambda: self._outbox("pending"),
             "notifications": self._outcomes,
@@ -95,6 +96,10 @@ class Gauges:
 
     def _skews(self) -> Values:
         return {(device,): skew for device, skew in self._service.pipeline.skews.seconds().items()}
+
+    def _several_names(self) -> Values:
+        learned = self._service.pipeline.decoder.identities.learned
+        return {(): sum(len(names) > 1 for names in learned.values())}
 
     def _outbox(self, term: str) -> Values:
         values = {(channel.name,): 0.0 for channel in self._service.config.channels}

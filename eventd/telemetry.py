@@ -149,6 +149,12 @@ SPECS = (
             )
         ),
     ),
+    Spec(
+        "sources_with_several_hostnames",
+        "gauge",
+        "Source addresses that used several host names within an hour: relays, whose traps cannot be told apart.",
+        known=((),),
+    ),
     Spec("recorded", "counter", "Messages written to the recording.", known=((),)),
     Spec(
         "record_dropped",

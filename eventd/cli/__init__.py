@@ -17,6 +17,7 @@ from eventd.errors import ConfigError, EventdError
 COMMANDS = {
     "run": "The service: receive, judge, alert.",
     "check": "Check a configuration; starts nothing.",
+    "doctor": "What would bite: ports, buffers, clock, rights, far ends, senders.",
     "decode": "Messages in, decoded events out.",
     "replay": "Recorded messages in, incidents and notifications out.",
     "send": "Send real messages of any event, to test an installation.",

@@ -38,6 +38,7 @@ class Alertmanager:
 
     def __init__(self, name: str, peers: Sequence[Endpoint], refresh_s: float, session: Session) -> None:
         self.refresh_s: float | None = refresh_s
+        self.far_ends = tuple(peers)
         self._name, self._peers, self._session = name, peers, session
         self._ahead_s = REFRESHES_AHEAD * refresh_s
         #: Peers that did not answer: left out of deliveries, so that one dead peer does not make each of them wait

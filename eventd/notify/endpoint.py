@@ -3,9 +3,10 @@
 import base64
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from msgspec import Struct, field
@@ -80,6 +81,15 @@ class Endpoint:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
+
+
+@runtime_checkable
+class Reaching(Protocol):
+    """A channel that connects to places."""
+
+    @property
+    def far_ends(self) -> Sequence[Endpoint]:
+        """All of them, for `eventd doctor` to try."""
 
 
 def _check_url(url: str) -> SplitResult:

@@ -144,6 +144,7 @@ class Slack:
     interval_s = INTERVAL_S
 
     def __init__(self, to: Endpoint, render: Renderer, session: Session) -> None:
+        self.far_ends = (to,)
         self._to, self._render, self._session = to, render, session
 
     async def deliver(self, notification: Notification) -> None:

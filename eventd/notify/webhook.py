@@ -71,6 +71,7 @@ class Webhook:
     refresh_s: float | None = None
 
     def __init__(self, to: Endpoint, session: Session) -> None:
+        self.far_ends = (to,)
         self._to, self._session = to, session
 
     async def deliver(self, notification: Notification) -> None:

@@ -31,6 +31,9 @@ INSERT OR IGNORE INTO links (event, incident) VALUES (?, ?);
 SELECT seq, duplicate, json, (SELECT json_group_array(incident) FROM links WHERE event = seq) FROM events
 WHERE {where} ORDER BY seq DESC LIMIT :limit;
 
+-- name: devices_heard
+SELECT DISTINCT device FROM events;
+
 -- name: incident_insert
 INSERT INTO incidents (seq, id, status, kind, severity, device, peer, site, opened_at, updated_at, resolved_at, json)
 VALUES (:seq, :id, :status, :kind, :severity, :device, :peer, :site, :opened_at, :updated_at, :resolved_at, :json);
