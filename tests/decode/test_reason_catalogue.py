@@ -59,6 +59,78 @@ def test_every_code_alone_is_recognised_in_line_and_trap(code, name):
         assert (reason.name, reason.code, reason.text) == (name, code, name)
 
 
+#: ReasonCode and text as the pages of the three product lines list them (ALM-4285734925, ALM-303046755, campus switch).
+PAGE_CODES = {
+    1: "phase1 proposal mismatch",
+    2: "phase2 proposal or pfs mismatch",
+    3: "encapsulation mode mismatch",
+    4: "flow or peer mismatch",
+    5: "version mismatch",
+    6: "responder dh mismatch",
+    7: "initiator dh mismatch",
+    10: "ip assigned fail",
+    12: "peer address mismatch",
+    13: "config ID mismatch",
+    14: "construct local ID fail",
+    15: "authentication fail",
+    16: "rekey no find old sa",
+    17: "rekey fail",
+    18: "first packet limited",
+    21: "invalid cookie",
+    24: "invalid length",
+    26: "unsupported version",
+    28: "malformed payload",
+    30: "malformed message",
+    31: "cookie mismatch",
+    32: "exchange mode mismatch",
+    33: "unknown exchange type",
+    34: "critical drop",
+    35: "uncritical drop",
+    36: "route limit",
+    39: "local address mismatch",
+    40: "nat detection fail",
+    41: "ipsec tunnel number reaches limitation",
+    42: "dynamic peers number reaches limitation",
+    43: "none of user's interface is selected",
+    44: "in disconnect state",
+    45: "proposal mismatch or use sm in ikev2",
+    46: "flow conflict",
+    47: "ikev2 not support sm in ipsec proposal",
+    48: "netmask mismatch",
+    49: "no policy applied on interface",
+    50: "fragment packet limit",
+    51: "fragment packet reassemble timeout",
+    52: "form cert payload fail",
+    53: "max transmit reached",
+    54: "no valid local cert",
+}
+#: What the responder says on the product line of ALM-15795028.
+RESPONDER_TEXTS = tuple(
+    f"phase1 proposal {item} mismatch"
+    for item in (
+        "encryption algorithm",
+        "authentication method",
+        "authentication algorithm",
+        "dh",
+        "integrity algorithm",
+    )
+)
+
+
+@pytest.mark.conformance(
+    "ALM-4285734925, ALM-303046755", "every ReasonCode of the pages is the reason listed beside it"
+)
+def test_the_codes_are_those_of_the_pages():
+    assert dict(CODES) == PAGE_CODES
+
+
+@pytest.mark.conformance("ALM-15795028", "the five texts of the responder are reasons of their own")
+@pytest.mark.parametrize("text", RESPONDER_TEXTS)
+def test_the_responder_names_the_item_that_differs(text):
+    assert event(nego_line(text, "")).reason.name == text
+
+
+@pytest.mark.conformance("ALM-4285734913", "each cause of the stop alarm is explained, with steps")
 @pytest.mark.parametrize("cause", ALARM_CAUSES)
 def test_each_cause_of_the_stop_alarm_is_explained(cause):
     reason = event(stop_line(cause)).reason
@@ -153,3 +225,20 @@ def test_every_source_is_cited_and_listed_once():
     cited = {key for space in SPACES for row in RAW[space].values() for key in row["sources"]}
     assert cited == set(RAW["source"])
     assert len({source["ref"] for source in RAW["source"].values()}) == len(RAW["source"])
+
+
+def test_a_step_that_cuts_something_comes_after_one_that_looks():
+    """At night the first line is typed first."""
+    for row in ROWS:
+        first = row.reason.actions[0]
+        assert "`reset " not in first, first
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.space}/{row.reason.name}")
+def test_what_wakes_somebody_says_what_to_type(row):
+    """Also the marks around commands come in pairs, so that channels can show them as code."""
+    steps = row.reason.actions
+    assert all(step.count("`") % 2 == 0 for step in steps)
+    own = steps[: len(steps) - (row.space == "negotiation")]
+    if row.reason.severity in ("major", "critical"):
+        assert any("`" in step for step in own), row.reason.name
