@@ -42,18 +42,25 @@ def trap_templates(name: str, given: Mapping[str, Mapping[str, str]] | None = No
     return templates.trap_templates(TABLES, name, DEFAULTS, given or {})
 
 
-def wire_fields(keys: str, **given: str) -> tuple[WireField, ...]:
-    """The fields of a log, in wire order, from their keys (separated by blanks). ``given`` are defaults by key."""
-    return tuple(_wire_field(key, given) for key in keys.split())
+def wire_fields(keys: str, names: Mapping[str, str] = WIRE_KEYS, **given: str) -> tuple[WireField, ...]:
+    """The fields of a log, in wire order, from their keys (separated by blanks). ``names`` says which event field a
+    key (in lower case) feeds; ``given`` are defaults by key."""
+    return tuple(_wire_field(key, names.get(key.lower(), key), given) for key in keys.split())
 
 
-def _wire_field(key: str, given: Mapping[str, str]) -> WireField:
-    field = WIRE_KEYS.get(key.lower(), key)
+def _wire_field(key: str, field: str, given: Mapping[str, str]) -> WireField:
     return WireField(key, field, given.get(key, DEFAULTS.get(field, "")))
 
 
 def alarm(
-    row: str, level: int, text: str, keys: str, module: str = "IPSEC", mnemonic: str = "", **given: str
+    row: str,
+    level: int,
+    text: str,
+    keys: str,
+    module: str = "IPSEC",
+    mnemonic: str = "",
+    names: Mapping[str, str] = WIRE_KEYS,
+    **given: str,
 ) -> SyslogTemplate:
     """The log of a notification: ``row`` is its MIB name; VRP5 prints it without ``hw`` and in upper case, where no
     page gives it a ``mnemonic`` of its own."""
@@ -65,7 +72,7 @@ def alarm(
         level=level,
         mnemonic=mnemonic or row.removeprefix("hw").upper(),
         text=text,
-        fields=wire_fields(keys, **given),
+        fields=wire_fields(keys, names, **given),
         oid=found.oid,
         source=SOURCES[found.source],
     )

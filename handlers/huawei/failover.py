@@ -92,6 +92,7 @@ HANDLER = handler(
             "VrrpIfIndex VrId IfIndex IPAddress NodeName IfName CurrentState ChangeReason",
             module="VRRP",
             mnemonic="VRRPMASTERDOWN",
+            names=KEYS,
             VrrpIfIndex="12",
             VrId="1",
             IPAddress="192.0.2.1",

@@ -109,8 +109,8 @@ def _changed(mnemonic: str, event: str, oper: str, reason: str, source: str) -> 
 
 
 def _bfd(mnemonic: str, event: str, text: str, keys: str, **given: str) -> SyslogTemplate:
-    given = {"SlotNumber": "0", "Discriminator": "16385", "Applications": "IPSEC", "ProcessPST": "False", **given}
-    fields = wire_fields(keys, BindInterfaceName="GigabitEthernet0/0/1", **given)
+    given = {"Discriminator": "16385", "Applications": "IPSEC", "ProcessPST": "False", **given}
+    fields = wire_fields(keys, KEYS, **given)
     return SyslogTemplate(event, "BFD", 4, mnemonic, text, fields, source="captured lines of a CE switch")
 
 
@@ -151,6 +151,7 @@ HANDLER = handler(
             "NHRP hub is down.",
             "Interface protocol-address mask next-hop nbma-address",
             module="NHRP",
+            names=KEYS,
             **{
                 "protocol-address": "10.0.0.1",
                 "mask": "255.255.255.0",

@@ -43,6 +43,7 @@ HANDLER = handler(
             "Physical entity is reset.",
             "Index Severity ProbableCause EventType ContainedIn PhysicalName RelativeResource ReasonDescription",
             module="BASETRAP",
+            names=KEYS,
             Index="9",
             Severity="4",
             ProbableCause="1024",
