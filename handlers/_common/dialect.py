@@ -114,6 +114,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
 
     def _explain(self, kind: Kind, known: dict[str, Any], extra: dict[str, str]) -> None:
         """Turn the ``reason`` and ``code`` of a message into a `Reason`, and let it say how bad the message is."""
+        if target := known.pop("target", None):
+            extra["target"] = target
         extra.update(kind.mark)
         text, code = known.pop("reason", None), known.pop("code", None)
         if not kind.space or (kind.space == CONDITION and extra.get("state") == "clear"):

@@ -71,11 +71,13 @@ def role(text: str) -> str | None:
     return None if text in BLANK else text.lower()
 
 
-#: Event field → converter. ``reason`` and ``code`` are the raw material of `eventd.model.Reason`.
+#: Event field → converter. ``reason`` and ``code`` are the raw material of `eventd.model.Reason`, ``target`` (what a probe
+#: watches) goes to ``extra``.
 CONVERTERS: dict[str, Callable[[str], Any]] = {
     "peer": address,
     "local": address,
     "inside": address,
+    "target": address,
     "peer_port": number,
     "ifindex": number,
     "interface": words,
@@ -92,7 +94,7 @@ CONVERTERS: dict[str, Callable[[str], Any]] = {
     "reason": words,
     "code": number,
 }
-ADDRESSES = frozenset(("peer", "local", "inside"))
+ADDRESSES = frozenset(("peer", "local", "inside", "target"))
 #: Fields whose value is a number where the wire has a number (an INTEGER or Gauge32 in SNMP).
 NUMBERS = frozenset(field for field, convert in CONVERTERS.items() if convert in (number, number_or_words))
 

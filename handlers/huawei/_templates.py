@@ -14,6 +14,7 @@ from handlers.huawei._tables import NOTIFICATIONS, SOURCES, TABLES
 DEFAULTS: dict[str, str] = {
     "peer": "203.0.113.7",
     "local": "198.51.100.1",
+    "target": "203.0.113.1",
     "inside": "0.0.0.0",  # noqa: S104  a value on the wire that stands for "not applicable", not an address to listen on
     "peer_port": "500",
     "ifindex": "12",

@@ -33,8 +33,9 @@ KINDS = {**BY_MNEMONIC, **EITHER, **BFD_LOGS, **logs(Kind("IF_LINKDOWN", DOWN, "
 KEYS = {
     **_fields.WIRE_KEYS,
     "nbma-address": "peer",
-    "targetaddress": "peer",
-    "peeripv6": "peer",
+    "peerip": "target",
+    "peeripv6": "target",
+    "targetaddress": "target",
     "bindinterfacename": "interface",
     "slotnumber": "slot",
     "downreason": "reason",
@@ -67,7 +68,7 @@ def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
         kind = Kind(kind.name, UP) if state[2].lower() == "up" else Kind(kind.name, DOWN, "warning")
     elif kind.mark == HEARTBEAT and _HEARTBEAT_UP.search(outside):
         kind = Kind(kind.name, UP, mark=HEARTBEAT)
-    _set_target_aside(kind, known, extra)
+    _set_target_aside(kind, known)
     return _event.syslog_event(record, origin, kind, known, extra)
 
 
@@ -77,7 +78,7 @@ def decode_trap(record: TrapRecord, origin: Origin) -> Event:
     known, extra = _varbinds.typed(record.varbinds)
     if row.mark == HEARTBEAT and any(map(_HEARTBEAT_UP.search, extra.values())):
         row = replace(row, event=UP, severity="info")
-    _set_target_aside(row, known, extra)
+    _set_target_aside(row, known)
     event = _event.trap_event(record, origin, row, known, extra)
     if row.event == UP and extra.get("ifOperStatus") == "down":
         return replace(event, event=None)
@@ -91,10 +92,10 @@ def _name_interface(name: str, known: dict[str, Any]) -> None:
         known.setdefault("interface", name)
 
 
-def _set_target_aside(kind: Kind, known: dict[str, Any], extra: dict[str, str]) -> None:
+def _set_target_aside(kind: Kind, known: dict[str, Any]) -> None:
     """The far end of a probe is no gateway, except for the hub of an NHRP tunnel."""
-    if kind.mark.get("track", "nhrp") != "nhrp" and (target := known.pop("peer", None)):
-        extra["target"] = target
+    if kind.mark.get("track", "nhrp") != "nhrp" and (peer := known.pop("peer", None)):
+        known.setdefault("target", peer)
 
 
 def _changed(mnemonic: str, event: str, oper: str, reason: str, source: str) -> SyslogTemplate:

@@ -9,6 +9,7 @@ say whether they tell that a certificate is valid or that it will be.
 
 from eventd.contract import SyslogTemplate
 from handlers.huawei._family import handler, logs
+from handlers.huawei._fields import WIRE_KEYS
 from handlers.huawei._tables import Kind
 from handlers.huawei._templates import alarm, wire_fields
 from handlers.huawei.reasons import CONDITION
@@ -52,7 +53,8 @@ def _nearly_expired(row: str, whose: str, prefix: str) -> SyslogTemplate:
     """ALM-15795006 and ALM-15795010, which differ in whose certificate it is."""
     given = {"Issuer": "CN=Example CA", "Subject": "CN=FW1", **DATES}
     fields = {prefix + key: value for key, value in given.items()}
-    return alarm(row, 4, f"the {whose} certificate is nearly expired.", " ".join(fields), module="PKI", **fields)
+    text = f"the {whose} certificate is nearly expired."
+    return alarm(row, 4, text, " ".join(fields), "PKI", "", WIRE_KEYS, **fields)
 
 
 HANDLER = handler(

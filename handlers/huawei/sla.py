@@ -10,6 +10,7 @@ from eventd.errors import DecodeError
 from eventd.model import Event, SyslogRecord
 from handlers.huawei import _event
 from handlers.huawei._family import read
+from handlers.huawei._fields import WIRE_KEYS
 from handlers.huawei._tables import VENDOR, Kind
 from handlers.huawei._templates import wire_fields
 from handlers.huawei.reasons import CONDITION
@@ -46,7 +47,7 @@ def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
 def _template(words: str, number: int, text: str, keys: str, **given: str) -> SyslogTemplate:
     kind = BY_TEXT[words]
     assert kind.event is not None
-    fields = wire_fields(f"{KEYS} {keys}", **given)
+    fields = wire_fields(f"{KEYS} {keys}", WIRE_KEYS, **given)
     return SyslogTemplate(kind.event, "IPSEC", 4, kind.name, text, fields, source=f"{PAGE}{number}.html")
 
 

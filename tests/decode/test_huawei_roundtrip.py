@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from eventd.contract import SyslogTemplate, TrapTemplate
 from eventd.model import Event, Syntax
 from eventd.sender.syslog import VALUE_STYLES, body
+from handlers._common.values import ADDRESSES
 from handlers.huawei.reasons import CATALOGUE
 
 HANDLERS = [handler for handler in registry().handlers if handler.vendor == "huawei"]
@@ -31,7 +32,7 @@ reasons = st.sampled_from([row.reason.name for row in CATALOGUE.rows]) | st.samp
     ["Something new, again", "x/y's"]
 )
 BY_FIELD = {
-    **dict.fromkeys(("peer", "local", "inside"), addresses),
+    **dict.fromkeys(ADDRESSES, addresses),
     **dict.fromkeys(NUMBERS, numbers),
     "peer_port": st.integers(0, 65535).map(str),
     **dict.fromkeys(("interface", "policy", "vsys"), names),
@@ -63,7 +64,7 @@ def said(decoded: Event, field: str) -> Any:
         return {decoded.reason.text if decoded.reason else None, decoded.extra.get("Reason")}
     if field == "code":
         return {str(decoded.reason.code) if decoded.reason else None, decoded.extra.get("ReasonCode")}
-    if field == "peer" and decoded.extra.get("track", "nhrp") != "nhrp":
+    if field == "target":
         return {decoded.extra.get("target")}
     value = getattr(decoded, field)
     return {None if value is None else str(value)}
@@ -73,7 +74,7 @@ def check(decoded: Event, template: SyslogTemplate | TrapTemplate, given_: dict[
     assert decoded.event == template.event
     for field, value in given_.items():
         expected = value.lower() if field == "role" else value
-        if field in ("peer", "local", "inside"):
+        if field in ADDRESSES:
             expected = str(ip_address(value))
         assert expected in said(decoded, field), (field, value, decoded)
 
