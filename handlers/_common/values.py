@@ -71,8 +71,8 @@ def role(text: str) -> str | None:
     return None if text in BLANK else text.lower()
 
 
-#: Event field → converter. ``reason`` and ``code`` are the raw material of `eventd.model.Reason`, ``target`` (what a probe
-#: watches) goes to ``extra``.
+#: Event field → converter. ``reason`` and ``code`` are the raw material of `eventd.model.Reason`; ``target``, what a
+#: probe watches, goes to ``extra``.
 CONVERTERS: dict[str, Callable[[str], Any]] = {
     "peer": address,
     "local": address,

@@ -67,6 +67,7 @@ def test_a_notification_that_clears_is_good_news():
     assert all(row.severity == "info" for row in ROWS if row.mark.get("state") == "clear")
 
 
+@pytest.mark.conformance("Huawei HUAWEI-SECURITY-IPSEC-MIB", "the stop of 2009 has IpAddress varbinds and no reason")
 def test_2009_stop_has_nine_varbinds_ip_addresses_and_no_reason():
     columns = {1: 12, 2: 10, 3: 83, 4: 5, 7: 500, 8: 0}
     varbinds = [gauge(f"{COLUMN}.{number}.12.10.83", value) for number, value in columns.items()]
@@ -83,6 +84,7 @@ def test_2009_stop_has_nine_varbinds_ip_addresses_and_no_reason():
     assert decoded.severity == "major"
 
 
+@pytest.mark.conformance("Huawei HUAWEI-SECURITY-IPSEC-MIB", "varbinds are read by OID and never by position")
 def test_order_says_nothing():
     varbinds = [
         text(f"{SCALAR}.12.0", "dpd timeout"),
@@ -94,6 +96,7 @@ def test_order_says_nothing():
     assert forward == backward
 
 
+@pytest.mark.conformance("Huawei HUAWEI-SECURITY-IPSEC-MIB", "an address is IpAddress, text with padding or raw octets")
 @pytest.mark.parametrize(
     ("syntax", "value"),
     [
@@ -107,6 +110,9 @@ def test_an_address_is_read_in_every_shape(syntax, value):
     assert typed([VarBind(f"{COLUMN}.5.1.2.3", syntax, value)])[0]["peer"] == "203.0.113.7"
 
 
+@pytest.mark.conformance(
+    "Huawei HUAWEI-SECURITY-IPSEC-MIB", "an IPv6 peer is text in any case or raw octets, in either column"
+)
 @pytest.mark.parametrize("value", [b"2001:DB8::1\0", ipaddress.ip_address("2001:db8::1").packed])
 @pytest.mark.parametrize("column", [5, 32])
 def test_an_ipv6_peer_is_read_in_every_shape(column, value):
@@ -140,6 +146,9 @@ def test_an_empty_ipv4_column_does_not_hide_the_ipv6_one():
     assert known["peer"] == "2001:db8::1"
 
 
+@pytest.mark.conformance(
+    "Huawei HUAWEI-SECURITY-IPSEC-MIB", "the row index supplies interface, policy and tunnel index"
+)
 def test_the_instance_supplies_what_no_varbind_says():
     decoded = through_handler(record(f"{SECURITY}.6.2", [text(f"{COLUMN}.5.12.10.83", "203.0.113.7")]))
     assert (decoded.ifindex, decoded.policy_seq, decoded.tunnel_index) == (12, 10, 83)
@@ -167,6 +176,9 @@ def test_an_unknown_varbind_is_kept_under_its_oid():
     assert extra == {f"{COLUMN}.99.1.2.3": "new", "1.3.6.1.4.1.2011.9.9": "0x00ff01"}
 
 
+@pytest.mark.conformance(
+    "Huawei HUAWEI-SECURITY-IPSEC-MIB", "notification 9 with an integer is the failed negotiation of 2009"
+)
 def test_an_integer_where_the_authentication_method_stands_is_a_reason_code():
     varbinds = [gauge(f"{SCALAR}.2.0", 12), gauge(f"{SCALAR}.1.0", 10), gauge(f"{SCALAR}.4.0", 4)]
     decoded = through_handler(record(f"{SECURITY}.6.9", varbinds))
@@ -174,6 +186,7 @@ def test_an_integer_where_the_authentication_method_stands_is_a_reason_code():
     assert (decoded.reason.code, decoded.reason.name) == (4, "flow or peer mismatch")
 
 
+@pytest.mark.conformance("Huawei HUAWEI-SECURITY-IPSEC-MIB", "notification 9 without varbinds is a limit")
 def test_the_same_notification_without_it_is_a_limit():
     decoded = through_handler(record(f"{SECURITY}.6.9"))
     assert (decoded.event, decoded.severity) == ("ipsec.capacity", "warning")
@@ -186,6 +199,9 @@ def test_text_where_the_authentication_method_stands_is_one():
     assert decoded.extra == {"hwIPSecTrapAuthenticationMethod": "pre-shared-key"}
 
 
+@pytest.mark.conformance(
+    "Huawei HUAWEI-SECURITY-IPSEC-MIB", "a v1 notification is found with and without the zero of RFC 3584"
+)
 @pytest.mark.parametrize("lookup", [(f"{SECURITY}.6.2", f"{SECURITY}.6.0.2"), (f"{SECURITY}.6.0.2", f"{SECURITY}.6.2")])
 def test_a_converted_v1_notification_is_found_by_either_oid(lookup):
     decoded = through_handler(record(lookup[0], [text(f"{SCALAR}.12.0", "spi conflict")], lookup))
@@ -206,6 +222,7 @@ def test_a_status_change_says_what_its_judgement_rests_on(reason, status, state)
     assert (decoded.severity == "info") == (state != "down")
 
 
+@pytest.mark.conformance("Huawei HUAWEI-IPSEC-MIB", "the router branch names reason, peer and VPN instance")
 def test_the_router_branch_states_its_reasons():
     varbinds = [text(f"{ROUTER}.1.19.49", "version mismatch"), text(f"{ROUTER}.1.19.5", "203.0.113.7")]
     decoded = through_handler(record(f"{ROUTER}.2.1.57", [*varbinds, text(f"{ROUTER}.1.19.23", "_public_")]))
@@ -252,6 +269,7 @@ def test_chinese_text_in_gbk_is_read():
     assert through_handler(record(f"{SECURITY}.6.2", varbinds)).interface == "出口"
 
 
+@pytest.mark.conformance("Huawei HUAWEI-SECURITY-IPSEC-MIB", "the stop is sent with the varbinds of 2022 in order")
 def test_stop_template_has_the_varbinds_of_the_current_mib_in_order():
     names = [OBJECTS[var.oid].name for var in trap_template("hwIPSecTunnelStop").varbinds]
     assert names == list(NOTIFICATIONS[f"{SECURITY}.6.2"].objects)

@@ -118,19 +118,19 @@ RESPONDER_TEXTS = tuple(
 
 
 @pytest.mark.conformance(
-    "ALM-4285734925, ALM-303046755", "every ReasonCode of the pages is the reason listed beside it"
+    "Huawei ALM-4285734925, ALM-303046755", "every ReasonCode of the pages is the reason listed beside it"
 )
 def test_the_codes_are_those_of_the_pages():
     assert dict(CODES) == PAGE_CODES
 
 
-@pytest.mark.conformance("ALM-15795028", "the five texts of the responder are reasons of their own")
+@pytest.mark.conformance("Huawei ALM-15795028", "the five texts of the responder are reasons of their own")
 @pytest.mark.parametrize("text", RESPONDER_TEXTS)
 def test_the_responder_names_the_item_that_differs(text):
     assert event(nego_line(text, "")).reason.name == text
 
 
-@pytest.mark.conformance("ALM-4285734913", "each cause of the stop alarm is explained, with steps")
+@pytest.mark.conformance("Huawei ALM-4285734913", "each cause of the stop alarm is explained, with steps")
 @pytest.mark.parametrize("cause", ALARM_CAUSES)
 def test_each_cause_of_the_stop_alarm_is_explained(cause):
     reason = event(stop_line(cause)).reason
