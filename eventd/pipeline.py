@@ -200,15 +200,16 @@ class Pipeline:
             self.skews.forget(gone)
         arrived = self.last_heard[event.device] = event.received_at.timestamp()
         if event.device_time is not None:
-            skew = self.skews.heard(event.device, event.device_time.timestamp() - arrived)
+            skew = self.skews.heard(event.device, event.device_time.timestamp() - arrived, arrived)
             if skew is not None:
                 self._skewed(event.device, skew, arrived)
 
     def _skewed(self, device: str, skew: float, now: float) -> None:
         """Say so, each device once a day, and a whole fleet one after the other."""
-        if self.skews.told(device, now) or (held := self._limit.allow("skew")) is None:
+        held = self._limit.allow("skew")
+        if held is None:
             return
-        self.skews.tell(device, now)
+        self.skews.tell(device, skew, now)
         log.warning(
             "the clock of a device and ours differ; incidents go by ours",
             device=device,

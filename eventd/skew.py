@@ -23,8 +23,13 @@ ZONE_SLACK_S = 120.0
 
 class _Clock(Struct):
     samples: list[float] = field(default_factory=list)
-    told: float | None = None
+    told: float = 0.0  # the skew that was last told of; 0 is the one that nobody needs to be told of
     told_at: float = 0.0
+
+    def is_news(self, skew: float, now: float) -> bool:
+        if abs(skew - self.told) >= LARGE_S:
+            return True
+        return self.told != 0.0 and not self.told_at <= now < self.told_at + TOLD_FOR_S
 
 
 class Skews:
@@ -33,30 +38,30 @@ class Skews:
     def __init__(self) -> None:
         self._clocks: dict[str, _Clock] = {}
 
-    def heard(self, device: str, difference: float) -> float | None:
-        """Take in one message's time less its arrival, in seconds; the skew where it is now large, else None."""
+    def heard(self, device: str, difference: float, now: float) -> float | None:
+        """Take in one message's time less its arrival, in seconds; the skew where somebody should be told, else None.
+
+        That is: where it is large, until `tell`, then when it has moved, and every `TOLD_FOR_S` seconds.
+        """
         clock = self._clocks.get(device)
         if clock is None:
             clock = self._clocks[device] = _Clock()
-        clock.samples.append(difference)
-        if len(clock.samples) > SAMPLES:
-            del clock.samples[0]
-        if -LARGE_S < difference < LARGE_S:
+        samples = clock.samples
+        samples.append(difference)
+        if len(samples) > SAMPLES:
+            del samples[0]
+        if not clock.is_news(difference, now):
             return None
-        skew = _median(clock.samples)
-        return skew if abs(skew) >= LARGE_S and len(clock.samples) == SAMPLES else None
+        skew = _median(samples)
+        if abs(skew) < LARGE_S:
+            clock.told = 0.0
+            return None
+        return skew if len(samples) == SAMPLES and clock.is_news(skew, now) else None
 
-    def told(self, device: str, now: float) -> bool:
-        """Whether `tell` was called for this device within the day and its skew has not moved since."""
-        clock = self._clocks[device]
-        if clock.told is None or not clock.told_at <= now < clock.told_at + TOLD_FOR_S:
-            return False
-        return abs(_median(clock.samples) - clock.told) < LARGE_S
-
-    def tell(self, device: str, now: float) -> None:
+    def tell(self, device: str, skew: float, now: float) -> None:
         """Remember that somebody was told."""
         clock = self._clocks[device]
-        clock.told, clock.told_at = _median(clock.samples), now
+        clock.told, clock.told_at = skew, now
 
     def forget(self, device: str) -> None:
         """As if nothing had been heard of it."""

@@ -29,7 +29,7 @@ PRINTED = 1_795_233_600.0
 def measured(*differences: float) -> float:
     skews = Skews()
     for difference in differences:
-        skews.heard("FW1", difference)
+        skews.heard("FW1", difference, 0.0)
     return skews.seconds()["FW1"]
 
 
@@ -56,30 +56,34 @@ def test_delays_and_one_wild_stamp_move_it_no_more_than_the_delays(skew, delays,
     assert skew - 5 - 1e-3 <= measured(*differences) <= skew + 1e-3
 
 
-def test_a_skew_is_large_only_when_enough_messages_agree() -> None:
+def test_a_skew_is_told_of_only_when_it_is_large_and_enough_messages_agree() -> None:
     skews = Skews()
-    assert [skews.heard("FW1", 90.0) for _ in range(SAMPLES)] == [None] * (SAMPLES - 1) + [90.0]
-    assert skews.heard("FW1", 0.0) is None
-    assert skews.heard("FW2", LARGE_S - 1) is None
+    assert [skews.heard("FW1", 90.0, 0.0) for _ in range(SAMPLES)] == [None] * (SAMPLES - 1) + [90.0]
+    assert skews.heard("FW1", 0.0, 0.0) is None
+    assert [skews.heard("FW2", LARGE_S - 1, 0.0) for _ in range(SAMPLES)] == [None] * SAMPLES
 
 
 def test_it_is_told_once_a_day_and_when_it_moves() -> None:
     skews = Skews()
-    for _ in range(SAMPLES):
-        skews.heard("FW1", 90.0)
-    assert not skews.told("FW1", 0.0)
-    skews.tell("FW1", 0.0)
-    assert skews.told("FW1", TOLD_FOR_S - 1)
-    assert not skews.told("FW1", TOLD_FOR_S)
-    assert not skews.told("FW1", -1.0)  # our own clock was set back
-    for _ in range(SAMPLES):
-        skews.heard("FW1", 90.0 + LARGE_S)
-    assert not skews.told("FW1", 1.0)
+
+    def heard(difference: float, now: float) -> float | None:
+        return [skews.heard("FW1", difference, now) for _ in range(SAMPLES)][-1]
+
+    assert heard(90.0, 0.0) == 90.0  # and again, until somebody was told
+    assert heard(90.0, 0.0) == 90.0
+    skews.tell("FW1", 90.0, 0.0)
+    assert heard(91.0, TOLD_FOR_S - 1) is None
+    assert skews.heard("FW1", -1e6, 1.0) is None  # one wild stamp
+    assert heard(90.0, TOLD_FOR_S) == 90.0
+    assert heard(90.0, -1.0) == 90.0  # our own clock was set back
+    assert heard(90.0 + LARGE_S, 1.0) == 90.0 + LARGE_S
+    assert heard(0.0, 1.0) is None  # put right
+    assert heard(90.0, 2.0) == 90.0
 
 
 def test_what_is_forgotten_is_gone() -> None:
     skews = Skews()
-    skews.heard("FW1", 1.0)
+    skews.heard("FW1", 1.0, 0.0)
     skews.forget("FW1")
     skews.forget("FW2")
     assert skews.seconds() == {}

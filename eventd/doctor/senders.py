@@ -87,7 +87,8 @@ def skewed(heard: Heard) -> Iterator[Finding]:
     skews = Skews()
     for event in reversed(heard.latest):
         if event.device_time is not None:
-            skews.heard(event.device, (event.device_time - event.received_at).total_seconds())
+            arrived = event.received_at.timestamp()
+            skews.heard(event.device, event.device_time.timestamp() - arrived, arrived)
     off = {device: skew for device, skew in skews.seconds().items() if abs(skew) >= LARGE_S}
     for device, skew in sorted(off.items())[:MAX_NAMED]:
         way = "ahead of" if skew > 0 else "behind"

@@ -77,9 +77,7 @@ def test_every_line_says_what_it_is_and_where_it_comes_from() -> None:
     assert labels.keys() == {"real", "template", "made"}
     assert all(row["source"] for row in LINES)
     assert len({row["case"] for row in LINES}) == len({row["line"] for row in LINES}) == len(LINES) >= 400
-    captured = [row["label"] for path, rows in ROWS.items() if "-captured" in path.stem for row in rows]
-    assert set(captured) == {"real"}
-    assert labels["real"] == len(captured)
+    assert not [row for path, rows in ROWS.items() for row in rows if path.stem in BUILDERS and row["label"] == "real"]
 
 
 def test_the_corpus_does_not_ask_the_decoder() -> None:
