@@ -16,8 +16,10 @@ from eventd.errors import ParseError, RejectReason
 from eventd.model import SYSLOG_TRANSPORTS, TRANSPORTS, Malformed, Message, utc
 from eventd.parse import pcap
 from eventd.parse.framing import split_datagram
+from eventd.parse.packets import Datagram, Segment
 from eventd.parse.recording import UNKNOWN_SOURCE, is_bare, parse_line
 from eventd.parse.snmp import transport_of
+from eventd.parse.streams import Streams
 
 #: The longest datagram (64 KiB) with every octet as an escape, and room for the fields before it.
 MAX_LINE = 512 * 1024
@@ -109,21 +111,27 @@ class Reader:
             return malformed(message, RejectReason.BAD_FRAME, 0)
 
     def _from_capture(self) -> Iterator[Message]:
-        capture = pcap.Capture(self._stream.read)
+        capture, streams = pcap.Capture(self._stream.read), Streams()
         try:
-            for datagram in capture:
-                yield from self._from_datagram(datagram)
+            for packet in capture:
+                if isinstance(packet, Segment):
+                    yield from self._of_kind("syslog", streams.feed(packet), "syslog-tcp")
+                elif _is_snmp(packet.payload):
+                    yield from self._of_kind("trap", [(packet, packet.payload)], transport_of(packet.payload))
+                else:
+                    messages = ((packet, message) for message in split_datagram(packet.payload))
+                    yield from self._of_kind("syslog", messages, "syslog-udp")
+            yield from self._of_kind("syslog", streams.finish(), "syslog-tcp")
         finally:
-            self.skipped.update({str(reason): count for reason, count in capture.skipped.items()})
+            for skipped in (capture.skipped, streams.skipped):
+                self.skipped.update({str(reason): count for reason, count in skipped.items()})
 
-    def _from_datagram(self, datagram: pcap.Datagram) -> Iterator[Message]:
-        kind = "trap" if _is_snmp(datagram.payload) else "syslog"
-        if self._transport not in (None, kind):
-            self.skipped["other transport"] += 1
-            return
-        for payload in [datagram.payload] if kind == "trap" else split_datagram(datagram.payload):
-            way = transport_of(payload) if kind == "trap" else "syslog-udp"
-            yield Message(way, datagram.source, datagram.source_port, datagram.at, payload)
+    def _of_kind(self, kind: str, found: Iterable[tuple[Datagram, bytes]], way: str) -> Iterator[Message]:
+        for packet, payload in found:
+            if self._transport in (None, kind):
+                yield Message(way, packet.source, packet.source_port, packet.at, payload)
+            else:
+                self.skipped["other transport"] += 1
 
 
 def _json_row(text: bytes) -> _Row | None:

@@ -118,7 +118,9 @@ def test_a_capture_gives_both_transports_with_their_sources_and_times(file, buil
     frames = [
         (1_790_000_000.25, packets.ethernet(packets.ipv4(packets.udp(LINE)))),
         (1_790_000_001.5, packets.ethernet(packets.ipv6(packets.udp(TRAP, target_port=162)))),
-        (1_790_000_002.0, packets.ethernet(packets.ipv4(b"\0" * 20, proto=6))),
+        (1_790_000_002.0, packets.ethernet(packets.ipv4(packets.tcp(LINE[:50], 7), proto=6))),
+        (1_790_000_002.0, packets.ethernet(packets.ipv4(packets.tcp(b"GET / HTTP/1.1\r\n", 7, 24, 9), proto=6))),
+        (1_790_000_002.5, packets.ethernet(packets.ipv4(packets.tcp(LINE[50:] + b"\n", 57), proto=6))),
         (1_790_000_003.0, packets.ethernet(packets.ipv4(packets.udp(LINE), frag=0x2000))),
     ]
     result = run(file(build(frames)))
@@ -126,8 +128,9 @@ def test_a_capture_gives_both_transports_with_their_sources_and_times(file, buil
     assert [(one["event"], one["transport"], one["source"], one["received_at"]) for one in found] == [
         ("ipsec.tunnel.stop", "syslog-udp", "192.0.2.1", "2026-09-21T14:13:20.250000Z"),
         ("ipsec.tunnel.stop", "snmp-v2c", "2001:db8::1", "2026-09-21T14:13:21.500000Z"),
+        ("ipsec.tunnel.stop", "syslog-tcp", "192.0.2.1", "2026-09-21T14:13:22.500000Z"),
     ]
-    assert "packets skipped: 1 × TCP segment, 1 × IP fragment" in result.stderr
+    assert "packets skipped: 1 × IP fragment, 1 × TCP segment of no syslog" in result.stderr
 
 
 def test_one_transport_of_a_capture_may_be_picked(file) -> None:

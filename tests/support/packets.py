@@ -8,6 +8,11 @@ def udp(payload: bytes, source_port: int = 40000, target_port: int = 514) -> byt
     return struct.pack("!HHHH", source_port, target_port, 8 + len(payload), 0) + payload
 
 
+def tcp(payload: bytes, sequence: int, flags: int = 0x18, source_port: int = 40000, target_port: int = 514) -> bytes:
+    head = struct.pack("!HHIIBBHHH", source_port, target_port, sequence % 2**32, 1, 0x80, flags, 65535, 0, 0)
+    return head + b"\x01" * 12 + payload  # 12 octets of options: no operation
+
+
 def ipv4(segment: bytes, source: str = "192.0.2.1", target: str = "192.0.2.9", proto: int = 17, frag: int = 0) -> bytes:
     head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(segment), 1, frag, 64, proto, 0)
     return head + ipaddress.ip_address(source).packed + ipaddress.ip_address(target).packed + segment
