@@ -152,7 +152,7 @@ class Service:
         """All samples of one scrape, keyed as printed: ``name{label="value"}``."""
         status, body = self.get("/metrics")
         assert status == 200
-        samples = (line.rsplit(" ", 1) for line in body.splitlines() if line and not line.startswith("#"))
+        samples = (line.rsplit(" ", 1) for line in body.split("\n") if line and not line.startswith("#"))
         return {name: float(value) for name, value in samples}
 
     def total(self, metrics: Mapping[str, float], name: str) -> float:
