@@ -10,6 +10,7 @@ from eventd.errors import SNMP_MIB
 from eventd.listeners import Listeners
 from eventd.model import SNMP_TRANSPORTS, PeerStatus
 from eventd.pipeline import Pipeline
+from eventd.receivers.kernel import host_udp_errors
 from eventd.store import Store
 from eventd.telemetry import Telemetry
 
@@ -55,6 +56,7 @@ class Gauges:
             "snmp_mib": self._snmp_mib,
             "snmp_engines": self._snmp_engines,
             "snmp_engine_boots": self._snmp_boots,
+            "host_udp_errors": host_udp_errors,
             "incidents_open": self._incidents_open,
             "device_last_message_timestamp_seconds": self._last_heard,
             "device_clock_skew_seconds": self._skews,

@@ -16,7 +16,8 @@ from eventd.model import SyslogRecord, TrapRecord
 from eventd.parse.engines import Engines
 from eventd.parse.envelope import is_address
 
-#: Source addresses whose host name we remember. A fleet is a few thousand; beyond that a sender is making them up.
+#: Source addresses whose host name we remember. A fleet is a few thousand; beyond that a sender is making them up, and
+#: the one unheard for longest is forgotten, so that invented ones do not keep a real one out.
 MAX_LEARNED_SOURCES = 20_000
 #: A source that used two host names within this many seconds of each other speaks for several devices (a relay), and
 #: its traps keep the address as their name. A firewall that was renamed stops using the old name at once, so an hour
@@ -80,11 +81,13 @@ class Identities:
         )
 
     def _learn(self, source: str, hostname: str, at: float) -> None:
-        names = self.learned.get(source)
+        names = self.learned.pop(source, None)
         if names is None:
-            if len(self.learned) < MAX_LEARNED_SOURCES:
-                self.learned[source] = {hostname: at}
+            if len(self.learned) >= MAX_LEARNED_SOURCES:
+                del self.learned[next(iter(self.learned))]
+            self.learned[source] = {hostname: at}
             return
+        self.learned[source] = names  # behind all others: it was heard last
         names[hostname] = at
         if len(names) > 1:
             for name in [name for name, heard in names.items() if abs(at - heard) > SEVERAL_WITHIN_S]:

@@ -195,9 +195,10 @@ class Pipeline:
 
     def _heard(self, event: Event) -> None:
         if event.device not in self.last_heard and len(self.last_heard) >= MAX_DEVICES:
-            gone = next(iter(self.last_heard))  # a forged name must not keep a real device out
+            gone = next(iter(self.last_heard))  # unheard for longest: a forged name must not keep a real device out
             del self.last_heard[gone]
             self.skews.forget(gone)
+        self.last_heard.pop(event.device, None)
         arrived = self.last_heard[event.device] = event.received_at.timestamp()
         if event.device_time is not None:
             skew = self.skews.heard(event.device, event.device_time.timestamp() - arrived, arrived)

@@ -80,6 +80,13 @@ SPECS = (
     Spec("notification_failures", "counter", "Failed tries to deliver.", ("channel", "reason")),
     Spec("notification_refreshes", "counter", "Repeated sendings of current state.", ("channel", "outcome")),
     Spec("kernel_drops", "counter", "Datagrams the kernel dropped on our sockets.", ("transport",)),
+    Spec(
+        "host_udp_errors",
+        "counter",
+        "Datagrams that all UDP sockets of this machine lost, by counter of the kernel.",
+        ("ip", "counter"),
+        _each(("4", "6"), ("InErrors", "RcvbufErrors", "MemErrors")),
+    ),
     Spec("receive_buffer_bytes", "gauge", "Effective receive buffer of a socket.", ("transport", "listen")),
     Spec("receive_buffer_requested_bytes", "gauge", "Receive buffer asked for.", ("transport", "listen")),
     Spec("connections", "gauge", "Open stream connections.", ("transport",), _each(("syslog-tcp", "syslog-tls"))),
@@ -368,23 +375,27 @@ def get_logger(room: str) -> Any:
 class RateLimit:
     """Lets one log line per key through every ``every_s`` seconds and says how many were held back since.
 
-    Bounded: at ``MAX_KEYS`` keys all are forgotten at once, which costs at most one early line per key.
+    All keys together get ``MAX_LINES`` in that time, so that forged sources do not fill the log; at ``MAX_KEYS`` the
+    key unheard for longest is forgotten, which costs at most one early line of that key.
     """
 
     MAX_KEYS = 4096
+    MAX_LINES = 100
 
     def __init__(self, every_s: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._every_s, self._clock = every_s, clock
         self._seen: dict[Any, tuple[float, int]] = {}
+        self._ends_at, self._lines = 0.0, 0
 
     def allow(self, key: Any) -> int | None:
         """None while the line should be held back, else how many lines of this key were held back before it."""
         now = self._clock()
-        next_at, held = self._seen.get(key, (0.0, 0))
-        if now < next_at:
-            self._seen[key] = (next_at, held + 1)
-            return None
+        next_at, held = self._seen.pop(key, (0.0, 0))
+        if now >= self._ends_at:
+            self._ends_at, self._lines = now + self._every_s, 0
+        allowed = now >= next_at and self._lines < self.MAX_LINES
+        self._lines += allowed
         if len(self._seen) >= self.MAX_KEYS:
-            self._seen.clear()
-        self._seen[key] = (now + self._every_s, 0)
-        return held
+            del self._seen[next(iter(self._seen))]
+        self._seen[key] = (now + self._every_s, 0) if allowed else (next_at, held + 1)
+        return held if allowed else None

@@ -47,6 +47,15 @@ def test_the_container_gets_time_for_the_ordered_stop() -> None:
 
 
 @pytest.mark.peer
+def test_the_rules_fire_when_they_should() -> None:
+    cases = ROOT / "tests/support/prometheus_rules.test.yml"
+    done = subprocess.run(
+        [peer("promtool"), "test", "rules", str(cases)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.peer
 @pytest.mark.parametrize(
     ("tool", "arguments", "file"),
     [

@@ -9,7 +9,7 @@ failed timer is tried again later, all others fire. Whoever drives the correlato
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from eventd.contract import Verdict
 from eventd.correlate import (
@@ -28,7 +28,7 @@ from eventd.correlate import (
 )
 from eventd.correlate.desk import Desk
 from eventd.correlate.fleet import Fleet, nameless
-from eventd.correlate.settings import MAX_FAULTS, Settings
+from eventd.correlate.settings import HEAP_SLACK, MAX_FAULTS, Settings
 from eventd.correlate.state import DeviceState, Fact, GroupState, PeerState, State, decode, encode
 from eventd.inventory import Inventory
 from eventd.model import Event, Incident, PeerStatus, utc
@@ -299,3 +299,6 @@ class Correlator:
         if at is not None and (armed is None or at < armed):
             self._armed[key] = at
             heappush(self._heap, (at, key))
+            if len(self._heap) > 2 * len(self._armed) + HEAP_SLACK:  # entries that were overtaken, some for a day
+                self._heap = [(at, key) for key, at in self._armed.items()]
+                heapify(self._heap)

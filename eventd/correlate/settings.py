@@ -84,6 +84,8 @@ LINK_WINDOW = 300.0
 MAX_PEERS = 50_000
 #: How many of the oldest peers are looked at to find one without an incident to forget.
 EVICT_SCAN = 64
+#: Timers may have so many entries, and two for each that is set, before those that were overtaken are thrown out.
+HEAP_SLACK = 1024
 #: More devices than any one collector is asked to serve.
 MAX_DEVICES = 10_000
 #: The largest template ends protect some hundred flows per branch.

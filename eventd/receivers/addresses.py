@@ -10,7 +10,7 @@ ANY_IPV6 = str(IPv6Address(0))
 MAX_PORT = 65_535
 
 #: Sources remembered per receiver; a flood of forged source addresses must not fill the memory (about 10 MB here).
-#: At the limit all are forgotten, which costs a few microseconds per source to look it up again.
+#: At the limit the one known for longest is forgotten, which costs a few microseconds to look it up again.
 MAX_SOURCES = 65_536
 
 
@@ -80,7 +80,7 @@ class Sources:
         known = self._known.get(host)
         if known is None:
             if len(self._known) >= MAX_SOURCES:
-                self._known.clear()
+                del self._known[next(iter(self._known))]
             address = canonical(host)
             known = self._known[host] = address, self._allows(address)
         return known

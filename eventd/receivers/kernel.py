@@ -12,6 +12,7 @@ import struct
 from array import array
 from collections.abc import Iterable
 from ipaddress import IPv6Address
+from pathlib import Path
 
 from eventd.errors import EventdError
 from eventd.receivers.addresses import ANY_IPV4, ANY_IPV6, parse_listen
@@ -35,6 +36,9 @@ _PKTINFO6 = struct.Struct("=16si")  # destination address, interface index
 
 #: Room for either packet-info message.
 PKTINFO_SPACE = socket.CMSG_SPACE(_PKTINFO6.size)
+
+PROC_SNMP, PROC_SNMP6 = "/proc/net/snmp", "/proc/net/snmp6"
+HOST_UDP_ERRORS = ("InErrors", "RcvbufErrors", "MemErrors")
 
 #: What a machine without IPv6 answers to opening or binding an IPv6 socket.
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
@@ -136,6 +140,23 @@ def dropped(sock: socket.socket) -> int:
         if len(answer) == _MEMINFO.size:
             return int(_MEMINFO.unpack(answer)[_DROPS])
     return 0
+
+
+def host_udp_errors() -> dict[tuple[str, ...], float]:
+    """What all UDP sockets of this machine lost, ours included, by IP version and counter of the kernel (proc(5),
+    /proc/net/snmp and snmp6; Linux Documentation/networking/snmp_counter.rst); empty where the kernel does not tell.
+
+    ``InErrors`` includes the other two: no room in a receive buffer, no memory for UDP as a whole.
+    """
+    found: dict[tuple[str, ...], float] = {}
+    with contextlib.suppress(OSError, ValueError):
+        names, values = (line.split()[1:] for line in Path(PROC_SNMP).read_text().splitlines() if line[:4] == "Udp:")
+        counters = dict(zip(names, values, strict=True))
+        found |= {("4", name): float(counters[name]) for name in HOST_UDP_ERRORS if name in counters}
+    with contextlib.suppress(OSError, ValueError):
+        counters = dict(line.split() for line in Path(PROC_SNMP6).read_text().splitlines())
+        found |= {("6", name): float(counters[f"Udp6{name}"]) for name in HOST_UDP_ERRORS if f"Udp6{name}" in counters}
+    return found
 
 
 def refuse_more(sock: socket.socket) -> None:

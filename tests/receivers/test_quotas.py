@@ -46,6 +46,15 @@ def test_nobody_ever_gets_more_than_the_rate_and_one_second_s_worth(rate, arriva
     assert max(taken.values()) <= rate * now + max(rate, 1) + 1e-6
 
 
+def test_forged_sources_do_not_free_one_that_is_limited(monkeypatch):
+    monkeypatch.setattr(quotas, "MAX_SOURCES", 10)
+    limit = Quotas(1)
+    assert limit.allows("flooder", 0.0)
+    for n in range(1000):
+        limit.allows(f"forged {n}", 0.0)
+        assert not limit.allows("flooder", 0.0)
+
+
 def test_forged_sources_do_not_fill_the_memory(monkeypatch):
     monkeypatch.setattr(quotas, "MAX_SOURCES", 10)
     limit = Quotas(1)

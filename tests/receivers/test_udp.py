@@ -436,3 +436,29 @@ async def test_other_work_on_the_loop_gets_its_turn_during_a_flood(sink):
         await flooding
     assert len(delays) > 5
     assert sorted(delays)[len(delays) // 2] < 0.1
+
+
+# --- what the machine lost ----------------------------------------------------------------------------------------
+
+
+def test_what_the_whole_machine_lost_is_read_from_the_kernel():
+    found = kernel.host_udp_errors()
+    assert {("4", "InErrors"), ("4", "RcvbufErrors"), ("4", "MemErrors")} <= found.keys()
+    with udp_client() as full, udp_client() as sender:
+        full.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        for _ in range(100):
+            sender.sendto(bytes(1000), full.getsockname())
+        lost = kernel.dropped(full)
+    assert lost > 0
+    after = kernel.host_udp_errors()
+    assert after["4", "RcvbufErrors"] >= found["4", "RcvbufErrors"] + lost
+
+
+def test_files_of_another_shape_cost_only_their_numbers(monkeypatch, tmp_path):
+    (tmp_path / "snmp").write_text("Udp: InErrors\nUdp: 1 2\n")
+    (tmp_path / "snmp6").write_text("Udp6InErrors 3\n")
+    monkeypatch.setattr(kernel, "PROC_SNMP", str(tmp_path / "snmp"))
+    monkeypatch.setattr(kernel, "PROC_SNMP6", str(tmp_path / "snmp6"))
+    assert kernel.host_udp_errors() == {("6", "InErrors"): 3.0}
+    monkeypatch.setattr(kernel, "PROC_SNMP6", str(tmp_path / "none"))
+    assert kernel.host_udp_errors() == {}
