@@ -13,6 +13,10 @@ PERHAPS = 1
 
 #: How surely an event is somebody's doing.
 ADMIN = {"ipsec.sa.reset": SURE, "ipsec.policy.change": SURE, "device.config": PERHAPS}
+#: Mark of handlers: somebody typed it.
+TYPED = "command"
+#: Mark of handlers: what is watched is the heartbeat between the units of a pair, which carries no tunnel.
+HEARTBEAT = "hrp"
 #: Reasons that a configuration command may well have caused. `dpd timeout` near a typed command stays an outage.
 OPEN_CATEGORIES = ("administrative", "configuration", "rekey", "sa-desync", "unknown")
 #: Policy changes that take nothing down.
@@ -37,10 +41,21 @@ def note(device: DeviceState, event: Event, now: float) -> None:
             event.interface,
             event.ifindex,
             event.peer,
-            0 if _harmless(event) else ADMIN.get(event.event or "", 0),
-            event.event or "",
+            0 if _harmless(event) else _admin(event),
+            event.event or "" if _explains(event) else "",
         )
     )
+
+
+def _admin(event: Event) -> int:
+    return max(ADMIN.get(event.event or "", 0), PERHAPS if event.extra.get("kind") == TYPED else 0)
+
+
+def _explains(event: Event) -> bool:
+    """Whether a note may be named as a cause. A probe that failed (``track``) says something of a line only where it
+    names one; otherwise it is told in the chain and no more."""
+    track = event.extra.get("track")
+    return track is None or (track != HEARTBEAT and (event.interface is not None or event.ifindex is not None))
 
 
 def explain(device: DeviceState, case: Case, twin_window: float) -> None:

@@ -322,9 +322,44 @@ TOLD = {
 }
 
 
+#: Events that are no IPsec matter and explain one.
+NEIGHBOURS = ("link.down", "link.up", "device.restart", "device.failover")
+#: What this unit of a pair now is, by the mark ``state``.
+FAILOVERS = {
+    "master": "this unit became the active one",
+    "other": "this unit is the active one no more",
+    "normal": "both units are well again and have their own roles",
+}
+#: What is watched, by the mark ``track``.
+TRACKS = {
+    "bfd": "BFD session",
+    "nqa": "NQA test",
+    "ip-link": "IP-link probe",
+    "nhrp": "NHRP hub",
+    "hrp": "heartbeat between the units",
+    "sd-wan-site": "link between sites",
+}
+
+
 def told(event: Event) -> str:
     """One event as a line of a chain, without its time."""
-    text = TOLD.get(event.event or "", event.event or "")
-    if event.event in ("link.down", "link.up") and event.interface:
+    text = _neighbour(event) or TOLD.get(event.event or "", event.event or "")
+    if event.interface and event.event in NEIGHBOURS:
         text += f" ({event.interface})"
-    return text if event.reason is None else f"{text}: {words(event.reason)}"
+    why = event.extra.get("Reason", "")[:MAX_TEXT] if event.reason is None else words(event.reason)
+    return f"{text}: {why}" if why and (event.reason or event.event in NEIGHBOURS) else text
+
+
+def _neighbour(event: Event) -> str | None:
+    """What handlers mark more exactly than the name of the event says (`handlers/README.md`, marks in ``extra``)."""
+    extra = event.extra
+    if event.event == "device.failover":
+        return FAILOVERS.get(extra.get("state", ""))
+    if event.event == "device.restart":
+        return "a board restarted" if extra.get("kind") == "board" else None
+    if event.event not in ("link.down", "link.up") or (track := extra.get("track")) is None:
+        return None
+    what = TRACKS.get(track, track)
+    target = extra.get("target") or event.peer
+    towards = f" to {target}" if target else ""
+    return f"{what}{towards} {'failed' if event.event == 'link.down' else 'is back'}"
