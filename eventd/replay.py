@@ -90,7 +90,13 @@ def decoder(config: Config, registry: Registry, on_bug: Callable[[Exception, Mes
     """The decoder that a service with this configuration has when it begins."""
     snmp = config.receivers.snmp
     own = engine_id(snmp.engine_id) if snmp and snmp.engine_id else DEFAULT_ENGINE_ID
-    access = _AccessAsRecorded(snmp.communities if snmp else (), config.access_users, engine_id=own)
+    access = _AccessAsRecorded(
+        snmp.communities if snmp else (),
+        config.access_users,
+        engine_id=own,
+        allowances=config.access_allowances,
+        checks="recorded",
+    )
     return Decoder(registry, config.inventory, access, config.receivers.trusted_forwarders, on_bug=on_bug)
 
 

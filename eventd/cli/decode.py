@@ -86,7 +86,7 @@ def _decoder(path: str | None, communities: tuple[str, ...], usm: Usm) -> Decode
 
         config = load_config(path)
         packages, inventory, users = config.handlers, config.inventory, [*users, *config.access_users]
-    access = Access(communities, users) if communities else _AnyCommunity((), users)
+    access = Access(communities, users, checks="offline") if communities else _AnyCommunity((), users, checks="offline")
     return Decoder(load(packages), inventory, access, on_bug=_tell_bug)
 
 

@@ -77,8 +77,8 @@ class Access:
     """Who may talk to us: communities for v1 and v2c (none listed, none accepted), users for v3.
 
     ``engine_id``, ``boots`` and ``started_at`` are our own engine's (see `usm.Usm`), ``allowances`` the exceptions
-    for single engines, ``memory`` what an earlier one knew. ValueError for an engine id of a wrong size and for a user
-    listed twice.
+    for single engines, ``memory`` what an earlier one knew, ``checks`` what is asked of time. ValueError for an engine
+    id of a wrong size and for a user listed twice.
     """
 
     def __init__(
@@ -91,10 +91,11 @@ class Access:
         started_at: float = 0.0,
         allowances: Mapping[bytes, Allowance] | None = None,
         memory: Memory | None = None,
+        checks: usm.Checks = "live",
     ) -> None:
         self._communities = tuple(community.encode() for community in communities)
         self.memory = memory or Memory()
-        self.usm = usm.Usm(users, engine_id, boots, started_at, self.memory.engines, allowances)
+        self.usm = usm.Usm(users, engine_id, boots, started_at, self.memory.engines, allowances, checks)
 
     @property
     def engines(self) -> Engines:
@@ -228,7 +229,7 @@ def _answer(
 ) -> bytes:
     """The Response to an inform, at the inform's own level; ``tooBig`` if the sender could not take it (RFC 3416
     section 4.2.7). For an inform the receiver's engine is the authoritative one (RFC 3414 section 1.5.1)."""
-    if envelope.engine_id != table.engine_id:
+    if envelope.engine_id != table.engine_id and table.checks == "live":
         raise envelope.reject(RejectReason.UNKNOWN_ENGINE, f"inform for engine {envelope.engine_id.hex()}")
     for status in (NO_ERROR, TOO_BIG):
         pdu = encode_response(found.request_id, found.bindings, status)

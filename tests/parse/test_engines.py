@@ -3,13 +3,14 @@
 import json
 
 import pytest
+import snmp_strategies as some
 from hypothesis import given
 from hypothesis import strategies as st
 from snmp_strategies import DEVICE_ENGINE, NOW, OTHER_ENGINE, Device, user
 
 from eventd.contract import EngineChange
 from eventd.errors import ParseError, RejectReason
-from eventd.parse import snmp
+from eventd.parse import snmp, snmp_pdu, usm
 from eventd.parse.engines import MAX_BOOTS, PIN_S, TIME_WINDOW, Allowance, Engines
 from eventd.parse.recent import Recent
 
@@ -168,6 +169,32 @@ def test_recent_is_bounded():
         assert recent.add(str(number).encode(), 0.0)
     assert len(recent) <= 20
     assert not recent.add(b"999", 0.0)
+
+
+# --- not live ------------------------------------------------------------------------------------------------------
+
+
+def test_a_recording_is_judged_by_the_clocks_in_it():
+    """Informs were meant for our engine as it was then; traps out of their window were refused then, too."""
+    who = user()
+    table = snmp.Access([], [who], checks="recorded")
+    was_ours = Device(who, bytes.fromhex("8000000005aabbccdd"), 17, NOW - 60)
+    inform = was_ours.message(snmp_pdu.encode_pdu(snmp_pdu.INFORM, 1, some.STOP), flags=usm.REPORTABLE_FLAG)
+    assert outcome(inform, table) == "taken"
+    trap = Device(who).message()
+    assert [outcome(trap, table) for _ in range(2)] == ["taken", RejectReason.REPLAYED]
+    assert outcome(Device(who, boots=6).message(), table) is RejectReason.NOT_IN_TIME_WINDOW
+    mine = Device(who, snmp.DEFAULT_ENGINE_ID, 17, NOW - 60).message(snmp_pdu.encode_pdu(snmp_pdu.INFORM, 2, some.STOP))
+    assert outcome(mine, table) == "taken"
+
+
+def test_offline_messages_of_any_age_and_order_are_read_if_they_are_genuine():
+    who = user()
+    table = snmp.Access([], [who], checks="offline")
+    trap = Device(who).message()
+    assert [outcome(trap, table) for _ in range(2)] == ["taken"] * 2
+    assert outcome(Device(who, boots=6).message(), table) == "taken"
+    assert outcome(trap[:-1] + bytes([trap[-1] ^ 1]), table) is RejectReason.WRONG_DIGEST
 
 
 # --- places --------------------------------------------------------------------------------------------------------
