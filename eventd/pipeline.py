@@ -40,6 +40,8 @@ COMMIT_RETRY_S = 1.0
 REPORTS_PER_SECOND = 5.0
 #: What every engine does; the rest wants a look.
 USUAL_CHANGES = (EngineChange.LEARNED, EngineChange.REBOOTED)
+#: What a whole fleet may do at once, or anybody in the name of any engine: one line stands for all.
+COMMON_CHANGES = (*USUAL_CHANGES, EngineChange.SHARED, EngineChange.CLAIMED)
 #: Devices whose last message time and clock skew are exported; a fleet has a few thousand.
 MAX_DEVICES = 10_000
 
@@ -187,10 +189,9 @@ class Pipeline:
         """Log what changed about SNMP engines since the last batch; the first sight of a fleet is one line."""
         for change, engine_id, detail in self.decoder.access.engines.take_notices():
             self.telemetry.inc("snmp_engine_changes", change)
-            usual = change in USUAL_CHANGES
-            held = self._limit.allow(("engine", change) if usual else ("engine", change, engine_id))
+            held = self._limit.allow(("engine", change, b"" if change in COMMON_CHANGES else engine_id))
             if held is not None:
-                tell = log.info if usual else log.warning
+                tell = log.info if change in USUAL_CHANGES else log.warning
                 tell(f"SNMP engine: {change}", engine=engine_id.hex(), detail=detail, held_back=held)
 
     def _heard(self, event: Event) -> None:

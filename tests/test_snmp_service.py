@@ -175,6 +175,17 @@ def test_an_event_is_named_by_the_address_its_engine_is_pinned_to() -> None:
     assert house.device(some.v2c()) == HERE
 
 
+async def test_a_fleet_behind_one_address_is_taken_and_told_apart() -> None:
+    house = House(user())
+    for number in range(50):
+        engine_id = b"\x80\x00\x07\xdb\x03" + number.to_bytes(6, "big")
+        house.receive(Device(user(), engine_id).message(msg_id=number))
+    await house.finish()
+    counted = {labels[0]: n for labels, n in house.telemetry.values("snmp_engine_changes").items() if n}
+    assert counted == {"learned": 50, "shared": 49}
+    assert len({row.event.device for row in (await house.store.events()).items}) == 50
+
+
 def test_the_inventory_names_engines_wherever_they_speak_from() -> None:
     rows = [Row("A", engine_ids=(DEVICE_ENGINE.hex(),)), Row("B", engine_ids=(OTHER_ENGINE.hex(),))]
     house = House(user(), user("noAuthNoPriv", "open"), inventory=Inventory(rows))

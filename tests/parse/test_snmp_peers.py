@@ -129,6 +129,16 @@ async def test_snmptrap_v3_with_each_pair_of_protocols(tmp_path, auth, priv):
     assert (record.level, record.varbinds) == ("authPriv", EXPECTED)
 
 
+@pytest.mark.conformance("RFC 7860 §4", "net-snmp's snmptrap with each digest and no encryption")
+@pytest.mark.parametrize("auth", AUTHS)
+async def test_snmptrap_v3_with_each_digest_alone(tmp_path, auth):
+    async with receiver(some.user("authNoPriv", auth=AUTHS[auth])) as where:
+        arguments = (*security("authNoPriv", auth), "-e", some.DEVICE_ENGINE.hex())
+        assert await send(tmp_path, where, "snmptrap", *arguments) == (0, "")
+        _, record = await received(where)
+    assert (record.level, record.varbinds) == ("authNoPriv", EXPECTED)
+
+
 @pytest.mark.conformance("RFC 3414 §3.2", "net-snmp without authentication does not get past an authPriv user")
 async def test_snmptrap_without_authentication_does_not_get_past_an_authpriv_user(tmp_path):
     async with receiver(some.user()) as where:
@@ -151,8 +161,9 @@ async def test_snmpinform_v3_discovers_us_and_is_content_with_our_answer(tmp_pat
     assert "unknown_engine" in where.refusals
 
 
-@pytest.mark.parametrize(("auth", "priv"), [("MD5", "DES"), ("SHA", "AES-256-C"), ("SHA-512", "AES-256")])
-async def test_snmpinform_v3_reads_answers_in_other_protocols(tmp_path, auth, priv):
+@pytest.mark.conformance("RFC 3414 §4", "net-snmp's snmpinform reads our answers with each pair of protocols")
+@pytest.mark.parametrize(("auth", "priv"), list(itertools.product(AUTHS, PRIVS)))
+async def test_snmpinform_v3_reads_answers_in_each_pair_of_protocols(tmp_path, auth, priv):
     async with receiver(some.user(auth=AUTHS[auth], priv=PRIVS[priv])) as where:
         assert await send(tmp_path, where, "snmpinform", *security("authPriv", auth, priv)) == (0, "")
         assert (await received(where))[1].inform
