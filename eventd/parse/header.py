@@ -111,13 +111,17 @@ def _names(words: _Words) -> tuple[str | None, str | None]:
     relay = read_hostname(relays[0]) if relays else None
     if not words.own:
         return relay, None
-    name, columns = words.own[0], words.own[1:]
-    if not all(_is_column(word) for word in columns) or (words.stamp is None and _may_be_time(words)):
+    own = words.own
+    if len(own) > 1 and (is_address(own[0]) or own[0] == own[1]) and not _is_column(own[1]):
+        relay = relay or read_hostname(own[0])  # a relay put the sender's address, or the same name again, first
+        own = own[1:]
+    name, columns = own[0], own[1:]
+    if not all(_is_column(word) for word in columns) or (words.stamp is None and _may_be_time(own)):
         return None, relay
     addresses = [word for word in columns if is_address(word)]
     return read_hostname(name), relay or (addresses[0].decode() if addresses else None)
 
 
-def _may_be_time(words: _Words) -> bool:
+def _may_be_time(own: list[bytes]) -> bool:
     """Where no time is known, what stands in its place must not become the host name."""
-    return len(words.own) > 1 or (words.own[0][:1].isdigit() and not is_address(words.own[0]))
+    return len(own) > 1 or (own[0][:1].isdigit() and not is_address(own[0]))
