@@ -229,6 +229,19 @@ _PIECES = st.one_of(
 streams = st.lists(_PIECES, max_size=25).map(b"".join)
 
 
+@pytest.mark.conformance("RFC 6587 §3.4", "a stream cut in two at every octet gives the same messages")
+@pytest.mark.parametrize(
+    "stream",
+    [counted(A) + counted(B) + counted(C), A + b"\n" + B + b"\r\n" + C + b"\0", counted(A) + B + b"\n" + counted(C)],
+    ids=["counted", "lines", "both"],
+)
+def test_a_stream_cut_at_every_octet_gives_the_same_messages(stream) -> None:
+    for at in range(len(stream) + 1):
+        framer = StreamFramer()
+        assert framer.feed(stream[:at]) + framer.feed(stream[at:]) + framer.finish() == [A, B, C]
+        assert not errors(framer)
+
+
 @pytest.mark.conformance("RFC 6587 §3.4", "any split of a stream into reads gives the same messages")
 @settings(max_examples=600)
 @given(streams, st.randoms(use_true_random=False), st.sampled_from([40, 128, 65536]))
