@@ -16,8 +16,17 @@ from eventd.verify import verify
 @click.option(
     "-c", "--config", "path", required=True, type=click.Path(dir_okay=False), help="Configuration to check (TOML)."
 )
-def command(path: str) -> None:
-    """Check configuration, inventory, handlers, channels, certificates and keys. Starts nothing."""
+@click.option(
+    "--scenarios",
+    type=click.Path(exists=True, file_okay=False),
+    help="Folder of scenarios to play against it: a test of what would be alerted.",
+)
+def command(path: str, scenarios: str | None) -> None:
+    """Check configuration, inventory, handlers, channels, certificates and keys. Starts nothing.
+
+    With --scenarios, play every scenario of that folder on a virtual clock: exit status 1 when one does not end as it
+    says.
+    """
     try:
         config = load(path)
         found = verify(config)
@@ -27,6 +36,10 @@ def command(path: str) -> None:
     click.echo(f"{path}: good")
     for line in _summary(config, found):
         click.echo("  " + line)
+    if scenarios is not None:
+        from eventd.cli.scenarios import check_book  # the pipeline and pysnmp take time to import
+
+        sys.exit(0 if check_book(config, found, scenarios) else 1)
 
 
 def _summary(config: Config, found: Registry) -> list[str]:

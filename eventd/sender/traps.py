@@ -138,10 +138,13 @@ class Series:
 
     def next(self) -> bytes:
         """The next trap."""
-        uptime = FIRST_UPTIME + int((time.monotonic() - self._start) * 100)
+        return self.at(next(self._numbers), FIRST_UPTIME + int((time.monotonic() - self._start) * 100))
+
+    def at(self, number: int, uptime: int) -> bytes:
+        """The trap with that request id and that sysUpTime, hundredths of a second; both of exactly four octets."""
         self._bytes[self._ticks_at : self._ticks_at + 4] = uptime.to_bytes(4, "big")
         if self._number_at is not None:
-            self._bytes[self._number_at : self._number_at + 4] = next(self._numbers).to_bytes(4, "big")
+            self._bytes[self._number_at : self._number_at + 4] = number.to_bytes(4, "big")
         return bytes(self._bytes)
 
 

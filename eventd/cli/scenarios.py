@@ -1,0 +1,129 @@
+"""What `eventd check --scenarios` prints: a line for each scenario, and for a failed one what happened when."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from eventd.cli.text import printable
+from eventd.config import Config
+from eventd.errors import ConfigError
+from eventd.model import Event, Malformed
+from eventd.registry import Registry
+from eventd.scenarios import Outcome, Player, Scenario, judge, read_book
+from eventd.scenarios.play import Heard
+from eventd.scenarios.verdict import Score, at, describe, wanted
+from eventd.scenarios.wire import EPOCH
+from eventd.telemetry import setup_logging
+
+#: Lines of a timeline that are shown from its beginning and from its end; the middle of a storm says nothing new.
+SHOWN_FIRST, SHOWN_LAST = 40, 20
+
+
+def check_book(config: Config, registry: Registry, folder: str) -> bool:
+    """Play all scenarios of a folder and print how they end; whether all ended as they say, or are pending.
+
+    Raises:
+        ConfigError: with everything that is wrong with the files.
+    """
+    book = read_book(Path(folder))
+    end_logging = setup_logging(json=False, level="error")
+    try:
+        outcomes = asyncio.run(_play(Player(config, registry), book))
+    finally:
+        end_logging()
+    click.echo(_total(outcomes))
+    return all(outcome.good or outcome.scenario.pending for outcome in outcomes)
+
+
+async def _play(player: Player, book: list[Scenario]) -> list[Outcome]:
+    outcomes, problems = list[Outcome](), []
+    for scenario in book:
+        try:
+            outcome = judge(scenario, await player.play(scenario))
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        outcomes.append(outcome)
+        for line in _report(outcome):
+            click.echo(line)
+    if problems:
+        raise ConfigError(problems)
+    return outcomes
+
+
+def _report(outcome: Outcome) -> Iterator[str]:
+    scenario = outcome.scenario
+    state = "ok" if outcome.good else "FAILED"
+    if scenario.pending is not None:
+        state = "ok now" if outcome.good else "pending"
+    yield f"{state:<8} {printable(scenario.name)}: {printable(scenario.title)}"
+    if scenario.pending is not None:
+        note = "the mark `pending` can go" if outcome.good else printable(scenario.pending)
+        yield f"           {note}"
+    elif not outcome.good:
+        yield from (f"           {line}" for line in _details(outcome))
+
+
+def _details(outcome: Outcome) -> Iterator[str]:
+    yield from (f"! {printable(what)}" for what in outcome.complaints)
+    expected = outcome.scenario.incidents
+    yield "expected:" if expected else "expected: no incident"
+    yield from (f"  {printable(wanted(one))}" for one in expected[:SHOWN_LAST])
+    concluded = outcome.played.incidents
+    yield "concluded:" if concluded else "concluded: no incident"
+    yield from (f"  {printable(describe(one))}" for one in concluded[:SHOWN_LAST])
+    yield "timeline:"
+    yield from (f"  {line}" for line in _cut(_timeline(outcome)))
+
+
+def _timeline(outcome: Outcome) -> list[str]:
+    """What was heard and what was concluded, by time; at the same instant the message comes first."""
+    rows = [(heard.line.at, 0, _heard(heard)) for heard in outcome.played.heard]
+    for step in outcome.played.steps:
+        when = step.at.timestamp() - EPOCH
+        if step.channel is None:
+            incident = step.incident
+            about = incident.title if step.what != "updated" else incident.summary
+            rows.append((when, 1, f"   → {step.what} {incident.kind} {incident.severity}: {about}"))
+        else:
+            rows.append((when, 1, f"   → told to {step.channel}"))
+    return [f"{at(when):<10} {printable(text)}" for when, _, text in sorted(rows, key=lambda row: row[:2])]
+
+
+def _heard(heard: Heard) -> str:
+    found = heard.found
+    if found is None:
+        return "eventd restarts"
+    if isinstance(found, Malformed):
+        return f"{heard.line.who} {found.transport} malformed: {found.error.reason}"
+    return " ".join(part for part in (found.device, found.transport, _said(found)) if part)
+
+
+def _said(event: Event) -> str:
+    if event.event is None:
+        return f"a message of no known event ({event.header.mnemonic or event.header.oid})"
+    where = event.peer or event.interface or ""
+    return f"{event.event} {where}" + (f": {event.reason.text}" if event.reason else "")
+
+
+def _cut(lines: list[str]) -> list[str]:
+    if len(lines) <= SHOWN_FIRST + SHOWN_LAST:
+        return lines
+    middle = len(lines) - SHOWN_FIRST - SHOWN_LAST
+    return [*lines[:SHOWN_FIRST], f"… {middle} more …", *lines[-SHOWN_LAST:]]
+
+
+def _total(outcomes: list[Outcome]) -> str:
+    total = Score()
+    for outcome in outcomes:
+        total.add(outcome.score)
+    pending = [outcome for outcome in outcomes if outcome.scenario.pending is not None]
+    failed = [outcome for outcome in outcomes if not outcome.good and outcome.scenario.pending is None]
+    good = sum(outcome.good for outcome in outcomes)
+    return (
+        f"{len(outcomes)} scenarios: {good} ok, {len(failed)} failed, {len(pending)} pending; incidents: precision "
+        f"{total.precision:.3f}, recall {total.recall:.3f}; cause {total.cause:.3f}; outages suppressed "
+        f"{total.suppressed}"
+    )

@@ -1,0 +1,292 @@
+"""The files of a book: TOML in, scenarios out, every problem with its file, key and line."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from eventd import inventory
+from eventd.correlate import Settings
+from eventd.document import Document, parse_duration, read
+from eventd.errors import ConfigError, Problem
+from eventd.model import INCIDENT_KINDS, REASON_CATEGORIES, Severity
+from eventd.notify import routing
+from eventd.notify.routing import Route
+from eventd.scenarios.script import EVENTD, Line, ScriptError, lines, moment
+
+#: What is still held or open is watched this long after the last line, where the file does not say ``until``.
+RUN_ON_S = 600.0
+#: Lines of a timeline after repetition: more take longer than anybody waits for a test.
+MAX_LINES = 20_000
+
+Text = Annotated[str, Meta(min_length=1)]
+FaultSide = Literal["local", "remote", "path", "unknown"]
+
+
+class Sender(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a device of the timeline sends. ``clock_ahead`` is how much its clock is fast, ``-8h`` that it is slow."""
+
+    address: str | None = None
+    hostname: str | None = None
+    vendor: str = "huawei"
+    clock_ahead: str = "0s"
+    community: str = "public"
+
+    @property
+    def ahead_s(self) -> float:
+        """``clock_ahead`` in seconds. Raises `ValueError`."""
+        seconds = parse_duration(self.clock_ahead.removeprefix("-"))
+        return -seconds if self.clock_ahead.startswith("-") else seconds
+
+
+class Expected(Struct, frozen=True, forbid_unknown_fields=True):
+    """An incident that has to be concluded. What is not given does not matter; names may hold shell wildcards.
+
+    ``times`` is how many of them. ``began`` is when it is dated to; ``told_within`` how long after that somebody is
+    told at the latest, ``held`` how long nobody is. ``severity`` is the one it is opened with, ``rises_to`` the last.
+    ``told`` lists what was told of it, in order; ``parent`` is the kind of the incident that it belongs to.
+    """
+
+    kind: Text
+    device: str | None = None
+    peer: str | None = None
+    interface: str | None = None
+    vsys: str | None = None
+    site: str | None = None
+    times: Annotated[int, Meta(ge=1)] = 1
+    began: str | None = None
+    held: float | None = None
+    told_within: float | None = None
+    over_by: str | None = None
+    not_over_before: str | None = None
+    severity: Severity | None = None
+    rises_to: Severity | None = None
+    status: Literal["open", "resolved"] | None = None
+    cause: str | None = None
+    category: str | None = None
+    fault_side: FaultSide | None = None
+    count: int | None = None
+    parent: str | None = None
+    children: int | None = None
+    witnesses: tuple[str, ...] | None = None
+    chain: tuple[str, ...] = ()
+    summary: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    told: tuple[str, ...] | None = None
+
+
+class Messages(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many messages a channel gets, of those that ``what``, ``kind`` and ``severity`` (where given) say, from
+    ``since`` to ``until``."""
+
+    channel: str | None = None
+    what: Literal["opened", "updated", "resolved"] | None = None
+    kind: str | None = None
+    severity: Severity | None = None
+    since: str = "+0s"
+    until: str | None = None
+    at_most: int | None = None
+    at_least: int | None = None
+
+
+class _File(Struct, frozen=True, forbid_unknown_fields=True):
+    title: Text
+    why: Text
+    timeline: Text
+    source: str = ""
+    pending: Text | None = None
+    until: str | None = None
+    nothing: bool = False
+    suppressed: tuple[str, ...] = ()
+    not_suppressed: tuple[str, ...] = ()
+    senders: Any = None
+    devices: tuple[inventory.Device, ...] | None = None
+    peers: tuple[inventory.Peer, ...] | None = None
+    correlate: Any = None
+    routes: tuple[Route, ...] | None = None
+    incident: tuple[Expected, ...] = ()
+    messages: tuple[Messages, ...] = ()
+
+
+class Scenario(Struct, frozen=True):
+    """One scenario, read and checked. ``known``, ``routes`` and ``correlate`` stand in for those of the configuration
+    where they are given, ``correlate`` key by key. ``until`` is in seconds since the beginning."""
+
+    name: str
+    file: str
+    title: str
+    why: str
+    source: str
+    pending: str | None
+    script: tuple[Line, ...]
+    until: float
+    senders: Mapping[str, Sender]
+    known: inventory.Inventory | None
+    correlate: Mapping[str, Any]
+    routes: tuple[Route, ...] | None
+    nothing: bool
+    suppressed: tuple[str, ...]
+    not_suppressed: tuple[str, ...]
+    incidents: tuple[Expected, ...]
+    messages: tuple[Messages, ...]
+
+
+def read_book(folder: Path) -> list[Scenario]:
+    """All scenarios of a folder and those below it, by name.
+
+    Raises:
+        ConfigError: with every problem of every file; also where there is no file at all.
+    """
+    files = sorted(folder.rglob("*.toml"))
+    problems: list[Problem] = []
+    if not files:
+        problems.append(Problem("scenarios", "no *.toml file in this folder", str(folder)))
+    found: list[Scenario] = []
+    for file in files:
+        try:
+            found.append(read_scenario(file, file.relative_to(folder).with_suffix("").as_posix()))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def read_scenario(file: Path, name: str | None = None) -> Scenario:
+    """One file.
+
+    Raises:
+        ConfigError: with every problem found.
+    """
+    reader, document = read(file)
+    given: _File | None = reader.struct(_File, document, "")
+    if given is None:
+        raise ConfigError(reader.problems)
+    script = tuple(_script(reader, given.timeline))
+    until = _until(reader, given, script)
+    scenario = Scenario(
+        name=name or file.stem,
+        file=str(file),
+        title=given.title,
+        why=given.why,
+        source=given.source,
+        pending=given.pending,
+        script=script,
+        until=until,
+        senders=_senders(reader, given.senders, script),
+        known=_known(reader, given),
+        correlate=_correlate(reader, given.correlate),
+        routes=given.routes,
+        nothing=given.nothing,
+        suppressed=given.suppressed,
+        not_suppressed=given.not_suppressed,
+        incidents=given.incident,
+        messages=given.messages,
+    )
+    _check(reader, scenario)
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return scenario
+
+
+def _script(reader: Document, text: str) -> list[Line]:
+    made: list[Line] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            made += lines(number, line)
+        except ScriptError as error:
+            reader.fault("timeline", str(error), below=number)
+    if not made:
+        reader.fault("timeline", "nothing happens in it")
+    if len(made) > MAX_LINES:
+        reader.fault("timeline", f"{len(made)} messages: at most {MAX_LINES}")
+    return sorted(made, key=lambda line: line.at)
+
+
+def _until(reader: Document, given: _File, script: Iterable[Line]) -> float:
+    last = max((line.at for line in script), default=0.0)
+    until = last + RUN_ON_S if given.until is None else _moment(reader, "until", given.until)
+    if until < last:
+        reader.fault("until", "the timeline goes on after it")
+    return until
+
+
+def _moment(reader: Document, key: str, text: str | None) -> float:
+    try:
+        return moment(text) if text is not None else 0.0
+    except ValueError as error:
+        reader.fault(key, str(error))
+        return 0.0
+
+
+def _senders(reader: Document, tables: Any, script: Iterable[Line]) -> dict[str, Sender]:
+    if tables is None:
+        return {}
+    if not isinstance(tables, dict):
+        reader.fault("senders", "expected tables: [senders.NAME]")
+        return {}
+    used = {line.who for line in script} - {EVENTD}
+    for name in tables.keys() - used:
+        reader.fault(f"senders.{name}", "sends nothing in the timeline")
+    read_ones = {name: reader.struct(Sender, table, f"senders.{name}") for name, table in tables.items()}
+    for name, sender in read_ones.items():
+        try:
+            _ = sender and sender.ahead_s
+        except ValueError as error:
+            reader.fault(f"senders.{name}.clock_ahead", str(error))
+    return {name: sender for name, sender in read_ones.items() if sender is not None}
+
+
+def _known(reader: Document, given: _File) -> inventory.Inventory | None:
+    if given.devices is None and given.peers is None:
+        return None
+    devices, peers = given.devices or (), given.peers or ()
+    before = len(reader.problems)
+    for key, what in inventory.faults(devices, peers):
+        reader.fault(key, what)
+    return inventory.Inventory(devices, peers) if len(reader.problems) == before else None
+
+
+def _correlate(reader: Document, table: Any) -> dict[str, Any]:
+    if table is None:
+        return {}
+    settings: Settings | None = reader.struct(Settings, table, "correlate")
+    return {} if settings is None else {name: getattr(settings, name) for name in table}
+
+
+def _check(reader: Document, scenario: Scenario) -> None:
+    """What the parts say must fit together, and say something."""
+    channels = {name for route in scenario.routes or () for name in route.channels}
+    for problem in routing.validate(scenario.routes or (), channels):
+        reader.fault(problem.key, problem.what)
+    for index, expected in enumerate(scenario.incidents):
+        _check_expected(reader, f"incident[{index}]", expected)
+    for index, count in enumerate(scenario.messages):
+        _check_count(reader, f"messages[{index}]", count, channels if scenario.routes is not None else None)
+    if not scenario.nothing and not scenario.incidents and not scenario.messages:
+        reader.fault("nothing", "nothing is expected: [[incident]], [[messages]] or nothing = true")
+    if scenario.nothing and any(expected.told != () for expected in scenario.incidents):
+        reader.fault("nothing", "nobody is to be told of anything, yet an incident does not say told = []")
+
+
+def _check_expected(reader: Document, key: str, expected: Expected) -> None:
+    kinds = (("kind", expected.kind, INCIDENT_KINDS), ("parent", expected.parent, INCIDENT_KINDS),
+             ("category", expected.category, REASON_CATEGORIES))  # fmt: skip
+    for name, value, known in kinds:
+        if value is not None and value not in known:
+            reader.fault(f"{key}.{name}", f"{value!r} is none of {', '.join(known)}")
+    for name in ("began", "over_by", "not_over_before"):
+        _moment(reader, f"{key}.{name}", getattr(expected, name))
+    for what in expected.told or ():
+        if what not in ("opened", "updated", "resolved"):
+            reader.fault(f"{key}.told", f"{what!r} is none of opened, updated, resolved")
+
+
+def _check_count(reader: Document, key: str, count: Messages, channels: set[str] | None) -> None:
+    if count.at_most is None and count.at_least is None:
+        reader.fault(key, "at_most or at_least is missing")
+    if channels is not None and count.channel is not None and count.channel not in channels:
+        reader.fault(f"{key}.channel", f"{count.channel!r} is named by no route of this scenario")
+    for name in ("since", "until"):
+        _moment(reader, f"{key}.{name}", getattr(count, name))

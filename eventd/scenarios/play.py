@@ -1,0 +1,140 @@
+"""Lets a scenario happen: its messages through decoder, judgement and routing on a virtual clock."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from eventd.config import ChannelConfig, Config
+from eventd.decode import Decoder
+from eventd.errors import ConfigError, Problem
+from eventd.model import Event, Incident, Malformed
+from eventd.registry import Registry
+from eventd.replay import Replay, Step, decoder
+from eventd.scenarios.book import Scenario
+from eventd.scenarios.script import Line
+from eventd.scenarios.wire import EPOCH, Spoken, Wire
+
+
+class Heard(Struct, frozen=True):
+    """A line of the timeline and what its message was decoded to; None for a restart."""
+
+    line: Line
+    found: Event | Malformed | None
+
+
+class Told(Struct, frozen=True):
+    """One message on one channel, ``at`` seconds since the beginning."""
+
+    at: float
+    channel: str
+    what: str
+    incident: Incident
+
+
+class Concluded(Struct):
+    """An incident from its opening to how it stood at the end; ``told`` is what was told of it on any channel."""
+
+    opened_at: float
+    first: Incident
+    last: Incident
+    told: list[Told]
+
+
+class Played(Struct, frozen=True):
+    """What became of a scenario."""
+
+    heard: list[Heard]
+    steps: list[Step]
+    incidents: list[Concluded]
+    told: list[Told]
+    suppressed: Mapping[str, int]
+    defects: int
+
+
+class Player:
+    """Plays scenarios against one configuration, whose inventory, routes, channels and timers hold where a scenario
+    brings none of its own."""
+
+    def __init__(self, config: Config, registry: Registry) -> None:
+        self._config, self._registry, self._wire = config, registry, Wire(registry)
+
+    async def play(self, scenario: Scenario) -> Played:
+        """Let it happen.
+
+        Raises:
+            ConfigError: the timeline holds what no device could say.
+        """
+        config = self._config_of(scenario)
+        spoken = self._wire.messages(scenario)
+        heard = _decoded(decoder(config, self._registry), spoken, scenario)
+        steps: list[Step] = []
+        replay = Replay(config, self._registry, steps.append)
+        down_until = float("-inf")
+        for one in spoken:
+            if one.message is None:
+                replay.restart()
+                down_until = one.line.at + one.line.lasts
+            elif one.line.at >= down_until:
+                await replay.feed(one.message)
+        await replay.pass_time(EPOCH + scenario.until)
+        summary = replay.summary()
+        told = _told(steps)
+        return Played(heard, steps, _incidents(steps, told), told, summary.suppressed, summary.defects)
+
+    def _config_of(self, scenario: Scenario) -> Config:
+        config = self._config
+        if scenario.known is not None:
+            config = replace(config, inventory=scenario.known)
+        if scenario.routes is not None:
+            names = dict.fromkeys(name for route in scenario.routes for name in route.channels)
+            channels = tuple(ChannelConfig(name, "console", None) for name in names)  # nothing is sent by it
+            config = replace(config, routes=scenario.routes, channels=channels)
+        return replace(config, correlate=replace(config.correlate, **scenario.correlate))
+
+
+def _decoded(reader: Decoder, spoken: list[Spoken], scenario: Scenario) -> list[Heard]:
+    """What every message says, by a decoder of its own.
+
+    Raises:
+        ConfigError: a message made from a template is not the event that its line asked for.
+    """
+    heard = [Heard(one.line, None if one.message is None else reader.decode(one.message)) for one in spoken]
+    problems = {
+        one.line.number: Problem(f"timeline line {one.line.number}", _unlike(one.found), scenario.file)
+        for one in heard
+        if one.line.event and not (isinstance(one.found, Event) and one.found.event)
+    }
+    if problems:
+        raise ConfigError(list(problems.values()))
+    return heard
+
+
+def _unlike(found: Event | Malformed | None) -> str:
+    why = found.error.reason if isinstance(found, Malformed) else "of no known event"
+    return f"this way of telling it cannot be decoded: {why}"
+
+
+def _told(steps: list[Step]) -> list[Told]:
+    """A notification follows the change that it tells."""
+    told, what = list[Told](), ""
+    for step in steps:
+        if step.channel is None:
+            what = step.what
+        else:
+            told.append(Told(step.at.timestamp() - EPOCH, step.channel, what, step.incident))
+    return told
+
+
+def _incidents(steps: list[Step], told: list[Told]) -> list[Concluded]:
+    found: dict[str, Concluded] = {}
+    for step in steps:
+        if step.channel is not None:
+            continue
+        known = found.setdefault(
+            step.incident.id, Concluded(step.at.timestamp() - EPOCH, step.incident, step.incident, [])
+        )
+        known.last = step.incident
+    for one in told:
+        found[one.incident.id].told.append(one)
+    return list(found.values())
