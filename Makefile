@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help install run test lint bench conformance lock clean
+.PHONY: help install run test lint bench conformance scenarios lock clean
 
 help:
 	@echo "make run      set everything up and run eventd on its built-in defaults (Ctrl-C stops it)"
@@ -12,6 +12,7 @@ help:
 	@echo "make lint     ruff, mypy --strict, import floors"
 	@echo "make bench    messages/s and CPU per message, beside plain pysnmp"
 	@echo "make conformance  write docs/conformance.md from the tests"
+	@echo "make scenarios  play the scenario book and write docs/scenarios.md"
 	@echo "make install  put the eventd command into $(BIN)"
 	@echo "make lock     renew requirements.lock from pyproject.toml"
 
@@ -41,6 +42,9 @@ bench: $(STAMP)
 
 conformance: $(STAMP)
 	$(BIN)/python tests/support/conformance.py
+
+scenarios: $(STAMP)
+	$(BIN)/python tests/support/scenario_book.py
 
 # Hashes only: the file names no registry, so any mirror can serve it.
 lock: $(STAMP)

@@ -63,13 +63,10 @@ class Document:
         self.path, self._lines = path, _line_index(text)
         self.problems: list[Problem] = []
 
-    def fault(self, key: str, what: str, below: int = 0) -> None:
-        """Note what is wrong with a key; ``below`` counts the lines from the key down to the place, for a long text."""
-        line = self._line(key)
-        place = None if line is None else line + below
-        self.problems.append(Problem(key, what, str(self.path) if self.path else None, place))
+    def fault(self, key: str, what: str) -> None:
+        self.problems.append(Problem(key, what, str(self.path) if self.path else None, self.line(key)))
 
-    def _line(self, key: str) -> int | None:
+    def line(self, key: str) -> int | None:
         """Where a key stands, or the nearest thing around it that is written down."""
         if f"{key}[0]" in self._lines:
             return self._lines[f"{key}[0]"]

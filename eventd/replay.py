@@ -133,10 +133,18 @@ class DeviceClock:
         yield from untimed
 
 
-class _NoStore:
-    """Takes every batch and keeps none."""
+class _States:
+    """Of every batch keeps the states, as the store on disk does for the next start, and nothing else."""
 
-    async def commit(self, batch: Batch) -> None: ...
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    async def commit(self, batch: Batch) -> None:
+        for key, state in batch.states.items():
+            if state is None:
+                self.kept.pop(key, None)
+            else:
+                self.kept[key] = state
 
 
 class Replay:
@@ -145,7 +153,8 @@ class Replay:
     def __init__(self, config: Config, registry: Registry, tell: Callable[[Step], Any]) -> None:
         self._config, self._tell, self._telemetry = config, tell, Telemetry()
         self._channels = [channel.name for channel in config.channels]
-        self._correlator = Correlator(config.correlate, config.inventory, config.web.external_url)
+        self._states = _States()
+        self._correlator = self._new_correlator()
         self._now = 0.0
         self._first: float | None = None
         self._last: float | None = None
@@ -156,7 +165,7 @@ class Replay:
             intake=Intake(),
             decoder=decoder(config, registry, self._on_bug),
             correlator=self._correlator,
-            store=_NoStore(),
+            store=self._states,
             telemetry=self._telemetry,
             route=self._route,
             enqueued=lambda: None,
@@ -169,7 +178,7 @@ class Replay:
             self._unreadable += 1
             return
         at = found.received_at
-        await self._pass_time(at)
+        await self.pass_time(at)
         self._now = self._last = at
         self._first = at if self._first is None else self._first
         self._telemetry.inc("received", found.transport)
@@ -178,10 +187,19 @@ class Replay:
     async def finish(self) -> Summary:
         """Let time run on until nothing is pending, at most `RUN_ON_S`, and sum up."""
         if self._last is not None:
-            await self._pass_time(self._last + RUN_ON_S)
-        return self._summary()
+            await self.pass_time(self._last + RUN_ON_S)
+        return self.summary()
 
-    async def _pass_time(self, until: float) -> None:
+    def restart(self) -> None:
+        """As if the service had been stopped and started again: judgement goes on from what was committed."""
+        self._correlator = self._pipeline.correlator = self._new_correlator()
+        self._correlator.load(self._states.kept.items())
+
+    def _new_correlator(self) -> Correlator:
+        return Correlator(self._config.correlate, self._config.inventory, self._config.web.external_url)
+
+    async def pass_time(self, until: float) -> None:
+        """Let every timer fire that is due by ``until``, Unix seconds."""
         while (due := self._correlator.next_deadline()) is not None and due <= until:
             self._now = max(self._now, due)
             await self._pipeline.step([], self._now)
@@ -200,7 +218,9 @@ class Replay:
     def _on_bug(self, error: Exception, message: Message) -> None:  # noqa: ARG002  the shape of `Decoder.on_bug`
         self._bugs += 1
 
-    def _summary(self) -> Summary:
+    def summary(self) -> Summary:
+        """What it came to so far."""
+
         def total(name: str) -> int:
             return int(sum(self._telemetry.values(name).values()))
 

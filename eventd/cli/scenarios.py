@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from eventd.cli.text import printable
 from eventd.config import Config
 from eventd.errors import ConfigError
 from eventd.model import Event, Malformed
+from eventd.printable import printable
 from eventd.registry import Registry
 from eventd.scenarios import Outcome, Player, Scenario, judge, read_book
 from eventd.scenarios.play import Heard

@@ -192,11 +192,12 @@ def read_scenario(file: Path, name: str | None = None) -> Scenario:
 
 def _script(reader: Document, text: str) -> list[Line]:
     made: list[Line] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    first = (reader.line("timeline") or 0) + ("\n" in text)  # the text begins below the key
+    for number, line in enumerate(text.splitlines(), first):
         try:
             made += lines(number, line)
         except ScriptError as error:
-            reader.fault("timeline", str(error), below=number)
+            reader.problems.append(Problem("timeline", str(error), str(reader.path), number))
     if not made:
         reader.fault("timeline", "nothing happens in it")
     if len(made) > MAX_LINES:

@@ -101,7 +101,7 @@ def _decoded(reader: Decoder, spoken: list[Spoken], scenario: Scenario) -> list[
     """
     heard = [Heard(one.line, None if one.message is None else reader.decode(one.message)) for one in spoken]
     problems = {
-        one.line.number: Problem(f"timeline line {one.line.number}", _unlike(one.found), scenario.file)
+        one.line.number: Problem("timeline", _unlike(one.found), scenario.file, one.line.number)
         for one in heard
         if one.line.event and not (isinstance(one.found, Event) and one.found.event)
     }

@@ -1,12 +1,12 @@
 """The lines of a timeline: when, who, by which way, what.
 
-    +0s          FW1 syslog ipsec.tunnel.stop peer=203.0.113.7 reason="dpd timeout"
-    +2s          FW1 trap/v1 ipsec.tunnel.stop peer=203.0.113.7
-    +0s..30s x50 FW1 syslog/F ipsec.tunnel.stop peer=203.0.113.1+{n}
-    +3s          FW1 raw <188>Nov 21 2026 04:00:00 FW1 …
-    +3s          FW1 hex 30820…
-    +4s          FW1 again
-    +1m          eventd restart 20s
++0s          FW1 syslog ipsec.tunnel.stop peer=203.0.113.7 reason="dpd timeout"
++2s          FW1 trap/v1 ipsec.tunnel.stop peer=203.0.113.7
++0s..30s x50 FW1 syslog/F ipsec.tunnel.stop peer=203.0.113.1+{n}
++3s          FW1 raw <188>Nov 21 2026 04:00:00 FW1 …
++3s          FW1 hex 30820…
++4s          FW1 again
++1m          eventd restart 20s
 """
 
 import ipaddress
@@ -45,7 +45,7 @@ class ScriptError(EventdError):
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """One thing that happens. ``at`` is in seconds since the beginning.
+    """One thing that happens. ``at`` is in seconds since the beginning, ``number`` the line of the file.
 
     ``do`` is ``send``, ``again`` (the same octets once more) or ``restart``, which takes ``lasts`` seconds in which
     nothing is received. Of ``send``, either ``payload`` is the message, or ``event`` and ``fields`` say what it tells.
@@ -94,11 +94,11 @@ def lines(number: int, text: str) -> Iterator[Line]:
         first, last, count, rest = _when(text)
         who, _, rest = rest.partition(" ")
         template = _ours(rest) if who == EVENTD else _theirs(rest.strip())
+        for index in range(count):
+            at = first if count == 1 else first + (last - first) * index / (count - 1)
+            yield replace(template(index + 1), at=round(at, 6), who=who, number=number, text=text)
     except ValueError as error:
         raise ScriptError(str(error)) from error
-    for index in range(count):
-        at = first if count == 1 else first + (last - first) * index / (count - 1)
-        yield replace(template(index + 1), at=round(at, 6), who=who, number=number, text=text)
 
 
 def _when(text: str) -> tuple[float, float, int, str]:
@@ -195,4 +195,3 @@ def _value(value: str, index: int) -> str:
     if filled != value and (added := _SUM.fullmatch(filled)):
         return str(ipaddress.ip_address(added[1]) + int(added[2]))
     return filled
-

@@ -71,7 +71,7 @@ class Wire:
                 message = self._message(line, devices[line.who], number)
             except (SendError, ValueError, KeyError) as error:
                 what = str(error) if isinstance(error, SendError) else f"cannot be sent: {error}"
-                problems.setdefault(line.number, Problem(f"timeline line {line.number}", what, scenario.file))
+                problems.setdefault(line.number, Problem("timeline", what, scenario.file, line.number))
                 continue
             devices[line.who].last = message
             spoken.append(Spoken(line, message))
