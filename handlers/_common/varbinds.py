@@ -125,7 +125,7 @@ def _index_parts(instance: str, texts: int) -> list[str]:
     for _ in range(texts):
         size = int(rest[0]) if rest and len(rest[0]) <= MAX_DIGITS else 0
         octets = [int(part) & 0xFF for part in rest[1 : size + 1] if len(part) <= MAX_DIGITS]
-        parts.append(decode_octets(bytes(octets)))
+        parts.append(text_of(bytes(octets)))
         rest = rest[size + 1 :]
     return parts + rest
 

@@ -1,9 +1,9 @@
 """The body of a Huawei log or alarm, ``text (Key=value, Key=value)``, taken apart and typed.
 
 Templates: ALM-4285734913, ALM-4285734925 and the other pages named in `traps.toml` and `README.md`. What they and
-real lines show: a blank may be missing after a comma; keys contain hyphens and dots and differ in case
-(``Ifindex``, ``IfIndex``); values are bare, ``"quoted"`` or ``[bracketed]`` and contain blanks, slashes and commas;
-a datagram may end anywhere.
+real lines show: a blank may be missing after a comma, or stand around the sign; keys contain hyphens and dots and
+differ in case (``Ifindex``, ``IfIndex``); values are bare, ``"quoted"`` or ``[bracketed]`` and contain blanks, slashes
+and commas; a datagram may end anywhere.
 """
 
 import re
@@ -54,16 +54,30 @@ WIRE_KEYS = {
     "vrfname": "vsys",
     "negofailreason": "reason",
 }
-FLOW = "FlowInfo"
-#: Keys that may follow FlowInfo. It holds several fields in an undocumented layout: whatever looks like a key inside it
-#: and is none of these stays part of it.
-AFTER_FLOW = frozenset(WIRE_KEYS) | {"lifesize", "lifetime", "inboundspi", "state"}
+FLOW = "flowinfo"
+#: Keys that templates print behind FlowInfo. It holds several fields in an undocumented layout: whatever looks like a
+#: key inside it and is none of these stays part of it.
+AFTER_FLOW = frozenset(
+    (
+        "offlinereason",
+        "reason",
+        "reasoncode",
+        "lifesize",
+        "lifetime",
+        "vsysname",
+        "interfacename",
+        "slotid",
+        "role",
+        "connid",
+        "state",
+    )
+)
 
 _KEY = r"[A-Za-z][\w.\-]*"
-_BODY = re.compile(rf"\(\s*(?={_KEY}=)")
+_BODY = re.compile(rf"\(\s*(?={_KEY}\s*=)")
 #: A number or an address that is whole, because a comma follows, and half a key.
 _EXACT = re.compile(r"[\w.:]+,\s*[\w.\-]*")
-_SEPARATOR = re.compile(rf",\s*({_KEY})=")
+_SEPARATOR = re.compile(rf",\s*({_KEY})\s*=\s*")
 _LOOSE = re.compile(rf'(?<![\w.\-])({_KEY})=("[^"]*"|\[[^\]]*\]|[^\s,;()]*)')
 _CLOSER = {'"': '"', "[": "]"}
 
@@ -85,7 +99,7 @@ def fields_of(text: str) -> tuple[str, list[tuple[str, str]], dict[str, str]]:
     if not fields:
         return outside, [], {TRUNCATED: inside.strip()}
     (key, value), fields = fields[-1], fields[:-1]
-    half = inside[inside.rfind(f"{key}=") :]
+    half = inside[max((found.start() for found in re.finditer(rf"{re.escape(key)}\s*=", inside)), default=0) :]
     if _EXACT.fullmatch(value) and WIRE_KEYS.get(key.lower()) in ADDRESSES | NUMBERS:
         value, _, half = value.partition(",")
         fields.append((key, value))
@@ -97,16 +111,17 @@ def split_fields(body: str) -> list[tuple[str, str]]:
     text = ", " + body
     parts = _SEPARATOR.split(text)
     keys = parts[1::2]
-    if '"' in body or "=[" in body or _flow_goes_on(keys):
+    if '"' in body or "=[" in body or "= [" in body or _flow_goes_on(keys):
         return list(_split_carefully(text))
     return list(zip(keys, parts[2::2], strict=True))
 
 
 def _flow_goes_on(keys: list[str]) -> bool:
-    if FLOW not in keys:
+    folded = [key.lower() for key in keys]
+    if FLOW not in folded:
         return False
-    after = keys.index(FLOW) + 1
-    return after < len(keys) and keys[after].lower() not in AFTER_FLOW
+    after = folded.index(FLOW) + 1
+    return after < len(folded) and folded[after] not in AFTER_FLOW
 
 
 def _split_carefully(text: str) -> Iterator[tuple[str, str]]:
@@ -127,7 +142,7 @@ def _goes_on(key: str, text: str, start: int, found: re.Match[str]) -> bool:
     if closer is not None:
         last = found.start() - 1
         return last == start or text[last] != closer
-    return key == FLOW and found[1].lower() not in AFTER_FLOW
+    return key.lower() == FLOW and found[1].lower() not in AFTER_FLOW
 
 
 def bare(value: str) -> str:

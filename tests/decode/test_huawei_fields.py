@@ -31,6 +31,14 @@ def fields(text):
         ("It ends. (A=1, B=, C=-, D)", {"A": "1", "B": "", "C": "-, D"}),
         ("It ends.", {}),
         ("It ends. ()", {}),
+        ("It ends.(A=1,B=2)", {"A": "1", "B": "2"}),
+        ("It ends. (A = 1, B  =2, C= 3)", {"A": "1", "B": "2", "C": "3"}),
+        (
+            'It fails. (Reason = "acl, Code = 4, mismatch", Code = 4)',
+            {"Reason": "acl, Code = 4, mismatch", "Code": "4"},
+        ),
+        ("It fails. (Reason = [a, B = c], SeqNum = [0])", {"Reason": "a, B = c", "SeqNum": "0"}),
+        ("It ends. ( A = 1, Reason = dpd tim", {"A": "1"}),
     ],
 )
 def test_a_body_is_split_at_keys_only(text, expected):
@@ -42,6 +50,18 @@ def test_flow_info_keeps_its_commas_and_whatever_looks_like_a_key_inside():
     decoded = event(stop_line("dpd timeout").replace("10.1.2.0/0.0.0.255 10.1.1.0/0.0.0.255 0 0 0", flow))
     assert decoded.flow == flow
     assert decoded.reason.name == "dpd timeout"
+
+
+@pytest.mark.parametrize("key", ["FlowInfo", "flowInfo", "FLOWINFO"])
+@pytest.mark.parametrize(
+    "flow", ["SrcIP=10.1.2.0/24, DstIP=10.1.1.0/24, Port=0", "LocalIP=10.1.2.1, Slot=2", "a, b, PolicyName=x", "x"]
+)
+def test_flow_info_keeps_keys_of_other_places(key, flow):
+    """Only what a template prints behind FlowInfo ends it."""
+    whole = "10.1.2.0/0.0.0.255 10.1.1.0/0.0.0.255 0 0 0"
+    decoded = event(stop_line("dpd timeout").replace(f"FlowInfo={whole}", f"{key}={flow}"))
+    assert (decoded.flow, decoded.peer, decoded.local) == (flow, "203.0.113.7", "198.51.100.1")
+    assert (decoded.reason.name, decoded.interface, decoded.extra) == ("dpd timeout", "GigabitEthernet0/0/1", {})
 
 
 def test_keys_are_matched_in_any_case():

@@ -11,9 +11,11 @@ from eventd.contract import Handler, Origin
 from eventd.errors import DecodeError
 from eventd.model import Event, Syntax, SyslogRecord, TrapRecord, VarBind, to_json
 from eventd.registry import load
-from handlers._common.values import CONVERTERS
-from handlers.huawei._fields import WIRE_KEYS, fields_of, typed
+from handlers._common.values import BLANK, CONVERTERS
+from handlers._common.varbinds import text_of
+from handlers.huawei._fields import AFTER_FLOW, WIRE_KEYS, fields_of, typed
 from handlers.huawei._tables import NOTIFICATIONS, OBJECTS
+from handlers.huawei._varbinds import typed as varbinds_typed
 
 HANDLERS = load(("handlers.huawei",)).handlers
 ORIGIN = Origin("syslog-udp", "192.0.2.1", datetime(2026, 11, 21, 4, tzinfo=UTC), "FW1")
@@ -53,7 +55,10 @@ syslogs = st.builds(
     st.dictionaries(st.sampled_from(["slot", "Slot", "Vcpu", "CID", "VS", "OID"]), words, max_size=3),
 )
 
-instances = st.sampled_from(["", ".0", ".1", ".12.10.83", ".4294967295.4294967295.1", ".99999999999999.1.1"])
+instances = st.one_of(
+    st.sampled_from(["", ".0", ".1", ".12.10.83", ".4294967295.4294967295.1", ".99999999999999.1.1"]),
+    st.lists(st.integers(0, 300), max_size=12).map(lambda ids: "".join(f".{sub}" for sub in ids)),
+)
 octets = st.one_of(st.binary(max_size=40), st.ip_addresses().map(lambda ip: ip.packed), values.map(str.encode))
 contents = st.one_of(
     st.tuples(st.sampled_from([Syntax.INTEGER, Syntax.GAUGE32]), st.integers(-(2**31), 2**64 - 1)),
@@ -121,3 +126,34 @@ def test_every_value_given_is_somewhere(fields: list[tuple[str, str]]) -> None:
     for key, value in fields:
         if value.strip() not in ("", "-", "0.0.0.0", "::"):
             assert key in extra or WIRE_KEYS.get(key.lower()) in known
+
+
+flow_keys = st.from_regex(r"[A-Za-z][A-Za-z0-9_.-]{0,9}", fullmatch=True).filter(
+    lambda key: key.lower() not in AFTER_FLOW
+)
+flow_parts = st.one_of(
+    st.builds("{}={}".format, flow_keys, st.text("0123456789./ab", max_size=9)), st.text("0.1/ -", max_size=9)
+)
+
+
+@given(st.lists(flow_parts, min_size=1, max_size=5).map(", ".join))
+def test_a_flow_stays_whole_whatever_is_in_it(flow: str) -> None:
+    text = f"Text. (DstIP=203.0.113.7, FlowInfo={flow}, OfflineReason=dpd timeout, VsysName=Public)"
+    fields = dict(fields_of(text)[1])
+    assert fields["FlowInfo"].strip() == flow.strip()
+    assert (fields["DstIP"], fields["OfflineReason"], len(fields)) == ("203.0.113.7", "dpd timeout", 4)
+
+
+@given(st.binary(min_size=1, max_size=8), st.binary(max_size=8))
+def test_names_in_a_row_index_are_read_back(owner: bytes, test: bytes) -> None:
+    """RFC 2578 section 7.7: a text of variable length stands behind its length."""
+    parts = [len(owner), *owner, len(test), *test]
+    column = "1.3.6.1.4.1.2011.5.25.111.2.2.1.2"
+    _, extra = varbinds_typed([VarBind(".".join([column, *map(str, parts)]), Syntax.OCTET_STRING, b"203.0.113.7")])
+    assert extra.get("nqaAdminCtrlTestName", "") == kept(test)
+    assert extra.get("nqaAdminCtrlOwnerIndex", "") == kept(owner)
+
+
+def kept(octets: bytes) -> str:
+    text = text_of(octets)
+    return "" if text in BLANK else text
