@@ -345,12 +345,14 @@ ChangeKind = Literal["opened", "updated", "resolved"]
 class Change(Struct, frozen=True):
     """One step in the life of an incident, with the incident as it stands after the step.
 
-    ``notify`` is False for steps worth keeping but not worth telling (a repeated negotiation failure).
+    ``notify`` is False for steps worth keeping but not worth telling (a repeated negotiation failure). ``first``:
+    nobody has been told of the incident yet, so this step is an opening to whoever is told of it.
     """
 
     what: ChangeKind
     incident: Incident
     notify: bool = True
+    first: bool = False
 
 
 class Notification(Struct, frozen=True):

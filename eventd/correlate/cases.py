@@ -122,10 +122,13 @@ def resolve(desk: Desk, owner: State, case: Case, at: float, ending: str) -> Non
     desk.publish("resolved", case, at)
 
 
-def drop(desk: Desk, owner: State, case: Case, rule: str | None = None) -> None:
+def drop(desk: Desk, owner: State, case: Case, rule: str | None = None, why: str = "") -> None:
     """Forget a case that was never announced."""
     owner.close(case)
-    desk.suppress(rule or DROPPED_AS[case.nature])
+    what = texts.words(case.stop or case.cause)
+    desk.suppress(
+        rule or DROPPED_AS[case.nature], owner, f"{what}: {why or 'back'} after {texts.span(desk.now - case.since)}"
+    )
 
 
 def successor(case: Case, kind: str, since: float) -> Case:

@@ -26,7 +26,7 @@ HARMLESS = ("add", "attach")
 def remember(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
     """Rule ``context``: note what happened, tell nobody."""
     note(device, event, now)
-    desk.suppress("context")
+    desk.suppress("context", device, texts.told(event))
 
 
 def note(device: DeviceState, event: Event, now: float) -> None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from eventd.contract import Verdict
 from eventd.correlate import texts
 from eventd.correlate.fleet import Fleet
+from eventd.correlate.hush import Hush
 from eventd.correlate.settings import Settings
-from eventd.correlate.state import Case, DeviceState, State
+from eventd.correlate.state import Case, DeviceState, PeerState, State, decide
 from eventd.inventory import Inventory
 from eventd.model import Change, ChangeKind, Incident
 
@@ -26,6 +29,7 @@ class Desk:
         settle: Callable[[str, State], None],
     ) -> None:
         self.settings, self.external_url, self.fleet, self.settle = settings, external_url, fleet, settle
+        self.hush = Hush()
         self.now = 0.0
         self._changes: list[Change] = []
         self._suppressed: list[str] = []
@@ -40,9 +44,11 @@ class Desk:
         """The state of a device; an empty one where nothing is known of it."""
         return self.fleet.context(name, at)
 
-    def suppress(self, rule: str) -> None:
-        """Nobody is told, because of ``rule``."""
+    def suppress(self, rule: str, owner: State | None = None, why: str = "") -> None:
+        """Nobody is told, because of ``rule``; ``owner`` remembers it for whoever asks."""
         self._suppressed.append(rule)
+        if isinstance(owner, PeerState | DeviceState):
+            decide(owner.decisions, self.now, rule, why)
 
     def touch(self, key: str) -> None:
         """State that has to be saved."""
@@ -53,17 +59,31 @@ class Desk:
         it is still open. An end is told to whoever was told of the beginning, whatever has changed since."""
         case.updated_at = at
         case.timers.pop("publish", None)
-        if what == "resolved":
-            notify = case.told
-        elif notify and case.group:
-            self.suppress("grouped")
-            notify = False
+        incident = self.incident(case, recalled=recalled)
+        notify = case.told if what == "resolved" else notify and self._may_tell(case, incident, at, recalled=recalled)
+        self._changes.append(Change(what, incident, notify, first=notify and not case.told))
         case.told = case.told or notify
-        self._changes.append(Change(what, self.incident(case, recalled=recalled), notify))
+
+    def _may_tell(self, case: Case, incident: Incident, at: float, *, recalled: bool) -> bool:
+        if case.group:
+            self.suppress("grouped")
+            return False
+        hushed = self.hush.by(incident, at)
+        if hushed is not None:
+            rule, until, _ = hushed
+            self.suppress(rule)
+            case.hushed, case.timers["unhush"] = True, until
+            return False
+        if recalled and case.acked_by is not None and (case.acked_until is None or at < case.acked_until):
+            self.suppress("acked")
+            return False
+        return True
 
     def incident(self, case: Case, *, recalled: bool = False) -> Incident:
         """A case as people and machines see it."""
-        return texts.incident(case, self.inventory, self.external_url, recalled=recalled)
+        incident = texts.incident(case, self.inventory, self.external_url, recalled=recalled)
+        hushed = case.resolved_at is None and self.hush.by(incident, self.now) is not None
+        return replace(incident, silenced=True) if hushed else incident
 
     def verdict(self, *, duplicate: bool = False) -> Verdict:
         """Everything concluded since the last call."""

@@ -48,11 +48,11 @@ def on_condition(desk: Desk, device: DeviceState, event: Event, now: float) -> N
     if name not in device.conditions and len(device.conditions) >= MAX_CONDITIONS:
         name = f"{kind}|others"
     if event.extra.get("state", "").casefold() == "clear":
-        _clear(desk, device, device.conditions.get(name) or _only(device, name), now)
+        _clear(desk, device, device.conditions.get(name) or _only(device, name), event, now)
         return
     case = device.conditions.get(name)
     if reasons.severity(event, "info") == "info":
-        desk.suppress("hygiene")
+        desk.suppress("hygiene", device, texts.told(event))
         return
     if case is None:
         case = device.conditions[name] = cases.begin(event, now, name)
@@ -86,9 +86,9 @@ def case_of(device: DeviceState, event: Event) -> Case | None:
     return device.conditions.get(_name(event, kind[0])) if kind else None
 
 
-def _clear(desk: Desk, device: DeviceState, case: Case | None, now: float) -> None:
+def _clear(desk: Desk, device: DeviceState, case: Case | None, event: Event, now: float) -> None:
     if case is None:
-        desk.suppress("context")
+        desk.suppress("context", device, f"{texts.told(event)}: cleared")
     else:
         case.step(now, "cleared by the device")
         cases.resolve(desk, device, case, now, "cleared by the device")

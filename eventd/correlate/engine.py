@@ -11,25 +11,31 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
+import msgspec
+
 from eventd.contract import Verdict
 from eventd.correlate import (
     books,
     cases,
     devices,
     echoes,
+    explain,
     groups,
     links,
     negotiation,
     rebase,
+    switchover,
     texts,
     timers,
     tunnels,
     twins,
 )
 from eventd.correlate.desk import Desk
+from eventd.correlate.explain import Explanation
 from eventd.correlate.fleet import Fleet, nameless
+from eventd.correlate.hush import Maintenance, Silence, silence_key
 from eventd.correlate.settings import HEAP_SLACK, MAX_FAULTS, Settings
-from eventd.correlate.state import DeviceState, Fact, GroupState, PeerState, State, decode, encode
+from eventd.correlate.state import DeviceState, Fact, GroupState, PeerState, State, decode, peer_key
 from eventd.inventory import Inventory
 from eventd.model import Event, Incident, PeerStatus, utc
 
@@ -49,9 +55,16 @@ PEER_RULES: dict[str, echoes.PeerRule] = {
 class Correlator:
     """Judges events per peer and per device. Not thread-safe; `now` is Unix seconds and its only clock."""
 
-    def __init__(self, settings: Settings, inventory: Inventory, external_url: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        inventory: Inventory,
+        external_url: str | None = None,
+        maintenance: Sequence[Maintenance] = (),
+    ) -> None:
         self._fleet = Fleet(inventory, self._gone)
         self._desk = Desk(settings, external_url, self._fleet, self._settle)
+        self._desk.hush.windows = tuple(maintenance)
         #: (when, key); an entry counts only while it is the one in `_armed`.
         self._heap: list[tuple[float, str]] = []
         self._armed: dict[str, float] = {}
@@ -89,8 +102,15 @@ class Correlator:
                 self._arm(key, state)
         return None
 
-    def reconfigure(self, settings: Settings, inventory: Inventory, external_url: str | None = None) -> None:
+    def reconfigure(
+        self,
+        settings: Settings,
+        inventory: Inventory,
+        external_url: str | None = None,
+        maintenance: Sequence[Maintenance] = (),
+    ) -> None:
         """Judge by other settings from now on. Timers that run keep running as they were set."""
+        self._desk.hush.windows = tuple(maintenance)
         self._desk.settings, self._desk.external_url, self._fleet.inventory = settings, external_url, inventory
 
     def rebase(self, delta_s: float) -> Verdict:
@@ -133,16 +153,48 @@ class Correlator:
             cases.resolve(self._desk, state, case, now, f"cleared by {who}")
         self._settle(key, state)
 
-    def ack(self, incident_id: str, who: str | None, now: float) -> Verdict:
-        """Note who has taken an incident (None takes it back)."""
+    def ack(
+        self, incident_id: str, who: str | None, now: float, *, note: str = "", until: float | None = None
+    ) -> Verdict:
+        """Note who has taken an incident (None takes it back): it is not recalled any more, or not before ``until``
+        (Unix seconds)."""
         self._catch_up(now)
-        for key, _, case in self._fleet.announced():
+        for key, state, case in self._fleet.announced():
             if texts.incident_id(case) == incident_id:
-                case.acked_by = who
-                self._desk.touch(key)
+                case.acked_by, case.acked_note, case.acked_until = who, note, until
+                said = f": {note}" if note else ""
+                case.step(now, f"taken by {who}{said}" if who else "nobody has it any more")
                 self._desk.publish("updated", case, now, notify=False)
+                self._settle(key, state)
                 break
         return self._desk.verdict()
+
+    def silence(self, silence: Silence, now: float) -> Verdict:
+        """Tell nobody of what it fits while it holds. ValueError: it is over already, or there are too many."""
+        self._catch_up(now)
+        for key in [silence_key(silence.id), *self._desk.hush.add(silence, now)]:
+            self._desk.touch(key)
+        return self._desk.verdict()
+
+    def unsilence(self, ident: str, now: float) -> Verdict:
+        """End a silence now; what it held back and is still open is told. Nothing happens if there is none."""
+        self._catch_up(now)
+        if self._desk.hush.silences.pop(silence_key(ident), None) is not None:
+            self._desk.touch(silence_key(ident))
+            for key, state, case in list(self._fleet.announced()):
+                if case.hushed:
+                    case.timers["unhush"] = now
+                    self._settle(key, state)
+            self._catch_up(now)
+        return self._desk.verdict()
+
+    def silences(self) -> Sequence[Silence]:
+        """Every silence, those that ended lately included, by when they end."""
+        return sorted(self._desk.hush.silences.values(), key=lambda silence: (silence.until, silence.id))
+
+    def explain(self, now: float, *, peer: str | None = None, device: str | None = None) -> Sequence[Explanation]:
+        """Why things stand as they do: for each known peer of that address or name, or for a device."""
+        return explain.explain(self._desk, now, peer=peer, device=device)
 
     # --- what others look at ------------------------------------------------------------------------------------
 
@@ -184,12 +236,17 @@ class Correlator:
 
     def dump(self, key: str) -> bytes | None:
         """The state under a touched key; None if it is gone and is to be deleted."""
-        state = self._fleet.find(key)
-        return None if state is None else encode(state)
+        state = self._fleet.find(key) or self._desk.hush.silences.get(key)
+        return None if state is None else msgspec.msgpack.encode(state)
 
     def load(self, states: Iterable[tuple[str, bytes]]) -> None:
-        """Continue from what `dump` gave. Raises `msgspec.DecodeError` for bytes that it did not write."""
-        loaded = [(key, decode(key, blob)) for key, blob in states]
+        """Continue from what `dump` gave. Raises ValueError for bytes that it did not write."""
+        loaded: list[tuple[str, State]] = []
+        for key, blob in states:
+            if key.startswith(silence_key("")):
+                self._desk.hush.silences[key] = msgspec.msgpack.decode(blob, type=Silence)
+            else:
+                loaded.append((key, decode(key, blob)))
         for key, state in sorted(loaded, key=lambda pair: (pair[1].heard_at, pair[0])):
             self._fleet.put(key, state)
             if not isinstance(state, GroupState):
@@ -200,7 +257,7 @@ class Correlator:
 
     def _judge(self, event: Event, now: float) -> bool:
         if event.standby:
-            self._desk.suppress("standby")
+            self._desk.suppress("standby", self._fleet.peers.get(peer_key(event)), texts.told(event))
             return False
         rule = PEER_RULES.get(event.event or "")
         key, state = self._peer(event, now) if rule else self._fleet.device(event.device, now)
@@ -230,6 +287,8 @@ class Correlator:
             for key, other in nameless(self._fleet, event):
                 tunnels.on_start_beside(self._desk, other, event, now)
                 self._settle(key, other)
+            for other in switchover.relieved(self._desk, peer):
+                self._settle(other.key, other)
         fact.joined = peer.case is not None and peer.case.proofs != before
 
     def _fault(self, error: Exception) -> None:

@@ -1,6 +1,6 @@
 """Rule ``flapping``: a tunnel that keeps changing is told once, instead of every time, until it is quiet."""
 
-from eventd.correlate import cases, opening, reasons
+from eventd.correlate import cases, opening, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.state import Case, PeerState, Tunnel
 from eventd.model import Event
@@ -36,7 +36,7 @@ def _begin(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float
     if case is not None and case.announced:
         cases.supersede(desk, peer, case, flap, now)
     elif case is not None:
-        desk.suppress("flapping")
+        desk.suppress("flapping", peer, texts.words(case.stop or case.cause))
     peer.case = flap
     flap.timers["quiet"] = now + desk.settings.flap_window
     grave = reasons.worse(flap.severity, "warning")

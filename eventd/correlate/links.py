@@ -72,7 +72,7 @@ def _echo(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case, 
     told.failures += case.failures
     explains = [hear(told, reason) for reason in (case.stop, case.cause)]
     peer.case, peer.linked = None, main.key
-    desk.suppress("far-end")
+    desk.suppress("far-end", peer, f"told by the incident of {main.device}")
     if told.announced:
         cases.progress(desk, told, at, notify=any(explains))
     desk.settle(main.key, main)

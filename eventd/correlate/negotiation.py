@@ -15,7 +15,7 @@ from eventd.model import Event
 def on_fail(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     """A negotiation failed."""
     if books.overtaken(peer.started, event, now, desk.settings.twin_window):
-        desk.suppress("recovered-in-hold")
+        desk.suppress("recovered-in-hold", peer, f"{texts.told(event)}, before the start that arrived first")
         return
     case = peer.case
     if case is None:
@@ -93,7 +93,7 @@ def _open(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
 
 def forgotten(desk: Desk, peer: PeerState, case: Case, _at: float) -> None:
     """Timer ``forget``: there was no second attempt."""
-    cases.drop(desk, peer, case, "single-failure")
+    cases.drop(desk, peer, case, "single-failure", "no second")
 
 
 def belongs_to(event: Event, peers: Iterable[tuple[str, PeerState]]) -> str | None:

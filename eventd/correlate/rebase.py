@@ -16,6 +16,8 @@ def shift(state: State, delta: float) -> None:
         return
     for fact in state.facts:
         _fact(fact, delta)
+    for decision in state.decisions:
+        decision.at, decision.until = decision.at + delta, decision.until + delta
     if isinstance(state, PeerState):
         _peer(state, delta)
     else:

@@ -101,6 +101,12 @@ MAX_FIRST_STEPS = 10
 MAX_WITNESSES = 16
 #: Incidents listed under one: an uplink of the largest hub planned for.
 MAX_CHILDREN = 1_000
+#: Silences at one time; each is looked at for every message that would be told.
+MAX_SILENCES = 1_000
+#: A silence that is over is listed for a day.
+KEEP_SILENCES = 86_400.0
+#: Decisions remembered per peer and device, for whoever asks why: the latest, repetitions counted.
+MAX_DECISIONS = 12
 #: Names of peers in one sentence.
 MAX_NAMED = 5
 #: Steps to take that a person reads at three in the morning.

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
-from eventd.correlate.settings import MAX_FIRST_STEPS, MAX_STEPS, MAX_WITNESSES
+from eventd.correlate.settings import MAX_DECISIONS, MAX_FIRST_STEPS, MAX_STEPS, MAX_WITNESSES
 from eventd.model import Event, Reason, Severity, Witness
 
 PUBLIC = "public"
@@ -97,7 +97,8 @@ class Case(Struct, kw_only=True):
     ``far`` is the reason that the other end of the link gave; ``side`` is where the fault lies, where something other
     than the reasons says so. ``group`` is the key of the group that tells it, ``parent`` that group's incident.
     ``children`` are the incidents that a group has told, the latest `MAX_CHILDREN` of them; its ``failures`` are the
-    peers that had fallen when it was last told. ``told``: somebody was
+    peers that had fallen when it was last told. ``hushed``: something was
+    kept from being told that is to be told when that ends. ``told``: somebody was
     notified of it.
     """
 
@@ -143,6 +144,9 @@ class Case(Struct, kw_only=True):
     parent: str = ""
     children: list[str] = field(default_factory=list)
     told: bool = True
+    hushed: bool = False
+    acked_note: str = ""
+    acked_until: float | None = None
 
     def step(self, at: float, text: str) -> None:
         """Add a line to the chain, in order of time; a repetition of the latest line is counted on it."""
@@ -175,6 +179,27 @@ class Case(Struct, kw_only=True):
         self.timers[timer] = min(at, self.timers.get(timer, at))
 
 
+class Decision(Struct, array_like=True):
+    """Something that was judged and led to no incident: by which rule, and why; ``times`` > 1 when it repeated, last
+    at ``until``."""
+
+    at: float
+    rule: str
+    why: str
+    times: int = 1
+    until: float = 0.0
+
+
+def decide(decisions: list[Decision], at: float, rule: str, why: str) -> None:
+    """Add a decision; a repetition of the latest is counted on it."""
+    if decisions and (decisions[-1].rule, decisions[-1].why) == (rule, why):
+        last = decisions[-1]
+        last.times, last.until = last.times + 1, at
+        return
+    decisions.append(Decision(at, rule, why, 1, at))
+    del decisions[:-MAX_DECISIONS]
+
+
 class PeerState(Struct, kw_only=True):
     """All that is known of one peer of one device. ``linked`` is the key of the peer at the other end of the link,
     while that one's case tells the matter of this one, too."""
@@ -197,6 +222,7 @@ class PeerState(Struct, kw_only=True):
     replaced_at: float | None = None
     replaced: Reason | None = None
     case: Case | None = None
+    decisions: list[Decision] = field(default_factory=list)
 
     def cases(self) -> Iterator[Case]:
         """The matter in hand, if any."""
@@ -233,6 +259,7 @@ class DeviceState(Struct, kw_only=True):
     slots: list[str] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     conditions: dict[str, Case] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
 
     def cases(self) -> Iterator[Case]:
         """Conditions open on the device."""
@@ -312,13 +339,8 @@ def moment(event: Event, now: float) -> Moment:
     return Moment(now, stamp)
 
 
-def encode(state: State) -> bytes:
-    """State as bytes; equal states give equal bytes."""
-    return msgspec.msgpack.encode(state)
-
-
 def decode(key: str, blob: bytes) -> State:
-    """The state that `encode` wrote under ``key``. Raises ValueError for anything else."""
+    """The state that was written under ``key``. Raises ValueError for anything else."""
     kind = KINDS.get(key.partition("|")[0])
     if kind is None:
         raise ValueError(f"there is no state under {key!r}")

@@ -67,6 +67,14 @@ def _remind(desk: Desk, _owner: State, case: Case, at: float) -> None:
         desk.publish("updated", case, at, recalled=True)
 
 
+def _unhush(desk: Desk, _owner: State, case: Case, at: float) -> None:
+    """What kept it from being told has ended. If something else does now, that sets the timer anew."""
+    if case.hushed:
+        case.hushed = False
+        case.step(at, "nothing keeps it from being told any more")
+        desk.publish("updated", case, at)
+
+
 def _publish(desk: Desk, _owner: State, case: Case, at: float) -> None:
     desk.publish("updated", case, at, notify=False)
 
@@ -81,6 +89,7 @@ TIMERS: dict[str, Timer] = {
     "escalate": _escalate,
     "stale": _stale,
     "remind": _remind,
+    "unhush": _unhush,
     "publish": _publish,
 }
 

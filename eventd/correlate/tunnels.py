@@ -1,6 +1,6 @@
 """Rules for stops, starts and signs of life: ``recovered-in-hold``, ``rekey``, ``standby``, ``waits-for-traffic``."""
 
-from eventd.correlate import books, cases, context, flapping, negotiation, opening, reasons, texts
+from eventd.correlate import books, cases, context, flapping, negotiation, opening, reasons, switchover, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import WEAK_HOLD
 from eventd.correlate.state import Case, Moment, PeerState, Tunnel, moment
@@ -20,20 +20,20 @@ def on_stop(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     """A tunnel ended."""
     nature = reasons.nature(event.reason)
     if nature == "standby":
-        desk.suppress("standby")
+        desk.suppress("standby", peer, texts.told(event))
         return
     tunnel = books.find(peer, event, now, wanted=True)
     if books.overtaken(tunnel.started, event, now, desk.settings.twin_window):
         _came_late(desk, peer, tunnel, event, now, nature)
     elif nature == "rekey" and _replaced(desk, peer, tunnel, event.reason, now):
-        desk.suppress("rekey")
+        desk.suppress("rekey", peer, texts.told(event))
     else:
         _down(desk, peer, tunnel, event, now, nature)
 
 
 def _came_late(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float, nature: str) -> None:
     """The stop was overtaken by its own start: two changes that are already over."""
-    desk.suppress(cases.DROPPED_AS[nature])
+    desk.suppress(cases.DROPPED_AS[nature], peer, f"{texts.told(event)}, before the start that arrived first")
     if nature == "outage" and tunnel.before_start is not False:
         peer.last_stop = event.reason
         flapping.turned(desk, peer, tunnel, event, now, turns=2)
@@ -118,7 +118,7 @@ def on_start(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     """A tunnel began."""
     tunnel = books.find(peer, event, now, wanted=False)
     if tunnel.nature != "rekey" and books.overtaken(tunnel.stopped, event, now, desk.settings.twin_window):
-        desk.suppress("overtaken")
+        desk.suppress("overtaken", peer, "start before the stop that arrived first")
         return
     fresh = tunnel.up is not True
     books.started(peer, tunnel, event, now)
@@ -174,7 +174,7 @@ def on_sign(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     """Phase 1 established, negotiation succeeded, DPD answered: the peer lives, the tunnel is not proven."""
     case = peer.case
     if case is None or case.kind == "flapping" or not _proves(event, case):
-        desk.suppress("context")
+        desk.suppress("context", peer, texts.told(event))
         return
     case.witness(event)
     case.step(now, texts.told(event))
@@ -207,7 +207,7 @@ def on_status(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     elif said in DOWN_WORDS or event.reason is not None:
         on_stop(desk, peer, event, now)
     else:
-        desk.suppress("context")
+        desk.suppress("context", peer, texts.told(event))
 
 
 def on_sla(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
@@ -221,7 +221,7 @@ def on_phase1_down(desk: Desk, peer: PeerState, event: Event, now: float) -> Non
     if event.reason is None or reasons.nature(event.reason) != "outage":
         if peer.case is not None:
             peer.case.step(now, texts.told(event))
-        desk.suppress("context")
+        desk.suppress("context", peer, texts.told(event))
         return
     on_stop(desk, peer, event, now)
 
@@ -234,6 +234,8 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     if case.weak:
         books.believe(peer, True, at)
         cases.drop(desk, peer, case)
+        return
+    if switchover.taken_over(desk, peer, case):
         return
     device = desk.device(case.device, at)
     if case.nature == "outage" and not case.failures and context.by_hand(device, case, desk.settings.twin_window):
@@ -292,7 +294,7 @@ def recovered(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     known = desk.inventory.peer(case.peer)
     if known is not None and (known.trigger == "traffic" or known.mode == "site-to-multisite"):
         books.believe(peer, None, at)
-        desk.suppress("waits-for-traffic")
+        desk.suppress("waits-for-traffic", peer, "other tunnels are back")
         return
     rest = peer.case = cases.successor(case, "", at)
     rest.resolved_at = None

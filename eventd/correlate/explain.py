@@ -1,0 +1,166 @@
+"""Why things stand as they do: which rule, which timers, what was decided, and what would have changed it; also for
+what nobody was told of."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from eventd.correlate import rules, texts
+from eventd.correlate.desk import Desk
+from eventd.correlate.state import Case, Decision, DeviceState, PeerState
+from eventd.model import utc
+
+#: What a timer of a case waits for.
+WAITS = {
+    "open": "if it is not back by then, it is told",
+    "resolve": "if it stays up until then, it is over",
+    "grow": "if the tunnels are not back by then, it becomes a full outage",
+    "quiet": "if nothing happens again until then, it is over",
+    "forget": "if nothing happens again until then, it is forgotten",
+    "escalate": "if it is not back by then, it gets graver",
+    "stale": "if nothing is heard until then, the all-clear may have been lost",
+    "remind": "if it is still open then, it is told again",
+    "settle": "if nobody joins or comes back until then, the new number is told",
+    "unhush": "until then nobody is told",
+    "publish": "counters are written down",
+}
+
+
+class Wait(Struct, frozen=True):
+    """A timer that runs: its name, when it fires, and what that means."""
+
+    timer: str
+    at: datetime
+    means: str
+
+
+class Told(Struct, frozen=True):
+    """A rule that was applied: what it concludes in words, and what would have changed the outcome. ``times`` > 1 when
+    it was applied again and again, last at ``last_at``."""
+
+    rule: str
+    at: datetime
+    why: str
+    concludes: str
+    unless: str
+    times: int = 1
+    last_at: datetime | None = None
+
+
+class Explanation(Struct, frozen=True):
+    """How one peer or device stands, and why. ``incident`` is the open incident, ``parent`` the one that tells it;
+    ``far_end`` is the device whose incident tells the matter of this one. ``near`` is what happened on the device
+    lately that may explain things."""
+
+    device: str
+    vsys: str | None
+    peer: str | None
+    stands: str
+    since: datetime | None
+    says: str
+    incident: str | None = None
+    parent: str | None = None
+    far_end: str | None = None
+    judged: Told | None = None
+    waits: tuple[Wait, ...] = ()
+    decisions: tuple[Told, ...] = ()
+    near: tuple[str, ...] = ()
+
+
+def explain(desk: Desk, now: float, *, peer: str | None, device: str | None) -> Sequence[Explanation]:
+    """For every peer of that address or name (of that device only, if one is given), or for the device itself."""
+    desk.now = max(desk.now, now)
+    if peer is not None:
+        found = (state for state in desk.fleet.peers.values() if _is(desk, state, peer))
+        return [_of_peer(desk, state) for state in found if device in (None, state.device)]
+    if device is None:
+        return []
+    return [_of_device(desk, state) for state in desk.fleet.devices.values() if state.device == device]
+
+
+def _is(desk: Desk, state: PeerState, name: str) -> bool:
+    known = desk.inventory.peer(state.peer)
+    return name == state.peer or (known is not None and known.name == name)
+
+
+def _of_peer(desk: Desk, peer: PeerState) -> Explanation:
+    case = peer.case
+    main = desk.fleet.peers.get(peer.linked)
+    return Explanation(
+        device=peer.device,
+        vsys=peer.vsys,
+        peer=peer.peer,
+        stands={True: "up", False: "down", None: "unknown"}[peer.up],
+        since=utc(peer.since),
+        says=_says(desk, case, main),
+        incident=texts.incident_id(case) if case is not None and case.announced else None,
+        parent=case.parent or None if case is not None else None,
+        far_end=main.device if main is not None else None,
+        judged=_judged(desk, case) if case is not None else None,
+        waits=tuple(_waits(case)) if case is not None else (),
+        decisions=tuple(_told(desk, one) for one in reversed(peer.decisions)),
+        near=tuple(f"{texts.clock(note.at)} {note.text}" for note in desk.device(peer.device, desk.now).notes),
+    )
+
+
+def _of_device(desk: Desk, device: DeviceState) -> Explanation:
+    cases = list(device.conditions.values())
+    return Explanation(
+        device=device.device,
+        vsys=None,
+        peer=None,
+        stands="unknown",
+        since=None,
+        says=" ".join(_says(desk, case, None) for case in cases)
+        or "Nothing is wrong with the device as far as it says.",
+        waits=tuple(wait for case in cases for wait in _waits(case)),
+        decisions=tuple(_told(desk, one) for one in reversed(device.decisions)),
+        near=tuple(f"{texts.clock(note.at)} {note.text}" for note in device.notes),
+    )
+
+
+def _says(desk: Desk, case: Case | None, main: PeerState | None) -> str:
+    if case is not None and case.announced:
+        return desk.incident(case).summary
+    if case is not None:
+        why = texts.words(case.stop or case.cause)
+        return f"Held back since {texts.clock(case.since)} UTC: {why}. Nobody is told yet."
+    if main is not None:
+        return f"Told by the incident of {main.device}, the other end of the link."
+    return "Nothing is open."
+
+
+def _judged(desk: Desk, case: Case) -> Told:
+    """The rule that an open or held case goes by."""
+    name = _rule(desk, case)
+    return _told(desk, Decision(case.since, name, texts.words(case.stop or case.cause), 1, case.since))
+
+
+def _rule(desk: Desk, case: Case) -> str:
+    hushed = desk.hush.by(desk.incident(case), desk.now) if case.announced else None
+    if case.group:
+        return "grouped"
+    if hushed is not None and not case.told:
+        return hushed[0]
+    if case.kind == "flapping" or case.family == "failing":
+        return "flapping" if case.kind == "flapping" else "failing"
+    return {"rekey": "unproven-replacement", "expected": "on-purpose"}.get(case.nature, "outage-hold")
+
+
+def _told(desk: Desk, one: Decision) -> Told:
+    rule = rules.RULES[one.rule]
+    return Told(
+        rule=one.rule,
+        at=utc(one.at),
+        why=one.why,
+        concludes=rules.worded(rule.concludes, desk.settings),
+        unless=rules.worded(rule.unless, desk.settings),
+        times=one.times,
+        last_at=utc(one.until) if one.times > 1 else None,
+    )
+
+
+def _waits(case: Case) -> Iterator[Wait]:
+    for name, at in sorted(case.timers.items(), key=lambda pair: pair[1]):
+        yield Wait(name, utc(at), WAITS[name])

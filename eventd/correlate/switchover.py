@@ -1,0 +1,48 @@
+"""Rule ``switch-over``: after a pair of devices switched over, the tunnels that ended on one unit live on the other."""
+
+from collections.abc import Iterator
+
+from eventd.correlate import books, cases
+from eventd.correlate.desk import Desk
+from eventd.correlate.settings import CONTEXT_WINDOW
+from eventd.correlate.state import Case, PeerState
+
+
+def taken_over(desk: Desk, peer: PeerState, case: Case) -> bool:
+    """Whether another device has the peer now; then its case is over, and nobody is told."""
+    if peer.peer is None or case.announced:
+        return False
+    for _, other in desk.fleet.by_address(peer.peer):
+        if other.device != peer.device and _has_it(other, case) and _switched(desk, (peer.device, other.device), case):
+            books.believe(peer, None, desk.now)
+            cases.drop(desk, peer, case, "switch-over", f"{other.device} has it")
+            return True
+    return False
+
+
+def relieved(desk: Desk, peer: PeerState) -> Iterator[PeerState]:
+    """Peers of other devices whose open matter ends because ``peer``, which has just started, has it now."""
+    if peer.peer is None:
+        return
+    for _, other in list(desk.fleet.by_address(peer.peer)):
+        case = other.case
+        if other.device == peer.device or case is None or not case.announced or case.family != "tunnel":
+            continue
+        if _has_it(peer, case) and _switched(desk, (peer.device, other.device), case):
+            books.believe(other, None, desk.now)
+            case.step(desk.now, f"{peer.device} has it now")
+            cases.resolve(desk, other, case, desk.now, f"{peer.device} has taken it over")
+            yield other
+
+
+def _has_it(other: PeerState, case: Case) -> bool:
+    return bool(other.up) and other.started is not None and other.started.at >= case.since - CONTEXT_WINDOW
+
+
+def _switched(desk: Desk, devices: tuple[str, str], case: Case) -> bool:
+    """Whether one of the two said that it switched over, near the beginning of ``case`` or later."""
+    return any(
+        note.event == "device.failover" and note.at >= case.since - CONTEXT_WINDOW
+        for name in devices
+        for note in desk.device(name, desk.now).notes
+    )

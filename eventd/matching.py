@@ -1,0 +1,68 @@
+"""What can be asked of an incident, in one language for routes, silences and maintenance windows."""
+
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+
+from eventd.errors import Problem
+from eventd.model import INCIDENT_KINDS, REASON_CATEGORIES, SEVERITIES, Incident
+
+#: Every key must agree; a list means any of its values. Text may hold shell wildcards (``fw-*``).
+Match = Mapping[str, str | list[str]]
+
+#: Match key → the values of which one must match. A peer is known by address and by name; severity is every step the
+#: incident went through (see `severities`).
+FACTS: dict[str, Callable[[Incident], Iterable[str | None]]] = {
+    "severity": lambda incident: severities(incident),
+    "kind": lambda incident: (incident.kind,),
+    "status": lambda incident: (incident.status,),
+    "site": lambda incident: (incident.site,),
+    "device": lambda incident: (incident.device,),
+    "peer": lambda incident: (incident.peer, incident.peer_name),
+    "interface": lambda incident: (incident.interface,),
+    "vsys": lambda incident: (incident.vsys,),
+    "category": lambda incident: (incident.cause.category if incident.cause else "unknown",),
+    "fault_side": lambda incident: (incident.fault_side,),
+    "tag": lambda incident: incident.tags,
+}
+
+#: Match keys whose values come from a closed set: a typing error there would silently match nothing.
+CLOSED: dict[str, tuple[str, ...]] = {
+    "severity": SEVERITIES,
+    "kind": INCIDENT_KINDS,
+    "status": ("open", "resolved"),
+    "category": REASON_CATEGORIES,
+    "fault_side": ("local", "remote", "path", "unknown"),
+}
+
+
+def severities(incident: Incident) -> tuple[str, ...]:
+    """From the severity as opened to the one now: whoever was told of the opening is also told of the end."""
+    low, high = sorted((SEVERITIES.index(incident.opened_severity), SEVERITIES.index(incident.severity)))
+    return SEVERITIES[low : high + 1]
+
+
+def matches(match: Match, incident: Incident) -> bool:
+    """Whether an incident meets every condition of ``match``; an empty one is met by all."""
+    return all(_agrees(FACTS[key](incident), wanted) for key, wanted in match.items())
+
+
+def faults(match: Match, place: str) -> Iterable[Problem]:
+    """What in a match could never be met, each under a key below ``place``."""
+    for key, wanted in match.items():
+        where = f"{place}.{key}"
+        if key not in FACTS:
+            yield Problem(where, f"is not something to match on; possible: {', '.join(FACTS)}")
+        elif not _wanted(wanted):
+            yield Problem(where, "is an empty list, which matches nothing")
+        for value in _wanted(wanted) if key in CLOSED else ():
+            if not any(fnmatchcase(known, value) for known in CLOSED[key]):
+                yield Problem(where, f"{value!r} is none of {', '.join(CLOSED[key])}")
+
+
+def _wanted(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _agrees(facts: Iterable[str | None], wanted: str | list[str]) -> bool:
+    patterns = _wanted(wanted)
+    return any(fnmatchcase(fact, pattern) for fact in facts if fact is not None for pattern in patterns)
