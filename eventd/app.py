@@ -145,7 +145,7 @@ class App:
         self._snmp_memory = Memory()
         self._snmp_memory.engines.restore(msgspec.json.decode(await self.store.meta_get("learned_engines") or "{}"))
         self._learned: dict[str, Any] = msgspec.json.decode(await self.store.meta_get("learned_hostnames") or "{}")
-        self.correlator = Correlator(config.correlate, config.inventory, config.web.external_url)
+        self.correlator = Correlator(config.correlate, config.inventory, config.web.external_url, config.maintenance)
         self._load_states(await self.store.load_states())
         self.pipeline = Pipeline(
             intake=self.intake,
@@ -298,7 +298,7 @@ class App:
             await self.listeners.replace(before.receivers)
             raise
         self.registry, self.pipeline.decoder = handlers, decoder
-        self.correlator.reconfigure(config.correlate, config.inventory, config.web.external_url)
+        self.correlator.reconfigure(config.correlate, config.inventory, config.web.external_url, config.maintenance)
         await self._restart_delivery(config)
         for what, pick in NEEDS_RESTART.items():
             if pick(config) != pick(before):

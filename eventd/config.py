@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from eventd import correlate, inventory, recorder, store
+from eventd.correlate import Maintenance
 from eventd.document import Document, did_you_mean, join, read
 from eventd.errors import ConfigError
+from eventd.matching import faults
 from eventd.notify import routing
 from eventd.notify.routing import Route
 from eventd.parse.engines import Allowance
@@ -21,9 +23,6 @@ from eventd.receivers.addresses import overlap
 from eventd.receivers.settings import Snmp, Socket, SyslogTcp, SyslogTls, SyslogUdp
 from eventd.registry import load_notifiers
 from eventd.web.settings import Token, Web
-
-#: Parts of the configuration that are reserved for later versions and refused by name rather than ignored.
-RESERVED = {"maintenance": "maintenance windows are not built yet; remove the section"}
 
 #: A scrape of more series takes longer than the interval between two.
 MAX_SERIES = 1_000_000
@@ -115,6 +114,7 @@ class Config(Struct, frozen=True):
     record: recorder.Settings
     channels: tuple[ChannelConfig, ...]
     routes: tuple[Route, ...]
+    maintenance: tuple[Maintenance, ...]
     inventory: inventory.Inventory
     handlers: tuple[str, ...]
     access_users: tuple[User, ...]
@@ -144,17 +144,19 @@ SECTIONS: dict[str, type[Struct]] = {
     "log": Log,
     "record": recorder.Settings,
 }
-KNOWN = (*SECTIONS, "receivers", "channels", "routes", "inventory", "handlers")
+KNOWN = (*SECTIONS, "receivers", "channels", "routes", "maintenance", "inventory", "handlers")
 
 
 def _build(reader: Document, document: dict[str, Any], path: str | None) -> Config | None:
     for name in document.keys() - set(KNOWN):
-        reader.fault(name, RESERVED.get(name) or f"unknown key{did_you_mean(name, KNOWN)}")
+        reader.fault(name, f"unknown key{did_you_mean(name, KNOWN)}")
     sections = {name: reader.struct(cls, document.get(name, {}), name) for name, cls in SECTIONS.items()}
     receivers = _receivers(reader, document.get("receivers"))
     channels = _channels(reader, document.get("channels"))
     routes = reader.value(tuple[Route, ...], document.get("routes", []), "routes") or ()
     _check_routes(reader, routes, channels)
+    windows = reader.value(tuple[Maintenance, ...], document.get("maintenance", []), "maintenance") or ()
+    _check_maintenance(reader, windows)
     handlers = reader.value(tuple[str, ...], document.get("handlers", ["handlers"]), "handlers") or ()
     users = _users(reader, receivers)
     allowances = _allowances(reader, receivers)
@@ -170,6 +172,7 @@ def _build(reader: Document, document: dict[str, Any], path: str | None) -> Conf
         receivers=receivers,
         channels=channels,
         routes=routes,
+        maintenance=windows,
         inventory=known,
         handlers=handlers,
         access_users=users,
@@ -311,6 +314,12 @@ def _check_routes(reader: Document, routes: tuple[Route | None, ...], channels: 
     good = [route for route in routes if route is not None]
     for problem in routing.validate(good, [channel.name for channel in channels]):
         reader.fault(problem.key, problem.what)
+
+
+def _check_maintenance(reader: Document, windows: tuple[Maintenance | None, ...]) -> None:
+    for index, window in enumerate(windows):
+        for problem in faults(window.match, f"maintenance[{index}].match") if window is not None else ():
+            reader.fault(problem.key, problem.what)
 
 
 def _tokens(reader: Document, web: Web | None) -> dict[str, Token]:

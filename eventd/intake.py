@@ -60,6 +60,10 @@ class Intake:
         """Call ``resume`` once there is room again."""
         self._waiting.append(resume)
 
+    def wake(self) -> None:
+        """Have the pipeline look at what else there is to do."""
+        self._arrived.set()
+
     def close(self) -> None:
         """No more messages will come; what is queued is still processed."""
         self.closed = True

@@ -82,6 +82,7 @@ class Pipeline:
         self._now = 0.0
         self._batch = Batch()
         self._replies: list[Callable[[], None]] = []
+        self._operated: list[asyncio.Future[None]] = []
         self._touched: dict[str, None] = {}
         self._tallies_since: float | None = None
         self._limit = RateLimit()
@@ -110,12 +111,26 @@ class Pipeline:
 
     def _patience(self) -> float:
         """Seconds until something other than a message wants to be done, never negative."""
+        if self._operated:
+            return 0.0
         wanted = [MAX_IDLE_S]
         if self._tallies_since is not None:
             wanted.append(self._tallies_since + TALLY_FLUSH_S - self._clock())
         if (deadline := self.correlator.next_deadline()) is not None:
             wanted.append(deadline - self._clock())
         return max(0.0, min(wanted))
+
+    async def operate(self, act: Callable[[float], Verdict]) -> Verdict:
+        """Have an operator's ``act`` change what is judged, at this moment of the pipeline's time; its verdict, after
+        the commit that makes it durable. Whatever ``act`` raises passes on, and nothing has changed."""
+        self._tick(self._clock())
+        verdict = act(self._now)
+        self._keep(verdict)
+        done = asyncio.get_running_loop().create_future()
+        self._operated.append(done)
+        self.intake.wake()
+        await done
+        return verdict
 
     # --- one message ---------------------------------------------------------------------------------------------
 
@@ -297,10 +312,15 @@ class Pipeline:
             with self._surviving("state"):
                 batch.states[key] = self.correlator.dump(key)
         self._touched.clear()
-        if not batch or self._may_wait(batch):
+        if batch and self._may_wait(batch):
             return
-        self._batch, self._tallies_since = Batch(), None
-        await self._commit_until_done(batch)
+        operated, self._operated = self._operated, []
+        if batch:
+            self._batch, self._tallies_since = Batch(), None
+            await self._commit_until_done(batch)
+        for done in operated:
+            if not done.done():
+                done.set_result(None)
         replies, self._replies = self._replies, []
         for reply in replies:
             with self._surviving("reply"):
@@ -310,7 +330,7 @@ class Pipeline:
 
     def _may_wait(self, batch: Batch) -> bool:
         """Counts of messages that left nothing behind are not worth an fsync of their own for a second."""
-        if self.intake.closed or self._replies:
+        if self.intake.closed or self._replies or self._operated:
             return False
         if batch.journal or batch.malformed or batch.states or batch.incidents or batch.notifications:
             return False

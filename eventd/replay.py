@@ -196,7 +196,8 @@ class Replay:
         self._correlator.load(self._states.kept.items())
 
     def _new_correlator(self) -> Correlator:
-        return Correlator(self._config.correlate, self._config.inventory, self._config.web.external_url)
+        config = self._config
+        return Correlator(config.correlate, config.inventory, config.web.external_url, config.maintenance)
 
     async def pass_time(self, until: float) -> None:
         """Let every timer fire that is due by ``until``, Unix seconds."""

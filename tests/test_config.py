@@ -51,7 +51,12 @@ MISTAKES = {
     ),
     "handlers that are not there": ('handlers = ["no_such_package"]\n', None, None),
     "inventory missing": ('inventory = "no.toml"\n', "no.toml: configuration: cannot be read: No such file", None),
-    "reserved": ('[[maintenance]]\nreason = "x"\n', "maintenance: maintenance windows are not built yet", 1),
+    "window": ('[[maintenance]]\nreason = "x"\n', "maintenance[0]: needs either start and end, or weekly", 1),
+    "window of whom": (
+        '[[maintenance]]\nweekly = "Sat 22:00-23:00"\nmatch = { devise = "x" }\n',
+        "maintenance[0].match.devise: is not something to match on",
+        3,
+    ),
     "not toml": ("[store\n", "is not TOML", 1),
     "token too short": (
         '[[web.tokens]]\nname = "a"\ntoken = "short"\n',

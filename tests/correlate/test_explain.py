@@ -1,0 +1,90 @@
+"""Why: also for what nobody was told of."""
+
+import re
+from pathlib import Path
+
+import pytest
+from correlate_strategies import EPOCH, inventory, tell
+
+from eventd.correlate import Settings, rules
+from eventd.correlate.explain import WAITS
+from eventd.correlate.timers import TIMERS
+
+ROOM = Path(__file__).parents[2] / "eventd/correlate"
+
+
+def one(text: str, until: float | None = None, **known: str):
+    story = tell(text, until=until, known=inventory(**known) if known else None)
+    [found] = story.correlator.explain(EPOCH + (until or 0), peer="2.1.1.1")
+    return found
+
+
+def test_every_rule_that_is_named_anywhere_has_its_words() -> None:
+    named = set(re.findall(r'suppress\(\s*"([a-z-]+)"', "".join(file.read_text() for file in ROOM.glob("*.py"))))
+    assert named <= set(rules.RULES)
+    assert len(named) > 8
+    for rule in rules.RULES.values():
+        assert "{" not in rules.worded(rule.concludes, Settings()) + rules.worded(rule.unless, Settings())
+
+
+def test_every_timer_says_what_it_waits_for() -> None:
+    assert set(WAITS) == set(TIMERS)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "why"),
+    [
+        ("0 stop dpd timeout\n7 start", "recovered-in-hold", "dpd timeout: back after 7 s"),
+        ("0 start\n2 stop kick old sa with same flow", "rekey", "tunnel stopped: kick old sa with same flow"),
+        ("1 stop dpd timeout stamp=1\n2 start stamp=0\n9 start stamp=9", "recovered-in-hold", "back after 8 s"),
+    ],
+)
+def test_what_was_not_told_has_its_rule(text: str, rule: str, why: str) -> None:
+    found = one(text, 60)
+    assert found.incident is None
+    assert found.says == "Nothing is open."
+    assert found.decisions[0].rule == rule
+    assert why in found.decisions[0].why
+    assert found.decisions[0].unless
+
+
+def test_an_open_outage_names_its_rule_and_its_timers() -> None:
+    found = one("0 stop dpd timeout", 60)
+    assert found.judged is not None
+    assert (found.stands, found.judged.rule) == ("down", "outage-hold")
+    assert "within 15 s" in found.judged.concludes
+    assert [wait.timer for wait in found.waits] == ["remind", "stale"]
+    assert "the tunnel to 2.1.1.1 is down" in found.says
+
+
+def test_what_is_held_back_says_until_when() -> None:
+    found = one("0 stop phase2 hard expiry", 10)
+    assert found.judged is not None
+    assert found.judged.rule == "unproven-replacement"
+    assert found.says.startswith("Held back since")
+    assert (found.waits[0].timer, found.waits[0].at.timestamp()) == ("open", EPOCH + 30)
+
+
+def test_a_child_says_who_tells_it() -> None:
+    text = "\n".join(f"{n / 10} stop dpd timeout peer=10.0.0.{n} interface=GE1" for n in range(1, 8))
+    story = tell(text, until=60)
+    [found] = story.correlator.explain(EPOCH + 60, peer="10.0.0.3")
+    assert found.judged is not None
+    assert found.judged.rule == "grouped"
+    assert found.parent is not None
+    assert found.parent != found.incident
+
+
+def test_repetitions_are_counted_and_the_list_is_bounded() -> None:
+    text = "\n".join(f"{n * 100} start\n{n * 100 + 2} stop kick old sa with same flow" for n in range(40))
+    found = one(text, 5000)
+    assert len(found.decisions) == 1
+    assert (found.decisions[0].times, found.decisions[0].rule) == (40, "rekey")
+
+
+def test_a_device_tells_what_it_noted() -> None:
+    story = tell("0 linkdown interface=GE1\n1 restart", until=5)
+    [found] = story.correlator.explain(EPOCH + 5, device="FW1")
+    assert [told.rule for told in found.decisions] == ["context", "context"]
+    assert any("link went down (GE1)" in line for line in found.near)
+    assert story.correlator.explain(EPOCH + 5, device="other") == []
