@@ -278,6 +278,7 @@ async def test_an_idle_intake_returns_after_its_timeout_and_at_once_when_closed(
     assert await intake.take(1, 1000.0) == []
 
 
+@pytest.mark.conformance("RFC 5424 §8.5", "the ledger balances after any mixture of messages and garbage")
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), garbage=st.sampled_from([0.0, 0.1, 0.5]))
 def test_the_ledger_balances_after_any_mixture(seed: int, garbage: float) -> None:

@@ -149,6 +149,7 @@ def mixed(count: int = 400) -> bytes:
     )
 
 
+@pytest.mark.conformance("RFC 5424 §8.5", "a replay gives the same bytes and a balanced ledger")
 def test_the_same_input_gives_the_same_bytes_and_a_balanced_ledger(file) -> None:
     path = file(mixed())
     config = file(BASE, "eventd.toml")

@@ -50,12 +50,18 @@ class Box(NamedTuple):
     receiver: str
     promise: str
     sections: list[str]
+    besides: tuple[str, ...] = ()
 
     def holds(self, case: Case) -> bool:
-        """A section takes in those below it: what follows its number is not one more digit."""
-        return any(
-            re.match(re.escape(section) + r"(?![0-9])", case.section, re.IGNORECASE) for section in self.sections
+        """A section takes in those below it."""
+        return any(_within(case, section) for section in self.sections) and not any(
+            _within(case, section) for section in self.besides
         )
+
+
+def _within(case: Case, section: str) -> bool:
+    """What follows the number of a section is not one more digit."""
+    return re.match(re.escape(section) + r"(?![0-9])", case.section, re.IGNORECASE) is not None
 
 
 class _Collected:

@@ -1,8 +1,8 @@
-"""Reasons of Huawei's IPsec messages with severity, category and code, for the corpus.
+"""Reasons of IPsec messages with severity, category and code, for the corpus.
 
-Offline reasons: EDOC1100086053, ALM-4285734913, ALM-303046743. Negotiation reasons and their codes: ALM-4285734925,
-ALM-303046755, ALM-15795028. Severity and category are eventd's own, put down a second time on purpose: the corpus has
-to notice when one of them changes. ``spelling = name`` is another spelling that a page or a line has.
+Huawei's offline reasons: EDOC1100086053, ALM-4285734913, ALM-303046743. Its negotiation reasons and their codes:
+ALM-4285734925, ALM-303046755, ALM-15795028. Severity and category are eventd's own, put down a second time on purpose:
+the corpus has to notice when one of them changes. ``spelling = name`` is another spelling that a page or a line has.
 """
 
 from typing import NamedTuple
@@ -132,6 +132,108 @@ license or specification limited | critical | capacity
 role mismatch | major | configuration
 short packet | warning | unknown
 sa with same user exists | warning | sa-desync
+""")
+
+#: H3C gives no codes. Wording as recalled from the log books of Comware 7; severity and category as above.
+H3C_OFFLINE = _table("""
+dpd timeout | major | peer-unreachable
+dead peer detection timeout = dpd timeout
+keepalive timeout | major | peer-unreachable
+isakmp sa timeout = keepalive timeout
+ike keepalive timeout = keepalive timeout
+new ike sa had been negotiated | info | rekey
+new ike sa has been negotiated = new ike sa had been negotiated
+the ike sa is redundant | info | rekey
+ike sa is redundant = the ike sa is redundant
+an ike sa deletion message was received from peer | warning | administrative
+ike sa deletion message received from peer = an ike sa deletion message was received from peer
+an ike sa deletion message was received = an ike sa deletion message was received from peer
+an ipsec sa deletion message was received from peer | warning | administrative
+ipsec sa deletion message received from peer = an ipsec sa deletion message was received from peer
+an ike ipsec sa deletion message was received = an ipsec sa deletion message was received from peer
+an ipsec sa deletion message was received = an ipsec sa deletion message was received from peer
+the sa expired | info | lifetime
+sa expired = the sa expired
+new p2 sa had been negotiated | info | rekey
+new p2 sa has been negotiated = new p2 sa had been negotiated
+all p2 sas were deleted | warning | administrative
+all p2 sas deleted = all p2 sas were deleted
+the p2 sa was deleted by spid | warning | configuration
+p2 sa was deleted by spid = the p2 sa was deleted by spid
+the p2 sa was deleted by ifindex | warning | configuration
+p2 sa was deleted by ifindex = the p2 sa was deleted by ifindex
+the p2 sa was deleted by sa index | warning | administrative
+p2 sa was deleted by sa index = the p2 sa was deleted by sa index
+sa idle timeout | info | lifetime
+idle timeout = sa idle timeout
+ipsec sa idle timeout = sa idle timeout
+the reset command was executed | info | administrative
+reset command executed = the reset command was executed
+reset command was executed = the reset command was executed
+configuration change | warning | configuration
+configuration changed = configuration change
+internal event | warning | unknown
+internal event occurred = internal event
+unspecified | warning | unknown
+no reason given = unspecified
+""")
+
+H3C_NEGOTIATION = _table("""
+no matching proposal | major | configuration
+no proposal chosen = no matching proposal
+no_proposal_chosen = no matching proposal
+unavailable proposal | major | configuration
+proposal unavailable = unavailable proposal
+invalid id information | major | configuration
+invalid_id_information = invalid id information
+invalid id = invalid id information
+authentication failure | major | authentication
+authentication failed = authentication failure
+unavailable certificate | major | authentication
+certificate unavailable = unavailable certificate
+invalid certificate | major | authentication
+certificate invalid = invalid certificate
+unsupported certificate type | warning | authentication
+certificate type unsupported = unsupported certificate type
+invalid signature | major | authentication
+signature invalid = invalid signature
+unsupported doi | warning | configuration
+unsupported situation | warning | configuration
+unsupported attribute | warning | configuration
+attribute not supported = unsupported attribute
+unsupported exchange type | major | configuration
+exchange type not supported = unsupported exchange type
+invalid proposal syntax | warning | configuration
+bad proposal syntax = invalid proposal syntax
+invalid spi | warning | sa-desync
+invalid protocol id | warning | configuration
+invalid transform id | warning | configuration
+invalid key information | major | configuration
+invalid hash information | warning | authentication
+invalid message header | warning | unknown
+malformed payload | warning | authentication
+payload malformed = malformed payload
+invalid cookie | warning | sa-desync
+no ike sa | warning | sa-desync
+ike sa not found = no ike sa
+ike encryption failure | warning | unknown
+ike decryption failure | warning | authentication
+retransmission timeout | major | peer-unreachable
+retransmit timeout = retransmission timeout
+incorrect configuration | major | configuration
+configuration error = incorrect configuration
+tunnel establishment failure | major | unknown
+tunnel establishing failure = tunnel establishment failure
+incomplete configuration | major | configuration
+unavailable transform set | major | configuration
+transform set unavailable = unavailable transform set
+no enough resource | major | capacity
+not enough resource = no enough resource
+no enough resources = no enough resource
+insufficient resources = no enough resource
+ipsec sa not found | warning | sa-desync
+no sa = ipsec sa not found
+invalid sa = ipsec sa not found
 """)
 
 #: What messages state that give no reason in words.
