@@ -7,7 +7,7 @@ and commas; a datagram may end anywhere.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from handlers._common.fields import TRUNCATED
@@ -55,13 +55,20 @@ WIRE_KEYS = {
     "negofailreason": "reason",
 }
 FLOW = "flowinfo"
-#: Keys that templates print behind FlowInfo. It holds several fields in an undocumented layout: whatever looks like a
-#: key inside it and is none of these stays part of it.
+#: The keys of the messages that have FlowInfo. It holds several fields in an undocumented layout: whatever looks like a
+#: key inside it and is none of these, or was there before it, stays part of it.
 AFTER_FLOW = frozenset(
-    (
+    [
+        "ifindex",
+        "seqnum",
+        "tunnelindex",
+        "rulenum",
+        "dstip",
+        "insideip",
+        "remoteport",
+        "cpuid",
+        "srcip",
         "offlinereason",
-        "reason",
-        "reasoncode",
         "lifesize",
         "lifetime",
         "vsysname",
@@ -70,7 +77,9 @@ AFTER_FLOW = frozenset(
         "role",
         "connid",
         "state",
-    )
+        "reason",
+        "reasoncode",
+    ]
 )
 
 _KEY = r"[A-Za-z][\w.\-]*"
@@ -121,28 +130,34 @@ def _flow_goes_on(keys: list[str]) -> bool:
     if FLOW not in folded:
         return False
     after = folded.index(FLOW) + 1
-    return after < len(folded) and folded[after] not in AFTER_FLOW
+    return after < len(folded) and not _ends_flow(folded[after], folded[:after])
+
+
+def _ends_flow(key: str, before: Collection[str]) -> bool:
+    return key in AFTER_FLOW and key not in before
 
 
 def _split_carefully(text: str) -> Iterator[tuple[str, str]]:
     """The same where a value may contain what looks like the next field."""
     key, start = "", 0
+    seen: set[str] = set()
     for found in _SEPARATOR.finditer(text):
-        if key and _goes_on(key, text, start, found):
+        if key and _goes_on(key, text, start, found, seen):
             continue
         if key:
             yield key, bare(text[start : found.start()])
         key, start = found[1], found.end()
+        seen.add(key.lower())
     if key:
         yield key, bare(text[start:])
 
 
-def _goes_on(key: str, text: str, start: int, found: re.Match[str]) -> bool:
+def _goes_on(key: str, text: str, start: int, found: re.Match[str], seen: Collection[str]) -> bool:
     closer = _CLOSER.get(text[start])
     if closer is not None:
         last = found.start() - 1
         return last == start or text[last] != closer
-    return key.lower() == FLOW and found[1].lower() not in AFTER_FLOW
+    return key.lower() == FLOW and not _ends_flow(found[1].lower(), seen)
 
 
 def bare(value: str) -> str:
