@@ -70,10 +70,10 @@ _CUT = re.compile(
     rb"(?:<(\d+)>)?(" + WALL + rb") (\S{1,255}) (?=[%%A-Z])(\S{%d})(?<!:) (?!\([A-Za-z]\)| ?\[\d+\] ?:| ?:)" % CUT_AT
 )
 #: What can be left of a tag. Groups as in `_TAG`, and before the mark the ``(`` behind which the mnemonic is whole.
-_CUT_TAG = re.compile(rb"(?:%%(0\d))?" + _NAMES + rb"(?:(\()([A-Za-z])?(?:\)(?:\[\d*|\[(\d{1,10})\])?)?)?")
+_CUT_TAG = re.compile(rb"(?:%%(0\d|10))?" + _NAMES + rb"(?:(\()([A-Za-z])?(?:\)(?:\[\d*|\[(\d{1,10})\])?)?)?")
 _FIELDS = re.compile(rb" \([A-Za-z][\w.-]*=")
 #: A module where the program's name belongs: RSYSLOG_SyslogProtocol23Format ends that at the first ``/``.
-_MODULE_AS_PROGRAM = re.compile(r"(%%0\d)?([A-Z][A-Z0-9_-]{0,31})")
+_MODULE_AS_PROGRAM = re.compile(r"(%%(?:0\d|10))?([A-Z][A-Z0-9_-]{0,31})")
 #: ``#47/active/linkDown/Major/occurredTime:2024-11-26 14:05:54/-/-/alarmID:0x…/CID=0x…:`` (form I). How the end of an
 #: alarm is worded there was not seen; ``clear`` is what alarm logs have.
 _ALARM_ID = rb"(?:[^/\s]{1,64}/){0,8}?alarmID:(\w{1,20})(?:/CID=(\w{1,20}))?:"
@@ -91,9 +91,17 @@ _OID = re.compile(
 )
 #: ``VS=…-CID=…-OID=…;``, ``slot=…;``, ``Slot=…,Vcpu=…;``, Comware's ``-DevIP=…;``
 _IDS = re.compile(rb"(?:-(?=[A-Za-z]{2,16}=)|(?=(?:VS|CID|[Ss]lot)=))((?:[^;()\s]|(?<=,) ){3,200});[\s\0]*")
-#: Two were seen in one message (``CID=…;slot=…;``); behind four it is the text that looks like ids.
-MAX_ID_BLOCKS = 4
-_NEXT_ID = re.compile(rb"[-,] ?(?=[A-Za-z]{2,16}=)")
+#: Comware's cmcc layout ends its source with a blank.
+_SOURCE = re.compile(rb"-([A-Za-z]{2,16}=[^\s;()]{1,64})[\s\0]+")
+#: Huawei: two were seen in one message (``CID=…;slot=…;``); Comware: ``DevIP``, ``MDC``, ``Context``, ``Chassis``,
+#: ``Slot`` and a CPU. Behind these it is the text that looks like ids.
+MAX_ID_BLOCKS = 6
+_NEXT_ID = re.compile(rb"[-,] ?(?=[A-Za-z]{2,24}=)")
+#: syslog-ng takes the year behind Comware's time for the host name, and the host name for the program's.
+_YEAR_AS_HOST = re.compile(rb"\s*<\d+>1 \S+ (?:19|20)\d\d (\S{1,255}) ")
+#: Key in ``ids`` of the number that stands for the mnemonic in Comware's unicom layout. Whether it counts messages or
+#: names their kind is documented nowhere.
+SERIAL = "serial"
 _DOTTED = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,10}){1,127}")
 #: The longest OID and the word before it.
 _OID_ROOM = 128 * 11 + 16
@@ -131,13 +139,16 @@ def read_tagged(payload: bytes, envelope: Envelope) -> SyslogRecord | None:
 
 def _behind(payload: bytes, tag: re.Match[bytes], before: Header, envelope: Envelope) -> SyslogRecord:
     inner = before.hostname is not None
+    named = envelope.hostname
+    if envelope.form == "rfc5424" and not inner and named is None and (torn := _YEAR_AS_HOST.match(payload)):
+        named = read_hostname(torn[1])
     return build(
         payload,
         tag.end(),
         tag.groups(),
         envelope.pri if before.pri is None else before.pri,
         before.stamp or envelope.stamp,
-        before.hostname if inner else envelope.hostname,
+        before.hostname if inner else named,
         (envelope.hostname if inner else None) or before.relay,
         before.form,
         envelope,
@@ -152,7 +163,9 @@ def read_program(payload: bytes, envelope: Envelope) -> SyslogRecord | None:
     if tag is None:
         return None
     version, unicom, module, level, mnemonic, mark = tag.groups()
-    if unicom is None and mnemonic[:1].isdigit():
+    if unicom is not None and mnemonic.isdigit():
+        return _unicom(payload, envelope, tag)
+    if mnemonic[:1].isdigit():
         return None
     seq = (envelope.proc_id or "").encode()
     parts = (
@@ -164,6 +177,15 @@ def read_program(payload: bytes, envelope: Envelope) -> SyslogRecord | None:
         seq if seq.isdigit() and len(seq) <= MAX_SEQ_DIGITS else None,
     )
     return build(payload, envelope.start, parts, envelope.pri, envelope.stamp, envelope.hostname, None, None, envelope)
+
+
+def _unicom(payload: bytes, envelope: Envelope, tag: re.Match[bytes]) -> SyslogRecord:
+    """A record without mnemonic; version and module stand in for the program's name: ``10IKE``."""
+    _, version, module, level, serial, mark = tag.groups()
+    parts = (version, module, level, b"", mark, None)
+    record = build(payload, envelope.start, parts, envelope.pri, envelope.stamp, envelope.hostname)
+    ids = {**record.ids, SERIAL: serial.decode()}
+    return replace(record, mnemonic=None, app_name=(version + module).decode(), ids=ids)
 
 
 def read_module(payload: bytes, envelope: Envelope) -> SyslogRecord | None:
@@ -187,7 +209,8 @@ def read_module(payload: bytes, envelope: Envelope) -> SyslogRecord | None:
     record = build(payload, envelope.start, tag, envelope.pri, envelope.stamp, envelope.hostname, around=envelope)
     if version is None and record.oid is None and not record.ids:
         return None
-    return replace(record, mnemonic=None, app_name=module, suffix=_state(record) if "alarmID" in record.ids else None)
+    name = f"10{module}" if version == "%%10" else module
+    return replace(record, mnemonic=None, app_name=name, suffix=_state(record) if "alarmID" in record.ids else None)
 
 
 def read_cut(payload: bytes) -> SyslogRecord | None:
@@ -213,7 +236,8 @@ def _uncut(record: SyslogRecord, printed: str) -> SyslogRecord:
     name, _, suffix = printed.rpartition("_")
     if "alarmID" in record.ids and name and any(whole.startswith(suffix) for whole in ("active", "clear")):
         return replace(record, mnemonic=name, suffix=_state(record, suffix))
-    return replace(record, mnemonic=None, suffix=None, app_name=record.module)
+    name = f"10{record.module}" if record.form == COMWARE else record.module
+    return replace(record, mnemonic=None, suffix=None, app_name=name)
 
 
 def _state(record: SyslogRecord, suffix: str = "") -> str:
@@ -277,7 +301,7 @@ def build(
     text = payload[tag_end:].strip(BLANKS)
     ids, oid = _NO_IDS, None
     if text and text[0] in _IDS_BEGIN:
-        ids, oid, text = _read_ids(text)
+        ids, oid, text = _read_ids(text, comware=version == b"10")
     module_name, mnemonic_name, suffix = _names(module, mnemonic)
     return SyslogRecord(
         payload,
@@ -311,11 +335,11 @@ def _names(module: bytes, mnemonic: bytes) -> tuple[str, str, str | None]:
     return module.decode(), mnemonic.decode(), None
 
 
-def _read_ids(text: bytes) -> tuple[Mapping[str, str], str | None, bytes]:
+def _read_ids(text: bytes, *, comware: bool = False) -> tuple[Mapping[str, str], str | None, bytes]:
     """What stands between tag and text: ids, notification OID, and the text behind them."""
     ids, oid, at = _NO_IDS, None, 0
     for _ in range(MAX_ID_BLOCKS):
-        block = _IDS.match(text, at)
+        block = _IDS.match(text, at) or (_SOURCE.match(text, at) if comware else None)
         if block is None:
             break
         more, named = _ids(block[1])

@@ -96,7 +96,7 @@ def test_a_module_in_place_of_the_program_is_read_with_what_stands_behind_it(app
     assert (record.oid, record.text, record.seq) == ("1.3.6.1.4.1.2011.6.122.26.6.2", TEXT.decode(), 12)
 
 
-@pytest.mark.parametrize("app_name", [b"IPSEC", b"sshd", b"%%10IPSEC"])
+@pytest.mark.parametrize("app_name", [b"IPSEC", b"sshd", b"%%20IPSEC"])
 def test_a_program_without_version_or_ids_is_a_program(app_name):
     record = parse_syslog(b"<188>1 2026-11-21T05:55:40+00:00 FW1 " + app_name + b" 12 - - Hello there")
     assert record.module is None
