@@ -42,8 +42,8 @@ from eventd.web.settings import Token, Web
 DRAIN_S = 10.0
 #: How often retention is applied.
 PRUNE_EVERY_S = 600.0
-#: How often what was learned of senders is saved: their host names and their SNMPv3 clocks. Losing a minute of it only
-#: means learning it again.
+#: How often what was learned of senders is saved: host names, own addresses and SNMPv3 clocks. Losing a minute of it
+#: only means learning it again.
 SAVE_LEARNED_EVERY_S = 60.0
 
 #: Settings that a reload does not take, by name, and where they are.
@@ -145,6 +145,7 @@ class App:
         self._snmp_memory = Memory()
         self._snmp_memory.engines.restore(msgspec.json.decode(await self.store.meta_get("learned_engines") or "{}"))
         self._learned: dict[str, Any] = msgspec.json.decode(await self.store.meta_get("learned_hostnames") or "{}")
+        self._learned_ends: dict[str, Any] = msgspec.json.decode(await self.store.meta_get("learned_ends") or "{}")
         self.correlator = Correlator(config.correlate, config.inventory, config.web.external_url, config.maintenance)
         self._load_states(await self.store.load_states())
         self.pipeline = Pipeline(
@@ -211,6 +212,7 @@ class App:
     async def _save_learned(self) -> None:
         engines = self._snmp_memory.engines.snapshot()
         await self.store.meta_set("learned_hostnames", msgspec.json.encode(self._learned).decode())
+        await self.store.meta_set("learned_ends", msgspec.json.encode(self._learned_ends).decode())
         await self.store.meta_set("learned_engines", msgspec.json.encode(engines).decode())
 
     # --- what a configuration makes -------------------------------------------------------------------------------
@@ -232,6 +234,7 @@ class App:
             config.receivers.trusted_forwarders,
             on_bug=bug_logger(self.telemetry),
             learned=self._learned,
+            learned_ends=self._learned_ends,
         )
 
     def _route(self, change: Change, now: float) -> list[Notification]:

@@ -7,7 +7,7 @@ this module, `eventd.model` and `eventd.errors`.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct, field
 
@@ -23,6 +23,12 @@ from eventd.model import (
     SyslogRecord,
     TrapRecord,
 )
+
+#: Key in ``extra`` that says how the two ends of an SA were told apart. A handler whose message names them without
+#: saying which is the device's own sets it to `UNORDERED`, with the one named first as ``local``, and leaves ``<peer>``
+#: and ``<local>`` in the steps; `eventd.ends` then finds out.
+ENDS = "ends"
+UNORDERED = "unordered"
 
 
 class Origin(Struct, frozen=True):
@@ -102,7 +108,8 @@ class WireField(Struct, frozen=True):
 class SyslogTemplate(Struct, frozen=True):
     """How a real device words one event in syslog, for `eventd send` and for generated tests.
 
-    The body is ``text (key=value, key=value)``.
+    The body is ``text (key=value, key=value)``, or ``pattern`` with ``{field}`` for each of ``fields`` where the vendor
+    writes sentences. ``form`` is the layout that the vendor's devices usually send it in.
     """
 
     event: str
@@ -113,16 +120,25 @@ class SyslogTemplate(Struct, frozen=True):
     fields: tuple[WireField, ...]
     oid: str | None = None
     source: str = ""
+    pattern: str = ""
+    form: str = "C"
 
 
 class WireVar(Struct, frozen=True):
-    """One varbind of a trap: object OID without instance, syntax, the event field that feeds it, and a default."""
+    """One varbind of a trap: object OID without instance, syntax, the event field that feeds it, and a default.
+
+    ``encoding`` says what is made of an address: ``inet`` its octets, ``inet-type`` the number of its kind (both RFC
+    4001), ``ipv4`` itself or 0.0.0.0 where it is none. ``instance`` is the row index of a column whose index none of
+    the varbinds gives.
+    """
 
     oid: str
     syntax: Syntax
     field: str
     default: str | int | None = ""
     columnar: bool = False
+    encoding: Literal["", "inet", "inet-type", "ipv4"] = ""
+    instance: str = ""
 
 
 class TrapTemplate(Struct, frozen=True):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from eventd.contract import Origin, event_from_syslog, event_from_trap
+from eventd.ends import Ends
 from eventd.errors import DecodeError, ParseError, RejectReason
 from eventd.identity import Identities
 from eventd.inventory import Inventory
@@ -33,7 +34,8 @@ class Decoder:
     """Decodes messages with one registry, one inventory and one set of SNMP secrets.
 
     ``on_bug`` hears of exceptions that should not exist; the message then counts as ``handler_error``.
-    ``learned`` is what `eventd.identity.Identities` remembers; it is changed in place.
+    ``learned`` is what `eventd.identity.Identities` remembers, ``learned_ends`` what `eventd.ends.Ends` does; both are
+    changed in place.
     """
 
     def __init__(
@@ -44,9 +46,11 @@ class Decoder:
         trusted_forwarders: Iterable[str] = (),
         on_bug: Callable[[Exception, Message], None] | None = None,
         learned: dict[str, Any] | None = None,
+        learned_ends: dict[str, Any] | None = None,
     ) -> None:
         self.registry, self.inventory, self.access = registry, inventory, access
         self.identities = Identities(inventory, trusted_forwarders, learned, access.engines)
+        self.ends = Ends(inventory, learned_ends)
         self._on_bug = on_bug
 
     def decode(self, message: Message) -> Event | Malformed:
@@ -59,10 +63,10 @@ class Decoder:
         response, repeated = None, False
         try:
             if message.transport in SYSLOG_TRANSPORTS:
-                return Examined(_checked(self._syslog(message)))
+                return Examined(self.ends.order(_checked(self._syslog(message))))
             record = parse_notification(message.payload, self.access, message.received_at)
             response, repeated = record.response, self._repeated(record, message)
-            return Examined(_checked(self._trap(record, message)), response, repeated)
+            return Examined(self.ends.order(_checked(self._trap(record, message))), response, repeated)
         except ParseError as error:
             return Examined(malformed(message, error.reason, error.offset))
         except DecodeError:

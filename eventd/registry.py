@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -56,14 +56,30 @@ class Registry:
         return None
 
     @property
+    def vendors(self) -> tuple[str, ...]:
+        """Every vendor that has a handler."""
+        return tuple(sorted({handler.vendor for handler in self.handlers}))
+
+    @property
     def syslog_templates(self) -> dict[str, list[SyslogTemplate]]:
         """How each event is worded in syslog, by event name."""
-        return _by_event(template for handler in self.handlers for template in handler.syslog_templates)
+        return self.syslog_templates_of(self.vendors)
 
     @property
     def trap_templates(self) -> dict[str, list[TrapTemplate]]:
         """How each event is sent as a notification, by event name."""
-        return _by_event(template for handler in self.handlers for template in handler.trap_templates)
+        return self.trap_templates_of(self.vendors)
+
+    def syslog_templates_of(self, vendors: Collection[str]) -> dict[str, list[SyslogTemplate]]:
+        """The same of some vendors only."""
+        return _by_event(template for handler in self._of(vendors) for template in handler.syslog_templates)
+
+    def trap_templates_of(self, vendors: Collection[str]) -> dict[str, list[TrapTemplate]]:
+        """The same of some vendors only."""
+        return _by_event(template for handler in self._of(vendors) for template in handler.trap_templates)
+
+    def _of(self, vendors: Collection[str]) -> Iterator[Handler]:
+        return (handler for handler in self.handlers if handler.vendor in vendors)
 
 
 def _claims(handlers: Sequence[Handler], attribute: str, problems: list[Problem]) -> dict[str, Handler]:

@@ -50,9 +50,11 @@ class Offset(click.ParamType[timezone]):
 class Form(click.ParamType[str]):
     """A layout by its name, in any case."""
 
-    name = "|".join(syslog.FORMS)
+    name = "|".join(syslog.ALL_FORMS)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        named = {form.casefold(): form for form in syslog.FORMS}
+        named = {form.casefold(): form for form in syslog.ALL_FORMS}
         found = named.get(str(value).casefold())
-        return found if found is not None else self.fail(f"{value!r} is none of {', '.join(syslog.FORMS)}", param, ctx)
+        if found is None:
+            self.fail(f"{value!r} is none of {', '.join(syslog.ALL_FORMS)}", param, ctx)
+        return found

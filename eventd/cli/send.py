@@ -3,7 +3,7 @@
 import contextlib
 import ipaddress
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -31,6 +31,8 @@ from eventd.sender.templates import (
 DEFAULT_PORTS = {"udp": 5514, "tcp": 5514, "tls": 6514, "trap": 1162}
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+#: Whose wording an event is sent in, if nobody is named and this vendor has one.
+DEFAULT_VENDOR = "huawei"
 #: Sends the message of that number and returns the octets it took.
 Emit = Callable[[int], int]
 Options = Mapping[str, Any]
@@ -55,6 +57,7 @@ _FILE = click.Path(exists=True, dir_okay=False)
 _common = _all(
     click.argument("event"),
     click.argument("pairs", nargs=-1, metavar="[k=v…]"),
+    click.option("--vendor", help=f"Whose wording: huawei, h3c. Default: {DEFAULT_VENDOR}, if it has any."),
     click.option("--to", type=Target(), help="Receiver: HOST:PORT, [IPv6]:PORT or HOST."),
     click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="How many."),
     click.option("--rate", type=click.FloatRange(0, min_open=True), help="Per second. Default: no pause."),
@@ -66,10 +69,8 @@ _layout = _all(
     click.option(
         "--form",
         type=Form(),
-        metavar="A…J|rfc5424|rfc3164",
-        default="C",
-        show_default=True,
-        help="Layout.",
+        metavar="A…J|rfc5424|rfc3164|comware|comware-console|unicom|cmcc",
+        help="Layout. Default: the vendor's usual one (C, comware).",
     ),
     click.option("--timestamp", type=click.Choice(list(syslog.TIMESTAMPS)), help="Default: the usual one of the form."),
     click.option(
@@ -105,10 +106,10 @@ _snmp = _all(
 def command() -> None:
     """Send real messages of any known event to a receiver.
 
-    EVENT is an event name (ipsec.tunnel.stop), a mnemonic (IPSECTUNNELSTOP) or a notification
-    (hwIPSecTunnelStop). k=v sets a field by its name in the decoded event (peer=, local=, reason=, code=,
-    interface=, …) or by its key on the wire; everything else keeps the default of the template. `eventd send list`
-    shows them all.
+    EVENT is an event name (ipsec.tunnel.stop), a mnemonic (IPSECTUNNELSTOP, IPSEC_SA_TERMINATE) or a notification
+    (hwIPSecTunnelStop, hh3cIPsecTunnelStopV2). k=v sets a field by its name in the decoded event (peer=, local=,
+    reason=, code=, interface=, …) or by its key on the wire; everything else keeps the default of the template.
+    `eventd send list` shows them all.
     """
 
 
@@ -122,7 +123,7 @@ def send_syslog(**options: Any) -> None:
     with _usage():
         given = _pairs(options["pairs"])
         hostname = given.pop("hostname", options["hostname"])
-        template, values = _filled(registry, "syslog", registry.syslog_templates, options, given)
+        template, values = _filled(registry, "syslog", _templates(registry, "syslog", options), options, given)
         style = {name: options[name] for name in ("form", "timestamp", "value_style", "facility")}
         layout, zone = syslog.Layout(hostname=hostname, **style), options["utc_offset"]
         syslog.compose(template, values, datetime.now(zone), layout=layout)
@@ -259,11 +260,25 @@ def _pairs(pairs: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def _templates(registry: Registry, kind: str, options: Options) -> dict[str, list[Any]]:
+    """Of the vendor that was named; else of the default one if it knows the event at all, else of all."""
+    of: dict[str, Callable[[Collection[str]], dict[str, list[Any]]]] = {
+        "syslog": registry.syslog_templates_of,
+        "trap": registry.trap_templates_of,
+    }
+    vendor, event = options["vendor"], options["event"]
+    if vendor is None and any(knows(templates((DEFAULT_VENDOR,)), event) for templates in of.values()):
+        vendor = DEFAULT_VENDOR
+    if vendor is not None and vendor not in registry.vendors:
+        raise SendError(f"--vendor: {vendor!r} is none of {', '.join(registry.vendors)}")
+    return of[kind]((vendor,) if vendor else registry.vendors)
+
+
 def _filled(
     registry: Registry, kind: str, templates: Mapping[str, list[Template]], options: Options, given: Mapping[str, str]
 ) -> tuple[Template, dict[str, str]]:
     event, other = options["event"], "syslog" if kind == "trap" else "trap"
-    elsewhere = registry.trap_templates if kind == "syslog" else registry.syslog_templates
+    elsewhere = _templates(registry, other, options)
     if knows(elsewhere, event) and not knows(templates, event):
         raise SendError(f"{event} is known as a {other} only: eventd send {other} {event}")
     template = choose(templates, event, given)
@@ -292,7 +307,8 @@ def _prepare(options: Options) -> tuple[TrapTemplate, dict[str, str], Any]:
         priv_key=usm.priv_key,
         engine_id=usm.engine_id,
     )
-    template, values = _filled(registry, "trap", registry.trap_templates, options, _pairs(options["pairs"]))
+    templates = _templates(registry, "trap", options)
+    template, values = _filled(registry, "trap", templates, options, _pairs(options["pairs"]))
     return template, values, identity
 
 

@@ -93,9 +93,10 @@ _OID = re.compile(
 _IDS = re.compile(rb"(?:-(?=[A-Za-z]{2,16}=)|(?=(?:VS|CID|[Ss]lot)=))((?:[^;()\s]|(?<=,) ){3,200});[\s\0]*")
 #: Comware's cmcc layout ends its source with a blank.
 _SOURCE = re.compile(rb"-([A-Za-z]{2,16}=[^\s;()]{1,64})[\s\0]+")
-#: Huawei: two were seen in one message (``CID=…;slot=…;``); Comware: ``DevIP``, ``MDC``, ``Context``, ``Chassis``,
-#: ``Slot`` and a CPU. Behind these it is the text that looks like ids.
-MAX_ID_BLOCKS = 6
+#: Two were seen in one message (``CID=…;slot=…;``); behind four it is the text that looks like ids.
+MAX_ID_BLOCKS = 4
+#: Comware prints each in a block of its own: ``DevIP``, ``MDC``, ``Context``, ``Chassis``, ``Slot``, a CPU.
+MAX_SOURCE_BLOCKS = 6
 _NEXT_ID = re.compile(rb"[-,] ?(?=[A-Za-z]{2,24}=)")
 #: syslog-ng takes the year behind Comware's time for the host name, and the host name for the program's.
 _YEAR_AS_HOST = re.compile(rb"\s*<\d+>1 \S+ (?:19|20)\d\d (\S{1,255}) ")
@@ -236,8 +237,8 @@ def _uncut(record: SyslogRecord, printed: str) -> SyslogRecord:
     name, _, suffix = printed.rpartition("_")
     if "alarmID" in record.ids and name and any(whole.startswith(suffix) for whole in ("active", "clear")):
         return replace(record, mnemonic=name, suffix=_state(record, suffix))
-    name = f"10{record.module}" if record.form == COMWARE else record.module
-    return replace(record, mnemonic=None, suffix=None, app_name=name)
+    module = f"10{record.module}" if record.form == COMWARE else record.module
+    return replace(record, mnemonic=None, suffix=None, app_name=module)
 
 
 def _state(record: SyslogRecord, suffix: str = "") -> str:
@@ -338,7 +339,7 @@ def _names(module: bytes, mnemonic: bytes) -> tuple[str, str, str | None]:
 def _read_ids(text: bytes, *, comware: bool = False) -> tuple[Mapping[str, str], str | None, bytes]:
     """What stands between tag and text: ids, notification OID, and the text behind them."""
     ids, oid, at = _NO_IDS, None, 0
-    for _ in range(MAX_ID_BLOCKS):
+    for _ in range(MAX_SOURCE_BLOCKS if comware else MAX_ID_BLOCKS):
         block = _IDS.match(text, at) or (_SOURCE.match(text, at) if comware else None)
         if block is None:
             break

@@ -1,7 +1,9 @@
-"""Syslog messages in every layout that Huawei devices and the relays before us were seen to use.
+"""Syslog messages in every layout that Huawei and H3C devices and the relays before us were seen to use.
 
 Forms ``A`` to ``J`` and the time stamps are those of the info-center (``info-center timestamp``, ``info-center
 loghost`` in the USG and S-series command references); ``rfc5424`` and ``rfc3164`` are what a relay makes of form C.
+``comware``, ``unicom`` and ``cmcc`` are the three layouts of H3C towards a log host, ``comware-console`` is what its
+console and log buffer show (MSR 5600 and F1000-E manuals).
 """
 
 import ipaddress
@@ -10,7 +12,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from eventd.contract import SyslogTemplate
+from eventd.contract import SyslogTemplate, WireField
 from eventd.sender.templates import SendError
 
 #: local7: what nearly every captured Huawei message carries.
@@ -24,9 +26,10 @@ RELAY, PROCESS_ID = "relay", 30085
 
 
 class Layout(Struct, frozen=True, kw_only=True):
-    """How a message is to look. ``timestamp`` None means the usual one of the form."""
+    """How a message is to look. ``form`` None means the usual one of the template, ``timestamp`` None that of the
+    form."""
 
-    form: str = "C"
+    form: str | None = None
     timestamp: str | None = None
     value_style: str = "bare"
     hostname: str = "FW1"
@@ -63,7 +66,14 @@ TIMESTAMPS: dict[str, Callable[[datetime], str]] = {
     "boot": _boot,
     "rfc3339": lambda when: when.isoformat(timespec="microseconds"),
     "none": lambda _: "",
+    "year-last": lambda when: f"{when:%b} {when.day:2} {when:%H:%M:%S %Y}",
+    "year-last-ms": lambda when: f"{when:%b} {when.day:2} {when:%H:%M:%S}:{when.microsecond // 1000:03} {when:%Y}",
+    "iso": lambda when: f"{when:%Y-%m-%dT%H:%M:%S}",
 }
+#: Those that only Comware prints, or that it does not print.
+_COMWARE_ONLY = ("year-last", "year-last-ms", "iso")
+_COMWARE = ("year-last", "iso", "short-date", "boot", "none")
+_INFO_CENTER = tuple(kind for kind in TIMESTAMPS if kind not in _COMWARE_ONLY)
 
 # --- values --------------------------------------------------------------------------------------------------------
 
@@ -87,14 +97,17 @@ VALUE_STYLES: dict[str, Callable[[str], str]] = {
 
 
 def body(template: SyslogTemplate, values: Mapping[str, str], style: str) -> str:
-    """``text (key=value, key=value)``; keys without value and default are left out."""
+    """``text (key=value, key=value)``, where keys without value and default are left out; or the filled pattern."""
+    if template.pattern:
+        return template.pattern.format_map({field.field: _given(field, values) or "" for field in template.fields})
     dress = VALUE_STYLES[style]
-    pairs = [
-        f"{field.key}={dress(value)}"
-        for field in template.fields
-        if (value := values.get(field.field, field.default)) is not None
-    ]
+    pairs = [f"{field.key}={dress(value)}" for field in template.fields if (value := _given(field, values)) is not None]
     return f"{template.text} ({', '.join(pairs)})" if pairs else template.text
+
+
+def _given(field: WireField, values: Mapping[str, str]) -> str | None:
+    value = values.get(field.field)
+    return field.default if value is None else value
 
 
 # --- forms ---------------------------------------------------------------------------------------------------------
@@ -143,7 +156,7 @@ def _console(parts: _Parts) -> str:
 class _Form(Struct, frozen=True):
     write: Callable[[_Parts], str]
     usual: str = "date"
-    allowed: tuple[str, ...] = tuple(TIMESTAMPS)
+    allowed: tuple[str, ...] = _INFO_CENTER
 
 
 _FORMS = {
@@ -162,9 +175,20 @@ _FORMS = {
         "rfc3339",
         ("rfc3339", "none"),
     ),
+    "comware": _Form(lambda p: f"{p.pri}{p.head}%%10{p.tag}: {p.text}", "year-last", _COMWARE),
+    "comware-console": _Form(lambda p: f"%{p.head}{p.tag}: {p.text}", "year-last-ms", ("year-last-ms",)),
+    "unicom": _Form(
+        lambda p: f"{p.pri}{p.head}10{p.tag.rpartition('/')[0]}/{p.seq}: {p.text}",
+        "iso",
+        ("iso", "year-last", "short-date"),
+    ),
+    "cmcc": _Form(lambda p: f"{p.pri}{p.head}%10{p.tag}: {p.text}", "year-last", _COMWARE),
     "rfc3164": _Form(lambda p: f"{p.pri}{p.stamp} {RELAY} {_vrp5_trap(p)}", "short-date", ("short-date",)),
 }
-FORMS = tuple(_FORMS)
+#: What H3C's devices print; the others are Huawei's, and what relays make of them.
+COMWARE_FORMS = ("comware", "comware-console", "unicom", "cmcc")
+FORMS = tuple(form for form in _FORMS if form not in COMWARE_FORMS)
+ALL_FORMS = FORMS + COMWARE_FORMS
 
 
 def timestamps(form: str) -> tuple[str, ...]:
@@ -181,10 +205,11 @@ def compose(
         SendError: the form cannot carry that kind of time stamp.
     """
     layout = layout or Layout()
-    form = _FORMS[layout.form]
+    named = layout.form or template.form
+    form = _FORMS[named]
     kind = layout.timestamp or form.usual
     if kind not in form.allowed:
-        raise SendError(f"form {layout.form} cannot carry a {kind} time stamp, only {' or '.join(form.allowed)}")
+        raise SendError(f"form {named} cannot carry a {kind} time stamp, only {' or '.join(form.allowed)}")
     stamp = TIMESTAMPS[kind](when)
     tag = f"{template.module}/{template.level}/{template.mnemonic}" if template.module else template.mnemonic
     plain, _, state = tag.rpartition("_")

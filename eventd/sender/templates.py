@@ -33,22 +33,22 @@ def choose(templates: Mapping[str, Sequence[Template]], wanted: str, given: Iter
     Raises:
         SendError: no such template; says which names are near and which exist.
     """
-    if group := templates.get(wanted.lower()):
+    every: list[Template] = [template for named in templates.values() for template in named]
+    if group := templates.get(wanted.lower()) or [one for one in every if _is_named(one, wanted)]:
         names = {name.casefold() for name in given}
         return max(group, key=lambda template: (names <= accepted(template).keys(), _wealth(template)))
-    by_name: dict[str, Template] = {
-        wire_name(template).casefold(): template for named in templates.values() for template in named
-    }
-    if (found := by_name.get(wanted.casefold())) is not None:
-        return found
-    near = _near(wanted, [*templates, *map(wire_name, by_name.values())])
+    near = _near(wanted, [*templates, *map(wire_name, every)])
     raise SendError(f"no event {wanted!r}{near}; known: {', '.join(sorted(templates))}")
+
+
+def _is_named(template: SyslogTemplate | TrapTemplate, wanted: str) -> bool:
+    return wire_name(template).casefold() == wanted.casefold()
 
 
 def knows(templates: Mapping[str, Sequence[SyslogTemplate | TrapTemplate]], wanted: str) -> bool:
     """Whether `choose` would find something."""
-    named = (wire_name(template).casefold() for group in templates.values() for template in group)
-    return wanted.lower() in templates or wanted.casefold() in named
+    named = (_is_named(template, wanted) for group in templates.values() for template in group)
+    return wanted.lower() in templates or any(named)
 
 
 def check_addresses(values: Mapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """SNMP notifications made and, where an answer is awaited, sent by pysnmp: v1, v2c and v3 traps, v2c and v3 informs."""
 
 import asyncio
+import ipaddress
 import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -89,6 +90,26 @@ _SYNTAXES: dict[Syntax, Callable[[str | int], Any]] = {
     Syntax.COUNTER64: lambda value: _V2.Counter64(int(value)),
 }
 
+
+def _inet(value: str | int) -> str:
+    return "0x" + ipaddress.ip_address(value).packed.hex()
+
+
+def _inet_type(value: str | int) -> int:
+    return {4: 1, 6: 2}[ipaddress.ip_address(value).version]
+
+
+def _ipv4(value: str | int) -> str:
+    return str(value) if ipaddress.ip_address(value).version == 4 else "0.0.0.0"  # noqa: S104  "not valid" on the wire
+
+
+_ENCODINGS: dict[str, Callable[[str | int], str | int]] = {
+    "": lambda value: value,
+    "inet": _inet,
+    "inet-type": _inet_type,
+    "ipv4": _ipv4,
+}
+
 #: The fields that index the tunnel table (HUAWEI-SECURITY-IPSEC-MIB hwIPSecTunnelEntry) and, by the first, ifTable.
 INDEX_FIELDS = ("ifindex", "policy_seq", "tunnel_index")
 
@@ -105,13 +126,17 @@ def bindings(template: TrapTemplate, values: Mapping[str, str], suffix: bool = T
         if (value := values.get(var.field, var.default)) is None:
             continue
         try:
-            found.append((var, _SYNTAXES[var.syntax](value)))
+            found.append((var, _SYNTAXES[var.syntax](_ENCODINGS[var.encoding](value))))
         except (ValueError, PyAsn1Error, PySnmpError, KeyError):
             problems.append(f"{var.field}: {value!r} is no {var.syntax.name}")
     if problems:
         raise SendError("; ".join(problems))
     index = _index((var.field, value) for var, value in found)
-    return [(var.oid + (index if var.columnar else ".0") * suffix, value) for var, value in found]
+    return [(var.oid + _instance(var, index) * suffix, value) for var, value in found]
+
+
+def _instance(var: WireVar, index: str) -> str:
+    return (f".{var.instance}" if var.instance else index) if var.columnar else ".0"
 
 
 def _index(values: Iterable[tuple[str, Any]]) -> str:

@@ -26,6 +26,8 @@ MAX_FILLED = 16_384
 #: Longest reason, and longest values in its steps, that are remembered: Huawei's MIB allows 128 octets of reason, 63 of
 #: interface name and 255 of policy name. Longer ones are explained all the same, each time anew.
 MAX_REMEMBERED = 512
+#: Two words of a reason may stand in the text of another; three have not been seen to.
+MIN_WITHIN = 3
 
 
 class Found(Struct, frozen=True):
@@ -46,8 +48,8 @@ def normalise(text: str) -> str:
 class Book:
     """The reasons of one vendor. ``unknown`` stands for what the catalogue does not list.
 
-    ``loosely`` brings wording down to what small changes leave alone (None where it says nothing): given, a text that
-    is not listed is looked up by it, in its own space and then in the others.
+    ``loosely`` brings wording down to the words that small changes leave alone (None where there are none): given, a
+    text that is not listed is looked up by it, in its own space and then in the others, at last among the words of it.
     """
 
     def __init__(
@@ -109,12 +111,21 @@ class Book:
         if self._loosely is None:
             return None
         spaces = (space, *(other for other in SPACES if other != space))
-        keys = (normalise(text), self._loosely(text) or "")
-        for index, key in zip((self._by_text, self._by_loose), keys, strict=True):
+        words = self._loosely(text) or ""
+        for index, key in ((self._by_text, normalise(text)), (self._by_loose, words)):
             for where in spaces:
                 if found := index.get((where, key)):
                     return found
-        return None
+        return self._within(space, set(words.split()))
+
+    def _within(self, space: str, words: set[str]) -> CatalogueRow | None:
+        """The row of this space most of whose words, at least `MIN_WITHIN`, all stand among ``words``."""
+        fits = [
+            (len(parts), key)
+            for where, key in self._by_loose
+            if where == space and words.issuperset(parts := key.split()) and len(parts) >= MIN_WITHIN
+        ]
+        return self._by_loose[space, max(fits)[1]] if fits else None
 
 
 def _load(vendor: str, package: str) -> tuple[CatalogueRow, ...]:

@@ -7,7 +7,16 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from eventd.contract import Handler, Origin, SyslogTemplate, TrapTemplate, event_from_syslog, event_from_trap
+from eventd.contract import (
+    ENDS,
+    UNORDERED,
+    Handler,
+    Origin,
+    SyslogTemplate,
+    TrapTemplate,
+    event_from_syslog,
+    event_from_trap,
+)
 from eventd.errors import DecodeError
 from eventd.model import Event, Severity, SyslogRecord, TrapRecord
 from handlers._common.catalogue import CONDITION, PLACEHOLDERS, Book
@@ -126,7 +135,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
             words = kind.implies
         if words is None and code is None:
             return
-        context = {name: str(known[name]) for name in PLACEHOLDERS if name in known}
+        unsure = ("peer", "local") if extra.get(ENDS) == UNORDERED else ()
+        context = {name: str(known[name]) for name in PLACEHOLDERS if name in known and name not in unsure}
         found = self.book.find(kind.space, words, code, context)
         known["reason"] = found.reason if text == words or text is None else replace(found.reason, text=text)
         if found.code_text is not None:
@@ -149,7 +159,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
         syslog_templates: tuple[SyslogTemplate, ...] = (),
         trap_templates: tuple[TrapTemplate, ...] = (),
     ) -> Handler:
-        """The handler of a family. ``needs_fields``: without any known field the message is undecodable."""
+        """The handler of a family. ``needs_fields``: without any known field the message is undecodable, because
+        nothing says which tunnel it is about."""
         name = f"{self.tables.vendor}.{family}"
         extra_logs = extra_logs or {}
         needed = name if needs_fields else None

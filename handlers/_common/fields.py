@@ -1,6 +1,6 @@
 """Fields of a log, as (wire key, text) pairs, brought to the types of an event."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from handlers._common.values import BLANK, CONVERTERS
@@ -9,8 +9,10 @@ from handlers._common.values import BLANK, CONVERTERS
 TRUNCATED = "truncated"
 
 
-def typed(fields: Iterable[tuple[str, str]], keys: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """(event field → value, wire key → text of everything else); ``keys`` maps lower-case wire keys to event fields.
+def typed(
+    fields: Iterable[tuple[str, str]], keys: Mapping[str, str], spelled: Callable[[str], str] = str.lower
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """(event field → value, wire key → text of everything else); ``keys`` maps wire keys, as ``spelled``, to fields.
 
     Values of the wrong type, a second value for one field and keys nobody knows are kept as text; fields that are
     not given are in neither.
@@ -18,7 +20,7 @@ def typed(fields: Iterable[tuple[str, str]], keys: Mapping[str, str]) -> tuple[d
     known: dict[str, Any] = {}
     extra: dict[str, str] = {}
     for key, value in fields:
-        field, text = keys.get(key.lower()), value.strip()
+        field, text = keys.get(spelled(key)), value.strip()
         if field is not None and field not in known:
             try:
                 converted = CONVERTERS[field](text)

@@ -52,7 +52,8 @@ class Notification(Kind, frozen=True, kw_only=True):
 
 
 class ObjectType(Struct, frozen=True):
-    """One row of ``[object]``. The first ``texts`` parts of ``index`` are texts behind their length (RFC 2578 7.7)."""
+    """One row of ``[object]``. The first ``texts`` parts of ``index`` are texts behind their length (RFC 2578 7.7);
+    ``unit`` is what its number counts."""
 
     name: str
     field: str | None = None
@@ -60,6 +61,7 @@ class ObjectType(Struct, frozen=True):
     index: tuple[str, ...] = ()
     texts: int = 0
     enum: Mapping[str, int] = {}
+    unit: str | None = None
 
 
 class Tables:

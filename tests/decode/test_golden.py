@@ -47,6 +47,7 @@ def test_every_event_that_huawei_has_a_message_for_has_a_golden_case() -> None:
 
 
 def test_events_with_both_transports_have_golden_cases_of_both() -> None:
-    for event in set(registry().syslog_templates) & set(registry().trap_templates):
-        inputs = {path.name for path in (GOLDEN / "huawei" / event).glob("*/input.*")}
-        assert inputs == {"input.txt", "input.hex"}, event
+    for vendor in registry().vendors:
+        for event in set(registry().syslog_templates_of([vendor])) & set(registry().trap_templates_of([vendor])):
+            inputs = {path.name for path in (GOLDEN / vendor / event).glob("*/input.*")}
+            assert inputs == {"input.txt", "input.hex"}, (vendor, event)

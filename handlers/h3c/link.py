@@ -1,0 +1,84 @@
+"""Something below a tunnel went down or came back: an interface (PHY_UPDOWN, LINK_UPDOWN and kin) or a BFD session.
+
+A BFD session has ``extra["track"] = "bfd"`` and its far end in ``extra["target"]``: it explains a stop, it is not the
+interface itself. linkDown and linkUp are everybody's notifications.
+"""
+
+import re
+
+from eventd.contract import Origin
+from eventd.errors import DecodeError
+from eventd.model import Event, SyslogRecord
+from handlers.h3c import _event
+from handlers.h3c._family import handler, logs
+from handlers.h3c._tables import Kind
+from handlers.h3c._templates import sentence
+
+NAME = "h3c.link"
+DOWN, UP = "link.down", "link.up"
+BFD = Kind("BFD_CHANGE_FSM", mark={"track": "bfd"})
+KINDS = logs(
+    *map(
+        Kind,
+        (
+            "PHY_UPDOWN",
+            "LINK_UPDOWN",
+            "PROTOCOL_UPDOWN",
+            "LINEPROTO_UPDOWN",
+            "TUNNEL_PHY_UPDOWN",
+            "TUNNEL_LINK_UPDOWN",
+        ),
+    ),
+    BFD,
+)
+#: "Physical state on the interface GigabitEthernet1/0/1 changed to down." (V7), "Ethernet0/6 link status is DOWN.",
+#: "Line protocol on the interface Vlan-interface1 is UP." (V5): all captured but the last, which is recalled.
+_STATE = re.compile(
+    r"(?:on the interface )?(\S+) (?:link status is|changed to|is) (?:protocol )?(up|down)\b", re.IGNORECASE
+)
+#: "Sess[10.0.10.1/10.0.10.2, LD/RD:1/2, Interface:Vlan10, SessType:Ctrl, LinkType:INET], Ver:1, Sta: UP->DOWN, Diag: 1"
+_SESSION = re.compile(
+    r"Sess\[[^/\]]*/([^,\]]+)(?:[^\]]*?Interface:\s*([^,\]]+))?[^\]]*\].*?Sta:\s*(\w+)\s*->\s*(\w+)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
+    """Raises `DecodeError` where the text says neither up nor down."""
+    kind = _event.kind_of(record, KINDS)
+    if kind is BFD:
+        return _session(record, origin)
+    state = _STATE.search(record.text)
+    if state is None:
+        raise DecodeError(NAME, "the text says neither up nor down")
+    return _event.syslog_event(record, origin, _turned(kind, state[2]), {"interface": state[1]}, {})
+
+
+def _session(record: SyslogRecord, origin: Origin) -> Event:
+    session = _SESSION.search(record.text)
+    if session is None:
+        raise DecodeError(NAME, "the text names no session")
+    target, interface, before, after = session.groups()
+    up, was_up = after.casefold() == "up", before.casefold() == "up"
+    kind = _turned(BFD, after) if up or was_up else BFD
+    known = {"interface": interface.strip()} if interface else {}
+    return _event.syslog_event(record, origin, kind, known, {"target": target.strip()})
+
+
+def _turned(kind: Kind, state: str) -> Kind:
+    up = state.casefold() == "up"
+    return Kind(kind.name, UP if up else DOWN, "info" if up else "warning", kind.mark)
+
+
+def _template(event: str, state: str) -> tuple[str, str, str]:
+    return event, "IFNET/3/PHY_UPDOWN", f"Physical state on the interface {{interface}} changed to {state}."
+
+
+HANDLER = handler(
+    "link",
+    KINDS,
+    decode_syslog=decode_syslog,
+    syslog_templates=tuple(
+        sentence(*_template(event, state), source="captured lines") for event, state in ((DOWN, "down"), (UP, "up"))
+    ),
+)
