@@ -226,6 +226,7 @@ async def test_no_error_and_no_log_line_holds_a_secret(
     assert server.url in said
 
 
+@pytest.mark.conformance("RFC 5424 §8.2", "hostile text stays text in every channel")
 @pytest.mark.parametrize("kind", MAKERS)
 async def test_hostile_text_stays_text(kind: str, bench: Bench, server: ChatServer) -> None:
     nasty = make_incident(

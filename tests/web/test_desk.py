@@ -184,6 +184,15 @@ async def test_devices_that_were_never_heard_come_first() -> None:
         assert "never" in text
 
 
+async def test_the_clock_of_a_device_is_told_where_its_messages_have_one() -> None:
+    async with serving() as site:
+        await site.service.tell("0 start device=FW0\n0 start device=FW1\n0 start device=FW2", until=60)
+        site.service.clock_skew |= {"FW0": 28799.6, "FW1": -0.5}
+        text = (await look(site)).text.partition("longest silent first")[2]
+        assert text.index("8h ahead") < text.index("FW1") < text.index("right") < text.index("FW2")
+        assert text.count("ahead") == text.count("right") == 1
+
+
 async def test_the_page_says_when_eventd_cannot_be_relied_on(site: Site) -> None:
     site.service.trouble = "The store cannot be written: database or disk is full"
     page = await look(site)
@@ -316,6 +325,7 @@ table thead tbody tr th td time pre code
 """
 
 
+@pytest.mark.conformance("RFC 5424 §8.2", "hostile text stays text on every page")
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_text_from_the_wire_stays_text_wherever_it_appears(text: str) -> None:
     known = Inventory(peers=[Peer(address="2.1.1.1", name=text, site=text, tags=(text,))])
