@@ -1,6 +1,7 @@
 """The main job as an operator sees it: a message in, an alert out, the page and the metrics agree."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,18 @@ def test_malformed_input_is_counted_by_reason_and_kept(eventd: Service) -> None:
         ),
         "the counts",
     )
+
+
+@pytest.mark.conformance("Huawei info-center timestamp", "a device whose clock is 8 h ahead is measured and told of")
+def test_a_device_that_prints_local_time_is_measured_and_told_of(eventd: Service) -> None:
+    local = datetime.now(UTC) + timedelta(hours=8)
+    stamp = f"{local:%b %d %Y %H:%M:%S}"
+    eventd.send_udp(*(f"<189>{stamp} FW8 %%01SHELL/5/LOGIN(l)[{n}]:hello" for n in range(5)))
+    until(lambda: "8 h ahead" in eventd.log.read_text(), "the log line")
+    skew = eventd.metrics()['eventd_device_clock_skew_seconds{device="FW8"}']
+    assert 28_790 < skew < 28_801
+    [row] = eventd.api("devices")["items"]
+    assert (row["device"], row["clock_skew_s"]) == ("FW8", round(skew, 3))
 
 
 def test_an_open_incident_survives_a_restart(eventd: Service) -> None:
