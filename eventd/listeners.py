@@ -138,7 +138,14 @@ class Listeners:
 
     def _tls(self, address: str, settings: SyslogTls) -> Receiver:
         context, timeout = tls_context(settings), settings.handshake_timeout
-        return self._tcp(address, settings, "syslog-tls", ssl_context=context, handshake_timeout=timeout)
+        return self._tcp(
+            address,
+            settings,
+            "syslog-tls",
+            ssl_context=context,
+            fingerprints=settings.client_fingerprints,
+            handshake_timeout=timeout,
+        )
 
 
 def _sockets(settings: Any) -> Any:

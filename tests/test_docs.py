@@ -37,6 +37,7 @@ EXAMPLES_ONLY = {
     "cert_file",
     "key_file",
     "client_ca_file",
+    "client_fingerprints",
     "engine_id",
     "max_connections_per_source",
     "max_messages_per_second_per_source",

@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from eventd.receivers.addresses import parse_listen, parse_networks
+from eventd.receivers.tls import parse_fingerprint
 
 MIB = 1 << 20
 
@@ -105,14 +106,27 @@ class SyslogTcp(Socket, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SyslogTls(SyslogTcp, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[receivers.syslog_tls]`` (RFC 5425). With ``client_ca_file`` only clients with a certificate of it get in."""
+    """``[receivers.syslog_tls]`` (RFC 5425). With ``client_ca_file`` only clients with a certificate of it get in, and
+    with ``client_fingerprints`` only those of them that are listed."""
 
     listen: str | tuple[str, ...] = ("[::]:6514",)
     max_connections: Connections = MAX_TLS_CONNECTIONS
     cert_file: str
     key_file: str
     client_ca_file: str | None = None
+    client_fingerprints: tuple[str, ...] = ()
     handshake_timeout: Seconds = HANDSHAKE_TIMEOUT_S
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for text in self.client_fingerprints:
+            try:
+                parse_fingerprint(text)
+            except ValueError as error:
+                raise ValueError(f"client_fingerprints: {error}") from None
+        if self.client_fingerprints and self.client_ca_file is None:
+            # Without authorities OpenSSL asks for no certificate, and Python lets nobody judge one it does not trust.
+            raise ValueError("client_fingerprints: needs client_ca_file, with the authority or those certificates")
 
 
 class Snmp(Socket, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,18 +12,19 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import cast
 
 from eventd.contract import Framer, Sink
 from eventd.model import Message
 from eventd.receivers import kernel
 from eventd.receivers.addresses import Sources, join_host_port
 from eventd.receivers.complaints import Complaints
+from eventd.receivers.connection import Connection, cause
 from eventd.receivers.quotas import Quotas
 from eventd.receivers.roster import Roster
 from eventd.receivers.settings import HANDSHAKE_TIMEOUT_S, IDLE_TIMEOUT_S, MAX_CONNECTIONS
+from eventd.receivers.tls import Fingerprints
 from eventd.telemetry import Telemetry, get_logger
 
 #: Connections accepted per turn of the loop, so that a flood of them leaves time for messages.
@@ -39,9 +40,6 @@ STOP_READS = 64
 #: For the peer's close_notify; who does not send it by then is not worth a connection.
 TLS_CLOSE_TIMEOUT_S = 5.0
 
-#: The frame error after which the rest of a stream has no meaning any more.
-SYNC_LOST = "sync_lost"
-
 
 class StreamReceiver:
     """Receives on one address until stopped.
@@ -51,6 +49,7 @@ class StreamReceiver:
         transport: ``syslog-tcp`` or ``syslog-tls``.
         framer: makes the `Framer` of one connection.
         ssl_context: from `eventd.receivers.tls.make_context`; None for plain TCP.
+        fingerprints: which of the certificates that it trusts may connect.
         max_connections: for one more, the oldest that never sent a whole message is closed, or else the new one.
         max_per_source: connections of one source beyond are closed at once and counted; None for a quarter of all.
         idle_timeout: seconds of silence after which a connection is closed; 0 for never.
@@ -69,6 +68,7 @@ class StreamReceiver:
         *,
         framer: Callable[[], Framer],
         ssl_context: ssl.SSLContext | None = None,
+        fingerprints: Sequence[str] = (),
         max_connections: int = MAX_CONNECTIONS,
         max_per_source: int | None = None,
         idle_timeout: float = IDLE_TIMEOUT_S,
@@ -79,12 +79,13 @@ class StreamReceiver:
     ) -> None:
         self.listen, self.name, self.framer = listen, transport, framer
         self.ssl_context, self.idle_timeout = ssl_context, idle_timeout
+        self.fingerprints = Fingerprints(fingerprints)
         self.paused = False
         self._sink, self._telemetry, self._clock = sink, telemetry, clock
         self._handshake_timeout = handshake_timeout
         self._sources, self._complaints = Sources(allow), Complaints(telemetry, transport=transport, listen=listen)
         self._quotas = Quotas(max_rate) if max_rate else None
-        self._connections = Roster[_Connection](max_connections, max_per_source)
+        self._connections = Roster[Connection](max_connections, max_per_source)
         self._held: set[str] = set()
         self._openings: set[asyncio.Task[None]] = set()
         self._listener: socket.socket | None = None
@@ -175,7 +176,7 @@ class StreamReceiver:
         return True
 
     def _admit(self, sock: socket.socket, source: str, port: int) -> None:
-        connection = _Connection(self, source, port)
+        connection = Connection(self, source, port)
         self._connections.add(connection)
         self._telemetry.inc("connections", self.name)
         task = asyncio.get_running_loop().create_task(self._open(connection, sock))
@@ -183,8 +184,8 @@ class StreamReceiver:
         task.add_done_callback(self._openings.discard)
         connection.opening = task
 
-    async def _open(self, connection: "_Connection", sock: socket.socket) -> None:
-        """Begin to read, for TLS after the handshake; `_Connection` then lives by what the loop tells it."""
+    async def _open(self, connection: Connection, sock: socket.socket) -> None:
+        """Begin to read, for TLS after the handshake; `Connection` then lives by what the loop tells it."""
         sock.setblocking(False)
         secure = self.ssl_context is not None
         try:
@@ -197,14 +198,14 @@ class StreamReceiver:
             )
         except OSError as error:
             if self.release(connection):
-                self.refuse("handshake", connection.source, error=_cause(error))
+                self.refuse("handshake", connection.source, error=cause(error))
         except asyncio.CancelledError:
             self.release(connection)
             raise
 
     # --- what a connection needs --------------------------------------------------------------------------------
 
-    def release(self, connection: "_Connection") -> bool:
+    def release(self, connection: Connection) -> bool:
         """Forget a connection; whether it was still known."""
         if connection not in self._connections:
             return False
@@ -262,132 +263,10 @@ class StreamReceiver:
 
     def broken(self, source: str, error: Exception) -> None:
         """Log a connection that ended by an error; what came before it is kept."""
-        self._complaints.warn("connection broken", source, error=_cause(error))
+        self._complaints.warn("connection broken", source, error=cause(error))
 
     def _resume(self) -> None:
         self.paused = False
         for connection in self._connections:
             connection.resume()
         self._accept_again()
-
-
-def _cause(error: Exception) -> str:
-    reason = getattr(error, "reason", None)  # OpenSSL's name for it, such as NO_SHARED_CIPHER
-    return reason.lower().replace("_", " ") if isinstance(reason, str) else str(error) or type(error).__name__
-
-
-class _Connection(asyncio.Protocol):
-    """One admitted connection, read until its end.
-
-    Not a `asyncio.BufferedProtocol`: behind TLS, that loses what does not fit its buffer when the stream ends
-    (asyncio.sslproto reads it once more and then shuts down).
-    """
-
-    def __init__(self, receiver: StreamReceiver, source: str, port: int) -> None:
-        self.source, self.proven = source, False
-        self.opening: asyncio.Task[None] | None = None
-        self._receiver, self._framer, self._port = receiver, receiver.framer(), port
-        self._transport: asyncio.Transport | None = None
-        self._reported: dict[str, int] = {}
-        self._idle_timer: asyncio.TimerHandle | None = None
-        self._hold: asyncio.TimerHandle | None = None
-        self._heard_at = 0.0
-
-    def pause(self) -> None:
-        """Stop reading, if that is still wanted."""
-        held = self._receiver.holds(self.source) or self._hold
-        if held and self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
-
-    def resume(self) -> None:
-        """Read again, unless something else is still against it."""
-        if (
-            self._hold is None
-            and not self._receiver.holds(self.source)
-            and self._transport is not None
-            and not self._transport.is_closing()
-        ):
-            self._heard_at = asyncio.get_running_loop().time()
-            self._transport.resume_reading()
-
-    def end(self) -> None:
-        """Close from our side, now."""
-        if self.opening is not None:
-            self.opening.cancel()
-        self._finish()
-        if self._transport is not None:
-            self._transport.abort()
-
-    # --- asyncio ------------------------------------------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are of no asyncio class
-        if self._receiver.holds(self.source):
-            self.pause()
-            # And again in the next turn, because uvloop begins to read after this call, whatever was said in it.
-            asyncio.get_running_loop().call_soon(self.pause)
-        if self._receiver.idle_timeout:
-            self._heard_at = asyncio.get_running_loop().time()
-            self._watch(self._receiver.idle_timeout)
-
-    def data_received(self, data: bytes) -> None:
-        self._heard_at = asyncio.get_running_loop().time() if self._idle_timer else 0.0
-        payloads = self._framer.feed(data)
-        self.proven = self.proven or bool(payloads)
-        wait = self._receiver.take(payloads, self.source, self._port)
-        if wait and self._hold is None:
-            self._hold = asyncio.get_running_loop().call_later(wait, self._let_go)
-            self.pause()
-        self._report()
-
-    def eof_received(self) -> None:
-        """Nothing to do: the transport closes itself, and `connection_lost` takes what is left."""
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None:
-            self._receiver.broken(self.source, exc)
-        self._finish()
-
-    # --- inside -------------------------------------------------------------------------------------------------
-
-    def _let_go(self) -> None:
-        if self._hold is not None:
-            self._hold.cancel()
-            self._hold = None
-            self.resume()
-
-    def _finish(self) -> None:
-        for timer in (self._idle_timer, self._hold):
-            if timer is not None:
-                timer.cancel()
-        if self._receiver.release(self):
-            self._receiver.take(self._framer.finish(), self.source, self._port)
-            self._report()
-
-    def _report(self) -> None:
-        errors = self._framer.errors
-        if errors == self._reported:
-            return
-        known, self._reported = self._reported, dict(errors)
-        for reason, count in self._reported.items():
-            if more := count - known.get(reason, 0):
-                self._receiver.damaged(reason, more, self.source)
-        if SYNC_LOST in self._reported and SYNC_LOST not in known:
-            self._receiver.refuse(SYNC_LOST, self.source)
-            self.end()
-
-    def _watch(self, delay: float) -> None:
-        self._idle_timer = asyncio.get_running_loop().call_later(delay, self._check_idle)
-
-    def _check_idle(self) -> None:
-        """Close after enough silence. A timer set anew for every read would cost more than the read."""
-        left = self._heard_at + self._receiver.idle_timeout - asyncio.get_running_loop().time()
-        if self._receiver.holds(self.source) or self._hold:  # the silence is ours
-            left = self._receiver.idle_timeout
-        if left > 0:
-            self._watch(left)
-        else:
-            self._receiver.refuse("idle", self.source)
-            self._finish()
-            assert self._transport is not None
-            self._transport.close()

@@ -1,9 +1,7 @@
 """One source at full speed costs only its own messages: twenty others lose nothing meanwhile, to the message."""
 
 import contextlib
-import os
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -13,15 +11,9 @@ from pathlib import Path
 
 import flood
 import pytest
+from flood import FLOODER, LONG_S, OTHERS, RATE, SECONDS, journal, settled
 from service import Service, until
 from storm import start_line, stop_line
-
-#: EVENTD_FLOOD_S=20 floods for longer; the default keeps the suite short.
-SECONDS = float(os.environ.get("EVENTD_FLOOD_S", "3"))
-FLOODER = "127.0.0.2"
-OTHERS = [f"127.0.1.{n}" for n in range(1, 21)]
-#: Messages per second of each of the others.
-RATE = 50
 
 
 @contextlib.contextmanager
@@ -51,21 +43,6 @@ def others(port: int, seconds: float) -> Counter[str]:
     return sent
 
 
-def journal(eventd: Service) -> Counter[str]:
-    """How many events of each source are in the journal."""
-    with contextlib.closing(sqlite3.connect(eventd.folder / "eventd.db")) as db:
-        return Counter(
-            dict(db.execute("SELECT json_extract(json, '$.source'), count(*) FROM events GROUP BY 1").fetchall())
-        )
-
-
-def settled(eventd: Service) -> dict[str, float]:
-    return until(
-        lambda: (m := eventd.metrics()) and not eventd.total(m, "eventd_queued") and not eventd.ledger_faults() and m,
-        "the queue to empty and the ledger to balance",
-    )
-
-
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("what", ["an event", "an irrelevant line", "garbage"])
 def test_a_flood_of_datagrams_costs_only_its_sender(tmp_path: Path, what: str) -> None:
@@ -82,7 +59,7 @@ def test_a_flood_of_datagrams_costs_only_its_sender(tmp_path: Path, what: str) -
         received = eventd.total(metrics, "eventd_received_total")
         drops = eventd.total(metrics, "eventd_kernel_drops_total")
         limited = metrics['eventd_rejected_total{reason="rate_limited",transport="syslog-udp"}']
-        until(lambda: all(journal(eventd)[source] == sent[source] for source in OTHERS), "every event of the others")
+        until(lambda: all(journal(eventd)[source] == sent[source] for source in OTHERS), "every event", LONG_S)
         assert received + drops == flooded + sent.total()
         assert limited > flooded / 10
     assert "Traceback" not in eventd.log.read_text()

@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import socket
 import ssl
+import warnings
+from pathlib import Path
 
 import pytest
 import trustme
 from receiver_fakes import FakeSink, LineFramer, turns, until
 
 from eventd.receivers.tcp import StreamReceiver
-from eventd.receivers.tls import make_context
+from eventd.receivers.tls import HASHES, make_context, parse_fingerprint
 from eventd.telemetry import Telemetry
 
 CA, OTHER_CA = trustme.CA(), trustme.CA()
@@ -52,10 +55,11 @@ def client_context(files, certificate=None, trusted="ca"):
     return context
 
 
-def tls_client(rx, files):
+def tls_client(rx, files, certificate=None):
     """A blocking client as simple senders have it; to be made outside the loop."""
     raw = socket.create_connection(rx.address)
-    return client_context(files).wrap_socket(raw, server_hostname="localhost")
+    raw.settimeout(10)
+    return client_context(files, certificate).wrap_socket(raw, server_hostname="localhost")
 
 
 @contextlib.asynccontextmanager
@@ -389,3 +393,72 @@ def test_old_protocols_are_off_and_clients_are_asked_only_with_an_authority(file
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert context.verify_mode == ssl.CERT_NONE
     assert make_context(files["server.crt"], files["server.key"], files["ca"]).verify_mode == ssl.CERT_REQUIRED
+
+
+# --- fingerprints -------------------------------------------------------------------------------------------------
+
+
+def fingerprint(pem, name="sha-256"):
+    """Of the first certificate in a PEM file, as RFC 5425 writes it."""
+    text = Path(pem).read_text()
+    begin, end = text.index("-----BEGIN CERT"), text.index("-----END CERT")
+    der = ssl.PEM_cert_to_DER_cert(text[begin:end] + "-----END CERTIFICATE-----\n")
+    return f"{name}:" + ":".join(f"{octet:02X}" for octet in hashlib.new(HASHES[name], der).digest())
+
+
+@pytest.mark.conformance("RFC 5425 §4.2.2", "a client is admitted by the fingerprint of its certificate")
+@pytest.mark.parametrize("name", list(HASHES))
+async def test_only_listed_certificates_get_in(sink, telemetry, files, tmp_path, name):
+    CA.issue_cert("fw2.example").private_key_and_cert_chain_pem.write_to_path(tmp_path / "other.pem")
+    listed = [fingerprint(files["client.pem"], name)]
+    async with receiver(sink, telemetry, files, client_ca="ca", fingerprints=listed) as rx:
+        other = await asyncio.to_thread(tls_client, rx, files | {"other.pem": str(tmp_path / "other.pem")}, "other.pem")
+        with other, contextlib.suppress(OSError):
+            other.sendall(b"not me\n")
+            assert await asyncio.to_thread(other.recv, 1) == b""
+        async with connection(rx, client_context(files, "client.pem")) as (_, writer):
+            writer.write(b"me\n")
+            await sink.holds(1)
+    assert sink.payloads == [b"me"]
+    assert telemetry.value("connections_refused", "syslog-tls", "certificate") == 1
+
+
+async def test_a_self_signed_certificate_may_be_listed_itself(sink, telemetry, files, tmp_path):
+    lone = trustme.CA()
+    signed = lone.issue_cert("fw3.example")
+    signed.private_key_and_cert_chain_pem.write_to_path(tmp_path / "lone.pem")
+    signed.cert_chain_pems[0].write_to_path(tmp_path / "listed.pem")
+    known = files | {"lone.pem": str(tmp_path / "lone.pem"), "listed.pem": str(tmp_path / "listed.pem")}
+    async with receiver(sink, telemetry, known, client_ca="listed.pem") as rx:
+        async with connection(rx, client_context(known, "lone.pem")) as (_, writer):
+            writer.write(b"me\n")
+            await sink.holds(1)
+        stranger = await asyncio.to_thread(tls_client, rx, files, "client.pem")
+        with stranger, contextlib.suppress(OSError):
+            stranger.sendall(b"not me\n")
+            assert await asyncio.to_thread(stranger.recv, 1) == b""
+    assert sink.payloads == [b"me"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "sha-256", "md5:AA", "sha-256:AA", "sha-256:" + "A" * 64, "sha-1:" + ":".join(["GG"] * 20), "sha-1:AA:" * 20],
+)
+def test_what_is_no_fingerprint_is_refused(text):
+    with pytest.raises(ValueError, match="does not"):
+        parse_fingerprint(text)
+
+
+@pytest.mark.conformance("RFC 5425 §4.2", "TLS 1.1 and older are refused")
+async def test_an_old_protocol_is_refused(sink, telemetry, files):
+    async with receiver(sink, telemetry, files) as rx:
+        context = client_context(files)
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with pytest.raises(OSError):
+            async with connection(rx, context):
+                pass
+    assert telemetry.value("connections_refused", "syslog-tls", "handshake") == 1

@@ -1,13 +1,29 @@
-"""A sender at full speed: ``python flood.py PORT SOURCE SECONDS`` sends one datagram over and over, 64 per system call.
+"""What the tests of floods share, and a sender at full speed.
 
-A process of its own, because a thread would share the interpreter with the test that looks on. Prints how many left.
+``python flood.py PORT SOURCE SECONDS HEX`` sends one datagram over and over, 64 per system call, and prints how many
+left. It is a process of its own, because a thread would share the interpreter with the test that looks on.
 """
 
+import contextlib
 import ctypes
+import os
 import signal
 import socket
+import sqlite3
 import sys
 import time
+from collections import Counter
+
+from service import Service, until
+
+#: EVENTD_FLOOD_S=20 floods for longer; the default keeps the suite short.
+SECONDS = float(os.environ.get("EVENTD_FLOOD_S", "3"))
+FLOODER = "127.0.0.2"
+OTHERS = [f"127.0.1.{n}" for n in range(1, 21)]
+#: A flood leaves a full queue behind, and the machine may be busy with other tests.
+LONG_S = 120.0
+#: Messages per second of each of the others.
+RATE = 50
 
 #: Messages per sendmmsg(2).
 BURST = 64
@@ -48,6 +64,22 @@ def flood(port: int, source: str, seconds: float, payload: bytes) -> int:
         while not stopped and time.monotonic() < end:
             sent += max(0, libc.sendmmsg(sock.fileno(), headers, BURST, 0))
     return sent
+
+
+def journal(eventd: Service) -> Counter[str]:
+    """How many events of each source are in the journal."""
+    with contextlib.closing(sqlite3.connect(eventd.folder / "eventd.db")) as db:
+        return Counter(
+            dict(db.execute("SELECT json_extract(json, '$.source'), count(*) FROM events GROUP BY 1").fetchall())
+        )
+
+
+def settled(eventd: Service) -> dict[str, float]:
+    return until(
+        lambda: (m := eventd.metrics()) and not eventd.total(m, "eventd_queued") and not eventd.ledger_faults() and m,
+        "the queue to empty and the ledger to balance",
+        LONG_S,
+    )
 
 
 if __name__ == "__main__":
