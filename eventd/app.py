@@ -22,12 +22,12 @@ from eventd.errors import EventdError, StoreError
 from eventd.gauges import Gauges
 from eventd.intake import Intake
 from eventd.inventory import Inventory
+from eventd.kept_engines import KeptEngines, own_engine
 from eventd.listeners import Key, Listeners, Receiver
 from eventd.model import Change, Notification
 from eventd.notify import routing
 from eventd.notify.delivery import Delivery
 from eventd.notify.session import Session
-from eventd.own_engine import own_engine
 from eventd.parse.snmp import Access, Memory
 from eventd.pipeline import Pipeline, bug_logger
 from eventd.recorder import Recorder
@@ -42,9 +42,12 @@ from eventd.web.settings import Token, Web
 DRAIN_S = 10.0
 #: How often retention is applied.
 PRUNE_EVERY_S = 600.0
-#: How often what was learned of senders is saved: host names, own addresses and SNMPv3 clocks. Losing a minute of it
-#: only means learning it again.
+#: How often the names and own addresses learned of senders are saved. Losing a minute of it only means learning it
+#: again.
 SAVE_LEARNED_EVERY_S = 60.0
+#: How often new SNMPv3 engines and reboots are saved, if there were any. After a crash, messages from before a reboot
+#: that was not saved would be taken again.
+SAVE_ENGINES_EVERY_S = 5.0
 
 #: Settings that a reload does not take, by name, and where they are.
 NEEDS_RESTART: dict[str, Callable[[Config], Any]] = {
@@ -120,6 +123,7 @@ class App:
             chores = [
                 tasks.create_task(self._every(PRUNE_EVERY_S, lambda: self.store.prune(self._clock())), name="prune"),
                 tasks.create_task(self._every(SAVE_LEARNED_EVERY_S, self._save_learned), name="save learned"),
+                tasks.create_task(self._every(SAVE_ENGINES_EVERY_S, self._save_engines), name="save engines"),
             ]
             await self._give_up_orphans(self.config)
             self._start_delivery(self.config)
@@ -143,7 +147,8 @@ class App:
         snmp = config.receivers.snmp
         self._own_engine = await own_engine(self.store, snmp.engine_id if snmp else None)
         self._snmp_memory = Memory()
-        self._snmp_memory.engines.restore(msgspec.json.decode(await self.store.meta_get("learned_engines") or "{}"))
+        self._kept_engines = KeptEngines(self.store, self._snmp_memory.engines)
+        await self._kept_engines.restore()
         self._learned: dict[str, Any] = msgspec.json.decode(await self.store.meta_get("learned_hostnames") or "{}")
         self._learned_ends: dict[str, Any] = msgspec.json.decode(await self.store.meta_get("learned_ends") or "{}")
         self.correlator = Correlator(config.correlate, config.inventory, config.web.external_url, config.maintenance)
@@ -184,6 +189,7 @@ class App:
         await self.listeners.close()
         await self._stop_delivery()
         await self._quietly(self._save_learned)
+        await self._quietly(lambda: self._kept_engines.save_all(self._clock()))
         if not committed:
             raise StoreError(f"stopped with messages that could not be committed: {self.pipeline.store_failing}")
         log.info("stopped")
@@ -209,11 +215,12 @@ class App:
             self.telemetry.inc("internal_errors", "chore")
             log.error("defect", where="chore", exc_info=error)
 
+    async def _save_engines(self) -> None:
+        await self._kept_engines.save(self._clock())
+
     async def _save_learned(self) -> None:
-        engines = self._snmp_memory.engines.snapshot()
         await self.store.meta_set("learned_hostnames", msgspec.json.encode(self._learned).decode())
         await self.store.meta_set("learned_ends", msgspec.json.encode(self._learned_ends).decode())
-        await self.store.meta_set("learned_engines", msgspec.json.encode(engines).decode())
 
     # --- what a configuration makes -------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from service import free_port
-from storm import stop_line
+from storm import stop_inform, stop_line
 
 from eventd import app as app_module
 from eventd.app import App
@@ -352,6 +352,34 @@ async def test_a_new_community_does_not_close_the_trap_socket(running: Running) 
     assert await running.app.reload() is None
     [after] = [receiver for key, receiver in running.app.receivers.items() if key[0] == "snmp"]
     assert after is before
+
+
+async def test_an_inform_in_hand_is_answered_by_the_socket_that_replaces_its_own(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was taken and is committed while its socket is replaced: the sender must not have to repeat it."""
+    import socket
+
+    port, hold = free_port(), asyncio.Event()
+    commit = running.app.store.commit
+
+    async def slow(batch: Any) -> None:
+        await hold.wait()
+        await commit(batch)
+
+    running.write(SNMP.format(port, "public"))
+    assert await running.app.reload() is None
+    monkeypatch.setattr(running.app.store, "commit", slow)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(5)
+        sock.connect(("127.0.0.1", port))
+        sock.send(stop_inform(1))
+        await asyncio.sleep(0.3)
+        running.write(SNMP.format(port, "public") + "recv_buffer_bytes = 100000\n")
+        assert await running.app.reload() is None
+        hold.set()
+        assert await asyncio.to_thread(sock.recv, 65_536)
+    assert running.app.telemetry.value("replies", "sent") == 1
 
 
 async def test_a_stop_that_could_not_commit_everything_is_a_failure(

@@ -16,9 +16,10 @@ from eventd.correlate import Correlator
 from eventd.decode import Decoder
 from eventd.inventory import Device as Row
 from eventd.inventory import Inventory
+from eventd.kept_engines import KeptEngines
 from eventd.model import Event, Message
 from eventd.parse import snmp, snmp_pdu, usm
-from eventd.parse.engines import MAX_BOOTS
+from eventd.parse.engines import MAX_BOOTS, Engines
 from eventd.pipeline import Intake, Pipeline
 from eventd.registry import load
 from eventd.store import MemoryStore
@@ -270,6 +271,53 @@ async def test_the_standard_counters_are_those_of_the_ledger(started: Any) -> No
     assert found.pop("snmpInPkts") == 5
     assert {name: n for name, n in found.items() if n} == {"usmStatsWrongDigests": 1, "snmpInASNParseErrs": 2}
     assert len(found) == 12
+
+
+async def test_learned_engines_outlive_us(started: Any) -> None:
+    def learn(app: App) -> None:
+        engines = app.pipeline.decoder.access.engines
+        assert engines.in_window(DEVICE_ENGINE, 7, 100, NOW)
+        engines.locate(DEVICE_ENGINE, HERE, NOW, proven=True)
+
+    await started(look=learn)
+    kept = (await started(look=lambda app: app.pipeline.decoder.access.engines.snapshot()))[2]
+    assert kept == {DEVICE_ENGINE.hex(): (7, 100, NOW, HERE, NOW, HERE)}
+
+
+class Meta:
+    """The store's small values, and how often they were written."""
+
+    def __init__(self, **kept: str) -> None:
+        self.kept, self.writes = kept, 0
+
+    async def meta_get(self, key: str) -> str | None:
+        return self.kept.get(key)
+
+    async def meta_set(self, key: str, value: str) -> None:
+        self.kept[key], self.writes = value, self.writes + 1
+
+
+async def test_engines_are_saved_when_something_was_learned_and_else_seldom() -> None:
+    engines, meta = Engines(), Meta()
+    kept = KeptEngines(meta, engines)
+    await kept.restore()
+    engines.in_window(DEVICE_ENGINE, 7, 100, NOW)
+    writes = []
+    for now, time in ((NOW, 100), (NOW + 5, 105), (NOW + 3601, 3701), (NOW + 3605, 3705)):
+        engines.in_window(DEVICE_ENGINE, 7, time, now)
+        await kept.save(now)
+        writes.append(meta.writes)
+    assert writes == [1, 1, 2, 2]
+    engines.in_window(DEVICE_ENGINE, 8, 1, NOW + 3606)
+    await kept.save(NOW + 3606)
+    assert meta.writes == 3
+
+
+@pytest.mark.parametrize("kept", ["[]", "{", '{"xyz": [1, 2, 3]}', '{"80": [1]}', '{"80": ["a", 2, 3]}', '{"80": 7}'])
+async def test_what_cannot_be_read_of_engines_costs_only_itself(kept: str) -> None:
+    engines = Engines()
+    await KeptEngines(Meta(learned_engines=kept), engines).restore()
+    assert len(engines) == 0
 
 
 async def test_exceptions_for_engines_are_read_and_checked(started: Any, tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ class Engines:
                 self._note(EngineChange.REBOOTED, engine_id, f"boots {known.boots} to {boots}")
             self._set_clock(engine_id, known, boots, time, now)
             return True
-        silent = now - known.heard_at
+        silent = max(0.0, now - known.heard_at)  # else a clock of ours that was set back would open the window
         if boots == known.boots and time >= known.time + silent - TIME_WINDOW:
             return True
         return self._excused(engine_id, known, (boots, time), now, allowed)

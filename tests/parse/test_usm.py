@@ -371,3 +371,15 @@ def test_localised_keys_are_derived_once_per_engine():
         parse(Device(user()).message(now=NOW + later), table, NOW + later)
     assert table.usm.auth_key.cache_info().misses == 1
     assert table.usm.priv_key.cache_info().misses == 1
+
+
+@pytest.mark.conformance("RFC 3414 §A.2", "a password is expanded to a megabyte once, however many engines use it")
+def test_a_password_is_expanded_once_for_a_whole_fleet():
+    who = usm.User("fw", "authPriv", "SHA256", b"a password of this test", "AES128", b"another of this test")
+    devices = [Device(who, b"\x80\x00\x07\xdb\x03" + number.to_bytes(6, "big")) for number in range(100)]
+    messages = [device.message() for device in devices]
+    usm_keys.master_key.cache_clear()
+    table = access(who)
+    for message in messages:
+        parse(message, table)
+    assert usm_keys.master_key.cache_info().misses == 2
