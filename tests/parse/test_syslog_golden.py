@@ -1,6 +1,7 @@
 """Every header that was seen on a wire or in a manual, against the record it must become."""
 
 import tomllib
+from typing import Any
 
 import pytest
 from syslog_strategies import HEADERS, golden, outcome, plain
@@ -10,13 +11,18 @@ from eventd.parse.syslog import parse_any, parse_syslog
 CASES = golden()
 
 
+def layout_of(case: Any) -> pytest.MarkDecorator:
+    """Whose layout a line has."""
+    whose = "H3C information center" if "comware" in case.name else "Huawei info-center"
+    return pytest.mark.conformance(f"{whose} log format", "a collected line of a device or a relay")
+
+
 def test_all_lines_of_the_collection_are_there() -> None:
     assert [case.name[:2] for case in CASES] == [f"{number:02d}" for number in range(1, len(CASES) + 1)]
     assert len(CASES) >= 34
 
 
-@pytest.mark.conformance("Huawei info-center log format", "collected lines of devices and relays")
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name, marks=layout_of(case)) for case in CASES])
 def test_a_collected_line_becomes_its_record(case) -> None:
     record = parse_syslog(case.payload)
     assert plain(record) == case.expected
