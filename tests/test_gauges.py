@@ -35,7 +35,9 @@ class Watched:
         self.config: Any = SimpleNamespace(metrics=self.metrics)
         self.correlator: Any = SimpleNamespace(peers=self._peers)
         self.telemetry = Telemetry()
-        self.pipeline: Any = None
+        self.learned: dict[str, dict[str, float]] = {}
+        decoder = SimpleNamespace(identities=SimpleNamespace(learned=self.learned))
+        self.pipeline: Any = SimpleNamespace(decoder=decoder)
         self.store: Any = None
         self.listeners: Any = SimpleNamespace(kernel_drops=dict)
         self.gauges = Gauges(self)
@@ -86,3 +88,10 @@ def test_a_lower_cap_is_kept_and_a_higher_one_used() -> None:
     assert house.up() == {"10.0.0.0", "10.0.0.1"}
     house.metrics.max_peers = 100
     assert len(house.up()) == 8
+
+
+def test_addresses_with_several_host_names_are_counted_and_not_named() -> None:
+    house = Watched(peers=0)
+    assert house.telemetry.values("sources_with_several_hostnames") == {(): 0}
+    house.learned |= {"192.0.2.1": {"FW1": 1.0, "FW2": 2.0}, "192.0.2.2": {"FW3": 1.0}}
+    assert house.telemetry.values("sources_with_several_hostnames") == {(): 1}

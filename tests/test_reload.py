@@ -399,3 +399,64 @@ async def test_a_stop_that_could_not_commit_everything_is_a_failure(
     await asyncio.sleep(0.3)
     with pytest.raises((EventdError, BaseExceptionGroup)):
         await running.stop()
+
+
+# --- the recording ---------------------------------------------------------------------------------------------------
+
+
+def send(port: int, *lines: str) -> None:
+    import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for line in lines:
+            sock.sendto(line.encode(), ("127.0.0.1", port))
+
+
+async def recorded(running: Running, count: int) -> None:
+    for _ in range(1000):
+        if running.app.telemetry.value("recorded") >= count:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"fewer than {count} were recorded")
+
+
+async def test_a_reload_begins_moves_and_ends_the_recording(running: Running, tmp_path: Path) -> None:
+    files = [tmp_path / "a.rec", tmp_path / "b.rec"]
+    send(running.udp, stop_line(1))
+    for number, file in enumerate(files, 2):
+        running.write(f'[record]\npath = "{file}"\n')
+        assert await running.app.reload() is None
+        send(running.udp, stop_line(number))
+        await recorded(running, number - 1)
+    running.write()
+    assert await running.app.reload() is None
+    assert running.app.intake.tap is None
+    send(running.udp, stop_line(4))
+    await running.stop()
+    assert running.app.telemetry.value("received", "syslog-udp") == 4
+    assert [file.read_bytes().count(b"\n") for file in files] == [1, 1]
+    assert b"10.0.3.1" in files[1].read_bytes()
+
+
+@pytest.mark.parametrize("also", ["", "udp"])
+async def test_a_reload_that_is_refused_leaves_the_recording_as_it_was(
+    also: str, running: Running, tmp_path: Path
+) -> None:
+    """Refused because of the recording itself, or because of a receiver after the recording was moved already."""
+    import socket
+
+    kept, other = tmp_path / "kept.rec", tmp_path / ("other.rec" if also else "kept.rec/x")
+    running.write(f'[record]\npath = "{kept}"\n')
+    assert await running.app.reload() is None
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1] if also else None
+        running.write(f'[record]\npath = "{other}"\n', udp=port)
+        why = await running.app.reload()
+    assert why is not None
+    assert ("cannot listen" if also else "record.path") in why
+    send(running.udp, stop_line(1))
+    await recorded(running, 1)
+    await running.stop()
+    assert kept.read_bytes().count(b"\n") == 1
+    assert sum(running.app.telemetry.values("record_dropped").values()) == 0
