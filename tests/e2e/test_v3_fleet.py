@@ -1,12 +1,14 @@
 """A fleet of SNMPv3 firewalls, one user, one port, nothing configured per device: a real eventd over real sockets."""
 
+import asyncio
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fleet import Firewall, address, attacks, send
+from fleet import COLD_START, Firewall, address, attacks, engine_id, send
+from pysnmp.hlapi.v3arch import asyncio as hlapi
 from service import Service, until
 
 pytestmark = pytest.mark.timeout(600)
@@ -91,3 +93,36 @@ def test_a_fleet_is_learned_reboots_at_once_and_nobody_can_speak_for_it(eventd: 
     deliver(eventd, [device.trap(9 * SIZE + n) for n, device in enumerate(fleet)], SIZE, "after our own restart")
     assert "learned" not in changes(eventd), "clocks are kept over a restart"
     assert eventd.metrics()["eventd_snmp_engine_boots"] == 2
+
+
+@pytest.mark.conformance(
+    "RFC 3414 §3.2.7.a", "a sender of informs follows our engine over our restart, with one boot more"
+)
+async def test_a_sender_of_informs_follows_us_over_our_restart(eventd: Service) -> None:
+    engine = hlapi.SnmpEngine(hlapi.OctetString(engine_id(1)))
+    try:
+        assert await inform(engine, eventd) is None
+        await asyncio.to_thread(eventd.stop)
+        await asyncio.to_thread(eventd.start)
+        assert await inform(engine, eventd) is None
+        assert await inform(engine, eventd) is None
+    finally:
+        engine.close_dispatcher()
+        await asyncio.sleep(0)
+    assert taken(eventd) == 2
+    assert refused(eventd) == {"not_in_time_window": 1}, "told our new clock once, by a Report"
+    assert eventd.metrics()['eventd_snmp_reports_total{outcome="sent"}'] == 1
+
+
+async def inform(engine: hlapi.SnmpEngine, eventd: Service) -> object:
+    """One from pysnmp, which keeps our clock as it learned it; its error indication."""
+    who = hlapi.UsmUserData(
+        "fw",
+        "auth-password",
+        "priv-password",
+        authProtocol=hlapi.USM_AUTH_HMAC192_SHA256,
+        privProtocol=hlapi.USM_PRIV_CFB128_AES,
+    )
+    target = await hlapi.UdpTransportTarget.create(("127.0.0.1", eventd.ports["snmp"]), timeout=5, retries=1)
+    told = hlapi.NotificationType(hlapi.ObjectIdentity(COLD_START))
+    return (await hlapi.send_notification(engine, who, target, hlapi.ContextData(), "inform", told))[0]
