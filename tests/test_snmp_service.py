@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from eventd.app import App
 from eventd.config import load as load_config
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
+from eventd.gauges import Gauges
 from eventd.inventory import Device as Row
 from eventd.inventory import Inventory
 from eventd.kept_engines import KeptEngines
@@ -256,6 +258,37 @@ def _latched(own_id: bytes) -> Any:
         return kept.get(key)
 
     return meta_get
+
+
+GOOD = Device(user()).message(msg_id=1)
+SPOILT = GOOD[:-1] + bytes([GOOD[-1] ^ 1])
+FLAGS = b"\x04\x01\x03\x02\x01\x03"
+#: standard object → a message that it counts
+COUNTED = {
+    "snmpInBadVersions": some.v2c().replace(b"\x02\x01\x01", b"\x02\x01\x07", 1),
+    "snmpInBadCommunityNames": some.v2c(community=b"wrong"),
+    "snmpInASNParseErrs": some.v2c()[:-1],
+    "snmpUnknownSecurityModels": GOOD.replace(FLAGS, b"\x04\x01\x03\x02\x01\x02"),
+    "snmpInvalidMsgs": GOOD.replace(FLAGS, b"\x04\x01\x02\x02\x01\x03"),
+    "snmpUnknownPDUHandlers": Device(user()).message(snmp_pdu.encode_pdu(0xA0, 1, some.bindings())),
+    "usmStatsUnsupportedSecLevels": Device(user(name="plain")).message(name="plain"),
+    "usmStatsNotInTimeWindows": Device(user(), boots=MAX_BOOTS).message(),
+    "usmStatsUnknownUserNames": Device(user()).message(name="mallory"),
+    "usmStatsUnknownEngineIDs": Device(user()).message(INFORM),
+    "usmStatsWrongDigests": SPOILT,
+    "usmStatsDecryptionErrors": Device(user(priv="DES")).message(),
+}
+
+
+@pytest.mark.conformance("RFC 3414 §5", "each standard counter counts the messages it is there for, and no other does")
+@pytest.mark.parametrize("name", COUNTED)
+async def test_each_standard_counter_counts_its_own(name: str) -> None:
+    house = House(user(), user("noAuthNoPriv", "plain"))
+    house.receive(COUNTED[name])
+    await house.finish()
+    counted = Gauges(SimpleNamespace(telemetry=house.telemetry))._snmp_mib()  # type: ignore[arg-type]
+    assert {label: n for (label,), n in counted.items() if n} == {"snmpInPkts": 1, name: 1}
+    assert counted.keys() == {("snmpInPkts",), *((known,) for known in COUNTED)}
 
 
 async def test_the_standard_counters_are_those_of_the_ledger(started: Any) -> None:
