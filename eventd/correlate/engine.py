@@ -267,7 +267,9 @@ class Correlator:
         fact, telling = twins.recall(state.facts, event, now, self._desk.settings.twin_window)
         state.heard_at = now
         try:
-            if telling == "twin":
+            if telling in ("twin", "explained"):
+                if telling == "explained" and isinstance(state, PeerState) and event.event == "ipsec.tunnel.stop":
+                    tunnels.on_reason(self._desk, state, event, now)
                 self._corroborate(state, fact, event, now)
             elif telling == "new" and isinstance(state, DeviceState):
                 devices.RULES[event.event or ""](self._desk, state, event, now)

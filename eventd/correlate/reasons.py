@@ -28,6 +28,9 @@ REPLACEMENTS = ("rekey", "lifetime")
 #: The standby unit deletes its copies because the active one told it to.
 STANDBY_REASONS = ("receive backup delete info",)
 
+#: What stands for the reason of messages that give none (H3C's notifications).
+UNSAID = ("unspecified",)
+
 #: Only where the reason says so by itself; the two ends together know more.
 FAULT_SIDES: dict[str, FaultSide] = {
     "peer request": "remote",
@@ -54,6 +57,11 @@ BOTH_ENDS: dict[tuple[str, str], FaultSide] = {
     ("purpose", "dead"): "local",
     ("dead", "dead"): "path",
 }
+
+
+def unsaid(reason: Reason | None) -> bool:
+    """Whether the device gave no reason at all."""
+    return reason is None or reason.name in UNSAID
 
 
 def nature(reason: Reason | None) -> str:

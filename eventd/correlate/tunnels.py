@@ -18,6 +18,9 @@ DOWN_WORDS = ("down", "2", "0", "deleted", "inactive")
 
 def on_stop(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     """A tunnel ended."""
+    if _of_connection(event):
+        desk.suppress("context", peer, texts.told(event))
+        return
     nature = reasons.nature(event.reason)
     if nature == "standby":
         desk.suppress("standby", peer, texts.told(event))
@@ -31,6 +34,40 @@ def on_stop(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
         _down(desk, peer, tunnel, event, now, nature)
 
 
+def _of_connection(event: Event) -> bool:
+    """Whether it tells of all tunnels of a policy together, which are told of one by one with their peers as well."""
+    return event.peer is None and event.extra.get("scope") == "connection"
+
+
+def on_reason(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
+    """A further witness of a stop says why, which nobody had said: the stop is judged by that while it is held back."""
+    nature, case = reasons.nature(event.reason), peer.case
+    peer.last_stop = event.reason
+    if case is None or case.family != "tunnel" or event.reason is None:
+        return
+    case.step(now, f"the reason: {texts.words(event.reason)}")
+    if reasons.unsaid(case.cause) or reasons.better(event.reason, case.cause):
+        case.cause = event.reason
+    if case.announced or nature == "standby":
+        return
+    tunnel = books.find(peer, event, now, wanted=False)
+    if nature != "outage" and tunnel.turns:
+        tunnel.turns.pop()  # the stop was counted as one of a tunnel that flaps
+    if nature == "rekey" and (_just_started(desk, tunnel, now) or _replaced(desk, peer, tunnel, event.reason, now)):
+        books.put(peer, tunnel, True, now)
+        if not peer.tunnels_down:
+            cases.drop(desk, peer, case, "rekey")
+        return
+    tunnel.nature = nature
+    if case.count == 1:
+        case.nature, case.stop, case.severity = nature, event.reason, stop_severity(event, nature)
+        case.timers["open"] = max(now, case.since + _wait(desk, nature))
+
+
+def _wait(desk: Desk, nature: str) -> float:
+    return desk.settings.rekey_hold if nature == "rekey" else desk.settings.outage_hold
+
+
 def _came_late(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float, nature: str) -> None:
     """The stop was overtaken by its own start: two changes that are already over."""
     desk.suppress(cases.DROPPED_AS[nature], peer, f"{texts.told(event)}, before the start that arrived first")
@@ -41,13 +78,17 @@ def _came_late(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: f
 
 def _replaced(desk: Desk, peer: PeerState, tunnel: Tunnel, reason: Reason | None, now: float) -> bool:
     """Whether the newer SA is proven by a start shortly before, or needs no proof by the catalogue's word."""
-    if tunnel.up and tunnel.started is not None and now - tunnel.started.at <= desk.settings.rekey_hold:
+    if tunnel.up and _just_started(desk, tunnel, now):
         return True
     if reason is None or reason.needs_recovery_check:
         return False
     tunnel.nature, tunnel.stopped = "rekey", Moment(now)
     peer.replaced_at, peer.replaced = now, reason
     return True
+
+
+def _just_started(desk: Desk, tunnel: Tunnel, now: float) -> bool:
+    return tunnel.started is not None and now - tunnel.started.at <= desk.settings.rekey_hold
 
 
 def _down(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float, nature: str) -> None:
@@ -76,11 +117,10 @@ def _hold(desk: Desk, case: Case, event: Event, now: float, nature: str) -> None
         case.timers.clear()
     elif NATURES.index(nature) > NATURES.index(case.nature):
         case.nature = nature
-    wait = desk.settings.rekey_hold if nature == "rekey" else desk.settings.outage_hold
     if case.weak:
         case.weak = False
         case.timers.pop("open", None)
-    case.sooner("open", now + wait)
+    case.sooner("open", now + _wait(desk, nature))
     cases.record(case, event, now)
     if case.stop is None or reasons.better(event.reason, case.stop):
         case.stop = event.reason
@@ -102,7 +142,7 @@ def _again(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, na
         case.timers.pop("resolve", None)
     if case.kind != "tunnel_down" and "grow" not in case.timers:
         case.grow_since = now
-        case.timers["grow"] = now + (desk.settings.rekey_hold if nature == "rekey" else desk.settings.outage_hold)
+        case.timers["grow"] = now + _wait(desk, nature)
         case.stop, case.nature = event.reason, nature
     if case.nature == "expected" and nature == "outage":
         case.nature, case.stop, case.awaits = "outage", event.reason, ""
@@ -116,6 +156,9 @@ def _again(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, na
 
 def on_start(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     """A tunnel began."""
+    if _of_connection(event):
+        desk.suppress("context", peer, texts.told(event))
+        return
     tunnel = books.find(peer, event, now, wanted=False)
     if tunnel.nature != "rekey" and books.overtaken(tunnel.stopped, event, now, desk.settings.twin_window):
         desk.suppress("overtaken", peer, "start before the stop that arrived first")
@@ -217,8 +260,10 @@ def on_sla(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
 
 
 def on_phase1_down(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
-    """An IKE SA that ends in the order of things leaves its tunnels alone; one that died takes them with it."""
-    if event.reason is None or reasons.nature(event.reason) != "outage":
+    """An IKE SA that ends in the order of things, or at the peer's wish, leaves its tunnels alone; one that died takes
+    them with it."""
+    meant = event.reason is None or event.reason.category == "administrative"
+    if meant or reasons.nature(event.reason) != "outage":
         if peer.case is not None:
             peer.case.step(now, texts.told(event))
         desk.suppress("context", peer, texts.told(event))

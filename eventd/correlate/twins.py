@@ -3,7 +3,8 @@
 Two messages tell the same fact when event, device, vsys and peer agree, and reason and tunnel agree as far as both
 say them, within ``twin_window``. A *way* is transport and form. Each way tells a fact once: the same way again with
 other bytes is a repetition (a negotiation retry), with the same bytes a retransmission. So n logs and n traps are n
-facts, in whatever order they come.
+facts, in whatever order they come. An SA has one direction and one protocol: where messages tell of one (``direction``
+and ``protocol`` in ``extra``), both belong to the way, so that the two lines about one tunnel are one fact.
 
 Stop, start, stop within one printed second may give the same bytes twice. Where neither a counter of the device nor
 SNMP's own numbers tell messages apart, the opposite that the same transport told in between makes the third a new fact.
@@ -12,11 +13,13 @@ SNMP's own numbers tell messages apart, the opposite that the same transport tol
 from typing import Literal
 from zlib import crc32
 
+from eventd.correlate import reasons
 from eventd.correlate.settings import MAX_FACTS
 from eventd.correlate.state import Fact
 from eventd.model import SNMP_TRANSPORTS, Event
 
-Telling = Literal["new", "twin", "retransmission"]
+#: ``explained``: a twin that gives the reason, which none before it did.
+Telling = Literal["new", "twin", "explained", "retransmission"]
 
 OPPOSITES = {"ipsec.tunnel.stop": "ipsec.tunnel.start", "ipsec.tunnel.start": "ipsec.tunnel.stop"}
 #: What tells two tunnels apart: positions in `_ident`, without the tunnel index, which changes with every negotiation.
@@ -28,9 +31,9 @@ def recall(facts: list[Fact], event: Event, now: float, window: float) -> tuple[
     oldest = now - window
     _forget(facts, oldest)
     name, reason = event.event or "", event.reason
-    way = f"{event.transport}|{event.header.mnemonic or event.header.oid or ''}|{event.header.mark or ''}"
+    way = _way(event)
     checksum = crc32(event.raw.encode("utf-8", "surrogatepass"))
-    words = None if reason is None else reason.name or reason.text.casefold()
+    words = None if reason is None or reasons.unsaid(reason) else reason.name or reason.text.casefold()
     code = None if reason is None else reason.code
     ident = _ident(event)
     free: Fact | None = None
@@ -51,9 +54,19 @@ def recall(facts: list[Fact], event: Event, now: float, window: float) -> tuple[
             later.append(fact)
     if free is not None:
         free.ways[way], free.until = checksum, now
+        if free.reason is None and words is not None:
+            free.reason, free.code = words, code
+            return free, "explained"
         return free, "twin"
     facts.append(Fact(now, now, name, words, code, ident, {way: checksum}))
     return facts[-1], "new"
+
+
+def _way(event: Event) -> str:
+    form = event.header.mnemonic or event.header.oid or ""
+    if direction := event.extra.get("direction"):
+        form = f"{form} {direction} {event.extra.get('protocol', '')}"
+    return f"{event.transport}|{form}|{event.header.mark or ''}"
 
 
 def _forget(facts: list[Fact], before: float) -> None:

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from eventd.document import parse_duration
 from eventd.errors import EventdError
-from eventd.sender.syslog import FORMS, VALUE_STYLES
+from eventd.sender.syslog import ALL_FORMS, VALUE_STYLES
 
 #: The sender that stands for ourselves.
 EVENTD = "eventd"
@@ -162,9 +162,9 @@ def _way(text: str) -> tuple[str, str, str]:
     kind, *more = text.split("/")
     if kind in SYSLOG:
         dialect, style = (*more, "", "")[:2]
-        if len(more) <= 2 and dialect in ("", *FORMS) and style in ("", *VALUE_STYLES):
+        if len(more) <= 2 and dialect in ("", *ALL_FORMS) and style in ("", *VALUE_STYLES):
             return SYSLOG[kind], dialect, style
-        raise ValueError(f"{text!r}: a form is one of {' '.join(FORMS)}, a style one of {' '.join(VALUE_STYLES)}")
+        raise ValueError(f"{text!r}: a form is one of {' '.join(ALL_FORMS)}, a style one of {' '.join(VALUE_STYLES)}")
     if kind in SNMP:
         version = more[0] if more else "v2c"
         if len(more) <= 1 and version in SNMP[kind]:
