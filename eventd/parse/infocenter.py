@@ -108,6 +108,7 @@ _DOTTED = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,10}){1,127}")
 _OID_ROOM = 128 * 11 + 16
 #: First bytes of everything that `_OID` and `_IDS` match.
 _IDS_BEGIN = frozenset(b"OVCSs-.0123456789")
+_IDS_FIRST = re.compile(rb"[ \t]*[%s]" % re.escape(bytes(sorted(_IDS_BEGIN))))
 _NO_IDS: Mapping[str, str] = MappingProxyType({})
 
 #: version, module, level, mnemonic, mark, seq: what the groups of a tag's pattern are
@@ -198,6 +199,8 @@ def read_module(payload: bytes, envelope: Envelope) -> SyslogRecord | None:
     if found is None or envelope.pri is None:
         return None
     version, module = found.groups()
+    if version is None and not _IDS_FIRST.match(payload, envelope.start):
+        return None
     seq = (envelope.proc_id or "").encode()
     tag = (
         version and version[2:].encode(),

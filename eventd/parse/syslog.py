@@ -43,18 +43,10 @@ def parse_syslog(payload: bytes) -> SyslogRecord:
     if (local := _LOCAL.match(payload)) and not infocenter.may_hold_tag(payload):
         digits, stamp, *words = local.groups(b"")
         hostname, app_name, proc_id = map(bytes.decode, words)
-        return _plain(
-            payload,
-            Envelope(
-                "rfc3164",
-                local.end(),
-                checked_pri(digits) if digits else None,
-                parse_stamp(stamp),
-                hostname,
-                app_name,
-                proc_id or None,
-            ),
-        )
+        pri = checked_pri(digits) if digits else None
+        envelope = Envelope("rfc3164", local.end(), pri, parse_stamp(stamp), hostname, app_name, proc_id or None)
+        module = infocenter.read_module(payload, envelope) if app_name.isupper() else None
+        return module or _plain(payload, envelope)
     return parse_any(payload)
 
 

@@ -96,6 +96,15 @@ def test_a_module_in_place_of_the_program_is_read_with_what_stands_behind_it(app
     assert (record.oid, record.text, record.seq) == ("1.3.6.1.4.1.2011.6.122.26.6.2", TEXT.decode(), 12)
 
 
+@pytest.mark.conformance("RFC 3164 §4.1.3", "a module in place of the program behind an old header")
+@pytest.mark.parametrize("stamp", [b"Nov 21 2026 05:46:07", b"2026-11-21T05:46:07Z"])
+def test_a_module_in_place_of_the_program_is_read_behind_an_old_header(stamp):
+    oid = b"1.3.6.1.4.1.2011.6.122.26.6.2"
+    record = parse_syslog(b"<188>" + stamp + b" FW1 IPSEC: OID " + oid + b" The IPSec tunnel is deleted.")
+    assert (record.module, record.app_name, record.hostname) == ("IPSEC", "IPSEC", "FW1")
+    assert (record.oid, record.text) == (oid.decode(), "The IPSec tunnel is deleted.")
+
+
 @pytest.mark.parametrize("app_name", [b"IPSEC", b"sshd", b"%%20IPSEC"])
 def test_a_program_without_version_or_ids_is_a_program(app_name):
     record = parse_syslog(b"<188>1 2026-11-21T05:55:40+00:00 FW1 " + app_name + b" 12 - - Hello there")
