@@ -24,10 +24,11 @@ from eventd.registry import load as load_handlers
 from eventd.replay import DeviceClock, Replay, Step, Summary, decoder
 from eventd.telemetry import setup_logging
 
-#: A look at where each file stands, in messages: often enough to see it move, too seldom to cost anything.
-LOOK_EVERY = 1000
+#: A look at how far we are, in messages: often enough to see it move, too seldom to cost anything.
+LOOK_EVERY = 500
 
-Progress = Callable[[int], None]
+#: Takes how many messages are done, and how many there will be as far as one can tell.
+Progress = Callable[[int, float | None], None]
 
 
 class _Files:
@@ -36,23 +37,27 @@ class _Files:
     def __init__(self, names: Iterable[str], config: Config, registry: Registry, start: float | None) -> None:
         self._names, self._config, self._registry, self._start = list(names), config, registry, start
         self._unreadable = dict[str, int]()
+        self._messages, self._bytes = 0, 0
+        paths = [Path(name) for name in self._names]
+        self._size = sum(path.stat().st_size for path in paths) if all(path.is_file() for path in paths) else None
         self.failed = False
 
-    def size(self) -> int | None:
-        """Bytes of all of them, None where that is not known."""
-        paths = [Path(name) for name in self._names]
-        return sum(path.stat().st_size for path in paths) if all(path.is_file() for path in paths) else None
+    def expected(self) -> float | None:
+        """About how many messages there are: those read, and as many more as the bytes that are left will hold."""
+        if not self._bytes or self._size is None:
+            return None
+        return self._messages * max(1.0, self._size / self._bytes)
 
-    def __call__(self, progress: Progress) -> Iterator[Input]:
+    def __iter__(self) -> Iterator[Input]:
         """Everything in them, by time."""
-        return in_order([self._one(name, progress) for name in self._names])
+        return in_order([self._one(name) for name in self._names])
 
-    def _one(self, name: str, progress: Progress) -> Iterator[Input]:
+    def _one(self, name: str) -> Iterator[Input]:
         try:
             with open_input(name) as stream:
                 clock = DeviceClock(decoder(self._config, self._registry), self._start)
                 reader = Reader(stream, None, clock)
-                for found in clock.follow(_followed(reader, stream, progress)):
+                for found in clock.follow(self._counted(reader, stream)):
                     if isinstance(found, Malformed):
                         self._unreadable[name] = self._unreadable.get(name, 0) + 1
                     yield found
@@ -61,20 +66,20 @@ class _Files:
             self.failed = True
             fail(f"{name}: {getattr(error, 'strerror', None) or error}")
 
+    def _counted(self, reader: Reader, stream: BufferedReader) -> Iterator[Input]:
+        before = 0
+        for number, found in enumerate(reader, 1):
+            yield found
+            self._messages += 1
+            if number % LOOK_EVERY == 0 and self._size is not None:
+                now = stream.tell()
+                self._bytes += now - before
+                before = now
+        self._bytes += stream.tell() - before if self._size is not None else 0
+
     def tell_unreadable(self) -> None:
         for name, count in self._unreadable.items():
             fail(f"{name}: {count} line{'' if count == 1 else 's'} could not be read")
-
-
-def _followed(reader: Reader, stream: BufferedReader, progress: Progress) -> Iterator[Input]:
-    """The same, while ``progress`` hears how many bytes were read since it was last told."""
-    told = 0
-    for number, found in enumerate(reader, 1):
-        yield found
-        if number % LOOK_EVERY == 0 and stream.seekable():
-            now = stream.tell()
-            progress(now - told)
-            told = now
 
 
 @click.command()
@@ -108,10 +113,12 @@ def command(path: str | None, form: str, start: datetime | None, files: tuple[st
 
 async def _run(config: Config, registry: Registry, inputs: _Files, form: str) -> None:
     step, summed = (_json, _json) if form == "json" else (_step_text, _summary_text)
-    with _bar(inputs.size()) as progress:
+    with _bar() as progress:
         replay = Replay(config, registry, lambda found: _write(step(found)))
-        for found in inputs(progress):
+        for number, found in enumerate(inputs, 1):
             await replay.feed(found)
+            if number % LOOK_EVERY == 0:
+                progress(number, inputs.expected())
         summary = await replay.finish()
     _write(summed(summary))
 
@@ -126,10 +133,10 @@ def _write(text: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _bar(total: int | None) -> Iterator[Progress]:
+def _bar() -> Iterator[Progress]:
     """A progress bar on standard error, where that is a terminal."""
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda _done, _expected: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
@@ -138,8 +145,8 @@ def _bar(total: int | None) -> Iterator[Progress]:
     terminal = sys.stdout.isatty()
     console = Console(stderr=True, soft_wrap=True)
     with Progress(*columns, console=console, transient=True, redirect_stdout=terminal, redirect_stderr=terminal) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda read: bar.advance(task, read)
+        task = bar.add_task("", total=None)
+        yield lambda done, expected: bar.update(task, completed=done, total=expected)
 
 
 # --- for programs and for people -------------------------------------------------------------------------------------

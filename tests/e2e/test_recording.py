@@ -4,9 +4,13 @@ import json
 import signal
 import socket
 import stat
+import subprocess
 from pathlib import Path
 
+import pytest
+from peers import peer
 from service import Service, until
+from snmp_strategies import BASE
 from storm import fail_line, send_stream, start_line, stop_line, stop_trap
 
 
@@ -76,3 +80,38 @@ def test_without_being_asked_nothing_is_recorded_and_a_bad_place_stops_the_start
     done = eventd.eventd("run", "-c", str(eventd.config), "--record", str(tmp_path / "file" / "x"), check=False)
     assert done.returncode == 1
     assert "record.path" in done.stderr
+
+
+USERS = """
+[[receivers.snmp.users]]
+name = "eventd"
+level = "authPriv"
+auth = "SHA256"
+auth_key = "auth-password"
+priv = "AES128"
+priv_key = "priv-password"
+"""
+
+
+@pytest.mark.peer
+def test_encrypted_traps_and_informs_are_recorded_as_they_came_and_replayed(tmp_path: Path) -> None:
+    """net-snmp makes both: the trap is of its own engine, the inform of ours, after it has asked who we are."""
+    file = tmp_path / "received.rec"
+    keys = ["-v3", "-l", "authPriv", "-u", "eventd", "-a", "SHA-256", "-A", "auth-password", "-x", "AES"]
+    keys += ["-X", "priv-password"]
+    stop, peer_of, reason = (f"{BASE}.{rest}" for rest in ("6.2", "2.1.5.12.10.83", "5.12.0"))
+    with Service(tmp_path, snmp_extra=USERS, arguments=("--record", str(file))) as eventd:
+        for program, number in (("snmptrap", 1), ("snmpinform", 2)):
+            bindings = [peer_of, "s", f"203.0.113.{number}", reason, "s", "dpd timeout"]
+            target = f"127.0.0.1:{eventd.ports['snmp']}"
+            engine = ["-e", "0x80001f8880aabbccdd"] if program == "snmptrap" else []
+            command = [peer(program), *keys, *engine, target, "", stop, *bindings]
+            subprocess.run(command, check=True, capture_output=True, timeout=30)
+        eventd.events(2)
+        counts = eventd.metrics()
+        assert eventd.stop() == 0
+    assert b"auth-password" not in file.read_bytes()
+    summary = json.loads(eventd.eventd("replay", "-c", str(eventd.config), str(file)).stdout.splitlines()[-1])
+    assert summary["messages"] == eventd.total(counts, "eventd_received_total")
+    assert sum(summary["rejected"].values()) == eventd.total(counts, "eventd_rejected_total")
+    assert summary["events"] == {"ipsec.tunnel.stop": 2}
