@@ -98,6 +98,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     pending: Text | None = None
     until: str | None = None
     nothing: bool = False
+    untold_others: bool = False
     suppressed: tuple[str, ...] = ()
     not_suppressed: tuple[str, ...] = ()
     senders: Any = None
@@ -126,6 +127,7 @@ class Scenario(Struct, frozen=True):
     correlate: Mapping[str, Any]
     routes: tuple[Route, ...] | None
     nothing: bool
+    untold_others: bool
     suppressed: tuple[str, ...]
     not_suppressed: tuple[str, ...]
     incidents: tuple[Expected, ...]
@@ -179,6 +181,7 @@ def read_scenario(file: Path, name: str | None = None) -> Scenario:
         correlate=_correlate(reader, given.correlate),
         routes=given.routes,
         nothing=given.nothing,
+        untold_others=given.untold_others,
         suppressed=given.suppressed,
         not_suppressed=given.not_suppressed,
         incidents=given.incident,

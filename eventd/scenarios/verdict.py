@@ -83,6 +83,8 @@ def judge(scenario: Scenario, played: Played) -> Outcome:
         left = [one for one in left if one not in taken]
         _score(outcome, expected, taken, kinds)
     for one in left:
+        if scenario.untold_others and not one.told:
+            continue
         outcome.score.invented += 1
         outcome.complaints.append(f"not expected: {describe(one)}")
     outcome.complaints += _about_messages(scenario, played)
