@@ -96,9 +96,8 @@ class Wire:
         device.seq = device.seq + 1 if line.seq is None else line.seq
         sent = line.at if line.sent is None else line.sent
         when = datetime.fromtimestamp(EPOCH, UTC) + timedelta(seconds=sent + device.ahead)
-        layout = syslog.Layout(hostname=device.hostname)
-        if line.dialect:
-            layout = syslog.Layout(hostname=device.hostname, form=line.dialect, value_style=line.style or "bare")
+        style = line.style or "bare"
+        layout = syslog.Layout(hostname=device.hostname, form=line.dialect or None, value_style=style)
         return syslog.compose(template, values, when, device.seq, layout)
 
     def _trap(self, line: Line, device: _Device, number: int) -> bytes:
