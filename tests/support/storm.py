@@ -118,10 +118,11 @@ def waiting_bytes(port: int) -> int:
     return total
 
 
-def send_datagrams(port: int, messages: Iterable[bytes], burst: int = 64) -> int:
+def send_datagrams(port: int, messages: Iterable[bytes], burst: int = 64, source: str = "127.0.0.1") -> int:
     """Send over UDP in bursts, resting while the receiver's socket holds enough; how many were sent."""
     sent = 0
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((source, 0))
         sock.connect(("127.0.0.1", port))
         iterator = iter(messages)
         while chunk := list(itertools.islice(iterator, burst)):
