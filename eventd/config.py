@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from eventd import correlate, inventory, recorder, store
 from eventd.correlate import Maintenance
+from eventd.discreet import Discreet
 from eventd.document import Document, did_you_mean, join, read
 from eventd.errors import ConfigError
 from eventd.matching import faults
@@ -28,7 +29,7 @@ from eventd.web.settings import Token, Web
 MAX_SERIES = 1_000_000
 
 
-class SnmpUser(Struct, frozen=True, forbid_unknown_fields=True):
+class SnmpUser(Discreet, frozen=True, forbid_unknown_fields=True):
     """One SNMPv3 user. Each secret also as ``*_file`` or ``*_env``; secrets are passphrases (RFC 3414 section 2.6)."""
 
     name: Annotated[str, Meta(min_length=1, max_length=32)]
@@ -101,7 +102,7 @@ class ChannelConfig(Struct, frozen=True):
     settings: Any
 
 
-class Config(Struct, frozen=True):
+class Config(Discreet, frozen=True):
     """Everything a running eventd needs to know. ``access_users`` are the SNMPv3 users with their secrets read,
     ``access_allowances`` the exceptions for SNMPv3 engines by engine id."""
 

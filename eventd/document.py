@@ -123,7 +123,7 @@ class Document:
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
-            self.fault(key, _plain(str(error)))
+            self.fault(key, _plain(str(error), kind))
         except OverflowError:
             self.fault(key, "is too large")
         return None
@@ -178,8 +178,11 @@ def _struct_in(kind: Any) -> type[Struct] | None:
     return None
 
 
-def _plain(message: str) -> str:
+def _plain(message: str, kind: Any) -> str:
     text = message.split(" - at ")[0]
+    if text.startswith("Invalid enum value"):  # which it quotes, and it may be a secret in the wrong place
+        choices = [str(choice) for member in _members(kind) for choice in typing.get_args(member)]
+        return f"is not one of {', '.join(choices)}"
     return text[:1].lower() + text[1:]
 
 

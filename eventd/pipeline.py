@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
+import msgspec
+
 from eventd.contract import Batch, EngineChange, JournalRow, Verdict
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
 from eventd.errors import RejectReason, StoreError, UnstorableError
 from eventd.intake import Intake
 from eventd.model import Change, Event, Malformed, Message, Notification
+from eventd.parse.conceal import COMMUNITY_TRANSPORTS, without_community
 from eventd.receivers.quotas import Quotas
 from eventd.skew import Skews, advice
 from eventd.telemetry import RateLimit, Telemetry, get_logger
@@ -148,6 +151,8 @@ class Pipeline:
         if result.event is None:
             self._unrecognised(message, result)
         else:
+            if message.transport in COMMUNITY_TRANSPORTS:
+                result = msgspec.structs.replace(result, raw=self._raw(message, result.raw))
             self._judge(result, message.received_at, repeated)
 
     def _unrecognised(self, message: Message, result: Event) -> None:
@@ -163,6 +168,12 @@ class Pipeline:
                     held_back=held,
                 )
 
+    def _raw(self, message: Message, raw: str) -> str:
+        """The text under which a message is kept and logged: whoever may read that may not therefore send traps."""
+        if message.transport in COMMUNITY_TRANSPORTS:
+            return self.decoder.access.conceal(message.payload).hex()
+        return raw
+
     def _reject(self, message: Message, result: Malformed) -> None:
         reason = result.error.reason
         self.telemetry.inc("rejected", message.transport, reason)
@@ -171,6 +182,7 @@ class Pipeline:
             self._usm_error(reason)
             if self._reported(message, reason) and reason == RejectReason.UNKNOWN_ENGINE:
                 return  # how every sender of v3 informs begins: nothing is wrong and nothing worth keeping
+        result = msgspec.structs.replace(result, raw=self._raw(message, result.raw))
         self._batch.malformed.append(result)
         held = self._limit.allow((reason, message.source))
         if held is not None:
@@ -370,6 +382,7 @@ def bug_logger(telemetry: Telemetry) -> Callable[[Exception, Message], None]:
         if limit.allow(type(error)) is None:
             telemetry.inc("log_suppressed")
         else:
-            log.error("handler failed", source=message.source, raw=message.payload[:200].hex(), exc_info=error)
+            raw = without_community(message.payload)[:200].hex()
+            log.error("handler failed", source=message.source, raw=raw, exc_info=error)
 
     return on_bug

@@ -14,7 +14,7 @@ MISTAKES = {
     "unknown key": ('[store]\npth = "x"\n', "store.pth: unknown key (did you mean path?)", 2),
     "wrong type": ("[store]\npath = 5\n", "store.path: expected `str`, got `int`", 2),
     "bad duration": ('[correlate]\n\noutage_hold = "15 parsecs"\n', "correlate.outage_hold: '15 parsecs' is not a", 3),
-    "bad choice": ('[store]\nsync = "sometimes"\n', "store.sync: invalid enum value 'sometimes'", 2),
+    "bad choice": ('[store]\nsync = "sometimes"\n', "store.sync: is not one of full, normal", 2),
     "bad address": ('[receivers.syslog_udp]\nlisten = "nowhere"\n', "receivers.syslog_udp: listen: ", 1),
     "bad network": ('[receivers.snmp]\nallow = ["10.0.0.0/99"]\n', "receivers.snmp: allow: ", 1),
     "certificate missing": (

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from msgspec import Struct, field
+from msgspec import field
 
+from eventd.discreet import Discreet
 from eventd.errors import ConfigError, Problem
 from eventd.notify.secrets import check_ways, read_secret
 
@@ -22,7 +23,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110 sec
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 
-class TransportSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class TransportSettings(Discreet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Keys of every channel that posts over HTTP. ``tls_ca_file`` is PEM; ``proxy_url`` an HTTP proxy."""
 
     tls_ca_file: str | None = None
@@ -30,7 +31,7 @@ class TransportSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     proxy_url: str | None = None
 
 
-class BasicAuth(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class BasicAuth(Discreet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """HTTP Basic (RFC 7617)."""
 
     username: str

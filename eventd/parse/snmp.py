@@ -21,6 +21,7 @@ from eventd.parse.ber import (
     encode_oid,
     encode_sequence,
 )
+from eventd.parse.conceal import without_community
 from eventd.parse.engines import Allowance, Engines
 from eventd.parse.recent import Recent
 from eventd.parse.snmp_pdu import (
@@ -108,6 +109,10 @@ class Access:
         for known in self._communities:
             found |= hmac.compare_digest(known, community)
         return found
+
+    def conceal(self, payload: bytes) -> bytes:
+        """A message as it may be kept and shown: without its community, and without ours wherever they stand in it."""
+        return without_community(payload, self._communities)
 
 
 def transport_of(payload: bytes) -> str:

@@ -5,8 +5,9 @@ Durations are seconds. Each address of ``listen`` gets a receiver, buffer and co
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from eventd.discreet import Discreet
 from eventd.receivers.addresses import parse_listen, parse_networks
 from eventd.receivers.tls import parse_fingerprint
 
@@ -51,7 +52,7 @@ Seconds = Annotated[float, Meta(gt=0, le=MAX_TIMEOUT_S)]
 SecondsOrNever = Annotated[float, Meta(ge=0, le=MAX_TIMEOUT_S)]
 
 
-class Socket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Socket(Discreet, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every receiver has. ``allow`` lists networks that may send; empty: everybody may.
 
     Above ``max_messages_per_second_per_source`` (per listen address) UDP messages are rejected and counted, and TCP

@@ -9,12 +9,8 @@ from aiohttp import web
 from msgspec import Struct
 
 from eventd.contract import CatalogueRow, JournalRow
-from eventd.errors import ParseError
 from eventd.model import Event, Incident, Reason, to_json
-from eventd.parse.ber import OCTET_STRING, Cursor
-
-#: SNMP versions that send the community in clear, as part of the message (RFC 1157 section 4, RFC 1901 section 3).
-COMMUNITY_TRANSPORTS = ("snmp-v1", "snmp-v2c", "snmp-inform")
+from eventd.parse.conceal import COMMUNITY_TRANSPORTS, without_community
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -114,18 +110,10 @@ def reason_row(row: CatalogueRow) -> ReasonRow:
 
 
 def shown_raw(event: Event) -> str:
-    """The message without the one secret it may hold: the octets of an SNMP community become asterisks.
-
-    Lengths stay, so that it is still a well-formed message. Whoever may read the page may not therefore send traps.
-    """
+    """The message without the one secret it may hold: rows of earlier versions still have their SNMP community."""
     if event.transport not in COMMUNITY_TRANSPORTS:
         return event.raw
     try:
-        octets = bytearray.fromhex(event.raw)
-        message = Cursor(bytes(octets)).enter()
-        message.integer()
-        start, stop = message.expect(OCTET_STRING)
-    except (ValueError, ParseError):
+        return without_community(bytes.fromhex(event.raw)).hex()
+    except ValueError:
         return ""
-    octets[start:stop] = b"*" * (stop - start)
-    return octets.hex()

@@ -5,10 +5,11 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
+from eventd.discreet import Discreet
 from eventd.receivers.addresses import parse_listen
 
 
-class Token(Struct, frozen=True, forbid_unknown_fields=True):
+class Token(Discreet, frozen=True, forbid_unknown_fields=True):
     """A secret and what it allows: ``read`` the page and the API, or ``operate``: also what changes something."""
 
     name: Annotated[str, Meta(min_length=1)]
