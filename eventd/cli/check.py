@@ -47,6 +47,8 @@ def _summary(config: Config, found: Registry) -> list[str]:
     lines = [f"receives  {kind} on {', '.join(s.addresses)}" for kind, s in _receivers(config)]
     lines.append(f"serves    {config.web.listen}")
     lines.append(f"tells     {', '.join(f'{channel.name} ({channel.type})' for channel in config.channels)}")
+    if config.record.path is not None:
+        lines.append(f"records   {config.record.path}, {config.record.files} × {config.record.max_bytes} bytes at most")
     lines.append(f"knows     {len(found.handlers)} event families, {rows} reasons")
     lines.append(f"inventory {len(config.inventory.devices)} devices, {len(config.inventory.peers)} peers")
     if config.receivers.snmp and "public" in config.receivers.snmp.communities:

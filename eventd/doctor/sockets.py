@@ -13,7 +13,8 @@ from eventd.doctor.finding import Finding
 from eventd.doctor.running import Running, holders
 from eventd.receivers import kernel
 from eventd.receivers.addresses import parse_listen
-from eventd.receivers.settings import SyslogTcp
+from eventd.receivers.lanes import MAX_LANES
+from eventd.receivers.settings import Socket, SyslogTcp
 
 _KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 #: Files a service has open beside the connections of its receivers: sockets that listen, the database three times,
@@ -90,11 +91,7 @@ def _has_net_admin() -> bool:
 
 def open_files(config: Config, service: Running | None) -> Iterator[Finding]:
     """Whether every connection that the configuration allows could be held at the same time."""
-    needed = OWN_FILES + sum(
-        settings.max_connections * len(settings.addresses)
-        for name in RECEIVERS
-        if isinstance(settings := getattr(config.receivers, name), SyslogTcp)
-    )
+    needed = OWN_FILES + sum(_sockets(getattr(config.receivers, name)) for name in RECEIVERS)
     limit = _limit(service)
     whose = "this shell" if service is None else f"process {service.pid}"
     seen = f"{needed} files may be open at once (receivers.*.max_connections); the limit of {whose} is {limit}"
@@ -103,6 +100,13 @@ def open_files(config: Config, service: Running | None) -> Iterator[Finding]:
         yield Finding("open files", "warning", seen, advice)
     else:
         yield Finding("open files", "ok", seen)
+
+
+def _sockets(settings: Socket | None) -> int:
+    """How many sockets one kind of receiver may have."""
+    if settings is None:
+        return 0
+    return len(settings.addresses) * (settings.max_connections if isinstance(settings, SyslogTcp) else 1 + MAX_LANES)
 
 
 def _limit(service: Running | None) -> float:

@@ -16,6 +16,7 @@ from eventd.config import load
 from eventd.doctor import clock, disks, files, sockets
 from eventd.doctor.clock import Kept
 from eventd.doctor.running import running
+from eventd.receivers.lanes import MAX_LANES
 
 # --- ports -----------------------------------------------------------------------------------------------------------
 
@@ -82,7 +83,7 @@ def test_a_buffer_that_is_granted_is_fine(tmp_path: Path) -> None:
 def test_too_few_open_files_for_the_connections_allowed(tmp_path: Path) -> None:
     made = config(tmp_path, syslog_tcp="max_connections = 150")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = 150 + sockets.OWN_FILES
+    needed = 150 + 2 * (1 + MAX_LANES) + sockets.OWN_FILES
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed - 1, hard))
         [few] = sockets.open_files(made, None)
