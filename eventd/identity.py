@@ -66,6 +66,8 @@ class Identities:
         if record.engine_id is None:
             return self._named(None, agent, source)
         proven = record.level != UNPROVEN_LEVEL and not record.inform
+        if proven and agent is None and self._trusted(source):
+            return self._named(record.engine_id, None, record.engine_id.hex())  # the relay's address is nobody's
         where = agent or source
         believed, address = self._engines.locate(record.engine_id, where, received_at, proven=proven)
         if address == where:

@@ -180,7 +180,7 @@ class Pipeline:
         self._tally("rejected")
         if message.transport == "snmp-v3":
             self._usm_error(reason)
-            if self._reported(message, reason) and reason == RejectReason.UNKNOWN_ENGINE:
+            if self._asks(message, reason) and reason == RejectReason.UNKNOWN_ENGINE:
                 return  # how every sender of v3 informs begins: nothing is wrong and nothing worth keeping
         result = msgspec.structs.replace(result, raw=self._raw(message, result.raw))
         self._batch.malformed.append(result)
@@ -198,15 +198,15 @@ class Pipeline:
         else:
             self.telemetry.inc("log_suppressed")
 
-    def _reported(self, message: Message, reason: str) -> bool:
-        """Whether the sender asked to be told why and was (RFC 3414 section 3.2)."""
+    def _asks(self, message: Message, reason: str) -> bool:
+        """Whether the sender asked to be told why (RFC 3414 section 3.2); it is, if it did not ask too often."""
         if message.reply is None or (report := self.decoder.report(message, reason)) is None:
             return False
         allowed = self._reports.allows(message.source, message.received_at)
         self.telemetry.inc("snmp_reports", "sent" if allowed else "limited")
         if allowed:
             message.reply(report)
-        return allowed
+        return True
 
     def _usm_error(self, reason: str) -> None:
         if (reason,) in self.telemetry.values("snmp_usm_errors"):

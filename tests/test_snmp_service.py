@@ -20,7 +20,8 @@ from eventd.inventory import Device as Row
 from eventd.inventory import Inventory
 from eventd.kept_engines import KeptEngines
 from eventd.model import Event, Message
-from eventd.parse import snmp, snmp_pdu, usm
+from eventd.parse import snmp, snmp_pdu, snmp_v3, usm
+from eventd.parse.ber import encode_integer, encode_octets, encode_sequence
 from eventd.parse.engines import MAX_BOOTS, Engines
 from eventd.pipeline import Intake, Pipeline
 from eventd.registry import load
@@ -33,16 +34,26 @@ HERE, THERE = "192.0.2.1", "192.0.2.2"
 INFORM = snmp_pdu.encode_pdu(snmp_pdu.INFORM, 99, some.STOP)
 
 
+def probe() -> bytes:
+    """What a sender of informs begins with: no engine, no user (RFC 3414 section 4)."""
+    empty, zero = encode_octets(b""), encode_integer(0)
+    params = encode_sequence(empty, zero, zero, empty, empty, empty)
+    flags = encode_octets(bytes([usm.REPORTABLE_FLAG]))
+    header = encode_sequence(encode_integer(7), encode_integer(65_507), flags, encode_integer(3))
+    scoped = snmp_v3.encode_scope(b"", b"", snmp_pdu.encode_pdu(0xA0, 31, some.bindings()))
+    return encode_sequence(encode_integer(3), header, encode_octets(params), scoped)
+
+
 class House:
     """A pipeline around an `Access`, fed by hand."""
 
-    def __init__(self, *users: usm.User, inventory: Inventory | None = None) -> None:
+    def __init__(self, *users: usm.User, inventory: Inventory | None = None, relays: tuple[str, ...] = ()) -> None:
         self.telemetry, self.intake, self.store = Telemetry(), Intake(), MemoryStore()
         self.now = NOW
         self.answers: list[bytes] = []
         known = inventory or Inventory()
         self.access = snmp.Access(["public"], users, OURS, boots=4, started_at=NOW - 1000)
-        self.decoder = Decoder(REGISTRY, known, self.access)
+        self.decoder = Decoder(REGISTRY, known, self.access, relays)
         self.pipeline = Pipeline(
             intake=self.intake,
             decoder=self.decoder,
@@ -131,6 +142,19 @@ async def test_an_inform_that_cannot_be_decoded_is_answered_and_kept(monkeypatch
 # --- Reports -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance("RFC 3414 §11.1", "discovery by anybody is limited per address and leaves nothing behind")
+async def test_a_flood_of_discoveries_fills_no_table_and_no_store() -> None:
+    """They need no key, and their source may be forged."""
+    house = House(user())
+    for number in range(300):
+        house.receive(probe(), f"198.51.100.{number % 3}")
+    await house.finish()
+    assert len(house.answers) == 15
+    assert len((await house.store.malformed()).items) == 0
+    assert house.telemetry.value("snmp_usm_errors", "unknown_engine") == 300
+    assert len(house.access.engines) == 0
+
+
 @pytest.mark.conformance("RFC 3414 §11.1", "one source address gets five Reports a second, others their own five")
 async def test_reports_are_limited_per_source() -> None:
     house = House(user())
@@ -187,6 +211,15 @@ async def test_a_fleet_behind_one_address_is_taken_and_told_apart() -> None:
     counted = {labels[0]: n for labels, n in house.telemetry.values("snmp_engine_changes").items() if n}
     assert counted == {"learned": 50, "shared": 49}
     assert len({row.event.device for row in (await house.store.events()).items}) == 50
+
+
+def test_engines_behind_a_trusted_forwarder_go_by_their_ids() -> None:
+    """Its address is nobody's: the first engine heard behind it must not get it for a name."""
+    house = House(user(), user("noAuthNoPriv", "open"), relays=("192.0.2.0/24",))
+    for number, engine_id in enumerate((DEVICE_ENGINE, OTHER_ENGINE)):
+        assert house.device(Device(user(), engine_id).message(msg_id=number)) == engine_id.hex()
+    assert not house.access.engines.changes["shared"]
+    assert house.device(Device(user("noAuthNoPriv", "open"), OTHER_ENGINE).message(msg_id=9)) == HERE
 
 
 def test_the_inventory_names_engines_wherever_they_speak_from() -> None:
