@@ -57,6 +57,9 @@ NEEDS_RESTART: dict[str, Callable[[Config], Any]] = {
     "receivers.snmp.engine_id": lambda config: config.receivers.snmp and config.receivers.snmp.engine_id,
 }
 
+#: What `App.not_ready` says before everything listens, and again from the stop on.
+STARTING = "eventd is starting or stopping."
+
 log = get_logger("app")
 
 
@@ -364,7 +367,7 @@ class App:
     def not_ready(self) -> str | None:
         """Why the service should not be relied on right now; None if it can be."""
         if not self._ready:
-            return "eventd is starting or stopping."
+            return STARTING
         if missing := self.listeners.missing(self.config.receivers):
             return f"Not listening: {', '.join(missing)}."
         if self.pipeline.store_failing is not None:

@@ -12,7 +12,7 @@ import click
 from msgspec.structs import replace
 
 import eventd
-from eventd.app import App
+from eventd.app import STARTING, App
 from eventd.cli.problems import fail, report
 from eventd.config import Config, load
 from eventd.errors import ConfigError, EventdError
@@ -33,8 +33,8 @@ from eventd.verify import verify
 )
 def command(path: str | None, record: str | None) -> None:
     """Receive, judge and alert until told to stop (SIGTERM, SIGINT). SIGHUP reloads the configuration."""
-    # A reload asked for before the loop listens must not end us, which is what an unhandled SIGHUP does.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    early: list[int] = []  # reloads asked for before the loop listens: what was changed meanwhile is taken when ready
+    signal.signal(signal.SIGHUP, lambda number, _: early.append(number))
     try:
         config = _read(path, record)
         verify(config)
@@ -45,7 +45,7 @@ def command(path: str | None, record: str | None) -> None:
     end_logging = setup_logging(json=as_json, level=config.log.level)
     failures: list[str] = []
     try:
-        asyncio.run(_serve(_first_then_again(config, partial(_read, path, record))))
+        asyncio.run(_serve(_first_then_again(config, partial(_read, path, record)), early))
     except* EventdError as group:
         failures = [str(error) for error in _leaves(group)]
     finally:
@@ -76,20 +76,28 @@ def _first_then_again(config: Config, read: Callable[[], Config]) -> Callable[[]
     return lambda: ready.pop() if ready else read()
 
 
-async def _serve(read_config: Callable[[], Config]) -> None:
+async def _serve(read_config: Callable[[], Config], early: list[int]) -> None:
     app = App(read_config)
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[str | None]] = set()
 
     def reload() -> None:
+        if app.not_ready() == STARTING:
+            early.append(signal.SIGHUP)
+            return
         task = loop.create_task(app.reload())
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
+    def ready(_: App) -> None:
+        _ready(app)
+        if early:
+            reload()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, partial(_stop, app))
     loop.add_signal_handler(signal.SIGHUP, reload)
-    await app.run(on_ready=_ready)
+    await app.run(on_ready=ready)
 
 
 def _stop(app: App) -> None:
