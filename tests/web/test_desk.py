@@ -144,7 +144,9 @@ async def test_children_are_listed_with_their_open_parent_and_not_beside_it(site
 
 async def test_two_hundred_peers_and_fifty_incidents_stay_readable(site: Site) -> None:
     up = [f"0 start peer=10.0.{n // 100}.{n % 100}" for n in range(150)]
-    down = [f"1 stop {'dpd timeout' if n % 5 else 'phase2 hard expiry'} peer=10.9.0.{n}" for n in range(50)]
+    # each of another device, or they would be one outage
+    reasons = ["dpd timeout" if n % 5 else "phase2 hard expiry" for n in range(50)]
+    down = [f"1 stop {reason} peer=10.9.0.{n} device=FW{n + 2}" for n, reason in enumerate(reasons)]
     await site.service.tell("\n".join(up + down), until=300)
     page = await look(site)
     assert len([value for value in page.values("id") if value.startswith("i-")]) == desk.CARDS_OF_MANY
