@@ -51,26 +51,26 @@ _NAMES = (
     r"|(?:Sour(?:ce)?|Dest(?:ination)?) addr(?:ess)?|(?:In|Out)bound (?:AH|ESP) SPI|ACL number"
 )
 #: Between two items.
-_BREAK = re.compile(
-    rf"(?:\s*(?:\r?\n|#015#012|#012|#015|\s[-•·]\s)\s*)+|[\s,;]+(?=(?:{_NAMES})\s*[:：])", re.IGNORECASE
-)
-_ITEM = re.compile(r"[\s•·*-]*([A-Za-z][A-Za-z0-9 /_-]{1,40}?)\s*[:：]\s*(.*)", re.DOTALL)
+_BREAK = re.compile(rf"(?:\r?\n|#015#012|#012|#015| [-•·] )+|(?<=[\s,;])(?=(?:{_NAMES})\s{{0,3}}[:：])", re.IGNORECASE)
+_ITEM = re.compile(r"[\s•·*,;-]{0,8}([A-Za-z][A-Za-z0-9 /_-]{1,40}?)\s{0,3}[:：](.*)", re.DOTALL)
 #: A list has at least so many items; a sentence with one colon in it is none.
 MIN_ITEMS = 2
+#: Nothing of Comware's is longer than 1024 octets; what is, is read up to here and kept whole.
+MAX_TEXT = 4096
 #: Comware cuts a message at 1024 octets (the most that RFC 3164 section 4.1 allows); a relay may have shortened the
 #: header since, so a message nearly as long may be a cut one.
 MAYBE_CUT = 960
 
-_ADDRESS = r"\s*(?:ip\s*)?(?:addr(?:ess)?)?\s*(?:is|was|are|[:=])\s*([0-9A-Za-z:.%]+)"
+_ADDRESS = r"\s{0,3}(?:ip\s{0,3})?(?:addr(?:ess)?)?\s{0,3}(?:is|was|are|[:=])\s{0,3}([0-9A-Za-z:.%]{1,64})"
 _SOURCE = re.compile(r"\b(?:source|src)\b" + _ADDRESS, re.IGNORECASE)
 _DESTINATION = re.compile(r"\b(?:destination|dest|dst)\b" + _ADDRESS, re.IGNORECASE)
 #: "for the reason of …", "due to …", "Reason: …", "Cause:…"; up to a full stop or the sentence about the SA.
 _REASON = re.compile(
-    r"(?:\bfor (?:the )?reasons? (?:of|that)|\bdue to:?|\bbecause(?: of)?|\breason(?: is|:|=)|\bcause(?: is|:|=))\s*"
-    r"(.*?)(?:(\.)(?=\s|$)|,?\s+(?=the [\w ]{0,12}SA['’]s\b)|$)",
+    r"(?:\bfor (?:the )?reasons? (?:of|that)|\bdue to:?|\bbecause(?: of)?|\b(?:reason|cause)(?: is|:|=))\s{0,3}"
+    r"(.*?)(?:(\.)(?=\s|$)|,?\s(?=the [\w ]{0,12}SA['’]s\b)|$)",
     re.IGNORECASE | re.DOTALL,
 )
-_DETAIL = re.compile(r"\b(protocol|spi|sn)\s*(?:is|[:=])\s*(0x[0-9A-Fa-f]+|\w+)", re.IGNORECASE)
+_DETAIL = re.compile(r"\b(protocol|spi|sn)\s{0,3}(?:is|[:=])\s{0,3}(\w{1,32})", re.IGNORECASE)
 _DETAIL_NAMES = {"protocol": "protocol", "spi": "SPI", "sn": "SN"}
 
 
@@ -82,7 +82,8 @@ def read(record: SyslogRecord) -> tuple[dict[str, Any], dict[str, str], bool]:
 
 def read_text(text: str, *, may_be_cut: bool = False) -> tuple[dict[str, Any], dict[str, str], bool]:
     """As `read`."""
-    parts = [part for part in _BREAK.split(text) if part]
+    text = text[:MAX_TEXT]
+    parts = [part for part in map(str.strip, _BREAK.split(text)) if part]
     items = [(part, item) for part in parts if (item := _ITEM.fullmatch(part))]
     if len(items) < MIN_ITEMS:
         return *typed(_sentence(text), ITEMS, spelled), False
@@ -92,7 +93,7 @@ def read_text(text: str, *, may_be_cut: bool = False) -> tuple[dict[str, Any], d
     fields += [pair for part in parts if not _ITEM.fullmatch(part) for pair in _sentence(part, alone=False)]
     known, extra = typed(fields, ITEMS, spelled)
     if not whole:
-        extra[TRUNCATED] = parts[-1].strip()
+        extra[TRUNCATED] = parts[-1]
     _set_flow(known, extra)
     return known, extra, True
 
@@ -103,7 +104,7 @@ def spelled(name: str) -> str:
 
 
 def _bare(value: str) -> str:
-    return value.strip().rstrip(".").strip("\"'[] ")
+    return value.strip(" \t\r\n;,").rstrip(".").strip("\"'[] ")
 
 
 def _sentence(text: str, *, alone: bool = True) -> Iterator[tuple[str, str]]:

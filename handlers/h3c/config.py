@@ -38,6 +38,8 @@ HARMLESS = (
 )
 #: Shorter beginnings are ambiguous among these and others.
 MIN_SHORTENED = 3
+#: A command line has at most 511 characters (Comware fundamentals configuration guide).
+MAX_COMMAND = 600
 _COMMAND = re.compile(r"\bCommand is\s+(.*)", re.IGNORECASE | re.DOTALL)
 #: ``reset ike sa [ connection-id N ]``, ``reset ipsec sa [ … | remote ADDRESS | … ]`` (V5 and V7 security command
 #: references)
@@ -50,10 +52,10 @@ _RESET = re.compile(
 
 def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
     """Never refuses: that something was configured is all it has to say."""
-    kind = _event.kind_of(record, KINDS)
+    kind, text = _event.kind_of(record, KINDS), record.text[:MAX_COMMAND]
     known: dict[str, Any] = {}
     extra: dict[str, str] = {}
-    if kind is COMMAND and (command := _COMMAND.search(record.text)):
+    if kind is COMMAND and (command := _COMMAND.search(text)):
         extra["Command"] = command[1].strip().rstrip(".")
         kind = _meaning(extra["Command"], known)
     return _event.syslog_event(record, origin, kind, known, extra)

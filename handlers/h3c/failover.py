@@ -10,6 +10,7 @@ from eventd.errors import DecodeError
 from eventd.model import Event, SyslogRecord
 from handlers.h3c import _event
 from handlers.h3c._family import handler, logs
+from handlers.h3c._fields import MAX_TEXT
 from handlers.h3c._tables import Kind
 from handlers.h3c._templates import sentence
 
@@ -28,7 +29,7 @@ def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
     kind = _event.kind_of(record, KINDS)
     if kind is not VRRP:
         return _event.syslog_event(record, origin, kind, {}, {})
-    change = _CHANGE.search(record.text)
+    change = _CHANGE.search(record.text[:MAX_TEXT])
     if change is None:
         raise DecodeError(NAME, "the text does not say what became what")
     interface, before, after, why = change.groups()

@@ -33,14 +33,11 @@ KINDS = logs(
 )
 #: "Physical state on the interface GigabitEthernet1/0/1 changed to down." (V7), "Ethernet0/6 link status is DOWN.",
 #: "Line protocol on the interface Vlan-interface1 is UP." (V5): all captured but the last, which is recalled.
-_STATE = re.compile(
-    r"(?:on the interface )?(\S+) (?:link status is|changed to|is) (?:protocol )?(up|down)\b", re.IGNORECASE
-)
+_STATE = re.compile(r"(?<!\S)(\S{1,64}) (?:link status is|changed to|is) (?:protocol )?(up|down)\b", re.IGNORECASE)
 #: "Sess[10.0.10.1/10.0.10.2, LD/RD:1/2, Interface:Vlan10, SessType:Ctrl, LinkType:INET], Ver:1, Sta: UP->DOWN, Diag: 1"
-_SESSION = re.compile(
-    r"Sess\[[^/\]]*/([^,\]]+)(?:[^\]]*?Interface:\s*([^,\]]+))?[^\]]*\].*?Sta:\s*(\w+)\s*->\s*(\w+)",
-    re.IGNORECASE | re.DOTALL,
-)
+_SESSION = re.compile(r"Sess\[[^/\],]{1,64}/([^,\]]{1,64})([^\]]{0,256})\]", re.IGNORECASE)
+_INTERFACE = re.compile(r"Interface:\s{0,3}([^,]{1,64})", re.IGNORECASE)
+_CHANGE = re.compile(r"Sta:\s{0,3}(\w{1,16})\s{0,3}->\s{0,3}(\w{1,16})", re.IGNORECASE)
 
 
 def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
@@ -55,14 +52,15 @@ def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
 
 
 def _session(record: SyslogRecord, origin: Origin) -> Event:
-    session = _SESSION.search(record.text)
-    if session is None:
-        raise DecodeError(NAME, "the text names no session")
-    target, interface, before, after = session.groups()
+    session, change = _SESSION.match(record.text), _CHANGE.search(record.text)
+    if session is None or change is None:
+        raise DecodeError(NAME, "the text does not say which session became what")
+    interface = _INTERFACE.search(session[2])
+    before, after = change.groups()
     up, was_up = after.casefold() == "up", before.casefold() == "up"
     kind = _turned(BFD, after) if up or was_up else BFD
-    known = {"interface": interface.strip()} if interface else {}
-    return _event.syslog_event(record, origin, kind, known, {"target": target.strip()})
+    known = {"interface": interface[1].strip()} if interface else {}
+    return _event.syslog_event(record, origin, kind, known, {"target": session[1].strip()})
 
 
 def _turned(kind: Kind, state: str) -> Kind:
