@@ -30,6 +30,9 @@ DRAIN_DATAGRAMS = 512
 #: So much of a drain that reached its bound makes a source heavy; a lane of its own does not harm who is not.
 HEAVY_DATAGRAMS = DRAIN_DATAGRAMS // 8
 
+#: What is logged of a source that loses messages by it; deploy/prometheus-rules.yml sends people to look for it.
+TOO_MUCH = "source sends more than its share"
+
 #: Pause on a lane that holds nothing but messages to refuse: the kernel drops and counts them for less.
 REFUSED_PAUSE_S = 0.05
 
@@ -130,13 +133,20 @@ class UdpReceiver:
 
     def settle(self) -> None:
         """Count what heavy sources and strangers lost in the kernel, on the sockets of their own, as rejected."""
-        if (lanes := self._lanes) is None:
+        for lane in self._lanes.all[1:] if self._lanes else ():
+            self._count_lost(lane)
+
+    def _count_lost(self, lane: Lane) -> None:
+        assert self._lanes is not None
+        if not (lost := lane.new_drops()):
             return
-        for lane in lanes.all[1:]:
-            if dropped := lane.new_drops():
-                reason = RejectReason.NOT_ALLOWED if lanes.is_for_strangers(lane) else RejectReason.RATE_LIMITED
-                self._telemetry.inc("received", self.name, n=dropped)
-                self._telemetry.inc("rejected", self.name, reason, n=dropped)
+        reason = RejectReason.RATE_LIMITED
+        if self._lanes.is_for_strangers(lane):
+            reason = RejectReason.NOT_ALLOWED
+        else:
+            self._complaints.warn(TOO_MUCH, ", ".join(self._lanes.sources(lane)), lost=lost)
+        self._telemetry.inc("received", self.name, n=lost)
+        self._telemetry.inc("rejected", self.name, reason, n=lost)
 
     async def stop(self, *, keep_replies: bool = False) -> None:
         """Take what the kernel still holds, even into a full sink, and close.
@@ -240,6 +250,7 @@ class UdpReceiver:
         assert self._lanes is not None
         lane.heard_at = time.monotonic()
         if lane.number > 0:
+            self._count_lost(lane)
             if more and only_refused:
                 self._pause(lane)
                 asyncio.get_running_loop().call_later(REFUSED_PAUSE_S, self._read, lane)
@@ -247,8 +258,10 @@ class UdpReceiver:
         for source, count in Counter(heard).items():
             heavy = (more and count >= HEAVY_DATAGRAMS) or self._sink.crowded(source)
             if heavy and source not in self._lanes.owners:
-                self._complaints.warn("source sends more than its share", source)
-                self._new_lanes.append(self._lanes.give(source))
+                new = self._lanes.give(source)
+                self._new_lanes.append(new)
+                if new is lane:  # where it cannot be steered away, it is refused here from now on
+                    self._complaints.warn(TOO_MUCH, source)
         if not more:  # what its new owner still had in everybody's lane came first
             for new in self._new_lanes:
                 if not new.reading:

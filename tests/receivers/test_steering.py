@@ -149,7 +149,7 @@ async def heavy(rx, sink, source="127.0.0.2"):
     return client
 
 
-async def test_a_heavy_source_keeps_its_order_and_loses_only_its_own(telemetry):
+async def test_a_heavy_source_keeps_its_order_and_loses_only_its_own(telemetry, capsys):
     sink, total = FakeSink(), DRAIN_DATAGRAMS + 200
     rx = UdpReceiver("127.0.0.1:0", "syslog-udp", sink, telemetry, recv_buffer_bytes=65_536 * 16)
     await rx.start()
@@ -172,6 +172,16 @@ async def test_a_heavy_source_keeps_its_order_and_loses_only_its_own(telemetry):
     assert limited > 0
     assert telemetry.value("received", "syslog-udp") == total + 100 + 20_000
     assert len(sink.messages) == total + 100 + 20_000 - limited
+    assert "source sends more than its share" in capsys.readouterr().out
+
+
+async def test_a_source_that_sends_much_and_loses_nothing_is_not_complained_of(telemetry, capsys):
+    sink = FakeSink()
+    rx = UdpReceiver("127.0.0.1:0", "syslog-udp", sink, telemetry)
+    await rx.start()
+    (await heavy(rx, sink)).close()
+    await rx.stop()
+    assert "more than its share" not in capsys.readouterr().out
 
 
 async def test_strangers_cannot_fill_the_buffer_of_those_allowed(telemetry):
