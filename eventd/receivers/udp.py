@@ -27,8 +27,9 @@ from eventd.telemetry import Telemetry, get_logger
 #: their turn. Also the most by which a drain can overfill the intake.
 DRAIN_DATAGRAMS = 512
 
-#: So much of a drain that reached its bound makes a source heavy; a lane of its own does not harm who is not.
-HEAVY_DATAGRAMS = DRAIN_DATAGRAMS // 8
+#: So many of one source in one drain make it heavy: a quarter of the receive buffer that needs no privilege (about 280
+#: small datagrams). A lane of its own does not harm a source that only had much to say for once.
+HEAVY_DATAGRAMS = 64
 
 #: What is logged of a source that loses messages by it; deploy/prometheus-rules.yml sends people to look for it.
 TOO_MUCH = "source sends more than its share"
@@ -256,7 +257,7 @@ class UdpReceiver:
                 asyncio.get_running_loop().call_later(REFUSED_PAUSE_S, self._read, lane)
             return
         for source, count in Counter(heard).items():
-            heavy = (more and count >= HEAVY_DATAGRAMS) or self._sink.crowded(source)
+            heavy = count >= HEAVY_DATAGRAMS or self._sink.crowded(source)
             if heavy and source not in self._lanes.owners:
                 new = self._lanes.give(source)
                 self._new_lanes.append(new)
