@@ -47,6 +47,12 @@ WHO_BY_NAME = {
     "local address mismatch": "local",
     "no policy applied on interface": "local",
     "none of user's interface is selected": "local",
+    "an ike sa deletion message was received from peer": "peer",
+    "an ipsec sa deletion message was received from peer": "peer",
+    "unavailable certificate": "local",
+    "unavailable transform set": "local",
+    "incomplete configuration": "local",
+    "incorrect configuration": "local",
 }
 
 #: What people type → what the catalogue says, both as `_plain` spells them.

@@ -39,6 +39,12 @@ FAULT_SIDES: dict[str, FaultSide] = {
     "no valid local cert": "local",
     "construct local ID fail": "local",
     "no policy applied on interface": "local",
+    "an ike sa deletion message was received from peer": "remote",
+    "an ipsec sa deletion message was received from peer": "remote",
+    "unavailable certificate": "local",
+    "unavailable transform set": "local",
+    "incomplete configuration": "local",
+    "incorrect configuration": "local",
 }
 FAULT_SIDE_OF_CATEGORY: dict[str, FaultSide] = {
     "peer-unreachable": "path",

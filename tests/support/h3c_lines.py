@@ -10,6 +10,7 @@ from eventd.parse.snmp import Access
 
 __all__ = ("TREES", "decode", "registry", "trap")
 
+registry()  # loading takes longer than a property may
 OWN, PEER = "198.51.100.1", "203.0.113.7"
 HOST = "FW-H3C"
 #: Prefix of the names → root of the tree.
