@@ -8,15 +8,16 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from eventd import recorder
 from eventd.config import Config
-from eventd.contract import Channel, Settled
+from eventd.contract import Channel, Settled, Verdict
 from eventd.correlate import Correlator
+from eventd.correlate.hush import Maintenance
 from eventd.decode import Decoder
 from eventd.errors import EventdError, StoreError
 from eventd.gauges import Gauges
@@ -164,6 +165,7 @@ class App:
             telemetry=self.telemetry,
             route=self._route,
             enqueued=lambda: self.delivery.wake(),
+            committed=lambda changes: self.web.stream.publish(changes),
             clock=self._clock,
         )
         Gauges(self).provide(self.telemetry)
@@ -358,6 +360,17 @@ class App:
     def inventory(self) -> Inventory:
         """The inventory in force."""
         return self.config.inventory
+
+    @property
+    def maintenance(self) -> Sequence[Maintenance]:
+        """The planned windows in force."""
+        return self.config.maintenance
+
+    async def operate(self, act: Callable[[float], Verdict]) -> Verdict:
+        """`Pipeline.operate`, while there is a pipeline."""
+        if not self._ready:
+            raise StoreError("eventd is starting or stopping")
+        return await self.pipeline.operate(act)
 
     @property
     def receivers(self) -> Mapping[Key, Receiver]:

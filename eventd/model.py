@@ -319,6 +319,8 @@ class Incident(Struct, frozen=True):
     updated_at: datetime
     resolved_at: datetime | None = None
     acked_by: str | None = None
+    acked_note: str | None = None
+    acked_until: datetime | None = None
     silenced: bool = False
     count: int = 1
     cause: Reason | None = None

@@ -62,7 +62,8 @@ class Pipeline:
     """Owns decoder and correlator, and drives them.
 
     ``route`` says which notifications a change causes (shape of `notify.routing.notifications` with routes and
-    channels filled in); ``enqueued`` is called after a commit that put something into the outbox.
+    channels filled in); ``enqueued`` is called after a commit that put something into the outbox, ``committed``
+    after one that changed incidents, with the changes in order.
     """
 
     def __init__(
@@ -75,15 +76,18 @@ class Pipeline:
         telemetry: Telemetry,
         route: Callable[[Change, float], list[Notification]],
         enqueued: Callable[[], None],
+        committed: Callable[[Sequence[Change]], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.intake, self.decoder, self.correlator, self.store = intake, decoder, correlator, store
-        self.telemetry, self.route, self._enqueued, self._clock = telemetry, route, enqueued, clock
+        self.telemetry, self.route, self._clock = telemetry, route, clock
+        self._enqueued, self._committed = enqueued, committed
         self.last_heard: dict[str, float] = {}
         self.skews = Skews()
         self.store_failing: str | None = None
         self._now = 0.0
         self._batch = Batch()
+        self._changes: list[Change] = []
         self._replies: list[Callable[[], None]] = []
         self._operated: list[asyncio.Future[None]] = []
         self._touched: dict[str, None] = {}
@@ -305,6 +309,7 @@ class Pipeline:
     def _change(self, change: Change) -> None:
         incident = change.incident
         self._batch.incidents[incident.id] = incident
+        self._changes.append(change)
         if change.what == "opened":
             self.telemetry.inc("incidents_opened", incident.kind)
         elif change.what == "resolved" and incident.resolved_at is not None:
@@ -327,6 +332,7 @@ class Pipeline:
         if batch and self._may_wait(batch):
             return
         operated, self._operated = self._operated, []
+        changes, self._changes = self._changes, []
         if batch:
             self._batch, self._tallies_since = Batch(), None
             await self._commit_until_done(batch)
@@ -339,6 +345,9 @@ class Pipeline:
                 reply()
         if batch.notifications:
             self._enqueued()
+        if changes:
+            with self._surviving("stream"):
+                self._committed(changes)
 
     def _may_wait(self, batch: Batch) -> bool:
         """Counts of messages that left nothing behind are not worth an fsync of their own for a second."""

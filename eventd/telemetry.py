@@ -135,7 +135,15 @@ SPECS = (
         "counter",
         "Defects of eventd that cost one message or step, by room; the log has the traceback.",
         ("where",),
-        _each(("correlate", "timers", "state", "route", "reply", "store", "chore", "receive", "loop")),
+        _each(("correlate", "timers", "state", "route", "reply", "store", "chore", "receive", "loop", "stream")),
+    ),
+    Spec("stream_clients", "gauge", "Clients that listen to /api/v1/stream.", known=((),)),
+    Spec(
+        "stream_refused",
+        "counter",
+        "Clients of /api/v1/stream turned away or dropped, by reason.",
+        ("reason",),
+        (("full",), ("slow",)),
     ),
     Spec("store_size_bytes", "gauge", "Size of the database files.", known=((),)),
     Spec(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from eventd.config import load
-from eventd.document import parse_duration
+from eventd.durations import parse_duration
 from eventd.errors import ConfigError
 from eventd.verify import verify
 

@@ -9,7 +9,7 @@ import pytest
 
 from eventd import correlate, recorder, store
 from eventd.config import Log, Metrics, SnmpEngine, SnmpReceiver, SnmpUser, load
-from eventd.document import parse_duration
+from eventd.durations import parse_duration
 from eventd.errors import RejectReason
 from eventd.model import EVENTS
 from eventd.receivers.settings import SyslogTcp, SyslogTls, SyslogUdp

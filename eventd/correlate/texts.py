@@ -50,6 +50,8 @@ def incident(case: Case, inventory: Inventory, external_url: str | None, *, reca
         updated_at=utc(case.updated_at),
         resolved_at=None if case.resolved_at is None else utc(case.resolved_at),
         acked_by=case.acked_by,
+        acked_note=case.acked_note or None,
+        acked_until=None if case.acked_until is None else utc(case.acked_until),
         count=case.count,
         cause=case.cause,
         summary=summary(case, known),

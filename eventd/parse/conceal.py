@@ -1,5 +1,6 @@
 """The one secret that a message may hold: the community of SNMP v1 and v2c, which goes over the wire in clear."""
 
+import re
 from collections.abc import Iterable
 
 from eventd.errors import ParseError
@@ -9,6 +10,10 @@ from eventd.parse.ber import OCTET_STRING, Cursor
 COMMUNITY_TRANSPORTS = frozenset(("snmp-v1", "snmp-v2c", "snmp-inform", "snmp"))
 #: Shorter ones are found by chance anywhere in a damaged message; where it is whole they are found by their place.
 LEAST_SEARCHED = 4
+
+#: What a message of RFC 1157 and RFC 1901 begins with, whether or not the rest is there: a sequence of any
+#: length, the version, and the tag of the community.
+BEGIN = re.compile(rb"\x30(?:[\x00-\x80]|\x81.|\x82..|\x83...|\x84....)\x02\x01[\x00\x01]\x04", re.DOTALL)
 
 
 def without_community(payload: bytes, known: Iterable[bytes] = ()) -> bytes:
@@ -20,8 +25,21 @@ def without_community(payload: bytes, known: Iterable[bytes] = ()) -> bytes:
         start, stop = message.expect(OCTET_STRING)
         payload = payload[:start] + b"*" * (stop - start) + payload[stop:]
     except ParseError:
-        pass
+        payload = _without_begun(payload)
     for community in known:
         if len(community) >= LEAST_SEARCHED:
             payload = payload.replace(community, b"*" * len(community))
     return payload
+
+
+def _without_begun(payload: bytes) -> bytes:
+    """A damaged message without what begins like a community, as far as that is there."""
+    begin = BEGIN.match(payload)
+    if begin is None:
+        return payload
+    at, first = begin.end(), payload[begin.end()] if begin.end() < len(payload) else 0
+    octets = first & 0x7F if first & 0x80 else 0
+    size = int.from_bytes(payload[at + 1 : at + 1 + octets]) if octets else first
+    start = at + 1 + octets
+    stop = min(start + size, len(payload))
+    return payload[:start] + b"*" * max(0, stop - start) + payload[max(start, stop) :]

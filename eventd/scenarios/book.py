@@ -8,7 +8,8 @@ from msgspec import Meta, Struct
 
 from eventd import inventory
 from eventd.correlate import Settings
-from eventd.document import Document, parse_duration, read
+from eventd.document import Document, read
+from eventd.durations import parse_duration
 from eventd.errors import ConfigError, Problem
 from eventd.model import INCIDENT_KINDS, REASON_CATEGORIES, Severity
 from eventd.notify import routing

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from eventd.document import parse_duration
+from eventd.durations import parse_duration
 from eventd.errors import EventdError
 from eventd.sender.syslog import ALL_FORMS, VALUE_STYLES
 

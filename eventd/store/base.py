@@ -104,8 +104,10 @@ class EventFilters(TypedDict, total=False):
 
 
 class IncidentFilters(TypedDict, total=False):
-    """Which incidents; None or absent matches all. ``before`` is the ``next`` of an earlier page."""
+    """Which incidents; None or absent matches all. ``id`` is how the id begins, ``before`` the ``next`` of an earlier
+    page."""
 
+    id: str | None
     status: str | None
     kind: str | None
     device: str | None

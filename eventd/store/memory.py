@@ -241,7 +241,8 @@ class MemoryStore:
         rows = {
             self._numbers[i.id]: i
             for i in self._incidents.values()
-            if all(value in (None, getattr(i, name)) for name, value in wanted.items() if name != "before")
+            if all(value in (None, getattr(i, name)) for name, value in wanted.items() if name not in ("before", "id"))
+            and i.id.startswith(wanted.get("id") or "")
         }
         return _page(rows, limit, filters.get("before"))
 

@@ -31,7 +31,8 @@ EVENT_WHERE = {
     "before": "seq < :before",
 }
 INCIDENT_WHERE = {name: f"{name} = :{name}" for name in ("status", "kind", "device", "peer", "severity", "site")} | {
-    "before": "seq < :before"
+    "id": "id >= :id AND id < :id || '~'",
+    "before": "seq < :before",
 }
 MALFORMED_WHERE = {"before": "seq < :before"}
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from aiohttp import web
 from msgspec import Struct
 
 from eventd.contract import CatalogueRow, JournalRow
-from eventd.model import Event, Incident, Reason, to_json
+from eventd.correlate.explain import Explanation
+from eventd.model import Event, Incident, Malformed, Reason, to_json
 from eventd.parse.conceal import COMMUNITY_TRANSPORTS, without_community
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -59,6 +60,41 @@ class DeviceRow(Struct, frozen=True):
     clock_skew_s: float | None = None
 
 
+class SilenceRow(Struct, frozen=True):
+    """A silence. ``incidents``: how many open ones it fits, said only when it is made."""
+
+    id: str
+    status: Literal["active", "pending", "expired"]
+    match: dict[str, str | list[str]]
+    starts_at: datetime
+    until: datetime
+    who: str
+    reason: str
+    incidents: int | None = None
+
+
+class RejectedRow(Struct, frozen=True):
+    """A message that was refused or could not be decoded: why, and at which byte."""
+
+    received_at: datetime
+    transport: str
+    source: str
+    reason: str
+    offset: int
+    raw: str
+
+
+class Why(Struct, frozen=True):
+    """Why things stand as they do. ``incident`` is the one that was asked for; ``incidents`` are the latest of the peer
+    or device, or those open at ``at``; ``messages`` the latest, or those near ``at``."""
+
+    at: datetime | None
+    incident: Incident | None
+    explanations: tuple[Explanation, ...]
+    incidents: tuple[Incident, ...]
+    messages: tuple[EventRow, ...]
+
+
 class ReasonRow(Reason, frozen=True):
     """One reason of a catalogue."""
 
@@ -94,7 +130,7 @@ class Error(Struct, frozen=True):
 
 def event_row(row: JournalRow) -> EventRow:
     """A row of the journal as the API shows it."""
-    known = {**msgspec.structs.asdict(row.event), "raw": shown_raw(row.event)}
+    known = {**msgspec.structs.asdict(row.event), "raw": shown_raw(row.event.transport, row.event.raw)}
     return EventRow(**known, duplicate=row.duplicate, incidents=row.incidents)
 
 
@@ -109,11 +145,23 @@ def reason_row(row: CatalogueRow) -> ReasonRow:
     return ReasonRow(**msgspec.structs.asdict(known.pop("reason")), **known)
 
 
-def shown_raw(event: Event) -> str:
+def rejected_row(message: Malformed) -> RejectedRow:
+    """A message that could not be decoded, as the API shows it."""
+    return RejectedRow(
+        received_at=message.received_at,
+        transport=message.transport,
+        source=message.source,
+        reason=message.error.reason,
+        offset=message.error.offset,
+        raw=shown_raw(message.transport, message.raw),
+    )
+
+
+def shown_raw(transport: str, raw: str) -> str:
     """The message without the one secret it may hold: rows of earlier versions still have their SNMP community."""
-    if event.transport not in COMMUNITY_TRANSPORTS:
-        return event.raw
+    if transport not in COMMUNITY_TRANSPORTS:
+        return raw
     try:
-        return without_community(bytes.fromhex(event.raw)).hex()
+        return without_community(bytes.fromhex(raw)).hex()
     except ValueError:
         return ""

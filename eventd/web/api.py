@@ -9,7 +9,7 @@ import eventd
 from eventd.model import utc
 from eventd.store.base import MAX_PAGE
 from eventd.web import query as q
-from eventd.web.answers import DeviceRow, RequestError, Status, answer, event_row, reason_row, with_events
+from eventd.web.answers import DeviceRow, RequestError, Status, answer, event_row, reason_row, rejected_row, with_events
 from eventd.web.evidence import evidence
 from eventd.web.openapi import document
 from eventd.web.query import page, query
@@ -35,6 +35,7 @@ class Api:
             "peers": self.peers,
             "devices": self.devices,
             "reasons": self.reasons,
+            "rejected": self.rejected,
             "status": self.status,
             "openapi.json": self.openapi,
         }
@@ -78,6 +79,12 @@ class Api:
         rows = (reason_row(row) for catalogue in self._service.registry.catalogues for row in catalogue.rows)
         rows = (row for row in rows if code is None or code in (row.code, *row.codes))
         return answer(_list(rows, wanted, lambda row: (row.vendor, row.space, row.name or row.text)))
+
+    async def rejected(self, request: web.Request) -> web.Response:
+        """Messages that were refused or could not be decoded, the latest first."""
+        wanted = query(request, q.REJECTED)
+        found = await self._service.store.malformed(wanted["limit"], wanted.get("before"))
+        return answer({"items": [rejected_row(message) for message in found.items], "next": found.next})
 
     async def status(self, request: web.Request) -> web.Response:
         """Version, receivers, channels, outbox and the ledger of the store."""

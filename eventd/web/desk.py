@@ -130,7 +130,7 @@ class Desk:
         family = [await store.incident(each) for each in (incident.parent, *incident.children[:LINES]) if each]
         return {
             "incident": incident,
-            "messages": [(row, cut(shown_raw(row.event), RAW_CHARS)) for row in rows],
+            "messages": [(row, cut(shown_raw(row.event.transport, row.event.raw), RAW_CHARS)) for row in rows],
             "more_messages": more,
             "family": [each for each in family if each is not None],
         }

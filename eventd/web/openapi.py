@@ -9,20 +9,45 @@ from msgspec import Struct
 
 import eventd
 from eventd.model import Incident, PeerStatus
+from eventd.web import bodies
 from eventd.web import query as q
-from eventd.web.answers import DeviceRow, Error, EventRow, IncidentWithEvents, ReasonRow, Status
+from eventd.web.answers import (
+    DeviceRow,
+    Error,
+    EventRow,
+    IncidentWithEvents,
+    ReasonRow,
+    RejectedRow,
+    SilenceRow,
+    Status,
+    Why,
+)
+from eventd.web.stream import EVENT_STREAM
 
 JSON, TEXT, HTML, CSS = "application/json", "text/plain", "text/html", "text/css"
 #: The other form of /metrics, by Accept.
 OPENMETRICS = "application/openmetrics-text"
 
-SCHEMAS = (Incident, IncidentWithEvents, EventRow, PeerStatus, DeviceRow, ReasonRow, Status, Error)
+SCHEMAS = (
+    Incident,
+    IncidentWithEvents,
+    EventRow,
+    PeerStatus,
+    DeviceRow,
+    ReasonRow,
+    RejectedRow,
+    SilenceRow,
+    Status,
+    Why,
+    Error,
+)
 
 
 class Operation(Struct, frozen=True, kw_only=True):
     """One thing that can be asked. ``returns`` is a schema of `SCHEMAS`, or the media types of a text.
 
-    ``pages`` says that it returns a page of such rows. ``refusals`` are the errors of its own beside those that every
+    ``pages`` says that it returns a page of such rows, ``takes`` which keys its JSON body may have, ``needs`` which of
+    them it must have. ``refusals`` are the errors of its own beside those that every
     operation has.
     """
 
@@ -33,8 +58,14 @@ class Operation(Struct, frozen=True, kw_only=True):
     keys: q.Keys = msgspec.field(default_factory=dict)
     returns: type[Struct] | tuple[str, ...] = (JSON,)
     pages: bool = False
+    takes: q.Keys = msgspec.field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    status: int = 200
     refusals: tuple[int, ...] = ()
 
+
+#: What can be wrong with a change of an incident.
+CHANGING = (400, 401, 403, 404, 409, 413, 503)
 
 OPERATIONS = (
     Operation(
@@ -50,6 +81,81 @@ OPERATIONS = (
         does="One incident with the latest 1000 of its events.",
         returns=IncidentWithEvents,
         refusals=(400, 404, 503),
+    ),
+    Operation(
+        path="/api/v1/incidents/{id}/ack",
+        does="Note who has taken an incident: it is not recalled any more, or not before `until`.",
+        method="post",
+        tag="change",
+        takes=bodies.ACK,
+        returns=Incident,
+        refusals=CHANGING,
+    ),
+    Operation(
+        path="/api/v1/incidents/{id}/ack",
+        does="Nobody has it any more.",
+        method="delete",
+        tag="change",
+        returns=Incident,
+        refusals=CHANGING,
+    ),
+    Operation(
+        path="/api/v1/incidents/{id}/clear",
+        does="Resolve an incident by hand; a group takes along what it tells.",
+        method="post",
+        tag="change",
+        takes=bodies.CLEAR,
+        returns=Incident,
+        refusals=CHANGING,
+    ),
+    Operation(
+        path="/api/v1/silences",
+        does="Silences in force and those that ended within a day, the one that ends first first.",
+        keys=q.SILENCES,
+        returns=SilenceRow,
+        pages=True,
+        refusals=(400,),
+    ),
+    Operation(
+        path="/api/v1/silences",
+        does="Tell nobody of what it fits until it ends. What is still open then is told.",
+        method="post",
+        tag="change",
+        takes=bodies.SILENCE,
+        needs=("match",),
+        returns=SilenceRow,
+        status=201,
+        refusals=(400, 401, 403, 413, 503),
+    ),
+    Operation(
+        path="/api/v1/silences/{id}",
+        does="End a silence now; what it held back and is still open is told.",
+        method="delete",
+        tag="change",
+        returns=SilenceRow,
+        refusals=(400, 401, 403, 404, 503),
+    ),
+    Operation(
+        path="/api/v1/explain",
+        does="Why a peer, a device or an incident stands as it does: rule, timers, decisions, messages.",
+        keys=q.EXPLAIN,
+        returns=Why,
+        refusals=(400, 404, 503),
+    ),
+    Operation(
+        path="/api/v1/stream",
+        does="Changes of incidents as they are committed, as server-sent events named opened, updated and resolved; "
+        "their data is an Incident.",
+        returns=(EVENT_STREAM,),
+        refusals=(400, 503),
+    ),
+    Operation(
+        path="/api/v1/rejected",
+        does="Messages that were refused or could not be decoded, the latest first.",
+        keys=q.REJECTED,
+        returns=RejectedRow,
+        pages=True,
+        refusals=(400, 503),
     ),
     Operation(
         path="/api/v1/events",
@@ -128,12 +234,14 @@ OPERATIONS = (
 )
 
 MEANINGS = {
-    400: "A query key is unknown or has no usable value; the error names all that can be given.",
+    400: "A key of the query or body is unknown or has no usable value; the error names all that can be given.",
     401: "A token is needed.",
     403: "The token does not allow this, or none that would is configured.",
     404: "There is no such thing.",
+    409: "The incident is over already.",
+    413: "The body is too long.",
     422: "The configuration cannot be used; the old one keeps running.",
-    503: "The store cannot be read, or eventd cannot be relied on right now.",
+    503: "The store cannot be read or written, or eventd cannot be relied on right now.",
 }
 #: Refusals whose text is not JSON: operations are used from shells.
 PLAIN_REFUSALS = {"/-/ready", "/-/reload"}
@@ -169,13 +277,28 @@ _MAY_CHANGE: list[dict[str, list[str]]] = [{"bearer": []}]
 
 def _operation(operation: Operation) -> dict[str, Any]:
     refusals = {str(status): _refusal(operation.path, status) for status in operation.refusals}
-    return {
+    described = {
         "summary": operation.does,
         "tags": [operation.tag],
         "security": _MAY_READ if operation.method == "get" else _MAY_CHANGE,
         "parameters": [*_path_parameters(operation.path), *_query_parameters(operation.keys)],
-        "responses": {"200": {"description": "The answer.", "content": _content(operation)}, **refusals},
+        "responses": {
+            str(operation.status): {"description": "The answer.", "content": _content(operation)},
+            **refusals,
+        },
     }
+    return described | {"requestBody": _body(operation)} if operation.takes else described
+
+
+def _body(operation: Operation) -> dict[str, Any]:
+    properties = {name: {"description": key.description, **key.schema} for name, key in operation.takes.items()}
+    schema = {
+        "type": "object",
+        "properties": properties,
+        "required": list(operation.needs),
+        "additionalProperties": False,
+    }
+    return {"required": bool(operation.needs), "content": {JSON: {"schema": schema}}}
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:

@@ -53,6 +53,12 @@ def _number(text: str, low: int, high: int) -> int:
     return int(text)
 
 
+def _prefix(text: str) -> str:
+    if not (text.isascii() and text.isalnum() and text == text.lower()):
+        raise ValueError(f"{text!r} is not the beginning of an id")
+    return text
+
+
 def _limit(text: str) -> int:
     return _number(text, 1, MAX_PAGE)
 
@@ -126,6 +132,7 @@ REFRESH = one_of("off", description="Do not reload by itself.")
 
 NO_KEYS: Keys = {}
 INCIDENTS: Keys = {
+    "id": Key(_prefix, {"type": "string", "pattern": "^[0-9a-z]+$"}, "How the id begins."),
     "status": one_of("open", "resolved"),
     "kind": one_of(*INCIDENT_KINDS),
     "severity": one_of(*SEVERITIES),
@@ -160,6 +167,18 @@ DEVICES: Keys = {
     "limit": LIMIT,
     "before": AFTER_PLACE,
 }
+SILENCES: Keys = {
+    "status": one_of("active", "pending", "expired"),
+    "limit": LIMIT,
+    "before": AFTER_PLACE,
+}
+REJECTED: Keys = {"limit": LIMIT, "before": BEFORE}
+EXPLAIN: Keys = {
+    "peer": Key(_address, {"type": "string"}, "Address or name of a peer."),
+    "incident": Key(_text, {"type": "string"}, "Id of an incident."),
+    "device": Key(_text, {"type": "string"}, "Name of a device; with `peer`: only as this device sees it."),
+    "at": Key(_time, MOMENT, "The messages and incidents near then instead of the latest."),
+}
 REASONS: Keys = {
     "vendor": NAME,
     "space": one_of("offline", "negotiation", "condition"),
@@ -175,6 +194,8 @@ DESK: Keys = {
     "refresh": REFRESH,
 }
 INCIDENT_PAGE: Keys = {"refresh": REFRESH}
+WHY_PAGE: Keys = {**EXPLAIN, "refresh": REFRESH}
+REJECTED_PAGE: Keys = {"before": BEFORE, "refresh": REFRESH}
 
 
 def query(request: web.Request, keys: Keys) -> dict[str, Any]:

@@ -14,10 +14,13 @@ from eventd.receivers import ListenError, kernel, tls
 from eventd.receivers.addresses import join_host_port
 from eventd.telemetry import RateLimit, get_logger, make_registry
 from eventd.web import access
+from eventd.web.acts import Acts
 from eventd.web.answers import NO_STORE, RequestError, error
 from eventd.web.api import Api, Handler
 from eventd.web.desk import Desk
 from eventd.web.service import Service
+from eventd.web.stream import Stream
+from eventd.web.why import WhyApi
 
 #: Largest request body: nothing we accept is longer than a note on an acknowledgement.
 MAX_BODY_BYTES = 64 * 1024
@@ -56,6 +59,7 @@ class WebServer:
         self._service = service
         self._registry = make_registry(service.telemetry)
         self._complaints = RateLimit()
+        self.stream = Stream(service.telemetry)
         self._runner: web.AppRunner | None = None
         self.addresses: list[str] = []
 
@@ -80,6 +84,7 @@ class WebServer:
 
     async def stop(self) -> None:
         """Close the port after the answers in progress."""
+        self.stream.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -87,10 +92,12 @@ class WebServer:
     def make_app(self) -> web.Application:
         """All routes behind one guard."""
         app = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY_BYTES)
-        app.add_routes([*Api(self._service).routes(), *Desk(self._service).routes()])
+        for room in (Api, Acts, WhyApi, Desk):
+            app.add_routes(room(self._service).routes())
         app.add_routes([web.get(path, _static) for path in STATIC])
         app.add_routes(
             [
+                web.get("/api/v1/stream", self._stream),
                 web.get("/metrics", self._metrics),
                 web.get("/-/healthy", self._healthy),
                 web.get("/-/ready", self._ready),
@@ -128,6 +135,9 @@ class WebServer:
             log.error(what, path=path, held_back=held, **detail)
 
     # --- operations -----------------------------------------------------------------------------------------------
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        return await self.stream.serve(request, lambda: access.check(request, self._service.tokens))
 
     async def _metrics(self, request: web.Request) -> web.Response:
         await self._service.refresh_metrics()

@@ -1,9 +1,11 @@
 """What the web room needs to see of the running service; the app provides it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from eventd.contract import Verdict
 from eventd.correlate import Correlator
+from eventd.correlate.hush import Maintenance
 from eventd.inventory import Inventory
 from eventd.registry import Registry
 from eventd.store import Store
@@ -12,7 +14,7 @@ from eventd.web.settings import Token, Web
 
 
 class Service(Protocol):
-    """The running service, as seen from the web room, which only looks: everything here may be replaced by a reload."""
+    """The running service, as seen from the web room: everything here may be replaced by a reload."""
 
     @property
     def telemetry(self) -> Telemetry:
@@ -45,6 +47,14 @@ class Service(Protocol):
     @property
     def inventory(self) -> Inventory:
         """The inventory in force."""
+
+    @property
+    def maintenance(self) -> Sequence[Maintenance]:
+        """The planned windows in force."""
+
+    async def operate(self, act: Callable[[float], Verdict]) -> Verdict:
+        """Have ``act`` (given the time, Unix seconds) change what is judged; its verdict after the commit. Raises
+        `StoreError` while nothing can be judged, and whatever ``act`` raises."""
 
     def now(self) -> float:
         """The service clock, Unix seconds."""

@@ -106,6 +106,9 @@ async def test_incidents_can_be_filtered(store: Store) -> None:
         ({"site": "north", "device": "FW1"}, ["a"]),
         ({"peer": "2.1.1.1"}, ["a"]),
         ({"site": "south"}, []),
+        ({"id": "a"}, ["a"]),
+        ({"id": "aa"}, []),
+        ({"id": "b", "status": "open"}, []),
     ):
         assert [i.id for i in (await store.incidents(**wanted)).items] == found  # type: ignore[arg-type]
 

@@ -7,7 +7,7 @@ async with serving() as site:
 
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -16,11 +16,13 @@ from yarl import URL
 
 from eventd.contract import Batch, JournalRow, Verdict
 from eventd.correlate import Correlator, Settings
+from eventd.correlate.hush import Maintenance
 from eventd.errors import StoreError
 from eventd.inventory import Inventory
-from eventd.model import Event
+from eventd.model import Change, Event
 from eventd.registry import load
 from eventd.store import MemoryStore, Page
+from eventd.store.base import DEFAULT_PAGE
 from eventd.telemetry import Telemetry
 from eventd.web.server import WebServer
 from eventd.web.settings import Token, Web
@@ -52,6 +54,10 @@ class BrokenStore(MemoryStore):
         self._check()
         return await super().events(**known)
 
+    async def malformed(self, limit: int = DEFAULT_PAGE, before: int | None = None) -> Page[Any]:
+        self._check()
+        return await super().malformed(limit, before)
+
     async def ledger(self) -> dict[str, int]:
         self._check()
         return await super().ledger()
@@ -78,9 +84,17 @@ class FakeService:
         self.channels = [{"name": "noc", "type": "slack"}]
         self.last_heard: dict[str, float] = {}
         self.clock_skew: dict[str, float] = {}
+        self.maintenance: tuple[Maintenance, ...] = ()
+        self.committed: Callable[[Sequence[Change]], None] = lambda _: None
 
     def now(self) -> float:
         return EPOCH + self.clock
+
+    async def operate(self, act: Callable[[float], Verdict]) -> Verdict:
+        """As the pipeline does: judged, kept, then told."""
+        verdict = act(self.now())
+        await self._keep(verdict, None)
+        return verdict
 
     async def reload(self) -> str | None:
         self.reloads += 1
@@ -126,6 +140,7 @@ class FakeService:
             changed = tuple(dict.fromkeys(change.incident.id for change in verdict.changes))
             batch.journal.append(JournalRow(event, verdict.duplicate, changed))
         await self.store.commit(batch)
+        self.committed(verdict.changes)
 
 
 class Site:
@@ -167,6 +182,7 @@ async def serving(
     """Serve a service on a free loopback port."""
     service = service or FakeService(**known)
     server = WebServer(service)
+    service.committed = server.stream.publish
     await server.start()
     try:
         connector = aiohttp.TCPConnector(ssl=trust) if trust else None

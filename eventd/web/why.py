@@ -1,0 +1,122 @@
+"""``GET /api/v1/explain``: the correlator's explanation of a peer, a device or an incident, with the incidents and the
+messages that belong to it; an incident's also when it is over."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from eventd.contract import JournalRow
+from eventd.correlate.explain import Explanation
+from eventd.model import Incident, utc
+from eventd.web import query as q
+from eventd.web.answers import RequestError, Why, answer, event_row
+from eventd.web.evidence import evidence
+from eventd.web.query import query
+from eventd.web.service import Service
+
+#: Messages in one explanation: what fits a screen or two; the journal has all.
+MESSAGES = 30
+#: Incidents of the past in one explanation.
+INCIDENTS = 5
+#: Incidents that are looked through for those open at a moment.
+LOOKED_AT = 500
+#: Seconds before and after the moment asked for: holds, probes and retries all end within two minutes.
+NEAR_S = 120.0
+
+
+class WhyApi:
+    """The handler of ``/api/v1/explain``."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def routes(self) -> list[web.RouteDef]:
+        """The one route."""
+        return [web.get("/api/v1/explain", self.explain)]
+
+    async def explain(self, request: web.Request) -> web.Response:
+        """Why things stand as they do."""
+        return answer(await why(self._service, query(request, q.EXPLAIN)))
+
+
+async def why(service: Service, asked: dict[str, Any]) -> Why:
+    """The explanation of what the query keys of `eventd.web.query.EXPLAIN` ask for.
+
+    Raises `RequestError`: 400 for none or two things at once, 404 for what nobody knows.
+    """
+    peer, ident, device, at = (asked.get(name) for name in ("peer", "incident", "device", "at"))
+    if (peer is None and device is None) == (ident is None):
+        raise RequestError(400, "incident: ask for either a peer, a device, or an incident")
+    if ident is not None:
+        return await _of_incident(service, str(ident), at)
+    explanations = service.correlator.explain(service.now(), peer=peer, device=device)
+    address = _address(peer, explanations)
+    incidents = await _incidents(service, device, address, at)
+    messages = await _messages(service, device, address, at)
+    if not (explanations or incidents or messages):
+        raise RequestError(404, _unknown(service, peer, device))
+    return _answer(at, None, explanations, incidents, messages)
+
+
+async def _of_incident(service: Service, ident: str, at: float | None) -> Why:
+    incident = await service.store.incident(ident)
+    if incident is None:
+        raise RequestError(404, f"no incident {ident!r}")
+    device = incident.device if incident.kind != "peer_outage" else None
+    found = service.correlator.explain(service.now(), peer=incident.peer, device=device)
+    same = [one for one in found if incident.peer is None or device is None or one.vsys == incident.vsys]
+    family = [await service.store.incident(each) for each in (incident.parent,) if each is not None]
+    if at is None:
+        messages: Sequence[JournalRow] = (await evidence(service.store, incident, MESSAGES))[0]
+    else:
+        messages = await _messages(service, device, incident.peer, at)
+    return _answer(at, incident, same, [each for each in family if each is not None], messages)
+
+
+def _answer(
+    at: float | None,
+    incident: Incident | None,
+    explanations: Sequence[Explanation],
+    incidents: Sequence[Incident],
+    messages: Sequence[JournalRow],
+) -> Why:
+    return Why(
+        at=None if at is None else utc(at),
+        incident=incident,
+        explanations=tuple(explanations),
+        incidents=tuple(incidents),
+        messages=tuple(map(event_row, messages)),
+    )
+
+
+def _address(peer: str | None, explanations: Sequence[Explanation]) -> str | None:
+    """The address by which the store knows a peer that was asked for by name."""
+    found = {one.peer for one in explanations}
+    return found.pop() if peer is not None and len(found) == 1 else peer
+
+
+async def _incidents(service: Service, device: str | None, peer: str | None, at: float | None) -> Sequence[Incident]:
+    if at is None:
+        return (await service.store.incidents(device=device, peer=peer, limit=INCIDENTS)).items
+    rows = (await service.store.incidents(device=device, peer=peer, limit=LOOKED_AT)).items
+    moment = utc(at)
+    return [row for row in rows if row.opened_at <= moment <= (row.resolved_at or LAST)][:INCIDENTS]
+
+
+#: An incident that is open has no end yet.
+LAST = datetime.max.replace(tzinfo=UTC)
+
+
+async def _messages(service: Service, device: str | None, peer: str | None, at: float | None) -> Sequence[JournalRow]:
+    since, until = (None, None) if at is None else (at - NEAR_S, at + NEAR_S)
+    return (await service.store.events(device=device, peer=peer, since=since, until=until, limit=MESSAGES)).items
+
+
+def _unknown(service: Service, peer: str | None, device: str | None) -> str:
+    if peer is None:
+        return f"nothing was ever heard of device {device!r}"
+    known = service.inventory.peer(peer)
+    told = f"nothing was ever heard of peer {peer!r}" + (f" on device {device!r}" if device is not None else "")
+    return f"{told}; it is in the inventory" if known is not None else told
