@@ -1,6 +1,7 @@
 """The main job as an operator sees it: a message in, an alert out, the page and the metrics agree."""
 
 import json
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,8 +42,12 @@ def test_a_stop_leads_to_a_console_alert_and_the_start_resolves_it(eventd: Servi
 
 def test_the_same_fact_by_syslog_and_by_trap_is_counted_once(eventd: Service) -> None:
     common = ("ipsec.tunnel.stop", "reason=dpd timeout", "peer=203.0.113.8")
-    eventd.eventd("send", "syslog", *common, "hostname=FW1", "--to", f"127.0.0.1:{eventd.ports['syslog_udp']}")
-    eventd.eventd("send", "trap", *common, "--to", f"127.0.0.1:{eventd.ports['snmp']}")
+    trap = bytes.fromhex(eventd.eventd("send", "trap", *common, "--print").stdout)
+    line = eventd.eventd("send", "syslog", *common, "hostname=FW1", "--print").stdout
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:  # at once: a command may take a second to start
+        sender.sendto(line.encode(), ("127.0.0.1", eventd.ports["syslog_udp"]))
+        until(lambda: eventd.metrics()['eventd_received_total{transport="syslog-udp"}'] == 1, "the log")
+        sender.sendto(trap, ("127.0.0.1", eventd.ports["snmp"]))
     [incident] = until(lambda: eventd.api("incidents?status=open")["items"], "the incident")
     until(lambda: len(eventd.api(f"incidents/{incident['id']}")["witnesses"]) == 2, "the second witness")
     metrics = eventd.metrics()
