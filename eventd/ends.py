@@ -15,6 +15,7 @@ the wrong end.
 
 import ipaddress
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import replace
@@ -27,6 +28,8 @@ from eventd.model import Event, Reason
 MAX_DEVICES = 20_000
 #: A firewall ends its tunnels on a handful of addresses; the oldest learned is forgotten first.
 MAX_ADDRESSES = 32
+#: Addresses whose order is remembered: the two ends of every tunnel of a large hub.
+MAX_RANKED = 16_384
 DIRECTION = "direction"
 _SAYS_SO = "DevIP"
 
@@ -79,6 +82,8 @@ class Ends:
         yield min(ends, key=_rank), "order"
 
     def _listed(self, device: str, ends: tuple[str, ...]) -> str | None:
+        if not self._inventory.devices and not self._inventory.peers:
+            return None
         owners = {end: self._owner(end) for end in ends}
         own = [end for end in ends if owners[end] == device]
         others = [end for end in ends if owners[end] or self._inventory.peer(end) is not None]
@@ -101,6 +106,7 @@ def _other(ends: tuple[str, ...], peers: list[str]) -> str | None:
     return next(end for end in ends if end not in peers) if len(peers) == 1 else None
 
 
+@lru_cache(MAX_RANKED)
 def _rank(address: str) -> tuple[int, int]:
     value = ipaddress.ip_address(address)
     return value.version, int(value)

@@ -58,6 +58,8 @@ _LEVEL = re.compile(rb"/[0-7]/[A-Za-z]")
 COMMON = re.compile(
     rb"(?:<(\d+)>)?(" + WALL + rb")(?<!\d \d{4}) (?![\d.]+ )([A-Za-z0-9][\w.-]{0,254}) (?:%%(0\d)|(?=[A-Z]))" + _TAIL
 )
+#: The same of Comware towards a log host: ``<190>Nov 21 04:00:00 2026 FW1 %%10IKE/6/IKE_P1_SA_TERMINATE:``.
+COMMON_COMWARE = re.compile(rb"(?:<(\d+)>)?(" + WALL + rb") (?![\d.]+ )([A-Za-z0-9][\w.-]{0,254}) %%(10)" + _TAIL)
 #: A tag that a relay took for the program's name (syslog-ng does). Comware's unicom layout has ``10`` without ``%`` and
 #: a serial number in place of the mnemonic.
 _TAG_AS_PROGRAM = re.compile(

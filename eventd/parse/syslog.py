@@ -36,7 +36,7 @@ def parse_syslog(payload: bytes) -> SyslogRecord:
         ParseError: ``empty``; ``bad_pri`` (a number in angle brackets that is no PRI); ``bad_header`` (says that it is
             RFC 5424 version 1, is not, and holds no info-center tag either). Everything else is a record.
     """
-    if common := infocenter.COMMON.match(payload):
+    if common := infocenter.COMMON.match(payload) or infocenter.COMMON_COMWARE.match(payload):
         digits, stamp, hostname, *tag = common.groups()
         pri = None if digits is None else checked_pri(digits)
         return infocenter.build(payload, common.end(), tag, pri, parse_stamp(stamp), hostname.decode())

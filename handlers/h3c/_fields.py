@@ -83,6 +83,8 @@ def read(record: SyslogRecord) -> tuple[dict[str, Any], dict[str, str], bool]:
 def read_text(text: str, *, may_be_cut: bool = False) -> tuple[dict[str, Any], dict[str, str], bool]:
     """As `read`."""
     text = text[:MAX_TEXT]
+    if text.count(":") + text.count("：") < MIN_ITEMS:  # most are sentences, and looking for items takes longest
+        return *typed(_sentence(text), ITEMS, spelled), False
     parts = [part for part in map(str.strip, _BREAK.split(text)) if part]
     items = [(part, item) for part in parts if (item := _ITEM.fullmatch(part))]
     if len(items) < MIN_ITEMS:
