@@ -22,6 +22,12 @@ COMMANDS = {
     "replay": "Recorded messages in, incidents and notifications out.",
     "send": "Send real messages of any event, to test an installation.",
     "reasons": "Search the reason catalogue.",
+    "incidents": "Incidents of the running service.",
+    "show": "One incident whole: why, what to do, what happened.",
+    "explain": "Why a peer, a device or an incident stands as it does.",
+    "ack": "Take an incident, or give it back.",
+    "clear": "Resolve an incident by hand.",
+    "silence": "Tell nobody of what is known or planned.",
 }
 
 #: What the file or device behind the output can say: it is full, too large, or broken.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import click
 from msgspec import Struct, json
 
-from eventd.cli.text import block, line, reason_lines
+from eventd.cli.text import block, line, reason_lines, table
 from eventd.contract import CatalogueRow
 from eventd.registry import load
 
@@ -195,17 +195,9 @@ def _detailed(shown: Shown, row: CatalogueRow) -> str:
 
 
 def _table(shown: Sequence[Shown]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("reason", "code", "space", "vendor", "category", "who acts", "expected"):
-        table.add_column(heading, no_wrap=heading != "reason")
-    for one in shown:
-        row = (_codes(one), one.space, one.vendor, one.category, one.who, "yes" if one.expected else "")
-        table.add_row(one.name, *row)
-    # Piped output is for grep: lines must not be cut at 80 columns.
-    console = Console() if sys.stdout.isatty() else Console(width=160)
-    with console.capture() as capture:  # `click.echo` fails as other commands do; rich has its own way to end
-        console.print(table, markup=False)
-    click.echo(capture.get(), nl=False)
+    headings = ("reason", "code", "space", "vendor", "category", "who acts", "expected")
+    rows = [
+        (one.name, _codes(one), one.space, one.vendor, one.category, one.who, "yes" if one.expected else "")
+        for one in shown
+    ]
+    click.echo(table(headings, rows, wraps=("reason",)), nl=False)

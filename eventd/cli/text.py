@@ -1,12 +1,15 @@
 """How events and reasons look to a person. Whatever came over the wire is made harmless for a terminal first."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 
 from eventd.model import Event, Malformed, Reason
 from eventd.printable import printable
 
 #: Width of the left column.
 LABEL = 11
+#: Columns of a table that no terminal reads.
+WIDE = 160
 
 
 def line(label: str, *parts: object) -> str:
@@ -18,6 +21,23 @@ def line(label: str, *parts: object) -> str:
 def block(head: str, lines: Iterable[str]) -> str:
     """A heading and the lines that say something."""
     return "\n".join([head, *(text for text in lines if text)])
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], wraps: Sequence[str] = ()) -> str:
+    """Rows under headings; columns in ``wraps`` may break. Piped, lines are for grep and not cut at 80 columns."""
+    from rich.console import Console  # here: it takes a tenth of a second
+    from rich.table import Table
+    from rich.text import Text
+
+    found = Table(box=None, pad_edge=False)
+    for heading in headings:
+        found.add_column(heading, no_wrap=heading not in wraps, overflow="fold")
+    for row in rows:
+        found.add_row(*(Text(printable(cell)) for cell in row))
+    console = Console() if sys.stdout.isatty() else Console(width=WIDE)
+    with console.capture() as capture:  # `click.echo` fails as other commands do; rich has its own way to end
+        console.print(found)
+    return "\n".join(text.rstrip() for text in capture.get().splitlines()) + "\n"
 
 
 def event_block(found: Event | Malformed) -> str:

@@ -11,6 +11,7 @@ from eventd.store.base import MAX_PAGE
 from eventd.web import query as q
 from eventd.web.answers import DeviceRow, RequestError, Status, answer, event_row, reason_row, rejected_row, with_events
 from eventd.web.evidence import evidence
+from eventd.web.hushed import as_now
 from eventd.web.openapi import document
 from eventd.web.query import page, query
 from eventd.web.service import Service
@@ -44,7 +45,7 @@ class Api:
     async def incidents(self, request: web.Request) -> web.Response:
         """Incidents, the latest first."""
         found = await self._service.store.incidents(**query(request, q.INCIDENTS))
-        return answer({"items": found.items, "next": found.next})
+        return answer({"items": as_now(self._service, found.items), "next": found.next})
 
     async def incident(self, request: web.Request) -> web.Response:
         """One incident with the latest of the events about it."""
@@ -53,7 +54,8 @@ class Api:
         if incident is None:
             raise RequestError(404, f"no incident {request.match_info['id']!r}")
         rows, _ = await evidence(self._service.store, incident, MAX_PAGE)
-        return answer(with_events(incident, rows))
+        [now] = as_now(self._service, [incident])
+        return answer(with_events(now, rows))
 
     async def events(self, request: web.Request) -> web.Response:
         """The journal, the latest first."""

@@ -13,6 +13,7 @@ from eventd.model import Incident, utc
 from eventd.web import query as q
 from eventd.web.answers import RequestError, Why, answer, event_row
 from eventd.web.evidence import evidence
+from eventd.web.hushed import as_now
 from eventd.web.query import query
 from eventd.web.service import Service
 
@@ -57,7 +58,7 @@ async def why(service: Service, asked: dict[str, Any]) -> Why:
     messages = await _messages(service, device, address, at)
     if not (explanations or incidents or messages):
         raise RequestError(404, _unknown(service, peer, device))
-    return _answer(at, None, explanations, incidents, messages)
+    return _answer(at, None, explanations, as_now(service, incidents), messages)
 
 
 async def _of_incident(service: Service, ident: str, at: float | None) -> Why:
@@ -72,7 +73,8 @@ async def _of_incident(service: Service, ident: str, at: float | None) -> Why:
         messages: Sequence[JournalRow] = (await evidence(service.store, incident, MESSAGES))[0]
     else:
         messages = await _messages(service, device, incident.peer, at)
-    return _answer(at, incident, same, [each for each in family if each is not None], messages)
+    [now, *parents] = as_now(service, [incident, *(each for each in family if each is not None)])
+    return _answer(at, now, same, parents, messages)
 
 
 def _answer(

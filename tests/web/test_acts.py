@@ -88,11 +88,15 @@ async def test_a_silence_is_made_listed_and_ended(site: Site) -> None:
     assert (status, row.status, row.who, row.reason, row.incidents) == (201, "active", "ann", "new uplink", 2)
     assert (row.match, (row.until - row.starts_at).total_seconds()) == (sent["match"], 7200)
     assert opened(site).silenced
+    for path in ("incidents?status=open", f"explain?incident={opened(site).id}"):
+        shown = await site.json(path, headers=bearer(READ))
+        assert all(one["silenced"] for one in shown.get("items", [shown.get("incident")]))
     listed = (await site.json("silences?status=active", headers=bearer(READ)))["items"]
     assert listed == [made | {"incidents": None}]
     status, ended = await act(site, f"silences/{row.id}", "DELETE")
     assert (status, ended["status"]) == (200, "expired")
     assert not opened(site).silenced
+    assert not (await site.json(f"incidents/{opened(site).id}", headers=bearer(READ)))["silenced"]
     assert (await act(site, f"silences/{row.id}", "DELETE"))[0] == 404
 
 

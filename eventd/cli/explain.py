@@ -1,0 +1,60 @@
+"""``eventd explain``: why things stand as they do, also what nobody was told of."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import msgspec
+
+from eventd.cli import story
+from eventd.cli.remote import Remote, RemoteError, find, remote_options
+from eventd.correlate.explain import Explanation
+from eventd.model import Incident
+from eventd.printable import printable_json
+
+
+@click.command()
+@remote_options
+@click.option("--device", help="Only as this device sees the peer.")
+@click.option("--at", metavar="TIME", help="The incidents and messages near then (RFC 3339), instead of the latest.")
+@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.argument("what", metavar="PEER|ID|DEVICE")
+def command(remote: Remote, what: str, device: str | None, at: str | None, form: str) -> None:
+    """Why a peer (address or name), an incident (ID, or how it begins) or a device stands as it does: by which rule,
+    which timers run until when, what was decided lately, and what would have changed it."""
+    found = _ask(remote, what, device, at)
+    if form == "json":
+        click.echo(printable_json(json.dumps(found, ensure_ascii=False)))
+        return
+    click.echo("\n\n".join(text for text in _blocks(found) if text))
+
+
+def _ask(remote: Remote, what: str, device: str | None, at: str | None) -> Any:
+    """As a peer, else as an incident, else as a device; what is said if it is none of them is about the peer."""
+    try:
+        return remote.ask("explain", peer=what, device=device, at=at)
+    except RemoteError as error:
+        if error.status != 404:
+            raise
+        unknown = error
+    for name, given in (("incident", lambda: find(remote, what)["id"]), ("device", lambda: what)):
+        try:
+            return remote.ask("explain", at=at, **{name: given()})
+        except RemoteError as error:
+            if error.status != 404:
+                raise
+    raise RemoteError(f"{unknown}, and it is neither an incident nor a device", 404)
+
+
+def _blocks(found: Any) -> Iterator[str]:
+    now = story.now()
+    if found["incident"] is not None:
+        yield story.incident_block(msgspec.convert(found["incident"], Incident), now)
+    for one in found["explanations"]:
+        yield story.explanation_block(msgspec.convert(one, Explanation), now)
+    others = [msgspec.convert(one, Incident) for one in found["incidents"]]
+    if others:
+        lines = (f"  {one.id}  {story.moment(one.opened_at, now)}  {story.badge(one)}  {one.title}" for one in others)
+        yield "\n".join(["incidents, latest first" if found["at"] is None else "incidents open then", *lines])
+    yield story.messages_block(found["messages"], now)

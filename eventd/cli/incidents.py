@@ -1,0 +1,59 @@
+"""``eventd incidents``: what is open, or was."""
+
+from typing import Any
+
+import click
+import msgspec
+
+from eventd.cli import story
+from eventd.cli.remote import Remote, remote_options
+from eventd.cli.text import table
+from eventd.correlate.texts import span
+from eventd.model import INCIDENT_KINDS, SEVERITIES, Incident, to_json
+from eventd.printable import printable_json
+
+HEADINGS = ("id", "severity", "what", "device", "for", "taken by", "")
+
+
+@click.command()
+@remote_options
+@click.option(
+    "--status", type=click.Choice(["open", "resolved", "all"]), default="open", show_default=True, help="Which."
+)
+@click.option("--severity", type=click.Choice(SEVERITIES))
+@click.option("--kind", type=click.Choice(INCIDENT_KINDS))
+@click.option("--device", help="Only of this device.")
+@click.option("--peer", help="Only with this peer (address).")
+@click.option("--site", help="Only of this site.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many, latest first.")
+@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(remote: Remote, status: str, form: str, **wanted: Any) -> None:
+    """Incidents of the running service, the latest first."""
+    answer = remote.ask("incidents", status=None if status == "all" else status, **wanted)
+    found = [msgspec.convert(item, Incident) for item in answer["items"]]
+    if form == "json":
+        for incident in found:
+            click.echo(printable_json(to_json(incident).decode()))
+        return
+    if not found:
+        click.echo("Nothing is open." if status == "open" else "There is none.")
+        return
+    click.echo(table(HEADINGS, map(_row, found), wraps=("what",)), nl=False)
+    if answer["next"] is not None:
+        click.echo(f"There are more than {len(found)}; --limit shows more.", err=True)
+
+
+def _row(incident: Incident) -> tuple[str, ...]:
+    end = incident.resolved_at or story.now()
+    marks = ["silenced"] if incident.silenced else []
+    marks += [f"part of {incident.parent}"] if incident.parent else []
+    marks += [f"{len(incident.children)} children"] if incident.children else []
+    return (
+        incident.id,
+        incident.severity if incident.status == "open" else "resolved",
+        incident.title or incident.summary,
+        incident.device,
+        span((end - incident.opened_at).total_seconds()),
+        incident.acked_by or "",
+        ", ".join(marks),
+    )

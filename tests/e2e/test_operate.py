@@ -1,0 +1,105 @@
+"""Acts of people on a real service: they survive a restart, hold pages back, tell at their end, and cost no count."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from service import Service, until
+from storm import stop_line
+
+TOKEN = "operate-token-0123456789"
+EXTRA = f"""
+[[web.tokens]]
+name = "ann"
+token = "{TOKEN}"
+role = "operate"
+[[channels]]
+name = "console"
+type = "console"
+"""
+
+
+@pytest.fixture
+def eventd(tmp_path: Path):
+    with Service(tmp_path, extra=EXTRA) as running:
+        yield running
+
+
+def command(eventd: Service, *arguments: str, status: int = 0) -> str:
+    url = f"http://127.0.0.1:{eventd.ports['web']}"
+    done = subprocess.run(
+        [sys.executable, "-m", "eventd", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "EVENTD_URL": url, "EVENTD_TOKEN": TOKEN},
+    )
+    assert done.returncode == status, done.stderr
+    return done.stdout
+
+
+def opened(eventd: Service) -> list[dict[str, object]]:
+    return list(eventd.api("incidents?status=open")["items"])
+
+
+def told(eventd: Service) -> str:
+    return eventd.out.read_text()
+
+
+def test_who_has_taken_an_incident_and_what_is_silenced_survive_a_restart(eventd: Service) -> None:
+    eventd.send_udp(stop_line(7))
+    [incident] = until(lambda: opened(eventd), "an incident")
+    ident = str(incident["id"])
+    command(eventd, "ack", ident[:6], "--note", "carrier called", "--until", "8h")
+    silence = command(eventd, "silence", "add", "peer=9.9.*", "--for", "2h", "--reason", "new uplink").strip()
+    before = eventd.api(f"incidents/{ident}")
+    eventd.kill()
+    eventd.start()
+    after = eventd.api(f"incidents/{ident}")
+    assert (after["acked_by"], after["acked_note"], after["acked_until"]) == (
+        "ann",
+        "carrier called",
+        before["acked_until"],
+    )
+    [row] = eventd.api("silences?status=active")["items"]
+    assert (row["id"], row["who"], row["reason"]) == (silence, "ann", "new uplink")
+    assert "ann until" in command(eventd, "explain", ident)
+    command(eventd, "clear", ident)
+    command(eventd, "silence", "remove", silence)
+    eventd.kill()
+    eventd.start()
+    assert opened(eventd) == eventd.api("silences?status=active")["items"] == []
+    command(eventd, "clear", ident, status=1)
+    assert eventd.ledger_faults() == []
+
+
+def test_a_silence_holds_a_page_back_and_tells_at_its_end_what_is_still_open(eventd: Service) -> None:
+    long = command(eventd, "silence", "add", "severity=*", "--for", "1h").strip()
+    eventd.send_udp(stop_line(7), stop_line(8))
+    until(lambda: len(opened(eventd)) == 2, "two incidents")
+    assert all(incident["silenced"] for incident in opened(eventd))
+    until(lambda: eventd.metrics().get('eventd_suppressed_total{rule="silenced"}', 0) >= 2, "the rule to be counted")
+    command(eventd, "clear", str(opened(eventd)[0]["id"]))
+    [left] = opened(eventd)
+    assert told(eventd) == ""
+    assert eventd.total(eventd.metrics(), "eventd_notifications_enqueued_total") == 0
+    rows = json.loads(command(eventd, "explain", str(left["id"]), "-f", "json"))["explanations"]
+    assert rows[0]["judged"]["rule"] == "silenced"
+    assert "unhush" in [wait["timer"] for wait in rows[0]["waits"]]
+    command(eventd, "silence", "remove", long)
+    until(lambda: str(left["peer"]) in told(eventd), "the page that was held back")
+    assert not opened(eventd)[0]["silenced"]
+    assert eventd.ledger_faults() == []
+
+
+def test_a_silence_that_runs_out_by_itself_tells_too(eventd: Service) -> None:
+    command(eventd, "silence", "add", "device=*", "--for", "3s")
+    eventd.send_udp(stop_line(7))
+    [incident] = until(lambda: opened(eventd), "an incident")
+    assert told(eventd) == ""
+    until(lambda: str(incident["peer"]) in told(eventd), "the page that was held back")
+    until(lambda: not eventd.ledger_faults(), "the ledger to balance")
