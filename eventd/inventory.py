@@ -21,7 +21,8 @@ class Device(Struct, frozen=True, forbid_unknown_fields=True):
 
     ``clock`` says what its stamps mean: ``iso`` as ISO 8601 reads them (no offset = UTC), ``add-offset`` the clock
     shows UTC and the printed offset is to be added to get local time (so the offset is ignored), ``local`` the clock
-    shows the local time of ``time_zone`` whatever offset is printed.
+    shows the local time of ``time_zone`` whatever offset is printed. A device that was heard and then says nothing for
+    ``silent_after`` (seconds) is a problem; None: silence says nothing.
     """
 
     name: Text
@@ -32,6 +33,7 @@ class Device(Struct, frozen=True, forbid_unknown_fields=True):
     time_zone: str | None = None
     clock: ClockMeaning = "iso"
     site: str | None = None
+    silent_after: Annotated[float, Meta(ge=60, le=31_536_000)] | None = None
 
 
 class Peer(Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,12 +10,12 @@ from eventd.model import INCIDENT_KINDS, REASON_CATEGORIES, SEVERITIES, Incident
 Match = Mapping[str, str | list[str]]
 
 #: Match key → the values of which one must match. A peer is known by address and by name; severity is every step the
-#: incident went through (see `severities`).
+#: incident went through (see `severities`), site that of the peer and that of the device.
 FACTS: dict[str, Callable[[Incident], Iterable[str | None]]] = {
     "severity": lambda incident: severities(incident),
     "kind": lambda incident: (incident.kind,),
     "status": lambda incident: (incident.status,),
-    "site": lambda incident: (incident.site,),
+    "site": lambda incident: (incident.site, incident.device_site),
     "device": lambda incident: (incident.device,),
     "peer": lambda incident: (incident.peer, incident.peer_name),
     "interface": lambda incident: (incident.interface,),

@@ -339,6 +339,9 @@ class Incident(Struct, frozen=True):
     tags: tuple[str, ...] = ()
     #: what it is about, in at most some 120 characters; ``summary`` tells more.
     title: str = ""
+    device_site: str | None = None
+    #: the incident that goes on with a matter that has become another one.
+    continued_by: str | None = None
 
 
 ChangeKind = Literal["opened", "updated", "resolved"]

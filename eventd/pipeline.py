@@ -232,6 +232,9 @@ class Pipeline:
             self.skews.forget(gone)
         self.last_heard.pop(event.device, None)
         arrived = self.last_heard[event.device] = event.received_at.timestamp()
+        with self._surviving("correlate"):
+            if (verdict := self.correlator.hear(event.device, arrived)) is not None:
+                self._keep(verdict)
         if event.device_time is not None:
             skew = self.skews.heard(event.device, event.device_time.timestamp() - arrived, arrived)
             if skew is not None:

@@ -98,19 +98,10 @@ def test_back_within_the_hold_is_told_to_nobody(stage: Stage, row: CatalogueRow)
     assert played.defects == 0
 
 
-#: Stops on purpose that open as a warning: they never become major.
-NOT_RAISED = pytest.mark.xfail(reason="a stop on purpose that opens as a warning never becomes major")
-
-
-def _stuck(row: CatalogueRow) -> bool:
-    reason = row.reason
-    planned = reason.expected and reason.needs_recovery_check and reason.category not in REPLACED
-    return planned and reason.severity == "warning"
-
-
 @pytest.mark.parametrize(
     "row",
-    [pytest.param(row, id=names(row), marks=[NOT_RAISED] if _stuck(row) else []) for row in rows("offline")],
+    rows("offline"),
+    ids=names,
 )
 def test_a_stop_and_nothing_after_it(stage: Stage, row: CatalogueRow) -> None:
     reason = row.reason
@@ -177,7 +168,6 @@ def test_a_failure_after_it_that_explains_more_is_the_cause(stage: Stage, row: C
         assert found.severity == at_least(row.reason.severity, "major")
 
 
-@pytest.mark.xfail(reason="within the hold it becomes the cause and raises nothing")
 @pytest.mark.parametrize(
     "row",
     [row for row in rows("offline") if row.reason.expected and row.reason.needs_recovery_check

@@ -4,6 +4,9 @@ from eventd.correlate.settings import MAX_TUNNELS_PER_PEER, UP_TRUST
 from eventd.correlate.state import TUNNEL_FIELDS, Moment, PeerState, Tunnel, moment
 from eventd.model import Event
 
+#: Any of these agreeing says that two messages are about one tunnel, wherever it ends here.
+MADE_OF = ("flow", "policy", "policy_seq", "rule")
+
 
 def find(peer: PeerState, event: Event, now: float, *, wanted: bool) -> Tunnel:
     """The tunnel an event is about, made if it is new.
@@ -15,6 +18,7 @@ def find(peer: PeerState, event: Event, now: float, *, wanted: bool) -> Tunnel:
     tunnel = peer.tunnels.get(key)
     if tunnel is None:
         fits = [known for known in peer.tunnels.values() if _fits(known, event)]
+        fits = fits or [known for known in peer.tunnels.values() if _moved(known, event)]
         tunnel = next((known for known in fits if known.up is wanted), fits[0] if fits else None)
     if tunnel is None:
         _make_room(peer)
@@ -22,6 +26,7 @@ def find(peer: PeerState, event: Event, now: float, *, wanted: bool) -> Tunnel:
     for name in TUNNEL_FIELDS:
         if getattr(tunnel, name) is None:
             setattr(tunnel, name, getattr(event, name))
+    tunnel.local = event.local or tunnel.local
     return tunnel
 
 
@@ -40,7 +45,10 @@ def put(peer: PeerState, tunnel: Tunnel, up: bool, now: float) -> bool:
 def started(peer: PeerState, tunnel: Tunnel, event: Event, now: float) -> None:
     """Enter when a tunnel started, by our clock and the device's."""
     tunnel.before_start = tunnel.up
+    if tunnel.stopped is not None and not tunnel.up:
+        tunnel.absent = now - tunnel.stopped.at
     tunnel.started = peer.started = moment(event, now)
+    tunnel.index = event.tunnel_index
 
 
 def believe(peer: PeerState, up: bool | None, now: float) -> None:
@@ -106,6 +114,15 @@ def _fits(tunnel: Tunnel, event: Event) -> bool:
         if ours != theirs and ours is not None and theirs is not None:
             return False
     return True
+
+
+def _moved(tunnel: Tunnel, event: Event) -> bool:
+    """Whether it is the same but for the local address, as after a dial-up line got another one: what makes up a tunnel
+    is its policy and flow, if they are known."""
+    same = [(getattr(tunnel, name), getattr(event, name)) for name in TUNNEL_FIELDS if name != "local"]
+    return all(ours == theirs or ours is None or theirs is None for ours, theirs in same) and any(
+        getattr(event, name) is not None and getattr(tunnel, name) == getattr(event, name) for name in MADE_OF
+    )
 
 
 def _make_room(peer: PeerState) -> None:

@@ -87,6 +87,7 @@ def progress(desk: Desk, case: Case, now: float, *, notify: bool = False) -> Non
 def escalate(desk: Desk, case: Case, at: float, severity: Severity) -> bool:
     """Raise the severity and tell; False when it is that grave already."""
     if SEVERITIES.index(severity) <= SEVERITIES.index(case.severity):
+        _watch(desk, case, at)
         return False
     case.severity = severity
     _watch(desk, case, at)
@@ -151,6 +152,7 @@ def successor(case: Case, kind: str, since: float) -> Case:
 
 def supersede(desk: Desk, owner: State, case: Case, heir: Case, at: float) -> None:
     """Resolve an announced case because ``heir`` goes on with it. The heir's kind is set; it is not announced here."""
+    case.heir_id = texts.incident_id(heir)
     case.heir = f"{heir.kind.replace('_', ' ')}, incident {texts.incident_id(heir)}"
     resolve(desk, owner, case, at, "")
 

@@ -63,7 +63,13 @@ def explain(device: DeviceState, case: Case, twin_window: float) -> None:
     for known in device.notes:
         if case.since - CONTEXT_WINDOW <= known.at <= case.since + twin_window and _concerns(known, case):
             ago = case.since - known.at
-            case.step(known.at, known.text + (f", {texts.span(ago)} before" if ago >= 1 else ""))
+            before = f", {texts.span(ago)} before" if ago >= 1 else ""
+            case.step(known.at, known.text + before)
+            if known.event == "link.down" and _carries(known, case):
+                case.side, case.hint = (
+                    "local",
+                    f"Look at {known.interface or 'the interface'} first: it went down{before}",
+                )
 
 
 def by_hand(device: DeviceState, case: Case, twin_window: float) -> bool:
@@ -74,6 +80,13 @@ def by_hand(device: DeviceState, case: Case, twin_window: float) -> bool:
         and case.since - ADMIN_WINDOW <= known.at <= case.since + twin_window
         and _concerns(known, case)
         for known in device.notes
+    )
+
+
+def _carries(known: Note, case: Case) -> bool:
+    """Whether a line is certainly the one that a case went over."""
+    return (known.interface is not None and known.interface == case.interface) or (
+        known.ifindex is not None and known.ifindex == case.ifindex
     )
 
 

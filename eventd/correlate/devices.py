@@ -6,7 +6,7 @@ from collections.abc import Callable
 from eventd.correlate import cases, context, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import CONDITION_QUIET, MAX_CONDITIONS, MAX_HEALS
-from eventd.correlate.state import Case, DeviceState
+from eventd.correlate.state import PUBLIC, Case, DeviceState, FaultSide, PeerState
 from eventd.model import Event, Severity
 
 #: Event → kind of incident, and the first words of its summary.
@@ -15,6 +15,10 @@ CONDITIONS = {
     "ipsec.security": ("security", "IPsec security events"),
     "ipsec.sla.degraded": ("tunnel_degraded", "the tunnel works poorly"),
 }
+#: What is told once and stays true until something else is said: silence about it is no all-clear.
+STANDING = ("certificate", "service-fault")
+#: Name of the condition, of its timer, and its family.
+SILENT = "silent"
 
 
 def on_selfheal(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
@@ -40,6 +44,68 @@ def _slot(device: DeviceState) -> str:
     return f"all in slot {device.slots[0]}" if len(slots) == 1 and device.slots[0] else ""
 
 
+def on_restart(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
+    """Noted; and what is open about the device explains itself, reported by itself or by those at the other end."""
+    context.remember(desk, device, event, now)
+    sides: list[tuple[str, FaultSide, PeerState]] = [("", "local", peer) for _, peer in desk.fleet.busy(device.device)]
+    for address in desk.fleet.addresses(device.device):
+        far = f"{device.device}: "
+        sides += [(far, "remote", peer) for _, peer in desk.fleet.by_address(address) if peer.device != device.device]
+    for who, side, peer in sides:
+        case = peer.case
+        if case is not None and case.family == "tunnel":
+            case.side = side
+            case.step(now, who + texts.told(event))
+            if case.announced:
+                cases.progress(desk, case, now)
+            desk.settle(peer.key, peer)
+
+
+# --- silence --------------------------------------------------------------------------------------------------------
+
+
+def heard(desk: Desk, device: DeviceState, now: float) -> bool:
+    """Something, whatever it was, came from a device whose silence would be a problem; True when that changes
+    anything."""
+    case = device.conditions.get(SILENT)
+    if case is not None and not case.announced:
+        return False
+    if case is not None:
+        case.step(now, "it speaks again")
+        cases.resolve(desk, device, case, now, "it speaks again")
+    watch(desk, device, now)
+    return True
+
+
+def watch(desk: Desk, device: DeviceState, now: float) -> None:
+    """Wait for its next message from now on."""
+    known = desk.inventory.device(device.device)
+    if known is not None and known.silent_after is not None:
+        case = device.conditions.setdefault(
+            SILENT, Case(device=device.device, vsys=PUBLIC, peer=None, since=now, family=SILENT)
+        )
+        case.timers[SILENT] = now + known.silent_after
+
+
+def fell_silent(desk: Desk, device: DeviceState, case: Case, at: float) -> None:
+    """Timer ``silent``: it may have spoken since the timer was set, for which nothing is written down each time."""
+    known = desk.inventory.device(device.device)
+    if known is None or known.silent_after is None:
+        device.close(case)
+        return
+    last = desk.fleet.heard.get(device.device, case.since)
+    if last + known.silent_after > at:
+        case.timers[SILENT] = last + known.silent_after
+        return
+    case.since, case.count = last, 1
+    case.step(last, "last message")
+    case.step(at, f"nothing heard for {texts.span(at - last)}")
+    cases.announce(desk, case, at, "device_silent", "major")
+
+
+# --- conditions that the device states ------------------------------------------------------------------------------
+
+
 def on_condition(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
     """Capacity and security: one incident per device, vsys, peer and what."""
     kind, headline = CONDITIONS[event.event or ""]
@@ -59,7 +125,9 @@ def on_condition(desk: Desk, device: DeviceState, event: Event, now: float) -> N
         case.peer = None if name.endswith("|others") else event.peer
     cases.record(case, event, now)
     case.awaits = f"{headline} ({what})" if what else headline
-    if kind != "tunnel_degraded":
+    if event.extra.get("kind") in STANDING:
+        case.timers["stale"] = now + desk.settings.stale_after
+    elif kind != "tunnel_degraded":
         case.timers["quiet"] = now + CONDITION_QUIET
     _tell(desk, case, now, kind, reasons.severity(event, "info"))
 
@@ -105,6 +173,7 @@ Rule = Callable[[Desk, DeviceState, Event, float], None]
 
 RULES: dict[str, Rule] = {
     "ipsec.flow.selfheal": on_selfheal,
+    "device.restart": on_restart,
     **dict.fromkeys(CONDITIONS, on_condition),
     **dict.fromkeys(
         (
@@ -113,7 +182,6 @@ RULES: dict[str, Rule] = {
             "ipsec.dpd.fail",
             "link.down",
             "link.up",
-            "device.restart",
             "device.failover",
             "device.config",
         ),

@@ -35,7 +35,7 @@ from eventd.correlate.explain import Explanation
 from eventd.correlate.fleet import Fleet, nameless
 from eventd.correlate.hush import Maintenance, Silence, silence_key
 from eventd.correlate.settings import HEAP_SLACK, MAX_FAULTS, Settings
-from eventd.correlate.state import DeviceState, Fact, GroupState, PeerState, State, decode, peer_key
+from eventd.correlate.state import DeviceState, Fact, GroupState, PeerState, State, decode, device_key, peer_key
 from eventd.inventory import Inventory
 from eventd.model import Event, Incident, PeerStatus, utc
 
@@ -69,6 +69,9 @@ class Correlator:
         self._heap: list[tuple[float, str]] = []
         self._armed: dict[str, float] = {}
         self._faults: list[Exception] = []
+        self._watched = _watched(inventory)
+        #: Devices that were watched when the state was saved: what they said meanwhile nobody knows.
+        self._resumed: list[DeviceState] = []
 
     # --- what the pipeline calls ------------------------------------------------------------------------------
 
@@ -83,6 +86,17 @@ class Correlator:
             except Exception as error:  # noqa: BLE001 - a bug in one rule must not stop the judgement of all others
                 self._fault(error)
         return self._desk.verdict(duplicate=duplicate)
+
+    def hear(self, device: str, now: float) -> Verdict | None:
+        """A message of whatever kind came from a device; None where that changes nothing, as nearly always."""
+        if device not in self._watched:
+            return None
+        self._fleet.hear(device, now)
+        key, state = self._fleet.device(device, now)
+        if state is None or not devices.heard(self._desk, state, now):
+            return None
+        self._settle(key, state)
+        return self._desk.verdict()
 
     def tick(self, now: float) -> Verdict:
         """Let time pass: fire what is due by ``now``."""
@@ -110,6 +124,7 @@ class Correlator:
         maintenance: Sequence[Maintenance] = (),
     ) -> None:
         """Judge by other settings from now on. Timers that run keep running as they were set."""
+        self._watched = _watched(inventory)
         self._desk.hush.windows = tuple(maintenance)
         self._desk.settings, self._desk.external_url, self._fleet.inventory = settings, external_url, inventory
 
@@ -249,6 +264,8 @@ class Correlator:
                 loaded.append((key, decode(key, blob)))
         for key, state in sorted(loaded, key=lambda pair: (pair[1].heard_at, pair[0])):
             self._fleet.put(key, state)
+            if isinstance(state, DeviceState) and state.conditions.get(devices.SILENT):
+                self._resumed.append(state)
             if not isinstance(state, GroupState):
                 self._fleet.hear(state.device, max(state.heard_at, self._fleet.heard.get(state.device, 0.0)))
             self._arm(key, state)
@@ -317,6 +334,11 @@ class Correlator:
 
     def _catch_up(self, now: float) -> None:
         """Fire what is due by ``now``, each timer at its own time; then it is ``now``."""
+        while self._resumed:
+            watched = self._resumed.pop()
+            if not watched.conditions[devices.SILENT].announced:
+                devices.watch(self._desk, watched, now)
+                self._settle(device_key(watched.device), watched)
         while self._heap and self._heap[0][0] <= now:
             at, key = heappop(self._heap)
             if self._armed.get(key) != at:
@@ -345,8 +367,11 @@ class Correlator:
         if isinstance(state, GroupState):
             if state.case is None:
                 self._fleet.drop_group(key)
-        elif isinstance(state, PeerState) and state.case is None:
-            links.release(self._desk, state)
+        elif isinstance(state, PeerState):
+            if state.case is None:
+                links.release(self._desk, state)
+            elif state.case.group:
+                groups.graver(self._desk, state.case)
         if left:
             groups.left(self._desk, left)
 
@@ -363,3 +388,8 @@ class Correlator:
             if len(self._heap) > 2 * len(self._armed) + HEAP_SLACK:  # entries that were overtaken, some for a day
                 self._heap = [(at, key) for key, at in self._armed.items()]
                 heapify(self._heap)
+
+
+def _watched(inventory: Inventory) -> frozenset[str]:
+    """The devices whose silence is a problem."""
+    return frozenset(device.name for device in inventory.devices if device.silent_after is not None)

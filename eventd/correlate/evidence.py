@@ -48,6 +48,17 @@ EXPLANATIONS = {
 }
 OF_DEVICE = ("device.restart", "device.failover")
 
+#: Stops at a steady pace, whatever reason the device gives for each.
+PACED = Explanation(
+    "configuration",
+    "A tunnel that ends at a steady pace and comes back each time does not lose its peer: a timer differs at both "
+    "ends, as when one side waits for keepalives (heartbeats) that the other never sends",
+    (
+        "Compare keepalive, heartbeat and DPD settings of both ends: intervals, timeouts, and whether both send at all",
+        "Compare the lifetimes of both ends; the pace of the stops is the timer to look for",
+    ),
+)
+
 #: What to do where nothing is named but what they have in common.
 TOGETHER = "All of them share one place: look there first (uplink, carrier, power), not at the single tunnels"
 
@@ -80,6 +91,21 @@ def reason(note: Note) -> Reason:
         meaning=found.meaning,
         actions=found.actions,
         source="eventd: named by another message of the device",
+    )
+
+
+def paced(cause: Reason | None) -> Reason:
+    """What a steady pace of stops says, in the words of the device as far as it gave any."""
+    text = f"stops at a steady pace ({cause.text})" if cause is not None and cause.text else "stops at a steady pace"
+    return Reason(
+        text=text,
+        name="steady pace",
+        known=True,
+        category=PACED.category,
+        severity="warning",
+        meaning=PACED.meaning,
+        actions=PACED.actions,
+        source="eventd: judged from the times of the stops",
     )
 
 

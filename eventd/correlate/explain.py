@@ -15,7 +15,9 @@ from eventd.model import utc
 WAITS = {
     "open": "if it is not back by then, it is told",
     "resolve": "if it stays up until then, it is over",
+    "down": "if it is not back by then, that is told",
     "grow": "if the tunnels are not back by then, it becomes a full outage",
+    "silent": "if nothing was heard of the device until then, that is told",
     "quiet": "if nothing happens again until then, it is over",
     "forget": "if nothing happens again until then, it is forgotten",
     "escalate": "if it is not back by then, it gets graver",

@@ -1,9 +1,23 @@
-"""Rule ``flapping``: a tunnel that keeps changing is told once, instead of every time, until it is quiet."""
+"""Rule ``flapping``: a tunnel that keeps changing, or that ends at a steady pace, is told once, instead of every time,
+until it is quiet; and once more when it stays down.
+"""
 
-from eventd.correlate import cases, opening, reasons, texts
+from eventd.correlate import cases, evidence, opening, reasons, texts
 from eventd.correlate.desk import Desk
+from eventd.correlate.settings import MIN_PACE, PACE_SPREAD, PACE_STOPS
 from eventd.correlate.state import Case, PeerState, Tunnel
-from eventd.model import Event
+from eventd.model import Event, Severity
+
+#: Steady stops of these categories, or without a reason, come from timers that differ at both ends.
+PACED_CATEGORIES = ("peer-unreachable", "unknown")
+#: A tunnel that a timer ends is healthy: it is away for this share of the time at most.
+SOON_BACK = 0.25
+#: Quiet for so many distances between two steady stops: it has stopped.
+PACES_QUIET = 2.5
+#: Down for so many times its longest absence so far (`Case.waited`): this time it may be for good.
+LONGER = 2.0
+#: What `Case.awaits` says of a flapping tunnel that stays down.
+DOWN = "down now"
 
 
 def turned(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float, turns: int = 1) -> bool:
@@ -11,51 +25,106 @@ def turned(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float
     settings = desk.settings
     tunnel.turns = [at for at in tunnel.turns if at > now - settings.flap_window][-settings.flap_count :]
     tunnel.turns.extend([now] * turns)
+    pace = 0.0 if tunnel.up else _pace(tunnel)
     case = peer.case
     if case is not None and case.kind == "flapping":
         cases.record(case, event, now, bad=turns > 1 or not tunnel.up)
-        case.timers["quiet"] = now + settings.flap_window
-        cases.progress(desk, case, now)
+        steady = not case.pace and bool(pace) and _steady(case, pace, now)
+        _wait(desk, case, tunnel, now)
+        cases.progress(desk, case, now, notify=steady)
         return True
-    if len(tunnel.turns) < settings.flap_count:
+    if len(tunnel.turns) < settings.flap_count and not pace:
         return False
-    _begin(desk, peer, tunnel, event, now)
+    _begin(desk, peer, tunnel, event, now, pace)
     return True
 
 
-def _begin(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float) -> None:
-    case, since = peer.case, tunnel.turns[0]
+def _pace(tunnel: Tunnel) -> float:
+    """The steady distance of the latest stops in seconds, where it was soon back after each; else 0."""
+    gaps = [later - earlier for earlier, later in zip(tunnel.stops, tunnel.stops[1:], strict=False)]
+    mean = sum(gaps) / len(gaps) if len(gaps) >= PACE_STOPS - 1 else 0.0
+    if mean < MIN_PACE or tunnel.absent > SOON_BACK * mean:
+        return 0.0
+    return mean if all(abs(gap - mean) <= PACE_SPREAD * mean for gap in gaps) else 0.0
+
+
+def _wait(desk: Desk, case: Case, tunnel: Tunnel, now: float) -> None:
+    case.timers["quiet"] = now + max(desk.settings.flap_window, PACES_QUIET * case.pace)
+    if not tunnel.up:
+        case.timers["down"] = now + max(desk.settings.outage_hold, LONGER * case.waited)
+        return
+    case.awaits = ""
+    case.timers.pop("down", None)
+    case.waited = max(case.waited, tunnel.absent)
+
+
+def _begin(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float, pace: float) -> None:
+    case, since = peer.case, tunnel.stops[0] if pace else tunnel.turns[0]
     fresh = case is None
     flap = cases.begin(event, since, "tunnel") if case is None else cases.successor(case, "flapping", since)
-    flap.kind, flap.nature, flap.waited = "flapping", "outage", 0.0
+    flap.kind, flap.nature, flap.awaits, flap.waited = "flapping", "outage", "", tunnel.absent
+    if case is None or not case.announced:
+        _tell_turns(flap, tunnel, now)
     cases.record(flap, event, now)
-    flap.count = (len(tunnel.turns) + (not tunnel.up)) // 2  # downs: ups and downs alternate
+    flap.count = len(tunnel.stops) if pace else (len(tunnel.turns) + (not tunnel.up)) // 2  # ups and downs alternate
     if fresh or flap.cause is None:
         flap.cause = peer.last_stop
-    flap.step(now, f"{len(tunnel.turns)} ups and downs within {desk.settings.flap_window / 60:g} min")
+    if pace:
+        _steady(flap, pace, now)
+    else:
+        flap.step(now, f"{len(tunnel.turns)} ups and downs within {desk.settings.flap_window / 60:g} min")
     if case is not None and case.announced:
         cases.supersede(desk, peer, case, flap, now)
     elif case is not None:
         desk.suppress("flapping", peer, texts.words(case.stop or case.cause))
     peer.case = flap
-    flap.timers["quiet"] = now + desk.settings.flap_window
-    grave = reasons.worse(flap.severity, "warning")
-    if flap.cause is not None and flap.cause.severity is not None:
-        grave = reasons.worse(grave, flap.cause.severity)
-    opening.open_case(desk, peer, flap, now, "flapping", grave, heir=case is not None and case.announced)
+    _wait(desk, flap, tunnel, now)
+    told = case is not None and case.announced
+    # what was always back before anybody was told is worth knowing, and no more
+    grave = reasons.worse(flap.severity, "warning") if told else "warning"
+    opening.open_case(desk, peer, flap, now, "flapping", grave, heir=told)
+
+
+def _steady(flap: Case, pace: float, now: float) -> bool:
+    """Note the pace; True where it explains more than the reasons that the device gives."""
+    flap.pace = pace
+    flap.step(now, f"stops at a steady pace, every {texts.span(pace)}")
+    if flap.cause is not None and flap.cause.category not in PACED_CATEGORIES:
+        return False
+    flap.cause = evidence.paced(flap.cause)
+    return True
+
+
+def _tell_turns(flap: Case, tunnel: Tunnel, now: float) -> None:
+    """The ups and downs that nobody was told of, as far as they are not in the chain yet."""
+    known, up = {step.at for step in flap.steps}, bool(tunnel.up)
+    for place, at in enumerate(reversed(tunnel.turns)):
+        if at < now and at not in known:
+            flap.step(at, "tunnel started" if up is (place % 2 == 0) else "tunnel stopped")
+
+
+def stays_down(desk: Desk, case: Case, at: float) -> None:
+    """Timer ``down``: what flaps has been down for longer than ever before. Told at once."""
+    case.awaits = DOWN
+    case.step(at, "stays down")
+    stated = case.cause.severity if case.cause is not None else None
+    grave: Severity = "major" if stated is None or stated == "info" else stated
+    if not cases.escalate(desk, case, at, reasons.worse(grave, "warning")):
+        cases.progress(desk, case, at, notify=True)
 
 
 def quiet(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     """Nothing changed for `flap_window`: it is over, or it stays down."""
     for tunnel in peer.tunnels.values():
         tunnel.turns.clear()
+        tunnel.stops.clear()
     if not peer.tunnels_down:
         cases.resolve(desk, peer, case, at, "quiet")
         return
     since = max(tunnel.since for tunnel in peer.tunnels.values() if tunnel.up is False)
     kind = "tunnel_degraded" if peer.tunnels_up else "tunnel_down"
     heir = cases.successor(case, kind, since)
-    heir.stop = peer.last_stop
+    heir.stop, heir.awaits, heir.waited, heir.pace = peer.last_stop, "", 0.0, 0.0
     cases.supersede(desk, peer, case, heir, at)
     peer.case = heir
     opening.open_case(desk, peer, heir, at, kind, case.severity, heir=True)

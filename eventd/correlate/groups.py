@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from eventd.correlate import cases, evidence, reasons, texts
 from eventd.correlate.desk import Desk
-from eventd.correlate.settings import MAX_CHILDREN, MAX_NAMED, MIN_EXPLAINED, MIN_GROUP, MOSTLY
+from eventd.correlate.settings import MAX_CHILDREN, MAX_NAMED, MIN_EXPLAINED, MIN_GROUP, MOSTLY, TOLD_AGAIN
 from eventd.correlate.state import Case, GroupState, Note, PeerState
 from eventd.model import Severity
 
@@ -63,19 +63,31 @@ def left(desk: Desk, key: str) -> None:
     desk.settle(key, group)
 
 
+def graver(desk: Desk, case: Case) -> None:
+    """A child has become graver: its parent is never less grave."""
+    group = desk.fleet.groups.get(case.group)
+    if group is not None and group.case is not None and cases.escalate(desk, group.case, desk.now, case.severity):
+        desk.settle(case.group, group)
+
+
 def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Timer ``settle``: nobody joined or came back for `group_window`. Tell what has changed since it was told."""
     key = Place(group.kind, group.device, group.place).key
     names = [_name(desk, peer) for _, peer in desk.fleet.members(key)]
-    if not group.back and case.count <= case.failures:
+    if case.count <= case.failures and not _worth_telling(group, len(names)):
         return
     if group.back:
         case.step(at, f"{case.count - len(names)} of {case.count} are back, still missing: {_listed(names)}")
     else:
         case.step(at, f"{case.count} in all")
-    group.back, case.failures = 0, case.count
+    group.back, group.missing, case.failures = 0, len(names), case.count
     if not cases.escalate(desk, case, at, _severity(desk, group, case)):
         cases.progress(desk, case, at, notify=True)
+
+
+def _worth_telling(group: GroupState, missing: int) -> bool:
+    """Whether so many are back that the number is news: the first time, then once a few of the rest are left."""
+    return bool(group.back) and (not group.missing or missing <= TOLD_AGAIN * group.missing)
 
 
 # --- which group ----------------------------------------------------------------------------------------------------
@@ -98,10 +110,13 @@ def place_of(case: Case) -> str:
 
 
 def _open_place(desk: Desk, peer: PeerState, case: Case) -> Place | None:
-    """The open group that a case still belongs to: it began while peers were joining."""
+    """The open group that a case still belongs to: it began while peers were joining, or while most are missing."""
     for place in _places(peer, case):
         group = desk.fleet.groups.get(place.key)
-        if group is not None and abs(case.since - group.joined_at) <= desk.settings.group_window:
+        if group is None or group.case is None:
+            continue
+        near = abs(case.since - group.joined_at) <= desk.settings.group_window
+        if near or desk.fleet.member_count(place.key) >= MOSTLY * group.case.count:
             return place
     return None
 
@@ -280,14 +295,17 @@ def _evidence(desk: Desk, place: Place, since: float, falling: Falling) -> list[
 
 
 def _severity(desk: Desk, group: GroupState, case: Case, falling: Falling = ()) -> Severity:
-    """As grave as the gravest child; critical where nothing of the place is up any more, unless it was on purpose."""
+    """As grave as the gravest child, major at least, and critical where nothing of the place is up any more; but
+    information where it was on purpose."""
     place = Place(group.kind, group.device, group.place)
     severity: Severity = case.severity if case.announced else "info"
     for child in [*(one for one, _ in falling), *(peer.case for _, peer in desk.fleet.members(place.key))]:
         if child is not None:
             severity = reasons.worse(severity, child.severity)
+    if severity == "info":
+        return severity
     nothing_up = not any(peer.tunnels_up for peer in _peers_at(desk, place))
-    return "critical" if nothing_up and severity in ("major", "critical") else severity
+    return "critical" if nothing_up else reasons.worse(severity, "major")
 
 
 def _name(desk: Desk, peer: PeerState) -> str:

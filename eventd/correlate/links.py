@@ -5,21 +5,36 @@ Which devices are the ends is known from the inventory (also through NAT, where 
 the addresses that a device was seen to use as its own.
 """
 
+import ipaddress
 from collections.abc import Iterator
 
 from eventd.correlate import books, cases, reasons
 from eventd.correlate.desk import Desk
+from eventd.correlate.fleet import Fleet
 from eventd.correlate.settings import LINK_WINDOW
 from eventd.correlate.state import Case, PeerState
 from eventd.model import Reason
 
+#: Addresses that many sites use at the same time (RFC 1918, RFC 6598, RFC 4193).
+PRIVATE = tuple(
+    ipaddress.ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+
 
 def join(desk: Desk, peer: PeerState, case: Case, at: float) -> bool:
-    """Let the other end tell a case that is about to be told; False where there is no such end."""
-    for main in far_ends(desk, peer):
-        if main.case is not None and _tells(desk, main, main.case, peer, case):
-            _echo(desk, main, main.case, peer, case, at)
+    """Let the other end tell a case that is about to be told; False where there is no such end: then ``case`` tells
+    what the other end holds back, too."""
+    ends = [*far_ends(desk, peer), *same_ends(desk.fleet, peer)]
+    known = [(other, other.case) for other in ends if other.case is not None]
+    for main, told in known:
+        if _tells(desk, main, told, peer, case):
+            _echo(desk, main, told, peer, case, at)
             return True
+    for other, held in known:
+        if not held.announced and held.family == "tunnel" and abs(held.since - case.since) <= LINK_WINDOW:
+            _echo(desk, peer, case, other, held, at)
+            desk.settle(other.key, other)
     return False
 
 
@@ -33,6 +48,32 @@ def far_ends(desk: Desk, peer: PeerState) -> Iterator[PeerState]:
             for _, far in desk.fleet.by_address(address):
                 if far.device == other and _may_end_at(desk, peer, far.peer) and _may_end_at(desk, far, peer.peer):
                     yield far
+
+
+def same_ends(fleet: Fleet, peer: PeerState) -> Iterator[PeerState]:
+    """The same tunnel under another device's name: the other unit of a pair, or a firewall whose logs and traps come
+    by different ways and that no inventory names. Own address and flow agree; where no flow is said, the address must
+    be one that nobody else can have."""
+    if peer.peer is None:
+        return
+    ours = set(_ends(peer))
+    for _, other in fleet.by_address(peer.peer):
+        if other.device != peer.device and ours.intersection(_ends(other)):
+            yield other
+
+
+def _ends(peer: PeerState) -> Iterator[tuple[str, str | None]]:
+    for tunnel in peer.tunnels.values():
+        if tunnel.local and (tunnel.flow or not _private(tunnel.local)):
+            yield tunnel.local, tunnel.flow
+
+
+def _private(address: str) -> bool:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return True
+    return any(ip.version == network.version and ip in network for network in PRIVATE)
 
 
 def _may_end_at(desk: Desk, peer: PeerState, address: str | None) -> bool:
@@ -56,11 +97,20 @@ def _tells(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case)
     return _order(desk, main, told, case) < _order(desk, peer, case, told)
 
 
-def _order(desk: Desk, peer: PeerState, case: Case, other: Case) -> tuple[int, float, str]:
-    """The end whose device has lost more tells it, then the first to notice, then the first by name."""
+def _order(desk: Desk, peer: PeerState, case: Case, other: Case) -> tuple[bool, int, float, str]:
+    """Who has a name tells it rather than an address, then the end whose device has lost more, then the first to
+    notice, then the first by name."""
     falling = sum(1 for _, near in desk.fleet.busy(peer.device) if near.case is not None and not near.case.announced)
     first = case.since if abs(case.since - other.since) > desk.settings.twin_window else 0.0
-    return -falling, first, peer.device
+    return _is_address(peer.device), -falling, first, peer.device
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _echo(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case, at: float) -> None:
@@ -70,17 +120,20 @@ def _echo(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case, 
         told.add_witness(witness)
     told.proofs += 1
     told.failures += case.failures
-    explains = [hear(told, reason) for reason in (case.stop, case.cause)]
+    far = main.peer != peer.peer
+    explains = [hear(told, reason, far=far) for reason in (case.stop, case.cause)]
     peer.case, peer.linked = None, main.key
     desk.suppress("far-end", peer, f"told by the incident of {main.device}")
-    if told.announced:
+    if not told.announced:
+        told.severity = reasons.worse(told.severity, case.severity)
+    elif not cases.escalate(desk, told, at, case.severity):
         cases.progress(desk, told, at, notify=any(explains))
     desk.settle(main.key, main)
 
 
-def hear(told: Case, reason: Reason | None) -> bool:
+def hear(told: Case, reason: Reason | None, *, far: bool = True) -> bool:
     """Note what the far end says; True when it explains more than what was known."""
-    told.far = told.far or reason
+    told.far = told.far or (reason if far else None)
     if not reasons.better(reason, told.cause):
         return False
     told.cause = reason

@@ -9,7 +9,7 @@ from eventd.correlate import books, cases, context, opening, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import ADMIN_AUTO_WAIT, FAIL_MEMORY, STRANGER_QUIET
 from eventd.correlate.state import Case, PeerState
-from eventd.model import Event
+from eventd.model import SEVERITIES, Event
 
 
 def on_fail(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
@@ -48,8 +48,8 @@ def _begin(desk: Desk, peer: PeerState, event: Event, now: float) -> Case:
 
 def _join(case: Case, event: Event, now: float) -> bool:
     case.failures += 1
-    explains = cases.record(case, event, now)
-    if explains and not case.announced and case.nature != "expected":
+    explains = cases.record(case, event, now, bad=case.kind != "flapping")
+    if explains and not case.announced:
         case.severity = reasons.worse(case.severity, reasons.severity(event, "warning"))
     return explains
 
@@ -68,7 +68,7 @@ def _retried(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, 
     if case.nature == "expected" and case.awaits in ("traffic", "peer") and not books.any_up(peer, now):
         case.awaits, case.escalate_to = "trying", "major"
         case.timers.setdefault("escalate", now + ADMIN_AUTO_WAIT)
-    if case.stranger and case.kind == "negotiation_failing":
+    if (case.stranger or case.beside) and case.kind == "negotiation_failing":
         case.timers["quiet"] = now + STRANGER_QUIET
     if explains:
         case.severity = reasons.worse(case.severity, reasons.severity(event, "warning"))
@@ -86,9 +86,13 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
 def _open(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     case.timers.pop("forget", None)
     context.explain(desk.device(case.device, at), case, desk.settings.twin_window)
-    if case.stranger:
+    case.beside = books.any_up(peer, at)
+    severity = case.severity
+    if case.beside or (case.stranger and desk.inventory.peers):
+        severity = min(severity, "warning", key=SEVERITIES.index)  # nothing is known to be cut off
+    if case.stranger or case.beside:
         case.timers["quiet"] = at + STRANGER_QUIET
-    opening.open_case(desk, peer, case, at, "negotiation_failing", case.severity)
+    opening.open_case(desk, peer, case, at, "negotiation_failing", severity)
 
 
 def forgotten(desk: Desk, peer: PeerState, case: Case, _at: float) -> None:

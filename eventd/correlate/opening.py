@@ -14,4 +14,4 @@ def open_case(
     if not heir and links.join(desk, peer, case, at):
         return
     groups.join(desk, peer, case, at)
-    cases.announce(desk, case, at, kind, severity)
+    cases.announce(desk, case, at, kind, case.severity)

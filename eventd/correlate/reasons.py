@@ -33,7 +33,6 @@ UNSAID = ("unspecified",)
 
 #: Only where the reason says so by itself; the two ends together know more.
 FAULT_SIDES: dict[str, FaultSide] = {
-    "peer request": "remote",
     "peer cert is expired": "remote",
     "peer cert is revoked by CRL": "remote",
     "no valid local cert": "local",
@@ -91,8 +90,14 @@ def rank(reason: Reason | None) -> int:
 
 
 def better(new: Reason | None, old: Reason | None) -> bool:
-    """Whether ``new`` explains more than ``old``."""
-    return new is not None and rank(new) < rank(old)
+    """Whether ``new`` explains more than ``old``; of two that explain alike the graver does."""
+    if new is None or old is None:
+        return new is not None
+    return (rank(new), -_gravity(new)) < (rank(old), -_gravity(old))
+
+
+def _gravity(reason: Reason) -> int:
+    return SEVERITIES.index(reason.severity or "info")
 
 
 def severity(event: Event, default: Severity = "major") -> Severity:
@@ -130,6 +135,6 @@ def fault_side(reason: Reason | None) -> FaultSide:
     by_name = FAULT_SIDES.get(reason.name or "")
     if by_name is not None:
         return by_name
-    if reason.category == "administrative" and reason.expected:
-        return "local"
+    if reason.category == "administrative":
+        return "local" if reason.expected else "remote"  # what nobody did here the far end has asked for
     return FAULT_SIDE_OF_CATEGORY.get(reason.category, "unknown")

@@ -32,6 +32,7 @@ def _peer(peer: PeerState, delta: float) -> None:
         tunnel.since += delta
         tunnel.started, tunnel.stopped = _moment(tunnel.started, delta), _moment(tunnel.stopped, delta)
         tunnel.turns = [at + delta for at in tunnel.turns]
+        tunnel.stops = [at + delta for at in tunnel.stops]
 
 
 def _device(device: DeviceState, delta: float) -> None:

@@ -75,6 +75,13 @@ MIN_GROUP = 3
 MIN_EXPLAINED = 2
 #: One interface holds this share of the peers lost on a device: it is the interface, not the device.
 MOSTLY = 0.8
+#: A recovery one by one is told once, and again when no more than this share of those then missing is left.
+TOLD_AGAIN = 0.25
+#: Stops that come at a steady pace: so many of them, each distance within this share of their mean, and no shorter
+#: than two minutes (faster ones are flapping anyhow). Keepalive timeouts are 20 s to 8 h.
+PACE_STOPS = 4
+PACE_SPREAD = 0.1
+MIN_PACE = 120.0
 #: The two ends of a link find out apart: probes go out every 10 to 60 s and are repeated some times.
 LINK_WINDOW = 300.0
 

@@ -45,7 +45,9 @@ class Tunnel(Struct):
     """One tunnel under a peer: what the messages said of it so far, and whether it is up (None = not known).
 
     ``turns`` are the times of its latest ups and downs, those of rekeys and planned work left out (``nature`` is that
-    of its last stop). ``before_start`` is what ``up`` was before the last start.
+    of its last stop), ``stops`` the latest times it went down. ``before_start`` is what ``up`` was before the last
+    start, ``index`` the tunnel index of that start: every negotiation gets another one; ``absent`` is for how many
+    seconds it was down before it.
     """
 
     flow: str | None = None
@@ -63,6 +65,9 @@ class Tunnel(Struct):
     before_start: bool | None = None
     nature: str = "outage"
     turns: list[float] = field(default_factory=list)
+    index: int | None = None
+    stops: list[float] = field(default_factory=list)
+    absent: float = 0.0
 
 
 class Fact(Struct, array_like=True):
@@ -97,9 +102,9 @@ class Case(Struct, kw_only=True):
     ``far`` is the reason that the other end of the link gave; ``side`` is where the fault lies, where something other
     than the reasons says so. ``group`` is the key of the group that tells it, ``parent`` that group's incident.
     ``children`` are the incidents that a group has told, the latest `MAX_CHILDREN` of them; its ``failures`` are the
-    peers that had fallen when it was last told. ``hushed``: something was
-    kept from being told that is to be told when that ends. ``told``: somebody was
-    notified of it.
+    peers that had fallen when it was last told. ``hushed``: something was kept from being told that is to be told when
+    that ends. ``hint`` is a step that something near it suggests; ``beside``: while another tunnel worked; ``pace`` is
+    the steady distance of its stops in seconds. ``told``: somebody was notified of it.
     """
 
     device: str
@@ -145,6 +150,10 @@ class Case(Struct, kw_only=True):
     children: list[str] = field(default_factory=list)
     told: bool = True
     hushed: bool = False
+    hint: str = ""
+    beside: bool = False
+    heir_id: str = ""
+    pace: float = 0.0
     acked_note: str = ""
     acked_until: float | None = None
 
@@ -277,7 +286,7 @@ class GroupState(Struct, kw_only=True):
     """An outage of many peers with one cause: all on an interface or a device, or one peer that many devices lost.
 
     ``place`` is the interface or the peer address, ``joined_at`` when the latest of them began, ``back`` how many have
-    come back since anybody was told.
+    come back since anybody was told, ``missing`` how many had not when that was last told.
     """
 
     kind: str
@@ -287,6 +296,7 @@ class GroupState(Struct, kw_only=True):
     joined_at: float
     case: Case | None
     back: int = 0
+    missing: int = 0
 
     def cases(self) -> Iterator[Case]:
         """The parent incident."""

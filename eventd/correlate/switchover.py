@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from eventd.correlate import books, cases
+from eventd.correlate import books, cases, links
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import CONTEXT_WINDOW
 from eventd.correlate.state import Case, PeerState
@@ -13,7 +13,7 @@ def taken_over(desk: Desk, peer: PeerState, case: Case) -> bool:
     if peer.peer is None or case.announced:
         return False
     for _, other in desk.fleet.by_address(peer.peer):
-        if other.device != peer.device and _has_it(other, case) and _switched(desk, (peer.device, other.device), case):
+        if other.device != peer.device and _has_it(other, case) and _switched(desk, peer, other, case):
             books.believe(peer, None, desk.now)
             cases.drop(desk, peer, case, "switch-over", f"{other.device} has it")
             return True
@@ -28,7 +28,7 @@ def relieved(desk: Desk, peer: PeerState) -> Iterator[PeerState]:
         case = other.case
         if other.device == peer.device or case is None or not case.announced or case.family != "tunnel":
             continue
-        if _has_it(peer, case) and _switched(desk, (peer.device, other.device), case):
+        if _has_it(peer, case) and _switched(desk, peer, other, case):
             books.believe(other, None, desk.now)
             case.step(desk.now, f"{peer.device} has it now")
             cases.resolve(desk, other, case, desk.now, f"{peer.device} has taken it over")
@@ -39,10 +39,13 @@ def _has_it(other: PeerState, case: Case) -> bool:
     return bool(other.up) and other.started is not None and other.started.at >= case.since - CONTEXT_WINDOW
 
 
-def _switched(desk: Desk, devices: tuple[str, str], case: Case) -> bool:
-    """Whether one of the two said that it switched over, near the beginning of ``case`` or later."""
+def _switched(desk: Desk, one: PeerState, other: PeerState, case: Case) -> bool:
+    """Whether one of the two said that it switched over, near the beginning of ``case`` or later, or both have the
+    same end of the tunnel."""
+    if any(same is other for same in links.same_ends(desk.fleet, one)):
+        return True
     return any(
         note.event == "device.failover" and note.at >= case.since - CONTEXT_WINDOW
-        for name in devices
+        for name in (one.device, other.device)
         for note in desk.device(name, desk.now).notes
     )

@@ -21,6 +21,14 @@ AWAITS = {
 }
 
 
+#: Kinds whose devices may give no reason, and what to do then.
+UNEXPLAINED = ("tunnel_down", "tunnel_degraded", "negotiation_failing", "flapping")
+UNEXPLAINED_STEPS = (
+    "Ping {peer} from {device}: no answer means the path or the far device, not IPsec",
+    "Look at the IKE SA of {peer} on {device}: is there one, and in what state",
+    "Read what both ends logged about each other at that time; {device} gave no reason here",
+)
+
 #: How the catalogue begins steps that say all is well.
 SOOTHING = ("nothing to do", "harmless", "ignore it")
 
@@ -66,6 +74,8 @@ def incident(case: Case, inventory: Inventory, external_url: str | None, *, reca
         runbook_url=known.runbook_url if known else None,
         tags=known.tags if known else (),
         title=title(case, known, recalled=recalled),
+        device_site=device.site if (device := inventory.device(case.device)) else None,
+        continued_by=case.heir_id or None,
     )
 
 
@@ -115,7 +125,10 @@ def actions(case: Case) -> tuple[str, ...]:
         if reason is not None and (reason is case.cause or not reason.expected):
             merged.update(dict.fromkeys(step for step in reason.actions if not _soothes(reason, step)))
     steps = (_named(step) for step in merged)
-    return tuple(step for step in steps if step is not None)[:MAX_ACTIONS]
+    found = [step for step in steps if step is not None]
+    if not found and case.kind in UNEXPLAINED:
+        found = [step.format(peer=case.peer or "the peer", device=case.device) for step in UNEXPLAINED_STEPS]
+    return tuple([case.hint, *found] if case.hint else found)[:MAX_ACTIONS]
 
 
 def _soothes(reason: Reason, step: str) -> bool:
@@ -146,7 +159,8 @@ def title(case: Case, known: Peer | None, *, recalled: bool = False) -> str:
 
 
 def _stand(words: dict[str, str], case: Case) -> str:
-    return words[case.kind].format(lost=lost(case), interface=case.interface)
+    now = " and down now" if case.kind == "flapping" and case.awaits and case.resolved_at is None else ""
+    return words[case.kind].format(lost=lost(case), interface=case.interface) + now
 
 
 def _short_name(case: Case, known: Peer | None) -> str:
@@ -204,11 +218,15 @@ def _degraded(case: Case, peer: str) -> str:
 
 
 def _failing(case: Case, peer: str) -> str:
-    return f"negotiation with {peer} fails ({times(case.failures)}): {_why(case.cause)}."
+    beside = " while a tunnel to it works" if case.beside else ""
+    unknown = " It was never seen with a tunnel and is not in the inventory." if case.stranger else ""
+    return f"negotiation with {peer} fails{beside} ({times(case.failures)}): {_why(case.cause)}.{unknown}"
 
 
 def _flapping(case: Case, peer: str) -> str:
-    return f"the tunnel to {peer} keeps going down and up (down {times(case.count)}): {_why(case.cause)}."
+    now = ", and is down now" if case.awaits else ""
+    often = f"every {span(case.pace)}" if case.pace else f"down {times(case.count)}"
+    return f"the tunnel to {peer} keeps going down and up ({often}){now}: {_why(case.cause)}."
 
 
 def _selfheal(case: Case, _peer: str) -> str:
@@ -221,6 +239,13 @@ def _selfheal(case: Case, _peer: str) -> str:
 def _condition(case: Case, peer: str) -> str:
     about = f" concerning {peer}" if case.peer else ""
     return f"{case.awaits}{about}: {_why(case.cause)}." if case.cause else f"{case.awaits}{about}."
+
+
+def _silent(case: Case, _peer: str) -> str:
+    return (
+        f"nothing at all has been heard of it since {clock(case.since)}: the device, its way to eventd, or its "
+        "configuration of log hosts and trap targets."
+    )
 
 
 def lost(case: Case) -> int:
@@ -245,6 +270,7 @@ HEADLINES: dict[str, Callable[[Case, str], str]] = {
     "flow_self_heal": _selfheal,
     "capacity": _condition,
     "security": _condition,
+    "device_silent": _silent,
     "interface_outage": _group,
     "device_outage": _group,
     "peer_outage": _group,
@@ -259,6 +285,7 @@ STANDS = {
     "flow_self_heal": "repaired lost IPsec flows",
     "capacity": "at an IPsec limit",
     "security": "IPsec security event",
+    "device_silent": "is silent",
     "interface_outage": "lost {lost} peers on {interface}",
     "device_outage": "lost {lost} peers",
     "peer_outage": "lost by several devices",
@@ -271,6 +298,7 @@ ENDED = {
     "flow_self_heal": "had no more flows to repair",
     "capacity": "below the IPsec limit again",
     "security": "quiet again",
+    "device_silent": "speaks again",
     "interface_outage": "has all {lost} peers on {interface} again",
     "device_outage": "has all {lost} peers again",
     "peer_outage": "up again for all devices",
@@ -293,6 +321,7 @@ OVER = {
     "flow_self_heal": "no more lost IPsec flows had to be repaired",
     "capacity": "an IPsec limit is no longer reached",
     "security": "an IPsec security event no longer repeats",
+    "device_silent": "the silence of the device is over",
     "interface_outage": "the outage of an interface is over",
     "device_outage": "the outage of many peers is over",
     "peer_outage": "the outage of {peer} is over",

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from eventd.correlate import books, cases, flapping, groups, negotiation, texts, tunnels
+from eventd.correlate import books, cases, devices, flapping, groups, negotiation, texts, tunnels
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import FAULT_PAUSE, TIMER_STEP
-from eventd.correlate.state import Case, GroupState, PeerState, State
+from eventd.correlate.state import Case, DeviceState, GroupState, PeerState, State
 from eventd.model import SEVERITIES
 
 Timer = Callable[[Desk, State, Case, float], None]
@@ -27,6 +27,14 @@ def _of_group(fire: Callable[[Desk, GroupState, Case, float], None]) -> Timer:
     return timer
 
 
+def _of_device(fire: Callable[[Desk, DeviceState, Case, float], None]) -> Timer:
+    def timer(desk: Desk, owner: State, case: Case, at: float) -> None:
+        assert isinstance(owner, DeviceState)
+        fire(desk, owner, case, at)
+
+    return timer
+
+
 def _open(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     family = negotiation if case.family == "failing" else tunnels
     family.hold_is_over(desk, peer, case, at)
@@ -37,6 +45,10 @@ def _quiet(desk: Desk, owner: State, case: Case, at: float) -> None:
         flapping.quiet(desk, owner, case, at)
     else:
         cases.resolve(desk, owner, case, at, "it did not happen again")
+
+
+def _down(desk: Desk, _owner: State, case: Case, at: float) -> None:
+    flapping.stays_down(desk, case, at)
 
 
 def _escalate(desk: Desk, _owner: State, case: Case, at: float) -> None:
@@ -82,9 +94,11 @@ def _publish(desk: Desk, _owner: State, case: Case, at: float) -> None:
 TIMERS: dict[str, Timer] = {
     "resolve": _of_peer(tunnels.recovered),
     "open": _of_peer(_open),
+    "down": _down,
     "grow": _of_peer(tunnels.grown),
     "settle": _of_group(groups.settled),
     "quiet": _quiet,
+    "silent": _of_device(devices.fell_silent),
     "forget": _of_peer(negotiation.forgotten),
     "escalate": _escalate,
     "stale": _stale,

@@ -2,7 +2,7 @@
 
 from eventd.correlate import books, cases, context, flapping, negotiation, opening, reasons, switchover, texts
 from eventd.correlate.desk import Desk
-from eventd.correlate.settings import WEAK_HOLD
+from eventd.correlate.settings import PACE_STOPS, WEAK_HOLD
 from eventd.correlate.state import Case, Moment, PeerState, Tunnel, moment
 from eventd.model import Event, Reason, Severity
 
@@ -28,6 +28,8 @@ def on_stop(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     tunnel = books.find(peer, event, now, wanted=True)
     if books.overtaken(tunnel.started, event, now, desk.settings.twin_window):
         _came_late(desk, peer, tunnel, event, now, nature)
+    elif _outlived(tunnel, event, now, desk.settings.rekey_hold):
+        desk.suppress("rekey", peer, f"{texts.told(event)}, of the SA before the one that has just started")
     elif nature == "rekey" and _replaced(desk, peer, tunnel, event.reason, now):
         desk.suppress("rekey", peer, texts.told(event))
     else:
@@ -52,7 +54,7 @@ def on_reason(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
         return
     tunnel = books.find(peer, event, now, wanted=False)
     if nature != "outage" and tunnel.turns:
-        tunnel.turns.pop()  # the stop was counted as one of a tunnel that flaps
+        del tunnel.turns[-1:], tunnel.stops[-1:]  # the stop was counted as one of a tunnel that flaps
     if nature == "rekey" and (_just_started(desk, tunnel, now) or _replaced(desk, peer, tunnel, event.reason, now)):
         books.put(peer, tunnel, True, now)
         if not peer.tunnels_down:
@@ -66,6 +68,14 @@ def on_reason(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
 
 def _wait(desk: Desk, nature: str) -> float:
     return desk.settings.rekey_hold if nature == "rekey" else desk.settings.outage_hold
+
+
+def _outlived(tunnel: Tunnel, event: Event, now: float, window: float) -> bool:
+    """Whether the stop is that of an older SA, by its index, and a newer one has started just before: make before
+    break, whatever reason the device gives for the old one."""
+    if not tunnel.up or tunnel.started is None or now - tunnel.started.at > window:
+        return False
+    return None not in (event.tunnel_index, tunnel.index) and event.tunnel_index != tunnel.index
 
 
 def _came_late(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float, nature: str) -> None:
@@ -94,6 +104,8 @@ def _just_started(desk: Desk, tunnel: Tunnel, now: float) -> bool:
 def _down(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float, nature: str) -> None:
     changed = books.put(peer, tunnel, False, now)
     tunnel.nature, tunnel.stopped = nature, moment(event, now)
+    if changed and nature == "outage":
+        tunnel.stops = [*tunnel.stops[-PACE_STOPS + 1 :], now]
     peer.last_stop = event.reason
     if changed and nature == "outage" and flapping.turned(desk, peer, tunnel, event, now):
         return

@@ -107,9 +107,9 @@ def story(incident: Incident) -> str:
 
 
 def state(notification: Notification) -> str:
-    """``MAJOR``, ``UPDATE MAJOR`` or ``RESOLVED``."""
+    """``MAJOR``, ``UPDATE MAJOR``, ``RESOLVED``, or ``CHANGED`` where another incident goes on with it."""
     if notification.incident.status == "resolved":
-        return "RESOLVED"
+        return "CHANGED" if notification.incident.continued_by else "RESOLVED"
     return ("UPDATE " if notification.what == "updated" else "") + notification.incident.severity.upper()
 
 
@@ -125,10 +125,10 @@ def _open_facts(incident: Incident) -> Iterator[tuple[str, str]]:
     told = story(incident)
     meaning = (incident.cause.meaning or "") if incident.cause else ""
     yield "What", told
-    where = (("site", incident.site), ("vsys", incident.vsys), ("interface", incident.interface))
+    where = (("site", incident.device_site), ("vsys", incident.vsys), ("interface", incident.interface))
     places = ", ".join(f"{name} {value}" for name, value in where if value)
     yield "Device", incident.device + (f" ({places})" if places else "")
-    yield "Peer", peer_text(incident)
+    yield "Peer", peer_text(incident) + (f" (site {incident.site})" if incident.peer and incident.site else "")
     yield "Reason", reason_text(incident.cause)
     yield "Meaning", "" if meaning.rstrip(".") in told else meaning
     yield "Fault side", incident.fault_side if incident.fault_side != "unknown" else ""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from eventd import inventory
-from eventd.correlate import Settings
+from eventd.correlate import Maintenance, Settings
 from eventd.document import Document, read
 from eventd.durations import parse_duration
 from eventd.errors import ConfigError, Problem
@@ -107,13 +107,14 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     peers: tuple[inventory.Peer, ...] | None = None
     correlate: Any = None
     routes: tuple[Route, ...] | None = None
+    maintenance: tuple[Maintenance, ...] | None = None
     incident: tuple[Expected, ...] = ()
     messages: tuple[Messages, ...] = ()
 
 
 class Scenario(Struct, frozen=True):
-    """One scenario, read and checked. ``known``, ``routes`` and ``correlate`` stand in for those of the configuration
-    where they are given, ``correlate`` key by key. ``until`` is in seconds since the beginning."""
+    """One scenario, read and checked. ``known``, ``routes``, ``maintenance`` and ``correlate`` stand in for those of
+    the configuration where they are given, ``correlate`` key by key. ``until`` is in seconds since the beginning."""
 
     name: str
     file: str
@@ -127,6 +128,7 @@ class Scenario(Struct, frozen=True):
     known: inventory.Inventory | None
     correlate: Mapping[str, Any]
     routes: tuple[Route, ...] | None
+    maintenance: tuple[Maintenance, ...] | None
     nothing: bool
     untold_others: bool
     suppressed: tuple[str, ...]
@@ -181,6 +183,7 @@ def read_scenario(file: Path, name: str | None = None) -> Scenario:
         known=_known(reader, given),
         correlate=_correlate(reader, given.correlate),
         routes=given.routes,
+        maintenance=given.maintenance,
         nothing=given.nothing,
         untold_others=given.untold_others,
         suppressed=given.suppressed,

@@ -86,6 +86,8 @@ class Player:
         config = self._config
         if scenario.known is not None:
             config = replace(config, inventory=scenario.known)
+        if scenario.maintenance is not None:
+            config = replace(config, maintenance=scenario.maintenance)
         if scenario.routes is not None:
             names = dict.fromkeys(name for route in scenario.routes for name in route.channels)
             channels = tuple(ChannelConfig(name, "console", None) for name in names)  # nothing is sent by it

@@ -1,8 +1,11 @@
 """Self-heal, capacity, security: matters of a device."""
 
-from correlate_strategies import parse, tell
+from correlate_strategies import EPOCH, Story, parse, restart, tell
 from msgspec.structs import replace
 
+from eventd.contract import Verdict
+from eventd.correlate import Correlator, Settings
+from eventd.inventory import Device, Inventory
 from eventd.model import Header
 
 
@@ -76,3 +79,48 @@ def test_a_clear_of_another_name_ends_what_it_says_it_ends() -> None:
 def test_a_log_clears_what_a_trap_raised_if_there_is_only_one() -> None:
     story = tell("0 capacity peer=none severity=major via=snmp\n9 capacity peer=none state=clear via=log")
     assert story.told == ["0 opened capacity major", "9 resolved capacity major"]
+
+
+# --- silence --------------------------------------------------------------------------------------------------------
+
+WATCHED = Inventory([Device(name="FW1", silent_after=1800.0)])
+
+
+def hearing(*at: float, until: float, restarts: tuple[float, ...] = ()) -> Story:
+    """A device that says something of no known event at these times."""
+    story = Story(Correlator(Settings(), WATCHED))
+    for moment in sorted([*at, *restarts]):
+        story.take(moment, story.correlator.tick(EPOCH + moment))
+        if moment in restarts:
+            restart(story, Settings(), WATCHED)
+        elif (verdict := story.correlator.hear("FW1", EPOCH + moment)) is not None:
+            story.take(moment, verdict)
+    story.take(until, story.correlator.tick(EPOCH + until))
+    return story
+
+
+def test_a_device_that_falls_silent_is_told_once_and_ends_with_its_next_word() -> None:
+    story = hearing(0, 600, 1200, 9000, until=10_000)
+    assert story.told == ["3000 opened device_silent major", "9000 resolved device_silent major"]
+    assert "nothing at all has been heard" in story.changes[0][1].incident.summary
+    assert story.changes[0][1].incident.title == "FW1 is silent"
+
+
+def test_it_is_watched_again_after_it_spoke() -> None:
+    assert len(hearing(0, 9000, until=20_000).told) == 3
+
+
+def test_what_was_said_while_eventd_was_down_nobody_knows() -> None:
+    assert hearing(0, until=5000, restarts=(4000,)).told == ["1800 opened device_silent major"]
+    story = Story(Correlator(Settings(), WATCHED))
+    story.take(0, story.correlator.hear("FW1", EPOCH) or Verdict())
+    restart(story, Settings(), WATCHED)
+    story.take(4000, story.correlator.tick(EPOCH + 4000))
+    assert story.told == []
+    story.take(9000, story.correlator.tick(EPOCH + 9000))
+    assert story.told == ["5800 opened device_silent major"]
+
+
+def test_silence_of_others_says_nothing() -> None:
+    assert Correlator(Settings(), WATCHED).hear("FW2", EPOCH) is None
+    assert Correlator(Settings(), WATCHED).next_deadline() is None

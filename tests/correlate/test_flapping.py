@@ -24,7 +24,9 @@ def test_however_long_it_goes_on_it_is_told_once_and_ends_when_quiet() -> None:
 
 def test_short_flaps_inside_the_hold_count_as_well() -> None:
     story = tell(cycles(2, every=20, down=3), until=1000)
-    assert story.told == ["23 opened flapping major", "923 resolved flapping major"]
+    assert story.told == ["23 opened flapping warning", "923 resolved flapping warning"], (
+        "nobody would have been told of either"
+    )
 
 
 def test_down_when_quiet_becomes_an_outage_since_the_last_stop() -> None:
@@ -34,7 +36,44 @@ def test_down_when_quiet_becomes_an_outage_since_the_last_stop() -> None:
 
 
 def test_slow_changes_do_not_flap() -> None:
-    assert not [line for line in tell(cycles(5, every=1000)).told if "flapping" in line]
+    times = (0, 1000, 3500, 4600, 8000)
+    text = "\n".join(f"{at} stop dpd timeout\n{at + 20} start" for at in times)
+    assert not [line for line in tell(text).told if "flapping" in line]
+
+
+def test_stops_at_a_steady_pace_are_a_timer_and_not_a_dead_peer() -> None:
+    text = "\n".join(f"{n * 1200 + n % 2 * 30} stop dpd timeout\n{n * 1200 + 40} start" for n in range(6))
+    story = tell(text, until=6100)
+    assert [line.split()[1:3] for line in story.told if "flapping" in line] == [["opened", "flapping"]]
+    assert story.last.cause is not None
+    assert (story.last.cause.category, story.last.severity) == ("configuration", "warning")
+    assert "every 20 min" in story.last.summary
+    assert tell(text, until=20_000).last.status == "resolved"
+
+
+def test_what_flaps_and_then_stays_down_is_told_at_once() -> None:
+    short = cycles(2, every=28, down=8)
+    story = tell(f"{short}\n61 stop dpd timeout", until=400)
+    assert story.told == ["36 opened flapping warning", "77 updated flapping major"]
+    assert "is down now" in story.last.summary
+    assert story.last.title.startswith("2.1.1.1 flapping and down now")
+
+
+def test_its_chain_tells_every_down_and_up_also_those_nobody_was_told_of() -> None:
+    story = tell(cycles(2, every=28, down=8), until=60)
+    assert [line.split(" ", 1)[1] for line in story.last.chain] == [
+        "tunnel stopped",
+        "tunnel started",
+        "tunnel stopped: dpd timeout",
+        "tunnel started",
+        "4 ups and downs within 15 min",
+    ]
+    assert story.last.count == 2
+
+
+def test_failures_in_between_are_no_downs() -> None:
+    lines = cycles(2, every=28, down=8) + "\n60 fail authentication fail\n70 fail authentication fail"
+    assert tell(lines, until=100).last.count == 2
 
 
 def test_ten_tunnels_going_down_together_once_do_not_flap() -> None:

@@ -149,11 +149,14 @@ def test_a_peer_lost_by_several_devices_is_its_own_outage() -> None:
     ]
 
 
-def test_a_lone_peer_long_after_is_told_by_itself() -> None:
-    story = tell(
-        f"{known(20)}\n{lines('stop dpd timeout', 0, peers(8))}\n{lines('stop peer request', 900, ['10.9.9.9'])}"
-    )
-    assert story.told[-1] == "915 opened tunnel_down warning"
+def test_one_more_on_the_same_line_long_after_joins_while_most_are_missing() -> None:
+    outage = f"{known(20)}\n{lines('stop dpd timeout', 0, peers(8))}"
+    late = lines("stop peer request", 900, ["10.9.9.9"])
+    assert only(tell(f"{outage}\n{late}"), "interface_outage").count == 9
+    back = lines("start", 300, peers(7))
+    assert tell(f"{outage}\n{back}\n{late}").told[-1] == "915 opened tunnel_down warning"
+    elsewhere = lines("stop peer request", 900, ["10.9.9.9"], "interface=GigabitEthernet0/0/7 ifindex=77")
+    assert tell(f"{outage}\n{elsewhere}").told[-1] == "915 opened tunnel_down warning"
 
 
 def test_clearing_the_parent_clears_its_children() -> None:

@@ -64,7 +64,7 @@ def test_a_rekey_of_another_flow_does_not_resolve_it() -> None:
         """,
         until=400,
     )
-    assert story.told == ["75 opened negotiation_failing major"]
+    assert story.told == ["75 opened negotiation_failing warning"], "the other flow works"
 
 
 def test_failures_after_a_stop_join_it_and_explain_it() -> None:
