@@ -59,8 +59,13 @@ PACED = Explanation(
     ),
 )
 
-#: What to do where nothing is named but what they have in common.
-TOGETHER = "All of them share one place: look there first (uplink, carrier, power), not at the single tunnels"
+#: What to do where nothing is named but what they have in common, by sort of group.
+TOGETHER = {
+    "failing": "All of them fail for one reason: look for what changed on this device (keys, certificates, proposals)",
+    "strangers": "None of them is in the inventory or was ever seen with a tunnel: scanners, or branches nobody listed; "
+    "restrict who may reach UDP 500 and 4500",
+}
+ONE_PLACE = "All of them share one place: look there first (uplink, carrier, power), not at the single tunnels"
 
 
 def of_device(device: DeviceState, since: float) -> Sequence[Note]:
@@ -109,6 +114,6 @@ def paced(cause: Reason | None) -> Reason:
     )
 
 
-def shared(cause: Reason) -> Reason:
+def shared(cause: Reason, sort: str) -> Reason:
     """A reason that many peers gave, without the steps about one of them."""
-    return replace(cause, actions=(TOGETHER,))
+    return replace(cause, actions=(TOGETHER.get(sort, ONE_PLACE),))

@@ -1,5 +1,5 @@
 """Rule ``grouped``: many peers lost at once are one outage of what they have in common: an interface, a device, or the
-one far end that several devices lost.
+one far end that several devices lost. So are peers of a device that fail to negotiate for one reason, and strangers.
 
 The group is a parent incident; the peers' own incidents are its children: kept and listed, but not told one by one.
 A child that was told before its group was seen is still told when it ends.
@@ -18,12 +18,30 @@ from eventd.model import Severity
 
 #: Kinds of incident of one peer that a group may tell.
 CHILD_KINDS = ("tunnel_down", "tunnel_degraded", "negotiation_failing", "flapping")
-#: Kind of group → kind of its incident.
-KINDS = {"interface": "interface_outage", "device": "device_outage", "far": "peer_outage"}
+
+
+class Sort(Struct, frozen=True):
+    """A sort of group: the kind of its incident, and how its chain tells who came and who went."""
+
+    incident: str
+    came: str
+    went: str
+
+
+SORTS = {
+    "interface": Sort("interface_outage", "peers lost", "are back"),
+    "device": Sort("device_outage", "peers lost", "are back"),
+    "far": Sort("peer_outage", "devices lost it", "have it back"),
+    "failing": Sort("negotiation_failing", "peers fail alike", "no longer fail"),
+    "strangers": Sort("negotiation_failing", "unknown peers fail", "no longer try"),
+}
+#: Sorts that have lost tunnels.
+OUTAGES = ("interface", "device", "far")
 
 
 class Place(Struct, frozen=True):
-    """Something that peers have in common. ``device`` is empty for a far end."""
+    """Something that peers have in common: ``name`` is the interface, the address of a far end, or the reason of
+    failing negotiations. ``device`` is empty for a far end."""
 
     kind: str
     device: str
@@ -38,7 +56,7 @@ class Place(Struct, frozen=True):
 def join(desk: Desk, peer: PeerState, case: Case, at: float) -> bool:
     """Make an incident that is about to be told the child of a group, an open one or one that it completes; False
     where it stands alone. The kind of ``case`` is set already."""
-    if case.kind not in CHILD_KINDS or case.stranger:
+    if case.kind not in CHILD_KINDS:
         return False
     place = _open_place(desk, peer, case) or _new_place(desk, peer, case, at)
     if place is None:
@@ -58,7 +76,7 @@ def left(desk: Desk, key: str) -> None:
         group.case.timers["settle"] = desk.now + desk.settings.group_window
         cases.progress(desk, group.case, desk.now)
     else:
-        group.case.step(desk.now, f"all {group.case.count} are back")
+        group.case.step(desk.now, f"all {group.case.count} {SORTS[group.kind].went}")
         cases.resolve(desk, group, group.case, desk.now, "")
     desk.settle(key, group)
 
@@ -77,7 +95,8 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     if case.count <= case.failures and not _worth_telling(group, len(names)):
         return
     if group.back:
-        case.step(at, f"{case.count - len(names)} of {case.count} are back, still missing: {_listed(names)}")
+        went = SORTS[group.kind].went
+        case.step(at, f"{case.count - len(names)} of {case.count} {went}, still missing: {_listed(names)}")
     else:
         case.step(at, f"{case.count} in all")
     group.back, group.missing, case.failures = 0, len(names), case.count
@@ -94,12 +113,21 @@ def _worth_telling(group: GroupState, missing: int) -> bool:
 
 
 def _places(peer: PeerState, case: Case) -> Iterator[Place]:
+    if case.stranger:
+        yield Place("strangers", peer.device, "")
+        return
+    if case.family == "failing":
+        yield _failing(peer, case)
     where = place_of(case)
     yield Place("device", peer.device, "")
     if where:
         yield Place("interface", peer.device, where)
     if peer.peer is not None:
         yield Place("far", "", peer.peer)
+
+
+def _failing(peer: PeerState, case: Case) -> Place:
+    return Place("failing", peer.device, texts.words(case.cause))
 
 
 def place_of(case: Case) -> str:
@@ -122,6 +150,8 @@ def _open_place(desk: Desk, peer: PeerState, case: Case) -> Place | None:
 
 
 def _new_place(desk: Desk, peer: PeerState, case: Case, at: float) -> Place | None:
+    if case.family == "failing":
+        return _of_negotiation(desk, peer, case, at)
     falling = [(case, peer), *_falling(desk, desk.fleet.busy(peer.device), case)]
     found = _of_device(desk, peer, case, falling)
     if found is None and peer.peer is not None:
@@ -132,6 +162,23 @@ def _new_place(desk: Desk, peer: PeerState, case: Case, at: float) -> Place | No
         return None
     _form(desk, found, [one for one in falling if found.kind != "interface" or place_of(one[0]) == found.name], at)
     return found
+
+
+def _of_negotiation(desk: Desk, peer: PeerState, case: Case, at: float) -> Place | None:
+    """Peers that fail for one reason, as many as make a group; or two strangers, who would else page at will."""
+    others = ((other.case, other) for _, other in desk.fleet.busy(peer.device) if other.case and other.case is not case)
+    alike = [(one, other) for one, other in others if one.family == "failing" and not one.group]
+    if case.stranger:
+        place, needed = Place("strangers", peer.device, ""), MIN_EXPLAINED
+        falling = [(one, other) for one, other in alike if one.stranger and one.announced]
+    else:
+        place, needed, window = _failing(peer, case), desk.settings.group_peers, desk.settings.group_window
+        alike = [(one, other) for one, other in alike if not one.stranger and abs(one.since - case.since) <= window]
+        falling = [(one, other) for one, other in alike if _failing(other, one) == place]
+    if len(falling) + 1 < needed:
+        return None
+    _form(desk, place, [(case, peer), *falling], at)
+    return place
 
 
 Falling = Sequence[tuple[Case, PeerState]]
@@ -211,7 +258,8 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
         peer=place.name if far else None,
         since=first.since,
         family="group",
-        kind=KINDS[place.kind],
+        kind=SORTS[place.kind].incident,
+        stranger=place.kind == "strangers",
         interface=place.name if place.kind == "interface" else None,
         failures=len(falling),
     )
@@ -221,8 +269,8 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     desk.fleet.groups[place.key] = group
     _explain(desk, place, parent, falling)
     names = [_name(desk, peer) if not far else one.device for one, peer in falling]
-    who = "devices lost it" if far else "peers lost"
-    parent.step(first.since, f"{len(falling)} {who} within {texts.span(at - first.since)}: {_listed(names)}")
+    came = SORTS[place.kind].came
+    parent.step(first.since, f"{len(falling)} {came} within {texts.span(at - first.since)}: {_listed(names)}")
     before = _swallow(desk, place)
     cases.announce(desk, parent, at, parent.kind, _severity(desk, group, parent, falling))
     for key, peer in [*before, *((peer.key, peer) for _, peer in falling)]:
@@ -266,7 +314,7 @@ def _adopt(desk: Desk, group: GroupState, key: str, case: Case) -> None:
 
 def _explain(desk: Desk, place: Place, parent: Case, falling: Falling) -> None:
     """Name the cause: what happened to the place, else what most of its children say."""
-    notes = _evidence(desk, place, parent.since, falling)
+    notes = _evidence(desk, place, parent.since, falling) if place.kind in OUTAGES else []
     for note in notes:
         parent.step(note.at, note.text)
     if notes:
@@ -277,7 +325,7 @@ def _explain(desk: Desk, place: Place, parent: Case, falling: Falling) -> None:
     causes = {case.cause.text: case.cause for case, _ in falling if case.cause is not None}
     if counted:
         text = min(counted, key=lambda text: (-counted[text], reasons.rank(causes[text]), text))
-        parent.cause = evidence.shared(causes[text])
+        parent.cause = evidence.shared(causes[text], place.kind)
 
 
 def _evidence(desk: Desk, place: Place, since: float, falling: Falling) -> list[Note]:
@@ -295,14 +343,14 @@ def _evidence(desk: Desk, place: Place, since: float, falling: Falling) -> list[
 
 
 def _severity(desk: Desk, group: GroupState, case: Case, falling: Falling = ()) -> Severity:
-    """As grave as the gravest child, major at least, and critical where nothing of the place is up any more; but
-    information where it was on purpose."""
+    """As grave as the gravest child; an outage major at least, and critical where nothing of the place is up any more,
+    but information where it was on purpose."""
     place = Place(group.kind, group.device, group.place)
     severity: Severity = case.severity if case.announced else "info"
     for child in [*(one for one, _ in falling), *(peer.case for _, peer in desk.fleet.members(place.key))]:
         if child is not None:
             severity = reasons.worse(severity, child.severity)
-    if severity == "info":
+    if severity == "info" or group.kind not in OUTAGES:
         return severity
     nothing_up = not any(peer.tunnels_up for peer in _peers_at(desk, place))
     return "critical" if nothing_up else reasons.worse(severity, "major")

@@ -159,6 +159,10 @@ def title(case: Case, known: Peer | None, *, recalled: bool = False) -> str:
 
 
 def _stand(words: dict[str, str], case: Case) -> str:
+    if case.family == "group" and case.kind == "negotiation_failing":
+        return ("cannot negotiate with {}" if words is STANDS else "has no more failures with {}").format(
+            f"{lost(case)} {'unknown peers' if case.stranger else 'peers'}"
+        )
     now = " and down now" if case.kind == "flapping" and case.awaits and case.resolved_at is None else ""
     return words[case.kind].format(lost=lost(case), interface=case.interface) + now
 
@@ -179,7 +183,8 @@ def summary(case: Case, known: Peer | None) -> str:
             )
         over = f"{case.device}: {OVER[case.kind].format(peer=_peer(case, known))} {lasted}"
         return over + (f" ({case.ending})." if case.ending else ".")
-    text = HEADLINES[case.kind](case, _peer(case, known))
+    headline = _group if case.family == "group" else HEADLINES[case.kind]
+    text = headline(case, _peer(case, known))
     text = f"{case.device}: {text} Since {utc(case.since):%Y-%m-%d %H:%M:%S} UTC."
     if case.stale:
         text += (
@@ -254,7 +259,9 @@ def lost(case: Case) -> int:
 
 
 def _group(case: Case, peer: str) -> str:
+    unknown = "peers that were never seen with a tunnel try" if case.stranger else "peers fail for one reason"
     what = {
+        "negotiation_failing": f"{lost(case)} {unknown} to negotiate",
         "interface_outage": f"{lost(case)} peers on {case.interface} were lost together",
         "device_outage": f"{lost(case)} of its peers were lost together",
         "peer_outage": f"{peer} was lost by several devices",

@@ -32,6 +32,8 @@ def on_stop(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
         desk.suppress("rekey", peer, f"{texts.told(event)}, of the SA before the one that has just started")
     elif nature == "rekey" and _replaced(desk, peer, tunnel, event.reason, now):
         desk.suppress("rekey", peer, texts.told(event))
+        if peer.case is not None and event.reason is not None and not event.reason.needs_recovery_check:
+            on_sign(desk, peer, event, now)  # what is replaced was alive, whatever start got lost
     else:
         _down(desk, peer, tunnel, event, now, nature)
 
@@ -330,6 +332,8 @@ def grown(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     cases.supersede(desk, peer, case, heir, at)
     peer.case = heir
     severity = case.severity if case.nature == "expected" else reasons.worse(case.severity, heir_severity(heir))
+    if case.nature != "expected" and case.cause is not None and case.cause.severity is not None:
+        severity = reasons.worse(severity, case.cause.severity)  # of failures beside a tunnel that worked until now
     heir.waited = at - case.grow_since if case.nature == "rekey" else 0.0
     _set_expectation(desk, heir, kind)
     _open(desk, peer, heir, at, kind, severity, heir=True)
