@@ -62,7 +62,7 @@ PACED = Explanation(
 #: What to do where nothing is named but what they have in common, by sort of group.
 TOGETHER = {
     "failing": "All of them fail for one reason: look for what changed on this device (keys, certificates, proposals)",
-    "strangers": "None of them is in the inventory or was ever seen with a tunnel: scanners, or branches nobody listed; "
+    "strangers": "None of them is in the inventory or was ever seen with a tunnel: scanners, or sites nobody listed; "
     "restrict who may reach UDP 500 and 4500",
 }
 ONE_PLACE = "All of them share one place: look there first (uplink, carrier, power), not at the single tunnels"
