@@ -4,6 +4,7 @@ What comes out depends on the configuration and the messages alone. Time stands 
 timers of the judgement, each of which fires at its own moment.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -12,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from eventd.config import Config
-from eventd.contract import Batch
+from eventd.contract import Batch, Verdict
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
 from eventd.inputs import REORDER, Input, at_time, time_of
@@ -190,8 +191,20 @@ class Replay:
             await self.pass_time(self._last + RUN_ON_S)
         return self.summary()
 
-    def restart(self) -> None:
-        """As if the service had been stopped and started again: judgement goes on from what was committed."""
+    async def operate(self, at: float, act: Callable[[Correlator, float], Verdict]) -> Verdict:
+        """What an operator does at that moment (Unix seconds), the way the API does it."""
+        await self.pass_time(at)
+        self._now = at
+        done = asyncio.ensure_future(self._pipeline.operate(lambda now: act(self._correlator, now)))
+        await asyncio.sleep(0)  # it is with the pipeline now, whose next commit it waits for
+        await self._pipeline.step([], at)
+        return await done
+
+    async def restart(self, at: float, up: float) -> None:
+        """As if the service had been stopped ``at`` and were ``up`` again (Unix seconds): judgement goes on from what
+        was committed, and what fell due meanwhile is judged when it is up."""
+        await self.pass_time(at)
+        self._now = max(at, up)
         self._correlator = self._pipeline.correlator = self._new_correlator()
         self._correlator.load(self._states.kept.items())
 

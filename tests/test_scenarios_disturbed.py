@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from eventd.config import load
 from eventd.registry import load as load_handlers
 from eventd.scenarios import Player, Scenario, judge
-from eventd.scenarios.script import EVENTD, Line
+from eventd.scenarios.script import EVENTD, OURS, Line
 
 #: Restarts in one scenario: a storm needs no more of them than a short story.
 MAX_RESTARTS = 40
@@ -37,7 +37,7 @@ def restarts(scenario: Scenario) -> Script:
 
 def doubled(scenario: Scenario) -> Script:
     """The same octets once more."""
-    pairs = ((line, replace(line, do="again")) if line.who != EVENTD else (line,) for line in scenario.script)
+    pairs = ((line, replace(line, do="again")) if line.who not in OURS else (line,) for line in scenario.script)
     return tuple(line for pair in pairs for line in pair)
 
 

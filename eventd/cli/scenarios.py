@@ -95,7 +95,7 @@ def _timeline(outcome: Outcome) -> list[str]:
 def _heard(heard: Heard) -> str:
     found = heard.found
     if found is None:
-        return "eventd restarts"
+        return heard.line.text.partition(" ")[2].strip()
     if isinstance(found, Malformed):
         return f"{heard.line.who} {found.transport} malformed: {found.error.reason}"
     return " ".join(part for part in (found.device, found.transport, _said(found)) if part)

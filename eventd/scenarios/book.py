@@ -14,7 +14,7 @@ from eventd.errors import ConfigError, Problem
 from eventd.model import INCIDENT_KINDS, REASON_CATEGORIES, Severity
 from eventd.notify import routing
 from eventd.notify.routing import Route
-from eventd.scenarios.script import EVENTD, Line, ScriptError, lines, moment
+from eventd.scenarios.script import OURS, Line, ScriptError, lines, moment
 
 #: What is still held or open is watched this long after the last line, where the file does not say ``until``.
 RUN_ON_S = 600.0
@@ -234,7 +234,7 @@ def _senders(reader: Document, tables: Any, script: Iterable[Line]) -> dict[str,
     if not isinstance(tables, dict):
         reader.fault("senders", "expected tables: [senders.NAME]")
         return {}
-    used = {line.who for line in script} - {EVENTD}
+    used = {line.who for line in script} - OURS.keys()
     for name in tables.keys() - used:
         reader.fault(f"senders.{name}", "sends nothing in the timeline")
     read_ones = {name: reader.struct(Sender, table, f"senders.{name}") for name, table in tables.items()}

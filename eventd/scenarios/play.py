@@ -6,13 +6,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from eventd.config import ChannelConfig, Config
+from eventd.contract import Verdict
+from eventd.correlate import Correlator, Silence
 from eventd.decode import Decoder
 from eventd.errors import ConfigError, Problem
+from eventd.matching import Match, matches
 from eventd.model import Event, Incident, Malformed
 from eventd.registry import Registry
 from eventd.replay import Replay, Step, decoder
 from eventd.scenarios.book import Scenario
-from eventd.scenarios.script import Line
+from eventd.scenarios.script import ACTS, OPERATOR, Line
 from eventd.scenarios.wire import EPOCH, Spoken, Wire
 
 
@@ -42,7 +45,7 @@ class Concluded(Struct):
 
 
 class Played(Struct, frozen=True):
-    """What became of a scenario."""
+    """What became of a scenario. ``idle`` are the acts of an operator for which there was nothing."""
 
     heard: list[Heard]
     steps: list[Step]
@@ -50,6 +53,7 @@ class Played(Struct, frozen=True):
     told: list[Told]
     suppressed: Mapping[str, int]
     defects: int
+    idle: list[str]
 
 
 class Player:
@@ -70,17 +74,19 @@ class Player:
         heard = _decoded(decoder(config, self._registry), spoken, scenario)
         steps: list[Step] = []
         replay = Replay(config, self._registry, steps.append)
-        down_until = float("-inf")
+        down_until, idle = float("-inf"), list[str]()
         for one in spoken:
-            if one.message is None:
-                replay.restart()
+            if one.line.do in ACTS:
+                idle += await _act(replay, one.line)
+            elif one.message is None:
                 down_until = one.line.at + one.line.lasts
+                await replay.restart(EPOCH + one.line.at, EPOCH + down_until)
             elif one.line.at >= down_until:
                 await replay.feed(one.message)
         await replay.pass_time(EPOCH + scenario.until)
         summary = replay.summary()
         told = _told(steps)
-        return Played(heard, steps, _incidents(steps, told), told, summary.suppressed, summary.defects)
+        return Played(heard, steps, _incidents(steps, told), told, summary.suppressed, summary.defects, idle)
 
     def _config_of(self, scenario: Scenario) -> Config:
         config = self._config
@@ -93,6 +99,44 @@ class Player:
             channels = tuple(ChannelConfig(name, "console", None) for name in names)  # nothing is sent by it
             config = replace(config, routes=scenario.routes, channels=channels)
         return replace(config, correlate=replace(config.correlate, **scenario.correlate))
+
+
+async def _act(replay: Replay, line: Line) -> list[str]:
+    """What an operator does to all that the line means; the line again where that is nothing."""
+    own = {key: value for key, value in line.fields.items() if key in ACTS[line.do]}
+    match: Match = {key: value for key, value in line.fields.items() if key not in own}
+    who = own.get("who", OPERATOR)
+    met: list[str] = []
+
+    def act(correlator: Correlator, now: float) -> Verdict:
+        if line.do == "silence":
+            met.append(line.text)
+            silence = Silence(f"line {line.number}", dict(match), now, now + line.lasts, who, own.get("reason", ""))
+            return correlator.silence(silence, now)
+        if line.do == "unsilence":
+            met.extend(silence.id for silence in correlator.silences() if silence.covers(now) is not None)
+            return _together([correlator.unsilence(ident, now) for ident in met])
+        met.extend(incident.id for incident in correlator.open_incidents() if matches(match, incident))
+        return _together([_taken(correlator, line, ident, who, now) for ident in met])
+
+    await replay.operate(EPOCH + line.at, act)
+    return [] if met else [line.text]
+
+
+def _taken(correlator: Correlator, line: Line, ident: str, who: str, now: float) -> Verdict:
+    if line.do == "clear":
+        return correlator.clear(ident, now, who)
+    until = now + line.lasts if line.lasts else None
+    note = line.fields.get("note", "")
+    return correlator.ack(ident, None if line.do == "unack" else who, now, note=note, until=until)
+
+
+def _together(verdicts: list[Verdict]) -> Verdict:
+    return Verdict(
+        changes=tuple(change for verdict in verdicts for change in verdict.changes),
+        suppressed=tuple(rule for verdict in verdicts for rule in verdict.suppressed),
+        touched=tuple(key for verdict in verdicts for key in verdict.touched),
+    )
 
 
 def _decoded(reader: Decoder, spoken: list[Spoken], scenario: Scenario) -> list[Heard]:

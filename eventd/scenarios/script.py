@@ -7,6 +7,7 @@
 +3s          FW1 hex 30820…
 +4s          FW1 again
 +1m          eventd restart 20s
++5m          operator ack peer=203.0.113.7 who=anna for=2h
 """
 
 import ipaddress
@@ -19,10 +20,21 @@ from msgspec.structs import replace
 
 from eventd.durations import parse_duration
 from eventd.errors import EventdError
+from eventd.matching import FACTS
 from eventd.sender.syslog import ALL_FORMS, VALUE_STYLES
 
 #: The sender that stands for ourselves.
 EVENTD = "eventd"
+#: The sender that stands for whoever uses the API.
+OPERATOR = "operator"
+#: What an operator can do, with the keys beside those that say which incidents are meant.
+ACTS = {
+    "ack": ("who", "note", "for"),
+    "unack": (),
+    "clear": ("who",),
+    "silence": ("who", "reason", "for"),
+    "unsilence": (),
+}
 #: First word of a way → transport of a syslog message.
 SYSLOG = {"syslog": "syslog-udp", "syslog-udp": "syslog-udp", "syslog-tcp": "syslog-tcp", "syslog-tls": "syslog-tls"}
 #: Ways of SNMP, with the versions that can be asked for.
@@ -47,8 +59,9 @@ class ScriptError(EventdError):
 class Line(Struct, frozen=True, kw_only=True):
     """One thing that happens. ``at`` is in seconds since the beginning, ``number`` the line of the file.
 
-    ``do`` is ``send``, ``again`` (the same octets once more) or ``restart``, which takes ``lasts`` seconds in which
-    nothing is received. Of ``send``, either ``payload`` is the message, or ``event`` and ``fields`` say what it tells.
+    ``do`` is ``send``, ``again`` (the same octets once more), ``restart``, which takes ``lasts`` seconds in which
+    nothing is received, or one of `ACTS` with its ``fields``, which holds for ``lasts``. Of ``send``, either
+    ``payload`` is the message, or ``event`` and ``fields`` say what it tells.
     """
 
     at: float
@@ -93,7 +106,7 @@ def lines(number: int, text: str) -> Iterator[Line]:
     try:
         first, last, count, rest = _when(text)
         who, _, rest = rest.partition(" ")
-        template = _ours(rest) if who == EVENTD else _theirs(rest.strip())
+        template = OURS.get(who, _theirs)(rest.strip())
         for index in range(count):
             at = first if count == 1 else first + (last - first) * index / (count - 1)
             yield replace(template(index + 1), at=round(at, 6), who=who, number=number, text=text)
@@ -129,6 +142,19 @@ def _ours(rest: str) -> Callable[[int], Line]:
         raise ValueError("of eventd a timeline can only say: restart, and how long it takes")
     lasts = parse_duration(more[0]) if more else 0.0
     return lambda _: Line(at=0, who=EVENTD, do="restart", lasts=lasts)
+
+
+def _acts(rest: str) -> Callable[[int], Line]:
+    verb, *pairs = shlex.split(rest) or [""]
+    if verb not in ACTS:
+        raise ValueError(f"{verb!r} is nothing an operator can do: {', '.join(ACTS)}")
+    given, known = _pairs(pairs), (*ACTS[verb], *FACTS)
+    for key in given.keys() - set(known):
+        raise ValueError(f"{key!r} is no key of {verb}: {', '.join(known)}")
+    if verb == "silence" and "for" not in given:
+        raise ValueError("for how long? A silence needs for=")
+    lasts = parse_duration(given.pop("for", "0s"))
+    return lambda _: Line(at=0, who=OPERATOR, do=verb, fields=given, lasts=lasts)
 
 
 def _theirs(rest: str) -> Callable[[int], Line]:
@@ -195,3 +221,7 @@ def _value(value: str, index: int) -> str:
     if filled != value and (added := _SUM.fullmatch(filled)):
         return str(ipaddress.ip_address(added[1]) + int(added[2]))
     return filled
+
+
+#: Who is no device.
+OURS = {EVENTD: _ours, OPERATOR: _acts}

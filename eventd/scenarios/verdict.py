@@ -203,8 +203,8 @@ def _wrong_times(expected: Expected, one: Concluded) -> Iterator[str]:
     began = one.last.opened_at.timestamp() - EPOCH
     if expected.began is not None and abs(began - moment(expected.began)) > TOLERANCE_S:
         yield f"began at {at(began)}, expected {expected.began}"
-    opened = next((told.at for told in one.told if told.what == "opened"), None)
-    waited = None if opened is None else opened - began
+    first = next((told.at for told in one.told if told.what != "resolved"), None)
+    waited = None if first is None else first - began
     if expected.told_within is not None and (waited is None or waited > expected.told_within + TOLERANCE_S):
         yield f"told after {waited} s, expected within {expected.told_within:g} s"
     if expected.held is not None and waited is not None and waited < expected.held - TOLERANCE_S:
@@ -249,5 +249,7 @@ def _about_rules(scenario: Scenario, played: Played) -> Iterator[str]:
     for rule in scenario.not_suppressed:
         if played.suppressed.get(rule):
             yield f"rule {rule} held something back"
+    for line in played.idle:
+        yield f"there was nothing for: {line}"
     if played.defects:
         yield f"{played.defects} defects of eventd; its log says which"

@@ -11,7 +11,7 @@ from eventd.errors import ConfigError, Problem
 from eventd.model import SYSLOG_TRANSPORTS, Message
 from eventd.registry import Registry
 from eventd.scenarios.book import Scenario, Sender
-from eventd.scenarios.script import EVENTD, Line
+from eventd.scenarios.script import OURS, Line
 from eventd.sender import syslog
 from eventd.sender.templates import SendError, Template, check_addresses, choose, complete, fill
 
@@ -64,7 +64,7 @@ class Wire:
         spoken: list[Spoken] = []
         problems: dict[int, Problem] = {}
         for number, line in enumerate(scenario.script):
-            if line.who == EVENTD:
+            if line.who in OURS:
                 spoken.append(Spoken(line, None))
                 continue
             try:
@@ -124,7 +124,7 @@ class Wire:
 
 
 def _devices(scenario: Scenario) -> dict[str, _Device]:
-    names = dict.fromkeys(line.who for line in scenario.script if line.who != EVENTD)
+    names = dict.fromkeys(line.who for line in scenario.script if line.who not in OURS)
     return {name: _device(name, index, scenario) for index, name in enumerate(names)}
 
 

@@ -247,6 +247,13 @@ def test_a_restart_loses_what_comes_meanwhile(complaints: Any) -> None:
     assert complaints(HEAD + kept + INCIDENT + 'status = "resolved"\n') == ""
 
 
+def test_an_act_for_which_there_is_nothing_is_a_failure(complaints: Any) -> None:
+    for act in ("ack peer=203.0.113.8", "clear kind=capacity", "unsilence"):
+        text = HEAD + TIMELINE.replace("+12m  FW1", f"+11m operator {act}\n+12m  FW1") + INCIDENT
+        assert complaints(text) == f"there was nothing for: +11m operator {act}"
+    assert complaints(HEAD + TIMELINE.replace("+12m  FW1", "+11m operator ack\n+12m  FW1") + INCIDENT) == ""
+
+
 # --- the lines of a timeline -----------------------------------------------------------------------------------------
 
 
@@ -272,6 +279,11 @@ def test_repetition() -> None:
         "+1s x99999 FW1 again",
         "+1s eventd explode",
         "+1s eventd restart soon",
+        "+1s operator dance",
+        "+1s operator",
+        "+1s operator silence device=FW1",
+        "+1s operator ack color=red",
+        "+1s operator clear for=1h",
         "+1s FW1 syslog",
         "+1s FW1 syslog/Z a",
         "+1s FW1 syslog/A/x a",
