@@ -17,7 +17,7 @@ from eventd.notify.alert import annotations, labels
 from eventd.notify.render import clean, plain
 from eventd.printable import printable, printable_json
 from eventd.telemetry import get_logger, setup_logging
-from eventd.web.desk import reveal
+from eventd.web.looks import reveal
 
 HOSTILE = {
     "clear screen": "\x1b[2J",

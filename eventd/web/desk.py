@@ -1,32 +1,33 @@
-"""The pages: the desk, which says what is wrong now, who is down and what just happened, and one page per incident.
+"""The pages: the desk, which says what is wrong now, who is down and what just happened; one page per incident; why
+things stand as they do; and the messages that were refused.
 
 No scripts and no state: what a page shows is in its address, and the browser reloads it.
 """
 
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import jinja2
 from aiohttp import web
-from markupsafe import Markup, escape
 
 import eventd
 from eventd.contract import JournalRow
+from eventd.correlate.hush import Maintenance
 from eventd.errors import StoreError
 from eventd.model import Incident, PeerStatus, utc
-from eventd.notify.render import KIND_TEXTS, cut, duration_text
-from eventd.printable import HIDDEN
-from eventd.skew import LARGE_S
+from eventd.notify.render import KIND_TEXTS, cut
 from eventd.web import query as q
-from eventd.web.answers import NO_STORE, DeviceRow, shown_raw
+from eventd.web.acts import silence_row
+from eventd.web.answers import NO_STORE, DeviceRow, SilenceRow, rejected_row, shown_raw
 from eventd.web.api import devices
 from eventd.web.evidence import evidence
+from eventd.web.hushed import as_now
+from eventd.web.looks import make_environment
 from eventd.web.query import query
 from eventd.web.service import Service
+from eventd.web.why import why
 
 #: Seconds between two reloads of the page by the browser.
 REFRESH_S = 10
@@ -42,6 +43,9 @@ SHARED_CHARS = 60
 #: Rows of the other lists on the desk; the API has the rest.
 PEER_ROWS = 25
 ALL_PEER_ROWS = 2000
+SILENCE_ROWS = 50
+#: Rows on a page of refused messages, and characters of each that are shown.
+REJECTED_ROWS = 50
 DEVICE_ROWS = 20
 RESOLVED_ROWS = 15
 EVENT_ROWS = 25
@@ -51,34 +55,27 @@ RAW_CHARS = 4000
 
 URGENCY = ("critical", "major", "warning", "info")
 
-#: A device's name or reason may hold it. Line breaks and tabs may stay: they do nothing in HTML.
-_HIDDEN = re.compile(f"[{HIDDEN}]")
-
 
 class Desk:
     """Renders the pages."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        environment = jinja2.Environment(
-            loader=jinja2.PackageLoader("eventd.web", "."),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            finalize=reveal,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters.update(
-            moment=moment, clock=clock, skew=skew, step=step, span=span, heading=heading, address=address
-        )
-        environment.tests["web_link"] = _is_web_link
+        environment = make_environment()
         self._page = environment.get_template("desk.html.j2")
         self._incident = environment.get_template("incident.html.j2")
+        self._why = environment.get_template("why.html.j2")
+        self._rejected = environment.get_template("rejected.html.j2")
         self._missing = environment.get_template("missing.html.j2")
 
     def routes(self) -> list[web.RouteDef]:
         """The pages for people."""
-        return [web.get("/", self.page), web.get("/incidents/{id}", self.incident)]
+        return [
+            web.get("/", self.page),
+            web.get("/incidents/{id}", self.incident),
+            web.get("/why", self.why),
+            web.get("/rejected", self.rejected),
+        ]
 
     async def page(self, request: web.Request) -> web.Response:
         """Open incidents, peers that are down, silent devices, what was resolved lately, the last events.
@@ -106,6 +103,8 @@ class Desk:
             **self._incidents(device),
             **self._peers(device, everything="peers" in wanted),
             **self._devices(device),
+            **self._quiet(),
+            refused=sum(self._service.telemetry.values("rejected").values()),
         )
 
     async def incident(self, request: web.Request) -> web.Response:
@@ -120,6 +119,22 @@ class Desk:
             return self._html(self._missing, wanted, status=404 if trouble is None else 503, id=ident, trouble=trouble)
         return self._html(self._incident, wanted, status=200 if trouble is None else 503, trouble=trouble, **story)
 
+    async def why(self, request: web.Request) -> web.Response:
+        """Why a peer, a device or an incident stands as it does."""
+        wanted = query(request, q.WHY_PAGE)
+        found = await why(self._service, {name: value for name, value in wanted.items() if name != "refresh"})
+        shown = {name: str(value) for name, value in wanted.items() if name != "at"}
+        return self._html(self._why, shown | ({"at": request.query["at"]} if "at" in wanted else {}), why=found)
+
+    async def rejected(self, request: web.Request) -> web.Response:
+        """Messages that were refused or could not be decoded."""
+        wanted = query(request, q.REJECTED_PAGE)
+        found = await self._service.store.malformed(REJECTED_ROWS, wanted.get("before"))
+        counts = Counter({name: int(n) for name, n in self._service.telemetry.values("rejected").items() if n})
+        rows = [rejected_row(message) for message in found.items]
+        shown = {name: str(value) for name, value in wanted.items()}
+        return self._html(self._rejected, shown, rows=rows, following=found.next, counts=counts.most_common())
+
     async def _story(self, ident: str) -> dict[str, Any]:
         """An incident with its parent, children and messages as they are kept."""
         store = self._service.store
@@ -129,10 +144,10 @@ class Desk:
         rows, more = await evidence(store, incident, MESSAGE_ROWS)
         family = [await store.incident(each) for each in (incident.parent, *incident.children[:LINES]) if each]
         return {
-            "incident": incident,
+            "incident": as_now(self._service, [incident])[0],
             "messages": [(row, cut(shown_raw(row.event.transport, row.event.raw), RAW_CHARS)) for row in rows],
             "more_messages": more,
-            "family": [each for each in family if each is not None],
+            "family": as_now(self._service, [each for each in family if each is not None]),
         }
 
     def _open_story(self, ident: str) -> dict[str, Any]:
@@ -152,7 +167,8 @@ class Desk:
     def _incidents(self, device: str | None) -> dict[str, Any]:
         """Open incidents, gravest first; those of an open parent are listed with it."""
         found = [i for i in self._service.correlator.open_incidents() if device in (None, i.device)]
-        found.sort(key=_by_urgency)
+        strangers = self._strangers(incident.peer for incident in found)
+        found.sort(key=lambda incident: _by_urgency(incident, stranger=incident.peer in strangers))
         known = {incident.id for incident in found}
         children: dict[str, list[Incident]] = {}
         heads = []
@@ -172,19 +188,42 @@ class Desk:
         }
 
     def _peers(self, device: str | None, *, everything: bool) -> dict[str, Any]:
-        """Peers that are not up, and the others too where all are asked for or there are few."""
+        """Every peer that is down; those that are not known, and the others where all are asked for, as far as there is
+        room. Where the inventory lists peers, those it does not know are strangers."""
         peers = [peer for peer in self._service.correlator.peers() if device in (None, peer.device)]
-        not_up = [peer for peer in peers if not peer.up]
-        shown = peers if everything or len(peers) <= PEER_ROWS else not_up
-        rows = sorted(shown, key=_by_state)[: ALL_PEER_ROWS if everything else PEER_ROWS]
-        down = sum(peer.up is False for peer in not_up)
+        down = sum(peer.up is False for peer in peers)
+        unknown = sum(peer.up is None for peer in peers)
+        strangers = self._strangers(peer.peer for peer in peers)
+        room = ALL_PEER_ROWS if everything else min(max(PEER_ROWS, down), ALL_PEER_ROWS)
+        shown = peers if everything or len(peers) <= PEER_ROWS else [peer for peer in peers if not peer.up]
+        rows = sorted(shown, key=lambda peer: _by_state(peer, stranger=peer.peer in strangers))[:room]
         return {
             "peers": rows,
+            "strangers": strangers,
             "peers_total": len(peers),
             "peers_down": down,
-            "peers_unknown": len(not_up) - down,
+            "peers_unknown": unknown,
             "peers_left_out": len(peers) - len(rows),
         }
+
+    def _strangers(self, addresses: Iterable[str | None]) -> frozenset[str]:
+        """Peers that the inventory does not list, where it lists any."""
+        known = self._service.inventory
+        if not known.peers:
+            return frozenset()
+        return frozenset(address for address in addresses if address is not None and known.peer(address) is None)
+
+    def _quiet(self) -> dict[str, Any]:
+        """Silences in force or to come, and planned windows with the moment until which they hold now."""
+        now = self._service.now()
+        rows = [silence_row(silence, now) for silence in self._service.correlator.silences() if silence.until > now]
+        windows: list[tuple[Maintenance, Any]] = []
+        for window in self._service.maintenance:
+            until = window.covers(now)
+            if until is not None or not _over(window, now):
+                windows.append((window, None if until is None else utc(until)))
+        silences: list[SilenceRow] = rows[:SILENCE_ROWS]
+        return {"silences": silences, "silences_left_out": len(rows) - len(silences), "windows": windows}
 
     def _devices(self, device: str | None) -> dict[str, Any]:
         """Devices, those never heard and then those silent for longest first."""
@@ -213,78 +252,31 @@ def _shared(incidents: Sequence[Incident]) -> list[tuple[str, list[tuple[str, in
     return [(name, counter.most_common(SHARED_ROWS)) for name, counter in values.items() if counter]
 
 
-def _by_urgency(incident: Incident) -> tuple[int, bool, float]:
-    """Gravest first, among those what nobody has taken yet, then the latest."""
-    return URGENCY.index(incident.severity), incident.acked_by is not None, -incident.opened_at.timestamp()
+def _by_urgency(incident: Incident, *, stranger: bool) -> tuple[int, bool, bool, bool, float]:
+    """Gravest first; among those what nobody has taken and nobody silenced yet, then what many share, then what is
+    ours, then the latest."""
+    cared_for = incident.acked_by is not None or incident.silenced
+    urgency = URGENCY.index(incident.severity)
+    return urgency, cared_for, not incident.children, stranger, -incident.opened_at.timestamp()
 
 
-def _by_state(peer: PeerStatus) -> tuple[int, str, str, str]:
-    return (0 if peer.up is False else 1 if peer.up is None else 2), peer.device, peer.vsys, peer.peer
+def _over(window: Maintenance, now: float) -> bool:
+    """Whether a window that does not hold now never will again."""
+    if window.end is None:
+        return False
+    zone = window.end.tzinfo or ZoneInfo(window.time_zone)
+    return window.end.replace(tzinfo=zone).timestamp() <= now
+
+
+def _by_state(peer: PeerStatus, *, stranger: bool) -> tuple[int, bool, str, str, str]:
+    return (
+        (0 if peer.up is False else 1 if peer.up is None else 2),
+        stranger,
+        peer.device,
+        peer.vsys,
+        peer.peer_name or peer.peer,
+    )
 
 
 def _by_silence(row: DeviceRow) -> tuple[float, str]:
     return (row.last_message_at.timestamp() if row.last_message_at else 0.0), row.device
-
-
-# --- how values look ------------------------------------------------------------------------------------------------
-
-
-def reveal(value: Any) -> Any:
-    """Text with everything that cannot be seen written out as an escape; what is no text stays."""
-    if not isinstance(value, str) or _HIDDEN.search(value) is None:
-        return value
-    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
-
-
-def step(text: str) -> Markup:
-    """A step to take; what stands in backticks is a command to type."""
-    parts = reveal(text).split("`")
-    if len(parts) % 2 == 0:  # one backtick has no partner
-        return escape("`".join(parts))
-    code = Markup("<code>{}</code>")
-    return Markup("").join(code.format(part) if index % 2 else part for index, part in enumerate(parts))
-
-
-def moment(value: datetime) -> Markup:
-    """A point in time in UTC, as a ``time`` element."""
-    return Markup('<time datetime="{}Z">{}</time>').format(
-        value.replace(tzinfo=None).isoformat(timespec="milliseconds"), value.strftime("%Y-%m-%d %H:%M:%S")
-    )
-
-
-def clock(value: datetime, now: datetime) -> Markup:
-    """The same, shorter: only the time of day if it was today."""
-    shown = value.strftime("%H:%M:%S" if value.date() == now.date() else "%m-%d %H:%M")
-    return Markup('<time datetime="{}Z" title="{} UTC">{}</time>').format(
-        value.replace(tzinfo=None).isoformat(timespec="milliseconds"), value.strftime("%Y-%m-%d %H:%M:%S"), shown
-    )
-
-
-def span(value: timedelta) -> str:
-    """A length of time in its two largest units: ``3d 4h``."""
-    return duration_text(value.total_seconds())
-
-
-def skew(seconds: float) -> str:
-    """How far the clock of a device is from ours: ``8h 0m ahead``, or that it is right."""
-    if abs(seconds) < LARGE_S:
-        return "right"
-    return f"{duration_text(abs(seconds))} {'ahead' if seconds > 0 else 'behind'}"
-
-
-def heading(incident: Incident) -> str:
-    """What kind of trouble, with whom: ``IPsec tunnel down: branch-berlin (2.1.1.1)``."""
-    kind = KIND_TEXTS.get(incident.kind, incident.kind)
-    if incident.peer is None:
-        return f"{kind}: {incident.device}"
-    return f"{kind}: {incident.peer_name} ({incident.peer})" if incident.peer_name else f"{kind}: {incident.peer}"
-
-
-def address(wanted: Mapping[str, str | None]) -> str:
-    """The query of a page that shows this; keys that are None are left out."""
-    return urlencode({name: value for name, value in wanted.items() if value is not None}, errors="replace")
-
-
-def _is_web_link(text: str | None) -> bool:
-    """Addresses from the inventory may be anything; only these two kinds become links."""
-    return text is not None and text.startswith(("http://", "https://"))

@@ -1,6 +1,7 @@
 """The pages: what they show in which state, and that text from the wire stays text."""
 
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -9,9 +10,10 @@ from msgspec.structs import replace
 from web_fakes import FakeService, Site, serving
 
 from eventd.contract import Batch
+from eventd.correlate.hush import Maintenance, Silence
 from eventd.inventory import Device, Inventory, Peer
-from eventd.model import Incident, Reason, utc
-from eventd.web import desk
+from eventd.model import Fault, Incident, Malformed, Reason, Witness, utc
+from eventd.web import desk, looks
 
 #: Tags that do not part words.
 INLINE = ("a", "span", "strong", "small", "code", "time")
@@ -153,7 +155,7 @@ async def test_two_hundred_peers_and_fifty_incidents_stay_readable(site: Site) -
     assert f"and {50 - desk.CARDS_OF_MANY} more" in page.text
     assert "40 dpd timeout 10 phase2 hard expiry" in page.text
     assert "50 down, 150 up" in page.text
-    assert f"{200 - desk.PEER_ROWS} more: show all" in page.text
+    assert "150 more: show all" in page.text
     assert len((await site.ask("/"))[2]) < 100_000
     everything = await look(site, "/?peers=all")
     for line in ("10.0.1.49", "10.9.0.49"):
@@ -234,6 +236,115 @@ async def test_a_key_the_page_does_not_know_is_refused(site: Site) -> None:
     status, _, text = await site.ask("/?site=Oslo")
     assert status == 400
     assert "known keys: device, peers, refresh" in text
+
+
+async def test_every_peer_that_is_down_is_shown_before_any_that_is_up(site: Site) -> None:
+    up = [f"0 start peer=10.0.0.{n}" for n in range(100)]
+    down = [f"1 stop dpd timeout peer=10.9.0.{n} device=FW{n + 2}" for n in range(37)]
+    await site.service.tell("\n".join(up + down), until=300)
+    page = await look(site)
+    section = page.text.partition("37 down, 100 up")[2].partition("Resolved lately")[0]
+    assert all(f" 10.9.0.{n} " in section for n in range(37))
+    assert "10.0.0." not in section
+    assert "100 more: show all" in section
+    everything = (await look(site, "/?peers=all")).text.partition("37 down, 100 up")[2]
+    assert max(everything.index(f" 10.9.0.{n} ") for n in range(37)) < everything.index("10.0.0.")
+
+
+async def test_who_has_an_incident_whether_it_is_silenced_and_where_the_fault_is_stands_with_it(site: Site) -> None:
+    about = incident(
+        "i1", acked_by="ann", acked_note="carrier called", acked_until=utc(EPOCH + 7200), silenced=True,
+        fault_side="remote", witnesses=(Witness("syslog-udp", "FW1"), Witness("syslog-udp", "FW9")),
+    )  # fmt: skip
+    site.service.correlator.open_incidents = having([], about)
+    await site.service.store.commit(Batch(incidents={"i1": about}))
+    site.service.correlator.silence(Silence("s", {"peer": "2.1.1.1"}, EPOCH, EPOCH + 900, "bob"), EPOCH)
+    for path in ("/", "/incidents/i1"):
+        text = (await look(site, path)).text
+        told = "taken by ann until 12:00:00: carrier called · silenced · fault on the far side · FW9 says so too"
+        assert told in text, path
+
+
+async def test_peers_that_the_inventory_does_not_list_are_told_apart_and_come_after_ours(site: Site) -> None:
+    await site.service.tell("0 stop dpd timeout\n1 stop dpd timeout peer=1.1.1.1 device=AAA", until=60)
+    page = await look(site)
+    headings = [value for value in page.values("aria-labelledby") if value.startswith("i-")]
+    ours = next(one for one in site.service.correlator.open_incidents() if one.peer == "2.1.1.1")
+    assert headings[0] == f"i-{ours.id}"
+    section = page.text.partition("2 down")[2]
+    assert section.index("branch-berlin") < section.index("1.1.1.1 not in the inventory")
+    assert page.text.count("not in the inventory") == 4  # its incident, its peer, and both devices
+    site.service.inventory = Inventory()
+    assert (await look(site)).text.count("not in the inventory") == 2
+
+
+async def test_silences_and_planned_work_are_listed(site: Site) -> None:
+    now = utc(EPOCH)
+    site.service.maintenance = (
+        Maintenance(match={"device": "FW7"}, weekly="Mon 09:00-11:00", reason="patch day"),
+        Maintenance(match={"site": ["Oslo", "Rome"]}, weekly="Sat 22:00-Sun 02:00"),
+        Maintenance(start=now - timedelta(days=2), end=now - timedelta(days=1), reason="long over"),
+    )
+    site.service.correlator.silence(Silence("s", {"device": "FW3"}, EPOCH, EPOCH + 900, "bob", "new uplink"), EPOCH)
+    text = (await look(site)).text.partition("Silences and planned work")[2]
+    for part in (
+        "silenced 10:15:00 device=FW3 bob new uplink",
+        "planned work 11:00:00 device=FW7 configuration patch day",
+        "planned Sat 22:00-Sun 02:00 UTC site=Oslo,Rome configuration",
+    ):
+        assert part in text
+    assert "long over" not in text
+    site.service.clock = 1000.0
+    assert "new uplink" not in (await look(site)).text
+
+
+# --- why, and what was refused ------------------------------------------------------------------------------------
+
+
+async def test_why_is_a_page_of_a_peer_and_of_an_incident(site: Site) -> None:
+    await site.service.tell(
+        "0 start\n100 stop dpd timeout\n200 stop kick old sa with same flow peer=2.1.1.2", until=300
+    )
+    desk_page = await look(site)
+    assert "/why?peer=2.1.1.1&device=FW1" in desk_page.values("href")
+    ident = next(one.id for one in site.service.correlator.open_incidents() if one.peer == "2.1.1.1")
+    assert f"/why?incident={ident}" in (await look(site, f"/incidents/{ident}")).values("href")
+    for path in ("/why?peer=2.1.1.1&device=FW1", f"/why?incident={ident}", "/why?peer=branch-berlin&refresh=off"):
+        text = (await look(site, path)).text
+        for part in ("down 2.1.1.1 on FW1", "outage-hold", "within 15 s", "remind: if it is still open", "dpd timeout"):
+            assert part in text, path
+    assert (await site.ask("/why?peer=9.9.9.9"))[0] == 404
+
+
+async def test_a_trap_is_shown_decoded_with_its_octets_folded(site: Site) -> None:
+    seconds, event = parse("0 stop dpd timeout", 1)
+    trap = replace(event, transport="snmp-v3", raw="30" * 90, policy="map1", extra={"hwIKEPeerName": "p1"})
+    await site.service.feed([(seconds, trap)], until=60)
+    [found] = site.service.correlator.open_incidents()
+    for path in (f"/incidents/{found.id}", "/why?peer=2.1.1.1"):
+        status, _, html = await site.ask(path)
+        assert status == 200
+        assert "policy map1" in Page(html).text
+        assert "hwIKEPeerName p1" in Page(html).text
+        assert html.index("map1") < html.index("<details><summary>90 octets as received") < html.index("30" * 90)
+
+
+async def test_refused_messages_have_a_page_that_the_desk_leads_to(site: Site) -> None:
+    assert "/rejected" not in (await look(site)).values("href")
+    site.service.telemetry.inc("rejected", "syslog-udp", "bad_pri", n=60)
+    refused = [
+        Malformed(None, "syslog-udp", utc(EPOCH + n), "192.0.2.1", Fault(reason="bad_pri", offset=1), f"<999>no {n}.")
+        for n in range(60)
+    ]
+    await site.service.store.commit(Batch(malformed=refused))
+    page = await look(site)
+    assert "60 messages were refused or could not be decoded since the start" in page.text
+    assert "/rejected" in page.values("href")
+    page = await look(site, "/rejected")
+    assert "60 bad_pri (syslog-udp)" in page.text
+    assert "bad_pri at byte 1 by syslog-udp from 192.0.2.1 <999>no 59." in page.text
+    [older] = [value for value in page.values("href") if "before" in value]
+    assert "<999>no 9." in (await look(site, f"/rejected{older}")).text
 
 
 # --- one incident -------------------------------------------------------------------------------------------------
@@ -323,7 +434,7 @@ HOSTILE = (
 )
 ALLOWED_TAGS = """
 html head meta title link body header main section article footer h1 h2 h3 p a span strong small ul ol li dl dt dd div
-table thead tbody tr th td time pre code
+table thead tbody tr th td time pre code details summary
 """
 
 
@@ -342,7 +453,11 @@ async def test_text_from_the_wire_stays_text_wherever_it_appears(text: str) -> N
         site.service.channels = [{"name": text, "type": text}]
         await site.service.feed([(seconds, hostile)], until=60)
         [found] = site.service.correlator.open_incidents()
-        for path in ("/", "/?peers=all", f"/incidents/{found.id}"):
+        refused = Malformed(None, "syslog-udp", utc(EPOCH), text, Fault(reason="bad_pri", offset=1), text)
+        await site.service.store.commit(Batch(malformed=[refused]))
+        site.service.correlator.silence(Silence("s", {"device": text}, EPOCH, EPOCH + 900, text, text), EPOCH + 60)
+        site.service.correlator.ack(found.id, text, EPOCH + 60, note=text)
+        for path in ("/", "/?peers=all", f"/incidents/{found.id}", f"/why?incident={found.id}", "/rejected"):
             status, _, html = await site.ask(path)
             assert status == 200
             page = Page(html)
@@ -358,8 +473,8 @@ async def test_text_from_the_wire_stays_text_wherever_it_appears(text: str) -> N
 
 
 def test_what_cannot_be_seen_is_written_out() -> None:
-    assert desk.reveal("a\u202eb\x00c\ud800d\ne\tf") == "a\\u202eb\\x00c\\ud800d\ne\tf"
-    assert desk.reveal(7) == 7
+    assert looks.reveal("a\u202eb\x00c\ud800d\ne\tf") == "a\\u202eb\\x00c\\ud800d\ne\tf"
+    assert looks.reveal(7) == 7
 
 
 @pytest.mark.parametrize(
@@ -373,4 +488,4 @@ def test_what_cannot_be_seen_is_written_out() -> None:
     ],
 )
 def test_commands_in_steps_look_like_commands(text: str, html: str) -> None:
-    assert desk.step(text) == html
+    assert looks.step(text) == html
