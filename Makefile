@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# As many tests at a time as there are cores; PYTEST_ARGS="-n0 …" runs them one by one.
+CORES  ?= auto
 STAMP  := $(VENV)/.installed
 
 .PHONY: help install run test lint bench conformance scenarios lock clean
@@ -29,7 +31,7 @@ run: $(STAMP)
 	$(BIN)/eventd run
 
 test: $(STAMP)
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(CORES) $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
