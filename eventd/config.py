@@ -4,13 +4,15 @@ Settings classes live beside what they set; here they are only read, named and c
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from eventd import correlate, inventory, recorder, store
+from eventd import correlate, inventory, recorder, store, verify
+from eventd.checked import trying
 from eventd.correlate import Maintenance
 from eventd.discreet import Discreet
 from eventd.document import Document, did_you_mean, join, read
@@ -19,14 +21,16 @@ from eventd.matching import faults
 from eventd.notify import routing
 from eventd.notify.routing import Route
 from eventd.parse.engines import Allowance
-from eventd.parse.usm import User
-from eventd.receivers.addresses import overlap
-from eventd.receivers.settings import Snmp, Socket, SyslogTcp, SyslogTls, SyslogUdp
+from eventd.parse.usm import User, user_faults
+from eventd.receivers.addresses import overlap, parse_listen
+from eventd.receivers.settings import Snmp, SyslogTcp, SyslogTls, SyslogUdp, as_list
 from eventd.registry import load_notifiers
 from eventd.web.settings import Token, Web
 
 #: A scrape of more series takes longer than the interval between two.
 MAX_SERIES = 1_000_000
+#: Shorter secrets are guessed.
+MIN_TOKEN = 16
 
 
 class SnmpUser(Discreet, frozen=True, forbid_unknown_fields=True):
@@ -78,6 +82,8 @@ class Receivers(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 RECEIVERS = Receivers.__struct_fields__
+#: Those of them that listen on TCP.
+STREAMS = ("syslog_tcp", "syslog_tls")
 
 
 class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,11 +101,12 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ChannelConfig(Struct, frozen=True):
-    """One channel: ``settings`` is an instance of its notifier's settings class."""
+    """One channel: ``settings`` is an instance of its notifier's settings class, ``key`` where it stands."""
 
     name: str
     type: str
     settings: Any
+    key: str = "channels"
 
 
 class Config(Discreet, frozen=True):
@@ -121,6 +128,7 @@ class Config(Discreet, frozen=True):
     access_users: tuple[User, ...]
     access_allowances: Mapping[bytes, Allowance]
     tokens: Mapping[str, Token]
+    document: Document
     path: str | None = None
 
 
@@ -128,13 +136,14 @@ def load(path: str | None) -> Config:
     """Read a configuration file, or the embedded defaults where ``path`` is None.
 
     Raises:
-        ConfigError: with every problem found.
+        ConfigError: with every problem found, by reading and then by trying what was read all right.
     """
     reader, document = read(Path(path)) if path is not None else (Document(None, ""), {})
-    config = _build(reader, document, path)
-    if reader.problems or config is None:
-        raise ConfigError(reader.problems)
-    return config
+    parts = _parts(reader, document)
+    if not reader.problems:
+        return Config(**parts, path=path)
+    tried, _ = verify.attempt(SimpleNamespace(**parts), reader.sound)
+    raise ConfigError(reader.problems + tried)
 
 
 SECTIONS: dict[str, type[Struct]] = {
@@ -148,93 +157,90 @@ SECTIONS: dict[str, type[Struct]] = {
 KNOWN = (*SECTIONS, "receivers", "channels", "routes", "maintenance", "inventory", "handlers")
 
 
-def _build(reader: Document, document: dict[str, Any], path: str | None) -> Config | None:
-    for name in document.keys() - set(KNOWN):
+def _parts(reader: Document, document: dict[str, Any]) -> dict[str, Any]:
+    """The fields of `Config`, each as far as it can be known."""
+    for name in (name for name in document if name not in KNOWN):
         reader.fault(name, f"unknown key{did_you_mean(name, KNOWN)}")
-    sections = {name: reader.struct(cls, document.get(name, {}), name) for name, cls in SECTIONS.items()}
-    receivers = _receivers(reader, document.get("receivers"))
+    sections = {name: reader.draft(cls, document.get(name, {}), name) for name, cls in SECTIONS.items()}
+    web, receivers = sections["web"], _receivers(reader, document.get("receivers"))
     channels = _channels(reader, document.get("channels"))
-    routes = reader.value(tuple[Route, ...], document.get("routes", []), "routes") or ()
+    routes = _tables(reader, Route, document, "routes")
     _check_routes(reader, routes, channels)
-    windows = reader.value(tuple[Maintenance, ...], document.get("maintenance", []), "maintenance") or ()
+    windows = _tables(reader, Maintenance, document, "maintenance")
     _check_maintenance(reader, windows)
     handlers = reader.value(tuple[str, ...], document.get("handlers", ["handlers"]), "handlers") or ()
-    users = _users(reader, receivers)
-    allowances = _allowances(reader, receivers)
-    _check_receivers(reader, receivers)
-    _check_web(reader, sections["web"])
-    _check_ports(reader, receivers, sections["web"])
-    tokens = _tokens(reader, sections["web"])
-    known = _inventory(reader, document.get("inventory"))
-    if reader.problems or receivers is None:
-        return None
-    return Config(
+    snmp = getattr(receivers, "snmp", None)
+    if tls := getattr(receivers, "syslog_tls", None):
+        _check_tls_files(reader, "receivers.syslog_tls", tls, "cert_file", "key_file", "client_ca_file")
+    _check_tls_files(reader, "web", web, "tls_cert_file", "tls_key_file")
+    _check_ports(reader, receivers, web)
+    if (engine := getattr(snmp, "engine_id", None)) is not None:
+        _engine_id(reader, engine, "receivers.snmp.engine_id")
+    return {
         **sections,
-        receivers=receivers,
-        channels=channels,
-        routes=routes,
-        maintenance=windows,
-        inventory=known,
-        handlers=handlers,
-        access_users=users,
-        access_allowances=allowances,
-        tokens=tokens,
-        path=path,
-    )
+        "receivers": receivers,
+        "channels": channels,
+        "routes": routes,
+        "maintenance": windows,
+        "handlers": handlers,
+        "access_users": _users(reader, getattr(snmp, "users", ())),
+        "access_allowances": _allowances(reader, getattr(snmp, "engines", ())),
+        "tokens": _tokens(reader, getattr(web, "tokens", ())),
+        "inventory": _inventory(reader, document.get("inventory")),
+        "document": reader,
+    }
 
 
-def _receivers(reader: Document, table: Any) -> Receivers | None:
+def _tables(reader: Document, cls: type[Struct], document: dict[str, Any], name: str) -> tuple[Any, ...]:
+    """An array of tables; nothing where it is none."""
+    given = document.get(name, [])
+    if not isinstance(given, list):
+        reader.fault(name, f"must be a list of tables: [[{name}]]")
+        return ()
+    return tuple(reader.draft(cls, table, f"{name}[{index}]") for index, table in enumerate(given))
+
+
+def _receivers(reader: Document, table: Any) -> Any:
     if table is None:
         return Receivers(syslog_udp=SyslogUdp(), syslog_tcp=SyslogTcp(), snmp=SnmpReceiver())
-    receivers: Receivers | None = reader.struct(Receivers, table, "receivers")
-    if receivers is not None and receivers == Receivers():
+    receivers = reader.draft(Receivers, table, "receivers")
+    if receivers == Receivers():
         reader.fault("receivers", "no receiver is configured; remove the table to get the default ones")
     return receivers
 
 
-def _check_receivers(reader: Document, receivers: Receivers | None) -> None:
-    if receivers is None:
-        return
-    tls, snmp = receivers.syslog_tls, receivers.snmp
-    if tls is not None:
-        _check_tls_files(reader, "receivers.syslog_tls", tls.cert_file, tls.key_file)
-    if snmp is None:
-        return
-    if snmp.engine_id is not None:
-        _engine_id(reader, snmp.engine_id, "receivers.snmp.engine_id")
-
-
-def _check_web(reader: Document, web: Web | None) -> None:
-    if web is not None:
-        _check_tls_files(reader, "web", web.tls_cert_file, web.tls_key_file)
-
-
-def _check_ports(reader: Document, receivers: Receivers | None, web: Web | None) -> None:
+def _check_ports(reader: Document, receivers: Any, web: Any) -> None:
     """No two sockets may want the same port of the same address: the second could not be opened."""
     taken: list[tuple[str, str, str]] = []
     for socket, key, address in listening(receivers, web):
+        if next(trying(key, parse_listen, (address,)), None) is not None:
+            continue
         for other_socket, other_key, other in taken:
             if socket == other_socket and overlap(address, other):
                 reader.fault(key, f"{address} is taken by {other_key} ({other})")
         taken.append((socket, key, address))
 
 
-def listening(receivers: Receivers | None, web: Web | None) -> Iterator[tuple[str, str, str]]:
-    """(kind of socket, key, address) of everything that listens."""
+def listening(receivers: Any, web: Any) -> Iterator[tuple[str, str, str]]:
+    """(kind of socket, key, address) of everything that listens, of settings or of drafts of them."""
     for name in RECEIVERS:
-        settings: Socket | None = getattr(receivers, name, None)
-        for address in settings.addresses if settings else ():
-            yield ("tcp" if isinstance(settings, SyslogTcp) else "udp"), f"receivers.{name}.listen", address
-    if web is not None:
-        yield "tcp", "web.listen", web.listen
+        for address in as_list(getattr(getattr(receivers, name, None), "listen", ())):
+            yield ("tcp" if name in STREAMS else "udp"), f"receivers.{name}.listen", address
+    for address in as_list(getattr(web, "listen", ())):
+        yield "tcp", "web.listen", address
 
 
-def _check_tls_files(reader: Document, key: str, cert: str | None, private: str | None) -> None:
-    if (cert is None) != (private is None):
-        reader.fault(key, "a TLS certificate and its key are needed together")
-    for name in (cert, private):
-        if name is not None and not os.access(name, os.R_OK):
-            reader.fault(key, f"{name} cannot be read")
+def _check_tls_files(reader: Document, key: str, settings: Any, cert: str, private: str, *more: str) -> None:
+    given = {name: getattr(settings, name) for name in (cert, private, *more) if hasattr(settings, name)}
+    if cert in given and private in given and (given[cert] is None) != (given[private] is None):
+        reader.fault(join(key, cert if given[cert] else private), "a TLS certificate and its key are needed together")
+    _check_readable(reader, key, given)
+
+
+def _check_readable(reader: Document, key: str, files: Mapping[str, str | None]) -> None:
+    for name, file in files.items():
+        if file is not None and not os.access(file, os.R_OK):
+            reader.fault(join(key, name), f"{file} cannot be read")
 
 
 def _engine_id(reader: Document, text: str, key: str) -> bytes | None:
@@ -245,93 +251,109 @@ def _engine_id(reader: Document, text: str, key: str) -> bytes | None:
         return None
 
 
-def _users(reader: Document, receivers: Receivers | None) -> tuple[User, ...]:
-    if receivers is None or receivers.snmp is None:
-        return ()
-    users = [_user(reader, user, f"receivers.snmp.users[{n}]") for n, user in enumerate(receivers.snmp.users)]
-    return tuple(user for user in users if user is not None)
+def _users(reader: Document, rows: Iterable[Any]) -> tuple[User, ...]:
+    users, seen = list[User](), dict[tuple[str, Any], str]()
+    for index, row in enumerate(rows):
+        key = f"receivers.snmp.users[{index}]"
+        name, engine = getattr(row, "name", None), getattr(row, "engine_id", None)
+        if name is not None and seen.setdefault((name, engine), key) != key:
+            reader.fault(join(key, "name"), f"user {name!r} is listed twice for the same engine")
+        if row is not None and (user := _user(reader, row, key)) is not None:
+            users.append(user)
+    return tuple(users)
 
 
-def _user(reader: Document, user: SnmpUser, key: str) -> User | None:
-    before = len(reader.problems)
-    auth_key = reader.secret(user, "auth_key", key, required=user.level != "noAuthNoPriv")
-    priv_key = reader.secret(user, "priv_key", key, required=user.level == "authPriv")
-    engine_id = None if user.engine_id is None else _engine_id(reader, user.engine_id, join(key, "engine_id"))
-    if len(reader.problems) > before:
-        return None
-    try:
-        return User(
-            name=user.name,
-            level=user.level,
-            auth=user.auth,
-            auth_password=auth_key.encode() if auth_key is not None else None,
-            priv=user.priv,
-            priv_password=priv_key.encode() if priv_key is not None else None,
-            engine_id=engine_id,
-        )
-    except ValueError as error:
-        reader.fault(key, str(error))
-        return None
+#: Field of `User` → the key that it is made from.
+USER_KEYS = {"auth_password": "auth_key", "priv_password": "priv_key"}
 
 
-def _allowances(reader: Document, receivers: Receivers | None) -> dict[bytes, Allowance]:
+def _user(reader: Document, row: Any, key: str) -> User | None:
+    given = {name: getattr(row, name) for name in ("name", "level", "auth", "priv") if hasattr(row, name)}
+    engine = getattr(row, "engine_id", None)
+    given["engine_id"] = None if engine is None else _engine_id(reader, engine, join(key, "engine_id"))
+    for kind, levels in (("auth", ("authNoPriv", "authPriv")), ("priv", ("authPriv",))):
+        before = len(reader.problems)
+        secret = reader.secret(row, f"{kind}_key", key, required=given.get("level") in levels)
+        if len(reader.problems) == before:
+            given[f"{kind}_password"] = None if secret is None else secret.encode()
+    for field, what in user_faults(given):
+        reader.fault(join(key, USER_KEYS.get(field, field)), what)
+    return User(**given) if reader.sound(key) else None
+
+
+def _allowances(reader: Document, rows: Iterable[Any]) -> dict[bytes, Allowance]:
     found: dict[bytes, Allowance] = {}
-    for index, engine in enumerate(receivers.snmp.engines if receivers and receivers.snmp else ()):
+    for index, row in enumerate(rows):
         key = f"receivers.snmp.engines[{index}]"
-        engine_id = _engine_id(reader, engine.engine_id, join(key, "engine_id"))
+        text = getattr(row, "engine_id", None)
+        engine_id = None if text is None else _engine_id(reader, text, join(key, "engine_id"))
         if engine_id is None:
             continue
         if engine_id in found:
-            reader.fault(join(key, "engine_id"), f"{engine.engine_id!r} is listed twice")
-        found[engine_id] = Allowance(engine.accept_boots_reset, engine.ignore_time_window)
+            reader.fault(join(key, "engine_id"), f"{text!r} is listed twice")
+        if reader.sound(key):
+            found[engine_id] = Allowance(row.accept_boots_reset, row.ignore_time_window)
     return found
 
 
 def _channels(reader: Document, tables: Any) -> tuple[ChannelConfig, ...]:
-    notifiers = load_notifiers()
     if tables is None:
         tables = [{"name": "console", "type": "console"}]
     if not isinstance(tables, list):
-        reader.fault("channels", "expected an array of tables: [[channels]]")
+        reader.fault("channels", "must be a list of tables: [[channels]]")
         return ()
-    channels: list[ChannelConfig] = []
+    notifiers, channels = load_notifiers(), list[ChannelConfig]()
     for index, table in enumerate(tables):
         key = f"channels[{index}]"
-        own = dict(table) if isinstance(table, dict) else {}
+        if not isinstance(table, dict):
+            reader.fault(key, "must be a table")
+            continue
+        own = dict(table)
         name, kind = own.pop("name", None), own.pop("type", None)
         if not isinstance(name, str) or not name:
-            reader.fault(join(key, "name"), "is missing")
+            reader.fault(join(key, "name"), "is missing" if name is None else "must be text that is not empty")
         elif name in {channel.name for channel in channels}:
             reader.fault(join(key, "name"), f"{name!r} is used twice")
+        settings = None
         if not isinstance(kind, str) or kind not in notifiers:
-            reader.fault(join(key, "type"), f"{kind!r} is not one of {', '.join(sorted(notifiers))}")
-            continue
-        settings = reader.struct(notifiers[kind].settings, own, key)
-        channels.append(ChannelConfig(str(name), kind, settings))
+            what = "is missing: one of" if kind is None else f"{kind!r} is not one of"
+            reader.fault(join(key, "type"), f"{what} {', '.join(sorted(notifiers))}")
+        else:
+            settings = reader.draft(notifiers[kind].settings, own, key)
+            if isinstance(settings, SimpleNamespace):  # which nobody will build, and so find out
+                _check_readable(reader, key, {way: file for way, file in vars(settings).items() if way[-5:] == "_file"})
+        channels.append(ChannelConfig(str(name), str(kind), settings, key))
     return tuple(channels)
 
 
-def _check_routes(reader: Document, routes: tuple[Route | None, ...], channels: tuple[ChannelConfig, ...]) -> None:
-    good = [route for route in routes if route is not None]
-    for problem in routing.validate(good, [channel.name for channel in channels]):
-        reader.fault(problem.key, problem.what)
+def _check_routes(reader: Document, routes: tuple[Any, ...], channels: tuple[ChannelConfig, ...]) -> None:
+    """Routes that are no good otherwise are checked as far as they go."""
+    known = [channel.name for channel in channels]
+    for index, row in enumerate(routes):
+        filled = Route(getattr(row, "channels", tuple(known)), getattr(row, "match", {}))
+        for problem in routing.validate([filled], known):
+            reader.fault(problem.key.replace("routes[0]", f"routes[{index}]", 1), problem.what)
 
 
-def _check_maintenance(reader: Document, windows: tuple[Maintenance | None, ...]) -> None:
+def _check_maintenance(reader: Document, windows: tuple[Any, ...]) -> None:
     for index, window in enumerate(windows):
-        for problem in faults(window.match, f"maintenance[{index}].match") if window is not None else ():
+        for problem in faults(getattr(window, "match", {}), f"maintenance[{index}].match"):
             reader.fault(problem.key, problem.what)
 
 
-def _tokens(reader: Document, web: Web | None) -> dict[str, Token]:
+def _tokens(reader: Document, rows: Iterable[Any]) -> dict[str, Token]:
     found: dict[str, Token] = {}
-    for index, token in enumerate(web.tokens if web else ()):
-        secret = reader.secret(token, "token", f"web.tokens[{index}]", required=True)
-        if secret is not None and len(secret) < 16:
-            reader.fault(f"web.tokens[{index}].token", "is shorter than 16 characters")
+    for index, token in enumerate(rows):
+        key = f"web.tokens[{index}]"
+        secret = reader.secret(token, "token", key, required=True) if token is not None else None
+        if secret is None:
+            continue
+        if len(secret) < MIN_TOKEN:
+            reader.fault(join(key, "token"), f"is shorter than {MIN_TOKEN} characters")
         elif secret in found:
-            reader.fault(f"web.tokens[{index}].token", f"{token.name!r} has the same secret as {found[secret].name!r}")
-        elif secret is not None:
+            owner, other = (getattr(one, "name", "a token without a name") for one in (found[secret], token))
+            reader.fault(join(key, "token"), f"{other!r} has the same secret as {owner!r}")
+        else:
             found[secret] = token
     return found
 
@@ -345,18 +367,16 @@ def _inventory(main: Document, name: Any) -> inventory.Inventory:
     if name is None:
         return inventory.Inventory()
     if not isinstance(name, str):
-        main.fault("inventory", "expected the name of a file")
+        main.fault("inventory", "must be text, the name of a file")
         return inventory.Inventory()
     try:
         reader, document = read(main.beside(name))
     except ConfigError as error:
         main.problems.extend(error.problems)
         return inventory.Inventory()
-    rows: _InventoryFile | None = reader.struct(_InventoryFile, document, "")
-    if rows is not None:
-        for key, what in inventory.faults(rows.devices, rows.peers):
-            reader.fault(key, what)
+    rows = reader.draft(_InventoryFile, document, "")
+    devices, peers = (tuple(filter(None, getattr(rows, kind, ()))) for kind in ("devices", "peers"))
+    for key, what in inventory.faults(devices, peers):
+        reader.fault(key, what)
     main.problems.extend(reader.problems)
-    if reader.problems or rows is None:
-        return inventory.Inventory()
-    return inventory.Inventory(rows.devices, rows.peers)
+    return inventory.Inventory() if reader.problems else inventory.Inventory(devices, peers)

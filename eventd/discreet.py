@@ -1,12 +1,12 @@
 """Settings whose ``repr`` shows no secret: it ends up in tracebacks and logs."""
 
-from msgspec import Struct
+from eventd.checked import Checked
 
 #: Secrets that are not given as ``x``, ``x_file`` or ``x_env``: values that may hold a password, and keys that are one.
 HOLD_SECRETS = frozenset(("communities", "headers", "proxy_url", "tokens", "urls"))
 
 
-class Discreet(Struct, frozen=True):
+class Discreet(Checked, frozen=True):
     """Base of settings. A field that can also be given as ``*_file`` or ``*_env`` is a secret by that."""
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@
 ``reason`` is always one of a short closed set, so that it can be a metric label; the detail is for the log.
 """
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -33,11 +34,16 @@ class Problem:
 
 
 class ConfigError(EventdError):
-    """The configuration cannot be used. ``problems`` lists everything found, not just the first."""
+    """The configuration cannot be used. ``problems`` lists everything found, by file and line."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
+        self.problems = sorted(problems, key=_place)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def _place(problem: Problem) -> tuple[str, float]:
+    """Where it stands; what has no line comes last."""
+    return problem.file or "", math.inf if problem.line is None else problem.line
 
 
 class RejectReason(StrEnum):

@@ -9,7 +9,7 @@ import zoneinfo
 from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 ClockMeaning = Literal["iso", "add-offset", "local"]
@@ -168,7 +168,8 @@ def _keys(device: Device) -> Iterator[tuple[str, str]]:
 
 
 def faults(devices: Iterable[Device], peers: Iterable[Peer]) -> Iterator[tuple[str, str]]:
-    """(key, what is wrong) of rows that cannot be used, or of which two claim the same."""
+    """(key, what is wrong) of rows that cannot be used, or of which two claim the same. A row that lacks a field
+    because that one is of the wrong type is checked as far as it goes."""
     owners: dict[str, int] = {}
     rows = tuple(devices)
     for index, device in enumerate(rows):
@@ -177,41 +178,60 @@ def faults(devices: Iterable[Device], peers: Iterable[Peer]) -> Iterator[tuple[s
         for field, key in _spelled_right(device):
             owner = owners.setdefault(key, index)
             if owner != index:
-                yield f"devices[{index}].{field}", f"{key!r} of {device.name!r} belongs to {rows[owner].name!r} already"
+                yield f"devices[{index}].{field}", _claimed_twice(field, key, device, rows[owner], f"devices[{owner}]")
     yield from _peer_faults(peers)
+
+
+def _claimed_twice(field: str, key: str, device: Device, owner: Device, place: str) -> str:
+    if field == "name" and key == getattr(owner, "name", "").casefold():
+        return f"{device.name!r} is the name of {place} already"
+    mine, other = (getattr(one, "name", "a device without a name") for one in (device, owner))
+    return f"{key!r} of {mine!r} belongs to {other!r} ({place}) already"
 
 
 def _device_faults(device: Device) -> Iterator[tuple[str, str]]:
     for field, spelled in _SPELLING.items():
-        for text in getattr(device, field):
+        for text in getattr(device, field, ()):
             try:
                 spelled(text)
             except ValueError as error:
                 yield field, str(error)
-    if device.time_zone is not None and not zone_known(device.time_zone):
-        yield "time_zone", f"{device.time_zone!r} is not a known time zone"
-    if device.clock == "local" and device.time_zone is None:
+    zone = getattr(device, "time_zone", "")
+    if zone and not zone_known(zone):
+        yield "time_zone", f"{zone!r} is not a known time zone"
+    if getattr(device, "clock", None) == "local" and zone is None:
         yield "clock", '"local" needs time_zone'
 
 
 def _spelled_right(device: Device) -> Iterator[tuple[str, str]]:
-    """`_keys` up to the first that is misspelled."""
-    with contextlib.suppress(ValueError):
-        yield from _keys(device)
+    """`_keys` without those that are misspelled."""
+    if hasattr(device, "name"):
+        yield "name", device.name.casefold()
+    for field, spelled in _SPELLING.items():
+        for text in getattr(device, field, ()):
+            with contextlib.suppress(ValueError):
+                yield field, spelled(text)
 
 
 def _peer_faults(peers: Iterable[Peer]) -> Iterator[tuple[str, str]]:
     rows: dict[Network, tuple[int, Peer]] = {}
     for index, peer in enumerate(peers):
+        address, cidr = (getattr(peer, field, UNSET) for field in ("address", "cidr"))
+        if UNSET in (address, cidr):
+            continue
+        if (address is None) == (cidr is None):
+            yield f"peers[{index}]", "needs either address or cidr"
+            continue
         try:
             place, first = rows.setdefault(_network(peer), (index, peer))
         except ValueError as error:
-            yield f"peers[{index}]", str(error)
+            yield f"peers[{index}].{'cidr' if address is None else 'address'}", str(error)
             continue
         if place != index:
-            yield f"peers[{index}]", f"{_title(peer)} is the same peer as {_title(first)}"
+            yield f"peers[{index}]", f"{_title(peer)} is the same peer as {_title(first)} (peers[{place}])"
 
 
 def _title(peer: Peer) -> str:
     text = peer.address or peer.cidr or ""
-    return f"{peer.name!r} ({text})" if peer.name else text
+    name = getattr(peer, "name", None)
+    return f"{name!r} ({text})" if name else text

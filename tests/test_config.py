@@ -12,11 +12,11 @@ from eventd.verify import verify
 MISTAKES = {
     "unknown section": ("[stoer]\n", "stoer: unknown key (did you mean store?)", 1),
     "unknown key": ('[store]\npth = "x"\n', "store.pth: unknown key (did you mean path?)", 2),
-    "wrong type": ("[store]\npath = 5\n", "store.path: expected `str`, got `int`", 2),
+    "wrong type": ("[store]\npath = 5\n", "store.path: must be text, not a whole number", 2),
     "bad duration": ('[correlate]\n\noutage_hold = "15 parsecs"\n', "correlate.outage_hold: '15 parsecs' is not a", 3),
     "bad choice": ('[store]\nsync = "sometimes"\n', "store.sync: is not one of full, normal", 2),
-    "bad address": ('[receivers.syslog_udp]\nlisten = "nowhere"\n', "receivers.syslog_udp: listen: ", 1),
-    "bad network": ('[receivers.snmp]\nallow = ["10.0.0.0/99"]\n', "receivers.snmp: allow: ", 1),
+    "bad address": ('[receivers.syslog_udp]\nlisten = "nowhere"\n', "receivers.syslog_udp.listen: ", 2),
+    "bad network": ('[receivers.snmp]\nallow = ["10.0.0.0/99"]\n', "receivers.snmp.allow: ", 2),
     "certificate missing": (
         '[receivers.syslog_tls]\ncert_file = "a.pem"\n',
         "receivers.syslog_tls.key_file: is missing",
@@ -25,11 +25,11 @@ MISTAKES = {
     "certificate unreadable": (
         '[receivers.syslog_tls]\ncert_file = "a.pem"\nkey_file = "b.pem"\n',
         "a.pem cannot be read",
-        1,
+        2,
     ),
     "user without key": (
         '[receivers.snmp]\n[[receivers.snmp.users]]\nname = "x"\nauth = "SHA256"\npriv = "AES128"\n',
-        "receivers.snmp.users[0].auth_key: auth_key is missing (also possible: auth_key_file, auth_key_env)",
+        "receivers.snmp.users[0].auth_key: is missing (also possible: auth_key_file, auth_key_env)",
         2,
     ),
     "unknown channel type": (
@@ -42,7 +42,7 @@ MISTAKES = {
         "channels[1].name: 'a' is used twice",
         5,
     ),
-    "channel without address": ('[[channels]]\nname = "a"\ntype = "slack"\n', "channels[0]: url is missing", 1),
+    "channel without address": ('[[channels]]\nname = "a"\ntype = "slack"\n', "channels[0].url: is missing", 1),
     "route to nowhere": ('[[routes]]\nchannels = ["b"]\n', "routes[0].channels: there is no channel 'b'", 2),
     "route on nothing": (
         '[[routes]]\nmatch = { colour = "red" }\nchannels = ["console"]\n',
@@ -65,7 +65,7 @@ MISTAKES = {
     ),
     "secret twice": (
         '[[web.tokens]]\nname = "a"\ntoken = "x"\ntoken_env = "Y"\n',
-        "web.tokens[0].token: token is given more than once: token, token_env",
+        "web.tokens[0].token: is given more than once: token, token_env",
         3,
     ),
     "no receiver": ("[receivers]\n", "receivers: no receiver is configured", 1),
@@ -93,8 +93,8 @@ def test_a_mistake_is_named_with_its_line(mistake: str, tmp_path: Path) -> None:
 def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     found = problems(tmp_path, '[store]\nsync = "no"\npth = 1\n[web]\nlisten = 5\n[correlate]\nflap_count = "many"\n')
     assert [problem.split(": ")[1] for problem in found] == [
-        "store.pth",
         "store.sync",
+        "store.pth",
         "web.listen",
         "correlate.flap_count",
     ]
@@ -243,7 +243,7 @@ def test_one_secret_for_two_tokens_is_refused_without_showing_it(tmp_path: Path)
 
 def test_a_web_certificate_without_its_key_is_told_beside_everything_else(tmp_path: Path) -> None:
     found = problems(tmp_path, '[web]\ntls_cert_file = "gone.pem"\n[metrics]\nmax_peers = -1\n')
-    assert any("web: a TLS certificate and its key are needed together" in problem for problem in found)
+    assert any("web.tls_cert_file: a TLS certificate and its key are needed together" in problem for problem in found)
     assert any("metrics.max_peers" in problem for problem in found)
 
 
@@ -270,10 +270,11 @@ def test_everything_that_only_trying_finds_is_told_at_once(tmp_path: Path) -> No
         '[web]\ntls_cert_file = "c.pem"\ntls_key_file = "k.pem"\n',
     )
     assert len(found) == 3
+    assert [int(line.split(":")[1]) for line in found] == [1, 7, 10]
     assert "package 'no_such_package' cannot be imported" in found[0]
-    assert "web: " in found[1]
-    assert "no PEM certificate" in found[1]
-    assert "user 'fw' is listed twice" in found[2]
+    assert "user 'fw' is listed twice" in found[1]
+    assert "web.tls_cert_file: " in found[2]
+    assert "no PEM certificate" in found[2]
 
 
 @pytest.mark.parametrize("name", ["", ".x"])

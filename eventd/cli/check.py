@@ -45,7 +45,7 @@ def command(path: str, scenarios: str | None) -> None:
 def _summary(config: Config, found: Registry) -> list[str]:
     rows = sum(len(catalogue.rows) for catalogue in found.catalogues)
     lines = [f"receives  {kind} on {', '.join(s.addresses)}" for kind, s in _receivers(config)]
-    lines.append(f"serves    {config.web.listen}")
+    lines.append(f"serves    {', '.join(config.web.addresses)}")
     lines.append(f"tells     {', '.join(f'{channel.name} ({channel.type})' for channel in config.channels)}")
     if config.record.path is not None:
         lines.append(f"records   {config.record.path}, {config.record.files} × {config.record.max_bytes} bytes at most")

@@ -3,12 +3,14 @@ is still open when that ends is told then; the end of what was told is never hel
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, field
 
+from eventd.checked import Checked, Fault, trying
 from eventd.correlate.settings import KEEP_SILENCES, LONGEST, MAX_SILENCES
 from eventd.correlate.state import Case
 from eventd.matching import matches
@@ -45,7 +47,7 @@ class Silence(Struct, frozen=True):
         return self.until if self.starts <= at < self.until else None
 
 
-class Maintenance(Struct, frozen=True, forbid_unknown_fields=True):
+class Maintenance(Checked, frozen=True, forbid_unknown_fields=True):
     """``[[maintenance]]`` of the configuration: planned work on what ``match`` fits, either from ``start`` to ``end``
     or every week (``"Sat 22:00-Sun 02:00"``) by the clock of ``time_zone``.
 
@@ -59,16 +61,19 @@ class Maintenance(Struct, frozen=True, forbid_unknown_fields=True):
     weekly: str | None = None
     time_zone: str = "UTC"
 
-    def __post_init__(self) -> None:
-        if (self.weekly is None) == (self.start is None and self.end is None):
-            raise ValueError("needs either start and end, or weekly")
-        zone = _zone(self.time_zone)
-        if self.weekly is not None:
-            _week_minutes(self.weekly)
-        elif self.start is None or self.end is None:
-            raise ValueError("needs both start and end")
-        elif _aware(self.start, zone) >= _aware(self.end, zone):
-            raise ValueError("end is not after start")
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        weekly, start, end = (given.get(name, UNSET) for name in ("weekly", "start", "end"))
+        known = UNSET not in (weekly, start, end)
+        if known and (weekly is None) == (start is None and end is None):
+            yield "", "needs either start and end, or weekly"
+        elif known and weekly is None and None in (start, end):
+            yield ("end" if end is None else "start"), "is missing: needs both start and end"
+        for name, check in (("time_zone", _zone), ("weekly", _week_minutes)):
+            if given.get(name) is not None:
+                yield from trying(name, check, (given[name],))
+        if isinstance(start, datetime) and isinstance(end, datetime) and _order(start, end, given.get("time_zone")):
+            yield "end", "is not after start"
 
     def covers(self, at: float) -> float | None:
         """When it ends, if it holds at ``at``."""
@@ -128,7 +133,16 @@ def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:  # no such zone, no name at all, or a folder of zones
-        raise ValueError(f"time_zone: {name!r} is not a known time zone") from error
+        raise ValueError(f"{name!r} is not a known time zone") from error
+
+
+def _order(start: datetime, end: datetime, zone: str | None) -> bool:
+    """Whether they are the wrong way round, as far as that can be known."""
+    try:
+        found = _zone(zone or "UTC")
+    except ValueError:
+        return False
+    return _aware(start, found) >= _aware(end, found)
 
 
 def _aware(moment: datetime, zone: tzinfo) -> datetime:
@@ -139,7 +153,7 @@ def _week_minutes(text: str) -> tuple[int, int]:
     """Begin of a weekly window in minutes since Monday 0:00, and its length. ValueError: it is none."""
     found = _WEEKLY.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f'weekly: {text!r} is not like "Sat 22:00-Sun 02:00"')
+        raise ValueError(f'{text!r} is not like "Sat 22:00-Sun 02:00"')
     begin = _minute(found["day"], found["hour"], found["minute"])
     end = _minute(found["last"] or found["day"], found["until"], found["past"])
     if found["last"] is None and end <= begin:

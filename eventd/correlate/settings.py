@@ -1,22 +1,27 @@
 """Every timer and limit of the judgement: what operators may set, and what is fixed with its reason."""
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta
+
+from eventd.checked import Checked, Fault
 
 #: A century: far beyond any use, and a moment this far ahead is still one that a calendar can name.
 LONGEST = 36_525 * 86_400.0
 #: Ups and downs remembered per peer; who waits for more of them will not be told.
 MAX_COUNT = 100
 
+#: What is held back longer than a day is told to nobody in time: more is a typing error.
+LONGEST_HOLD = 86_400.0
 #: A timer that may be 0: what it delays is then not delayed.
-Hold = Annotated[float, Meta(ge=0, le=LONGEST)]
+Hold = Annotated[float, Meta(ge=0, le=LONGEST_HOLD)]
 #: A timer that starts itself again, or a stretch to count in: 0 would never end, or never hold anything.
 Timer = Annotated[float, Meta(gt=0, le=LONGEST)]
 Count = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
 
 
-class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+class Settings(Checked, frozen=True, forbid_unknown_fields=True):
     """``[correlate]`` of the configuration; durations in seconds."""
 
     outage_hold: Hold = 15.0
@@ -32,6 +37,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     stale_after: Timer = 86_400.0
     selfheal_count: Count = 3
     selfheal_window: Timer = 3600.0
+
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        if "flap_window" in given and "twin_window" in given and given["flap_window"] <= given["twin_window"]:
+            yield "flap_window", "must be longer than twin_window: what follows within that one is no second change"
 
 
 # --- timers that are not settings: each follows from how the devices behave, not from taste -------------------------

@@ -1,11 +1,13 @@
 """Alertmanager, API v2: every configured peer is told, and told again while the alert fires."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Annotated, Any
 
 from msgspec import Meta
 
+from eventd.checked import Fault, all_of
 from eventd.contract import Channel, Notifier
 from eventd.errors import DeliveryError
 from eventd.model import Incident, Notification, utc
@@ -27,10 +29,11 @@ class Settings(HttpSettings, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     urls: tuple[str, ...]
     refresh_s: Annotated[float, Meta(ge=5, le=600)] = 60.0
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.urls:
-            raise ValueError("urls is empty: name every Alertmanager")
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from super().faults(given)
+        if given.get("urls") == ():
+            yield "urls", "is empty: name every Alertmanager"
 
 
 class Alertmanager:
@@ -94,7 +97,7 @@ def build(name: str, settings: Settings, session: Session) -> Channel:
     """Raises `ConfigError` where an address, a secret or the CA file cannot be used."""
     with configuring(name):
         urls = [url.rstrip("/").removesuffix(PATH) + PATH for url in settings.urls]
-        peers = [endpoint(url, settings, session.base) for url in urls]
+        peers = all_of(*(partial(endpoint, url, settings, session.base, "urls") for url in urls))
         return Alertmanager(name, peers, settings.refresh_s, session)
 
 

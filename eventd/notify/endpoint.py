@@ -3,17 +3,18 @@
 import base64
 import re
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from msgspec import field
 
+from eventd.checked import Fault, all_of, faults_in
 from eventd.discreet import Discreet
 from eventd.errors import ConfigError, Problem
-from eventd.notify.secrets import check_ways, read_secret
+from eventd.notify.secrets import read_secret, ways_faults
 
 #: Parts of an address or header shorter than this are words like ``api`` or ``v2``, not secrets; hiding them
 #: would make an error unreadable.
@@ -39,8 +40,9 @@ class BasicAuth(Discreet, frozen=True, forbid_unknown_fields=True, kw_only=True)
     password_file: str | None = None
     password_env: str | None = None
 
-    def __post_init__(self) -> None:
-        check_ways(self, "password", required=True)
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from ways_faults(given, "password", required=True)
 
 
 class HttpSettings(TransportSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -52,10 +54,12 @@ class HttpSettings(TransportSettings, frozen=True, forbid_unknown_fields=True, k
     bearer_token_file: str | None = None
     bearer_token_env: str | None = None
 
-    def __post_init__(self) -> None:
-        check_ways(self, "bearer_token")
-        if self.basic_auth and any((self.bearer_token, self.bearer_token_file, self.bearer_token_env)):
-            raise ValueError("basic_auth and bearer_token exclude each other")
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from ways_faults(given, "bearer_token")
+        tokens = [given.get(f"bearer_token{way}") for way in ("", "_file", "_env")]
+        if given.get("basic_auth") is not None and any(token is not None for token in tokens):
+            yield "basic_auth", "and bearer_token exclude each other"
 
 
 class Endpoint:
@@ -100,7 +104,7 @@ def _check_url(url: str) -> SplitResult:
     except ValueError:
         usable = False
     if not usable or re.search(r"[\x00-\x20\x7f]", url):
-        raise ValueError("the URL is not of the form http://host/… or https://host/…")
+        raise ValueError("is not of the form http://host/… or https://host/…")
     return parts
 
 
@@ -137,12 +141,22 @@ def http_headers(settings: HttpSettings, base: Path) -> dict[str, str]:
     return headers
 
 
-def endpoint(url: str, settings: TransportSettings, base: Path) -> Endpoint:
-    """One far end as configured. Raises ValueError where it cannot be used."""
-    if settings.proxy_url is not None:
-        _check_url(settings.proxy_url)
-    headers = http_headers(settings, base) if isinstance(settings, HttpSettings) else {}
-    return Endpoint(url, headers=headers, tls=tls_context(settings, base), proxy=settings.proxy_url)
+def endpoint(url: str, settings: TransportSettings, base: Path, key: str = "url") -> Endpoint:
+    """One far end as configured, whose address stands under ``key``. Raises ValueError where it cannot be used."""
+    _, _, headers, tls = all_of(
+        lambda: _named(key, url),
+        lambda: settings.proxy_url is None or _named("proxy_url", settings.proxy_url),
+        lambda: http_headers(settings, base) if isinstance(settings, HttpSettings) else {},
+        lambda: tls_context(settings, base),
+    )
+    return Endpoint(url, headers=headers, tls=tls, proxy=settings.proxy_url)
+
+
+def _named(key: str, url: str) -> SplitResult:
+    try:
+        return _check_url(url)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
 
 
 @contextmanager
@@ -151,4 +165,6 @@ def configuring(channel: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ConfigError([Problem(f"channels.{channel}", str(error))]) from None
+        place = f"channels.{channel}"
+        found = [Problem(f"{place}.{field}" if field else place, what) for field, what in faults_in(error)]
+        raise ConfigError(found) from None

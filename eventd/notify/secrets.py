@@ -1,9 +1,13 @@
 """Secrets in settings: a key ``x`` may also be given as ``x_file`` or ``x_env``. Values never appear in a message."""
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
+
+from eventd.checked import Fault
 
 #: Far above any token or webhook address; a larger file is a mistake (a key store, a device) and is not read.
 MAX_SECRET_BYTES = 65_536
@@ -14,13 +18,14 @@ def ways(settings: Struct, key: str) -> list[str]:
     return [way for way in (key, f"{key}_file", f"{key}_env") if getattr(settings, way) is not None]
 
 
-def check_ways(settings: Struct, key: str, *, required: bool = False) -> None:
-    """For ``__post_init__`` of settings: raises ValueError where a secret is given twice, or not though required."""
-    given = ways(settings, key)
-    if len(given) > 1:
-        raise ValueError(f"{key} is given more than once: {', '.join(given)}")
-    if required and not given:
-        raise ValueError(f"{key} is missing (also possible: {key}_file, {key}_env)")
+def ways_faults(given: Mapping[str, Any], key: str, *, required: bool = False) -> Iterator[Fault]:
+    """For `Checked.faults` of settings: where a secret is given twice, or not though required."""
+    every = (key, f"{key}_file", f"{key}_env")
+    used = [way for way in every if given.get(way) is not None]
+    if len(used) > 1:
+        yield key, f"is given more than once: {', '.join(used)}"
+    if required and not used and all(way in given for way in every):
+        yield key, f"is missing (also possible: {key}_file, {key}_env)"
 
 
 def read_secret(settings: Struct, key: str, base: Path) -> str | None:
@@ -33,7 +38,7 @@ def read_secret(settings: Struct, key: str, base: Path) -> str | None:
         given = str(getattr(settings, way))
         value = given if way == key else _from_env(way, given) if way.endswith("_env") else _from_file(way, given, base)
         if not value:
-            raise ValueError(f"{way} is empty")
+            raise ValueError(f"{way}: is empty")
         return value
     return None
 

@@ -1,17 +1,18 @@
 """Slack incoming webhooks, and what speaks like them (Mattermost, Rocket.Chat)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from eventd.checked import Fault, all_of
 from eventd.contract import Channel, Notifier
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Incident, Notification
 from eventd.notify.endpoint import Endpoint, TransportSettings, configuring, endpoint
 from eventd.notify.render import CUT, Renderer, headline, plain, state
-from eventd.notify.secrets import check_ways, read_secret
+from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import Answer, Session
 from eventd.notify.trial import tried_template
 
@@ -85,8 +86,9 @@ class Settings(TransportSettings, frozen=True, forbid_unknown_fields=True, kw_on
     url_env: str | None = None
     template_file: str | None = None
 
-    def __post_init__(self) -> None:
-        check_ways(self, "url", required=True)
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from ways_faults(given, "url", required=True)
 
 
 def sections(text: str) -> list[str]:
@@ -166,9 +168,11 @@ class Slack:
 def build(name: str, settings: Settings, session: Session) -> Channel:
     """Raises `ConfigError` where the address, the template or the CA file cannot be used."""
     with configuring(name):
-        url = read_secret(settings, "url", session.base) or ""
-        render = tried_template("slack.j2", settings.template_file, escape, session.base)
-        return Slack(endpoint(url, settings, session.base), render, session)
+        to, render = all_of(
+            lambda: endpoint(read_secret(settings, "url", session.base) or "", settings, session.base),
+            lambda: tried_template("slack.j2", settings.template_file, escape, session.base),
+        )
+        return Slack(to, render, session)
 
 
 NOTIFIER = Notifier(kind="slack", settings=Settings, build=build)

@@ -63,7 +63,10 @@ def tried_template(own: str, file: str | None, escape: Callable[[str], str], bas
         source = own_template(own) if file is None else (base / file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"template_file: {file} cannot be read: {error}") from error
-    renderer = Renderer(source, escape)
+    try:
+        renderer = Renderer(source, escape)
+    except ValueError as error:
+        raise ValueError(f"template_file: {error}") from error
     opened = trial("trial", 0.0)
     for notification in (opened, trial_over(opened)):
         try:

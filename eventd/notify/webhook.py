@@ -1,13 +1,14 @@
 """Generic webhook: Alertmanager's payload, version "4", so that every existing bridge understands it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from eventd.checked import Fault
 from eventd.contract import Channel, Notifier
 from eventd.model import Incident, Notification
 from eventd.notify.alert import NEVER, Alert, alerts, fingerprint
 from eventd.notify.endpoint import Endpoint, HttpSettings, configuring, endpoint
-from eventd.notify.secrets import check_ways, read_secret
+from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import Session
 
 ID_HEADER = "X-Eventd-Notification-Id"
@@ -20,9 +21,10 @@ class Settings(HttpSettings, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     url_file: str | None = None
     url_env: str | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_ways(self, "url", required=True)
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from super().faults(given)
+        yield from ways_faults(given, "url", required=True)
 
 
 def _common(sets: Sequence[dict[str, str]]) -> dict[str, str]:

@@ -8,7 +8,7 @@ none of its contents is looked at, before its digest was found right.
 import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -53,39 +53,43 @@ class User(Struct, frozen=True):
     engine_id: bytes | None = None
 
     def __post_init__(self) -> None:
-        if faults := "; ".join(self._faults()):
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        if faults := "; ".join(f"{field}: {what}" for field, what in user_faults(given)):
             raise ValueError(f"user {self.name!r}: {faults}")
 
     def __repr__(self) -> str:
         return f"User({self.name!r}, {self.level!r}, auth={self.auth!r}, priv={self.priv!r})"
 
-    def _faults(self) -> Iterator[str]:
-        if len(self.name.encode()) not in USER_NAME_SIZES:
-            yield "name must have 1 to 32 octets"
-        if self.level not in LEVELS:
-            yield f"level {self.level!r} is none of {', '.join(LEVELS)}"
-        needed = LEVELS.get(self.level, 0)
-        yield from _faults_of("auth", self.auth, self.auth_password, usm_keys.auth_protocol, needed & AUTH_FLAG)
-        yield from _faults_of("priv", self.priv, self.priv_password, usm_keys.priv_protocol, needed & PRIV_FLAG)
-        if self.priv and not self.auth:
-            yield "priv needs auth"
-        if self.engine_id is not None and len(self.engine_id) not in ENGINE_ID_SIZES:
-            yield "engine_id must have 5 to 32 octets"
+
+def user_faults(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(field of `User`, what is wrong). A field that is missing in ``given`` hides only what depends on it."""
+    if "name" in given and len(given["name"].encode()) not in USER_NAME_SIZES:
+        yield "name", "must have 1 to 32 octets"
+    level = given.get("level")
+    if level is not None and level not in LEVELS:
+        yield "level", f"{level!r} is none of {', '.join(LEVELS)}"
+    needed = LEVELS.get(level or "", 0)
+    for kind, find, flag in (("auth", usm_keys.auth_protocol, AUTH_FLAG), ("priv", usm_keys.priv_protocol, PRIV_FLAG)):
+        if kind in given and given[kind] is None:
+            if needed & flag:
+                yield kind, f"is missing, level {level} needs it"
+        elif kind in given:
+            yield from _protocol_faults(kind, find, given)
+    if given.get("priv") and given.get("auth", "") is None and not needed:
+        yield "priv", "needs auth"
+    engine_id = given.get("engine_id")
+    if engine_id is not None and len(engine_id) not in ENGINE_ID_SIZES:
+        yield "engine_id", "must have 5 to 32 octets"
 
 
-def _faults_of(
-    kind: str, name: str | None, password: bytes | None, find: Callable[[str], object], needed: int
-) -> Iterator[str]:
-    if name is None:
-        if needed:
-            yield f"the level needs {kind}"
-        return
+def _protocol_faults(kind: str, find: Callable[[str], object], given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     try:
-        find(name)
+        find(given[kind])
     except ValueError as error:
-        yield f"{kind}: {error}"
-    if password is None or len(password) < MIN_PASSWORD:
-        yield f"{kind} password must have at least {MIN_PASSWORD} octets"
+        yield kind, str(error)
+    field = f"{kind}_password"
+    if field in given and (given[field] is None or len(given[field]) < MIN_PASSWORD):
+        yield field, f"must have at least {MIN_PASSWORD} octets"
 
 
 class Account(Struct, frozen=True, eq=False):

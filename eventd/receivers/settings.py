@@ -3,10 +3,12 @@
 Durations are seconds. Each address of ``listen`` gets a receiver, buffer and connection limit of its own.
 """
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 from msgspec import Meta
 
+from eventd.checked import Fault, trying
 from eventd.discreet import Discreet
 from eventd.receivers.addresses import parse_listen, parse_networks
 from eventd.receivers.tls import parse_fingerprint
@@ -64,28 +66,37 @@ class Socket(Discreet, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trusted_forwarders: tuple[str, ...] = ()
     max_messages_per_second_per_source: Rate | None = None
 
-    def __post_init__(self) -> None:
-        if not self.addresses:
-            raise ValueError("listen: no address given")
-        for key, check, values in (
-            ("listen", parse_listen, self.addresses),
-            ("allow", _parse_network, self.allow),
-            ("trusted_forwarders", _parse_network, self.trusted_forwarders),
-        ):
-            for value in values:
-                try:
-                    check(value)
-                except ValueError as error:
-                    raise ValueError(f"{key}: {error}") from None
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        if "listen" in given:
+            yield from listen_faults(given["listen"])
+        for key in ("allow", "trusted_forwarders"):
+            yield from trying(key, _parse_network, given.get(key, ()))
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """The listen addresses, also where only one was given."""
-        return (self.listen,) if isinstance(self.listen, str) else self.listen
+        return as_list(self.listen)
+
+
+def as_list(listen: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses to listen on, also where only one was given."""
+    return (listen,) if isinstance(listen, str) else listen
+
+
+def listen_faults(listen: str | tuple[str, ...]) -> Iterator[Fault]:
+    """What is wrong with addresses to listen on."""
+    if not listen:
+        yield "listen", "names no address"
+    else:
+        yield from trying("listen", parse_listen, as_list(listen))
 
 
 def _parse_network(text: str) -> object:
-    return parse_networks((text,))
+    try:
+        return parse_networks((text,))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a network such as '10.0.0.0/8': {error}") from None
 
 
 class SyslogUdp(Socket, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,16 +129,13 @@ class SyslogTls(SyslogTcp, frozen=True, kw_only=True, forbid_unknown_fields=True
     client_fingerprints: tuple[str, ...] = ()
     handshake_timeout: Seconds = HANDSHAKE_TIMEOUT_S
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for text in self.client_fingerprints:
-            try:
-                parse_fingerprint(text)
-            except ValueError as error:
-                raise ValueError(f"client_fingerprints: {error}") from None
-        if self.client_fingerprints and self.client_ca_file is None:
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from super().faults(given)
+        yield from trying("client_fingerprints", parse_fingerprint, given.get("client_fingerprints", ()))
+        if given.get("client_fingerprints") and given.get("client_ca_file", "") is None:
             # Without authorities OpenSSL asks for no certificate, and Python lets nobody judge one it does not trust.
-            raise ValueError("client_fingerprints: needs client_ca_file, with the authority or those certificates")
+            yield "client_fingerprints", "needs client_ca_file, with the authority or those certificates"
 
 
 class Snmp(Socket, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -74,8 +74,9 @@ class WebServer:
         runner = web.AppRunner(self.make_app(), access_log_class=_AccessLog, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         try:
-            sock = kernel.bind(settings.listen, socket.SOCK_STREAM)
-            await web.SockSite(runner, sock, ssl_context=context).start()
+            for listen in settings.addresses:
+                sock = kernel.bind(listen, socket.SOCK_STREAM)
+                await web.SockSite(runner, sock, ssl_context=context).start()
         except (ListenError, OSError) as cause:
             await runner.cleanup()
             raise WebError(f"web.listen: {cause}") from cause

@@ -1,12 +1,14 @@
 """Settings of the HTTP server."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from eventd.checked import Checked, Fault, trying
 from eventd.discreet import Discreet
-from eventd.receivers.addresses import parse_listen
+from eventd.receivers.settings import as_list, listen_faults
 
 
 class Token(Discreet, frozen=True, forbid_unknown_fields=True):
@@ -19,24 +21,26 @@ class Token(Discreet, frozen=True, forbid_unknown_fields=True):
     role: Literal["read", "operate"] = "read"
 
 
-class Web(Struct, frozen=True, forbid_unknown_fields=True):
+class Web(Checked, frozen=True, forbid_unknown_fields=True):
     """The HTTP server: page, API, metrics. ``external_url`` is how people reach it, used for links in alerts."""
 
-    listen: str = "[::]:9514"
+    listen: str | tuple[str, ...] = "[::]:9514"
     external_url: str | None = None
     tls_cert_file: str | None = None
     tls_key_file: str | None = None
     tokens: tuple[Token, ...] = ()
 
-    def __post_init__(self) -> None:
-        for key, check in (("listen", parse_listen), ("external_url", _check_url)):
-            value = getattr(self, key)
-            if value is None:
-                continue
-            try:
-                check(value)
-            except ValueError as error:
-                raise ValueError(f"{key}: {error}") from None
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        if "listen" in given:
+            yield from listen_faults(given["listen"])
+        if given.get("external_url") is not None:
+            yield from trying("external_url", _check_url, (given["external_url"],))
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The listen addresses, also where only one was given."""
+        return as_list(self.listen)
 
 
 def _check_url(text: str) -> None:

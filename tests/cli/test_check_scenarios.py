@@ -193,7 +193,7 @@ def test_the_configuration_is_the_one_under_test(complaints: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("title = 1\n", "one.toml:1: title: expected `str`"),
+        ("title = 1\n", "one.toml:1: title: must be text"),
         (GOOD + 'knd = "x"\n', "one.toml:13: incident[0].knd: unknown key (did you mean kind?)"),
         (GOOD.replace("tunnel_down", "tunel_down"), "incident[0].kind: 'tunel_down' is none of tunnel_down"),
         (GOOD.replace("+10m ", "+10 "), "one.toml:7: timeline: '10' is not a duration"),

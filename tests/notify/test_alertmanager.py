@@ -123,9 +123,9 @@ async def test_the_address_may_be_given_with_or_without_the_path(path: str) -> N
 
 
 def test_without_a_peer_there_is_no_channel() -> None:
-    with pytest.raises(ValueError, match="urls is empty"):
+    with pytest.raises(ValueError, match="urls: is empty"):
         alertmanager.Settings(urls=())
-    with pytest.raises(ConfigError, match=r"channels\.am: the URL"):
+    with pytest.raises(ConfigError, match=r"channels\.am\.urls: is not"):
         alertmanager.build("am", alertmanager.Settings(urls=("am:9093",)), Session())
 
 

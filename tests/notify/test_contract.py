@@ -301,7 +301,7 @@ async def test_a_template_that_cannot_work_is_a_configuration_error(
 ) -> None:
     template = tmp_path / "own.j2"
     template.write_text(source)
-    with pytest.raises(ConfigError, match=r"channels\.ops: template"):
+    with pytest.raises(ConfigError, match=r"channels\.ops\.template_file: "):
         bench.build(kind, "http://127.0.0.1:9", template_file=str(template))
 
 

@@ -29,7 +29,7 @@ def test_what_is_no_web_address_is_a_configuration_error_that_does_not_repeat_it
     with pytest.raises(ConfigError) as caught:
         webhook.build("hook", settings(url=url), Session())
     (problem,) = caught.value.problems
-    assert problem.key == "channels.hook"
+    assert problem.key == "channels.hook.url"
     assert len(url) < 8 or url not in problem.what
 
 
@@ -73,7 +73,7 @@ def test_a_secret_that_cannot_be_read_is_named_without_its_content(tmp_path: Pat
         ({"url_file": "nowhere"}, "url_file: nowhere cannot be read: No such file"),
         ({"url_file": "."}, "cannot be read: Is a directory"),
         ({"url_file": "binary"}, "is not UTF-8"),
-        ({"url_file": "empty"}, "url_file is empty"),
+        ({"url_file": "empty"}, "url_file: is empty"),
         ({"url_file": "big"}, "is larger than"),
         ({"url_env": "EVENTD_NO_SUCH_THING"}, "EVENTD_NO_SUCH_THING is not set"),
     ]
@@ -86,9 +86,9 @@ def test_a_secret_that_cannot_be_read_is_named_without_its_content(tmp_path: Pat
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"url": None}, "url is missing"),
-        ({"url_env": "X"}, "url is given more than once: url, url_env"),
-        ({"bearer_token": "a", "bearer_token_file": "b"}, "bearer_token is given more than once"),
+        ({"url": None}, "url: is missing"),
+        ({"url_env": "X"}, "url: is given more than once: url, url_env"),
+        ({"bearer_token": "a", "bearer_token_file": "b"}, "bearer_token: is given more than once"),
         ({"bearer_token": "a", "basic_auth": BasicAuth(username="u", password="p")}, "exclude each other"),
     ],
 )

@@ -34,17 +34,17 @@ def refusal(message, table, now=NOW):
 @pytest.mark.parametrize(
     ("fields", "fault"),
     [
-        ({"name": ""}, "name must have"),
-        ({"name": "x" * 33}, "name must have"),
-        ({"level": "high"}, "level 'high' is none of"),
-        ({"auth": None, "auth_password": None}, "the level needs auth"),
-        ({"priv": None}, "the level needs priv"),
+        ({"name": ""}, "name: must have"),
+        ({"name": "x" * 33}, "name: must have"),
+        ({"level": "high"}, "level: 'high' is none of"),
+        ({"auth": None, "auth_password": None}, "auth: is missing, level authPriv needs it"),
+        ({"priv": None}, "priv: is missing, level authPriv needs it"),
         ({"auth": "CRC32"}, "unknown protocol 'CRC32'"),
         ({"priv": "ROT13"}, "unknown protocol 'ROT13'"),
-        ({"auth_password": b"short"}, "auth password must have at least 8"),
-        ({"priv_password": None}, "priv password must have at least 8"),
-        ({"level": "noAuthNoPriv", "auth": None}, "priv needs auth"),
-        ({"engine_id": b"1234"}, "engine_id must have 5 to 32"),
+        ({"auth_password": b"short"}, "auth_password: must have at least 8"),
+        ({"priv_password": None}, "priv_password: must have at least 8"),
+        ({"level": "noAuthNoPriv", "auth": None}, "priv: needs auth"),
+        ({"engine_id": b"1234"}, "engine_id: must have 5 to 32"),
     ],
 )
 def test_a_user_that_does_not_fit_together_is_refused(fields, fault):
@@ -58,7 +58,7 @@ def test_a_user_that_does_not_fit_together_is_refused(fields, fault):
 
 
 def test_all_faults_of_a_user_are_told_at_once():
-    with pytest.raises(ValueError, match=r"name must .*; the level needs auth; the level needs priv"):
+    with pytest.raises(ValueError, match=r"name: must .*; auth: is missing, .*; priv: is missing, "):
         usm.User("", "authPriv")
 
 

@@ -24,7 +24,7 @@ def test_one_address_or_a_list_of_them():
     ("settings", "given", "complaint"),
     [
         (SyslogUdp, {"listen": "5514"}, "listen: '5514' is not ADDRESS:PORT"),
-        (SyslogUdp, {"listen": []}, "listen: no address given"),
+        (SyslogUdp, {"listen": []}, "listen: names no address"),
         (SyslogUdp, {"allow": ["10.0.0.0/33"]}, "allow: '10.0.0.0/33'"),
         (SyslogUdp, {"recv_buffer_bytes": 0}, "recv_buffer_bytes"),
         (SyslogUdp, {"recv_bufer_bytes": 1}, "unknown field `recv_bufer_bytes`"),
