@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 CORES  ?= auto
 STAMP  := $(VENV)/.installed
 
-.PHONY: help install run test lint bench conformance scenarios lock clean
+.PHONY: help install run test lint bench conformance scenarios rules lock clean
 
 help:
 	@echo "make run      set everything up and run eventd on its built-in defaults (Ctrl-C stops it)"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench    messages/s and CPU per message, beside plain pysnmp"
 	@echo "make conformance  write docs/conformance.md from the tests"
 	@echo "make scenarios  play the scenario book and write docs/scenarios.md"
+	@echo "make rules    write docs/rules.md from the rules"
 	@echo "make install  put the eventd command into $(BIN)"
 	@echo "make lock     renew requirements.lock from pyproject.toml"
 
@@ -47,6 +48,9 @@ conformance: $(STAMP)
 
 scenarios: $(STAMP)
 	$(BIN)/python tests/support/scenario_book.py
+
+rules: $(STAMP)
+	$(BIN)/python tests/support/rules_page.py
 
 # Hashes only: the file names no registry, so any mirror can serve it.
 lock: $(STAMP)

@@ -2,13 +2,16 @@
 
 import re
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
+import rules_page
 
 from eventd import correlate, recorder, store
 from eventd.config import Log, Metrics, SnmpEngine, SnmpReceiver, SnmpUser, load
+from eventd.correlate.hush import Maintenance
 from eventd.durations import parse_duration
 from eventd.errors import RejectReason
 from eventd.model import EVENTS
@@ -77,7 +80,9 @@ def test_every_default_shown_in_the_example_is_the_default(section: str, key: st
     assert (tuple(shown) if isinstance(shown, list) else shown) == default
 
 
-@pytest.mark.parametrize("settings", [*SECTIONS.values(), SnmpUser, SnmpEngine], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize(
+    "settings", [*SECTIONS.values(), SnmpUser, SnmpEngine, Maintenance], ids=lambda cls: cls.__name__
+)
 def test_the_example_has_every_key(settings: type[msgspec.Struct]) -> None:
     text = EXAMPLE.read_text()
     names = [field.encode_name for field in msgspec.structs.fields(settings)]
@@ -88,6 +93,24 @@ def test_the_example_as_it_stands_is_the_built_in_configuration() -> None:
     built_in, example = load(None), load(str(EXAMPLE))
     for key in ("receivers", "store", "web", "correlate", "metrics", "log", "record", "channels", "routes", "handlers"):
         assert getattr(example, key) == getattr(built_in, key), key
+
+
+@pytest.mark.parametrize("file", ["config/eventd.example.toml", "docs/operating.md"])
+def test_the_planned_windows_shown_are_windows(file: str, tmp_path: Path) -> None:
+    lines = (ROOT / file).read_text().splitlines()
+    begin = next(n for n, line in enumerate(lines) if line.endswith("[[maintenance]]"))
+    shown = [line.removeprefix("# ") for line in lines[begin:]]
+    end = next(n for n, line in enumerate(shown) if line.startswith(("##", "```")))
+    config = tmp_path / "eventd.toml"
+    config.write_text("\n".join(shown[:end]))
+    once, weekly = load(str(config)).maintenance
+    assert once.start is not None
+    assert (weekly.weekly, weekly.time_zone) == ("Sat 22:00-Sun 02:00", "Europe/Oslo")
+    assert weekly.covers(datetime(2026, 12, 5, 22, 30, tzinfo=UTC).timestamp()) is not None
+
+
+def test_the_page_of_the_rules_is_what_the_rules_say() -> None:
+    assert rules_page.PAGE.read_text(encoding="utf-8") == rules_page.page(), "make rules"
 
 
 def test_the_example_inventory_loads(tmp_path: Path) -> None:
