@@ -49,7 +49,7 @@ MAX_REPEATS = 5_000
 LONGEST = 30 * 86_400.0
 
 _SPAN = re.compile(r"(\+[^.\s]+(?:\.\d+[a-z]+)?)(?:\.\.(\S+))?")
-_SUM = re.compile(r"([0-9A-Fa-f.:]+)\+(\d+)")
+_SUM = re.compile(r"([0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+)\+(\d+)")
 
 
 class ScriptError(EventdError):
@@ -218,7 +218,7 @@ def _fill(fields: dict[str, str], index: int) -> dict[str, str]:
 
 def _value(value: str, index: int) -> str:
     filled = value.replace("{n}", str(index))
-    if filled != value and (added := _SUM.fullmatch(filled)):
+    if added := _SUM.fullmatch(filled):
         return str(ipaddress.ip_address(added[1]) + int(added[2]))
     return filled
 
