@@ -25,6 +25,7 @@ from eventd.intake import Intake
 from eventd.inventory import Inventory
 from eventd.kept_engines import KeptEngines, own_engine
 from eventd.listeners import Key, Listeners, Receiver
+from eventd.losses import LOOK_EVERY_S, Losses
 from eventd.model import Change, Notification
 from eventd.notify import routing
 from eventd.notify.delivery import Delivery
@@ -54,7 +55,7 @@ SAVE_ENGINES_EVERY_S = 5.0
 NEEDS_RESTART: dict[str, Callable[[Config], Any]] = {
     "store": lambda config: config.store,
     "log": lambda config: config.log,
-    "web": lambda config: msgspec.structs.replace(config.web, tokens=()),
+    "web": lambda config: msgspec.structs.replace(config.web, tokens=(), external_url=None),
     "receivers.snmp.engine_id": lambda config: config.receivers.snmp and config.receivers.snmp.engine_id,
 }
 
@@ -76,12 +77,13 @@ class App:
 
     def __init__(self, read_config: Callable[[], Config], clock: Callable[[], float] = time.time) -> None:
         self._read_config, self._clock = read_config, clock
-        self.config = read_config()
+        self.config = self._started_with = read_config()
         self.registry = load(self.config.handlers)
         self.telemetry = Telemetry()
         self.intake = Intake()
         self.started_at = clock()
         self.listeners = Listeners(self.intake, self.telemetry, clock)
+        self.losses = Losses(self.listeners.kernel_drops, clock)
         self.recorder = Recorder()
         self.intake.poll = self.listeners.poll
         self._ready = False
@@ -128,6 +130,7 @@ class App:
                 tasks.create_task(self._every(PRUNE_EVERY_S, lambda: self.store.prune(self._clock())), name="prune"),
                 tasks.create_task(self._every(SAVE_LEARNED_EVERY_S, self._save_learned), name="save learned"),
                 tasks.create_task(self._every(SAVE_ENGINES_EVERY_S, self._save_engines), name="save engines"),
+                tasks.create_task(self._every(LOOK_EVERY_S, self.losses.look), name="look for losses"),
             ]
             await self._give_up_orphans(self.config)
             self._start_delivery(self.config)
@@ -316,7 +319,7 @@ class App:
         self.correlator.reconfigure(config.correlate, config.inventory, config.web.external_url, config.maintenance)
         await self._restart_delivery(config)
         for what, pick in NEEDS_RESTART.items():
-            if pick(config) != pick(before):
+            if pick(config) != pick(self._started_with):
                 log.warning("a changed setting is taken by the next restart", setting=what)
         self._config_taken()
 
@@ -395,6 +398,8 @@ class App:
             "queued": len(self.intake),
             "last_heard": self.pipeline.last_heard,
             "clock_skew": self.pipeline.skews.seconds(),
+            "kernel_drops": self.losses.total(),
+            "losing": self.losses.lately(),
         }
 
     async def refresh_metrics(self) -> None:

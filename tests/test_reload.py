@@ -271,6 +271,56 @@ async def test_changed_tokens_are_not_said_to_need_a_restart(running: Running, m
     assert not warned
 
 
+async def test_a_setting_put_back_is_no_change(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs counts, not what the file said last."""
+    warned: list[str] = []
+    monkeypatch.setattr(app_module.log, "warning", lambda text, **_: warned.append(text), raising=False)
+    told = [0]
+    for extra in ('[log]\nlevel = "error"\n', '[log]\nlevel = "error"\n', ""):
+        running.write(extra)
+        assert await running.app.reload() is None
+        told.append(len(warned))
+    assert told == [0, 1, 2, 2]
+
+
+async def test_drops_of_the_kernel_are_logged_and_told_by_the_status(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from eventd import losses
+
+    warned: list[dict[str, Any]] = []
+    monkeypatch.setattr(losses.log, "warning", lambda _, **about: warned.append(about), raising=False)
+    assert running.app.status()["losing"] is None
+    [receiver] = running.app.receivers.values()
+    for count in (1000, 1500):
+        receiver.drops = lambda count=count: count  # type: ignore[method-assign,union-attr]
+        await running.app.losses.look()
+    assert [(one["transport"], one["lost"]) for one in warned] == [("syslog-udp", 1000)], "held back, and not forgotten"
+    assert "net.core.rmem_max" in warned[0]["advice"]
+    status = running.app.status()
+    assert status["kernel_drops"] == {"syslog-udp": 1500}
+    assert "within 10 minutes the kernel dropped 1500 syslog-udp before" in status["losing"]
+
+
+async def test_a_loss_that_was_held_back_is_told_with_the_next_line_and_forgotten_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from eventd import losses
+
+    warned: list[int] = []
+    monkeypatch.setattr(losses.log, "warning", lambda _, **about: warned.append(about["lost"]), raising=False)
+    now, dropped = [0.0], {("snmp",): 5.0}
+    watch = losses.Losses(lambda: dropped, lambda: now[0])
+    for at, count in ((0.0, 5.0), (10.0, 8.0), (61.0, 8.0), (70.0, 8.0)):
+        now[0], dropped["snmp",] = at, count
+        await watch.look()
+    assert warned == [5, 3]
+    now[0] = 400.0
+    assert "dropped 8 snmp before" in str(watch.lately())
+    now[0] = 1000.0
+    assert watch.lately() is None
+
+
 async def test_kernel_drops_of_a_replaced_receiver_stay_in_the_counter(running: Running) -> None:
     """A counter that goes down is a reset to Prometheus: the rest counts as new drops and pages somebody."""
     [receiver] = running.app.receivers.values()

@@ -117,6 +117,8 @@ class Status(Struct, frozen=True):
     receivers: tuple[dict[str, str], ...]
     channels: tuple[dict[str, str], ...]
     queued: int
+    kernel_drops: dict[str, int]
+    losing: str | None
     last_heard: dict[str, datetime]
     outbox: dict[str, dict[str, int]]
     ledger: dict[str, int]

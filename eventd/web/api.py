@@ -101,6 +101,8 @@ class Api:
                 receivers=tuple(status["receivers"]),
                 channels=tuple(status["channels"]),
                 queued=status["queued"],
+                kernel_drops=status["kernel_drops"],
+                losing=status["losing"],
                 last_heard={name: utc(at) for name, at in status["last_heard"].items()},
                 outbox=await service.store.outbox_counts(),
                 ledger=await service.store.ledger(),

@@ -82,7 +82,7 @@ class Desk:
 
         What is open is known without the store: if that cannot be read, the page says so and shows the rest.
         """
-        wanted = query(request, q.DESK)
+        wanted, status = query(request, q.DESK), self._service.status()
         device, trouble = wanted.get("device"), None
         lately: Sequence[Incident] = ()
         events: Sequence[JournalRow] = ()
@@ -95,11 +95,11 @@ class Desk:
             self._page,
             wanted,
             status=200 if trouble is None else 503,
-            trouble=[text for text in (self._service.not_ready(), trouble) if text],
+            trouble=[text for text in (self._service.not_ready(), status["losing"], trouble) if text],
             resolved=lately,
             events=events,
             channels=self._channels(),
-            receivers=self._service.status()["receivers"],
+            receivers=status["receivers"],
             **self._incidents(device),
             **self._peers(device, everything="peers" in wanted),
             **self._devices(device),

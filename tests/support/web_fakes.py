@@ -84,6 +84,7 @@ class FakeService:
         self.channels = [{"name": "noc", "type": "slack"}]
         self.last_heard: dict[str, float] = {}
         self.clock_skew: dict[str, float] = {}
+        self.losing: str | None = None
         self.maintenance: tuple[Maintenance, ...] = ()
         self.committed: Callable[[Sequence[Change]], None] = lambda _: None
 
@@ -107,6 +108,8 @@ class FakeService:
             "queued": 0,
             "last_heard": self.last_heard,
             "clock_skew": self.clock_skew,
+            "kernel_drops": {"syslog-udp": 0, "snmp": 3},
+            "losing": self.losing,
         }
 
     def not_ready(self) -> str | None:

@@ -237,6 +237,7 @@ async def test_a_reason_is_found_by_each_of_its_codes(site: Site) -> None:
 async def test_status_says_how_eventd_does(site: Site) -> None:
     status = msgspec.convert(await site.json("status"), Status)
     assert status.ready
+    assert (status.kernel_drops, status.losing) == ({"syslog-udp": 0, "snmp": 3}, None)
     assert status.started_at == utc(EPOCH)
     assert status.ledger["journal_rows"] == 7
     assert status.last_heard["FW2"] == utc(EPOCH + 20)

@@ -201,6 +201,8 @@ async def test_the_page_says_when_eventd_cannot_be_relied_on(site: Site) -> None
     site.service.trouble = "The store cannot be written: database or disk is full"
     page = await look(site)
     assert site.service.trouble in page.text
+    site.service.losing = "Messages are lost: within 10 minutes the kernel dropped 5 snmp before"
+    assert site.service.losing in (await look(site)).text
     assert "alert" in page.values("role")
 
 
