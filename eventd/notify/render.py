@@ -4,7 +4,7 @@ Whatever came over the wire is hostile: every value is made one printable line a
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from importlib import resources
 from typing import Any
@@ -23,9 +23,8 @@ MAX_HEADLINE = 120
 MAX_VALUE = 700
 #: Lines of the chain: how it began and how it stands; what lies between is in the API.
 CHAIN_HEAD, CHAIN_TAIL = 4, 8
-#: Steps and children beyond this are not read in a chat.
+#: Steps beyond this are not read in a chat.
 MAX_STEPS = 8
-MAX_CHILDREN = 10
 #: A result beyond this is no message but a runaway template; channels cut to their own limits below it.
 MAX_RENDERED = 100_000
 
@@ -117,10 +116,6 @@ def _late(incident: Incident) -> str:
     return f"this message is {duration_text(incident.late_s)} late" if incident.late_s else ""
 
 
-def _some(items: Sequence[str], limit: int) -> str:
-    return ", ".join(items[:limit]) + (f" and {len(items) - limit} more" if len(items) > limit else "")
-
-
 def _open_facts(incident: Incident) -> Iterator[tuple[str, str]]:
     told = story(incident)
     meaning = (incident.cause.meaning or "") if incident.cause else ""
@@ -134,7 +129,7 @@ def _open_facts(incident: Incident) -> Iterator[tuple[str, str]]:
     yield "Fault side", incident.fault_side if incident.fault_side != "unknown" else ""
     yield "Since", time_text(incident.opened_at)
     yield "Occurrences", str(incident.count) if incident.count > 1 else ""
-    yield "Affects", _some(incident.children, MAX_CHILDREN)
+    yield "Affects", f"{len(incident.children)} peers, each with an incident of its own" if incident.children else ""
     yield "Acknowledged by", incident.acked_by or ""
     yield "Late", _late(incident)
 
