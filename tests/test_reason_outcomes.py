@@ -2,16 +2,14 @@
 which it occurs, leads to what its category, ``expected`` and ``needs_recovery_check`` demand (docs/incidents.md)."""
 
 import asyncio
-from functools import cache
 from pathlib import Path
 
 import pytest
+import scenario_book
 
-from eventd.config import load
 from eventd.contract import CatalogueRow
 from eventd.model import REASON_CATEGORIES, SEVERITIES, Incident
 from eventd.registry import load as load_handlers
-from eventd.scenarios import Player
 from eventd.scenarios.book import read_scenario
 from eventd.scenarios.play import Played
 
@@ -40,12 +38,6 @@ def names(row: CatalogueRow) -> str:
     return f"{row.vendor}-{row.reason.name}"
 
 
-@cache
-def player() -> Player:
-    config = load(None)
-    return Player(config, load_handlers(config.handlers))
-
-
 class Stage:
     """Plays timelines of one vendor's device; ``known`` puts the peer into the inventory."""
 
@@ -57,7 +49,7 @@ class Stage:
         peers = '[[peers]]\naddress = "203.0.113.7"\nname = "branch"\n' if known else ""
         head = f"title = 't'\nwhy = 'w'\nnothing = true\nuntil = '{until}'\n"
         self._file.write_text(f"{head}timeline = '''\n{text}\n'''\n{peers}[senders.FW1]\nvendor = '{self._vendor}'\n")
-        return asyncio.run(player().play(read_scenario(self._file)))
+        return asyncio.run(scenario_book.player().play(read_scenario(self._file)))
 
     def incident(self, *lines: str, until: str = "+30m", known: bool = False) -> Incident:
         """The one incident that there must be, and of which somebody must have been told."""

@@ -12,9 +12,7 @@ import pytest
 import scenario_book
 from msgspec.structs import replace
 
-from eventd.config import load
-from eventd.registry import load as load_handlers
-from eventd.scenarios import Player, Scenario, judge
+from eventd.scenarios import Scenario, judge
 from eventd.scenarios.script import EVENTD, OURS, Line
 
 #: Restarts in one scenario: a storm needs no more of them than a short story.
@@ -65,32 +63,25 @@ DISTURBANCES = (restarts, doubled, noise, by_trap_too)
 
 
 def chosen() -> list[tuple[str, Callable[[Scenario], Script]]]:
-    names = sorted(file.relative_to(scenario_book.BOOK).with_suffix("").as_posix()
-                   for file in scenario_book.BOOK.rglob("*.toml"))  # fmt: skip
+    names = scenario_book.names()
     if os.environ.get("EVENTD_DISTURB") == "all":
         return [(name, disturb) for name in names for disturb in DISTURBANCES]
     return [(name, DISTURBANCES[index % len(DISTURBANCES)]) for index, name in enumerate(names)]
 
 
-@pytest.fixture(scope="module")
-def player() -> Player:
-    config = load(None)
-    return Player(config, load_handlers(config.handlers))
-
-
 @pytest.mark.parametrize(
     ("name", "disturb"), [pytest.param(*pair, id=f"{pair[0]}-{pair[1].__name__}") for pair in chosen()]
 )
-def test_it_ends_as_before(player: Player, name: str, disturb: Callable[[Scenario], Script]) -> None:
-    before = scenario_book.outcomes()[name]
+def test_it_ends_as_before(name: str, disturb: Callable[[Scenario], Script]) -> None:
+    before = scenario_book.outcome(name)
     if not before.good:
         pytest.xfail(before.scenario.pending or "it does not end as it says undisturbed")
     disturbed = replace(before.scenario, script=disturb(before.scenario))
-    assert judge(disturbed, asyncio.run(player.play(disturbed))).complaints == []
+    assert judge(disturbed, asyncio.run(scenario_book.player().play(disturbed))).complaints == []
 
 
 def test_the_disturbances_disturb() -> None:
-    scenario = scenario_book.outcomes()["outage-and-recovery"].scenario
+    scenario = scenario_book.outcome("outage-and-recovery").scenario
     scripts = [disturb(scenario) for disturb in DISTURBANCES]
     assert [len(script) for script in scripts] == [2 * len(scenario.script)] * 4
     assert len(set(map(repr, scripts))) == 4

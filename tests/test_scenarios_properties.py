@@ -1,17 +1,15 @@
 """Made up at random: what happens on every network every day wakes nobody, and no outage is lost in it."""
 
 import asyncio
-from functools import cache
 from pathlib import Path
 
 import pytest
+import scenario_book
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from eventd.config import load
-from eventd.registry import load as load_handlers
-from eventd.scenarios import Player, Scenario
+from eventd.scenarios import Scenario
 from eventd.scenarios.book import read_scenario
 from eventd.scenarios.play import Played
 from eventd.scenarios.script import Line, lines
@@ -63,12 +61,6 @@ blocks = st.lists(
 )
 
 
-@cache
-def player() -> Player:
-    config = load(None)
-    return Player(config, load_handlers(config.handlers))
-
-
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
     file: Path = tmp_path_factory.mktemp("book") / "one.toml"
@@ -92,7 +84,7 @@ def daily(chosen: list[tuple[int, str, float]]) -> list[str]:
 
 def play(empty: Scenario, texts: list[str], more: float = 300) -> Played:
     made = script(*texts)
-    return asyncio.run(player().play(replace(empty, script=tuple(made), until=made[-1].at + more)))
+    return asyncio.run(scenario_book.player().play(replace(empty, script=tuple(made), until=made[-1].at + more)))
 
 
 common = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

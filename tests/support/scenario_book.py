@@ -12,7 +12,8 @@ from pathlib import Path
 
 from eventd.config import load
 from eventd.registry import load as load_handlers
-from eventd.scenarios import Outcome, Player, judge, read_book
+from eventd.scenarios import Outcome, Player, judge
+from eventd.scenarios.book import read_scenario
 from eventd.scenarios.verdict import Score
 from eventd.telemetry import setup_logging
 
@@ -34,19 +35,31 @@ that was the one shown at the end. *Outages suppressed*: outages somebody had to
 
 
 @cache
-def outcomes() -> dict[str, Outcome]:
-    """Every scenario by name, played."""
+def player() -> Player:
+    """One for all scenarios: to find the handlers takes as long as to play fifty of them."""
     config = load(None)
-    player = Player(config, load_handlers(config.handlers))
+    return Player(config, load_handlers(config.handlers))
 
-    async def play() -> dict[str, Outcome]:
-        return {scenario.name: judge(scenario, await player.play(scenario)) for scenario in read_book(BOOK)}
 
+@cache
+def outcome(name: str) -> Outcome:
+    """One scenario, played."""
+    scenario = read_scenario(BOOK / f"{name}.toml", name)
     end_logging = setup_logging(json=False, level="critical")
     try:
-        return asyncio.run(play())
+        return judge(scenario, asyncio.run(player().play(scenario)))
     finally:
         end_logging()
+
+
+def names() -> list[str]:
+    """Of all scenarios, in order."""
+    return sorted(file.relative_to(BOOK).with_suffix("").as_posix() for file in BOOK.rglob("*.toml"))
+
+
+def outcomes() -> dict[str, Outcome]:
+    """Every scenario by name, played."""
+    return {name: outcome(name) for name in names()}
 
 
 def total(some: Iterable[Outcome]) -> Score:
