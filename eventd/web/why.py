@@ -21,6 +21,8 @@ from eventd.web.service import Service
 MESSAGES = 30
 #: Incidents of the past in one explanation.
 INCIDENTS = 5
+#: Of the incidents that one tells, as many are explained as show what they share.
+CHILDREN = 3
 #: Incidents that are looked through for those open at a moment.
 LOOKED_AT = 500
 #: Seconds before and after the moment asked for: holds, probes and retries all end within two minutes.
@@ -66,8 +68,7 @@ async def _of_incident(service: Service, ident: str, at: float | None) -> Why:
     if incident is None:
         raise RequestError(404, f"no incident {ident!r}")
     device = incident.device if incident.kind != "peer_outage" else None
-    found = service.correlator.explain(service.now(), peer=incident.peer, device=device)
-    same = [one for one in found if incident.peer is None or device is None or one.vsys == incident.vsys]
+    same = await _of_children(service, incident) if incident.children else _of_one(service, incident)
     family = [await service.store.incident(each) for each in (incident.parent,) if each is not None]
     if at is None:
         messages: Sequence[JournalRow] = (await evidence(service.store, incident, MESSAGES))[0]
@@ -75,6 +76,20 @@ async def _of_incident(service: Service, ident: str, at: float | None) -> Why:
         messages = await _messages(service, device, incident.peer, at)
     [now, *parents] = as_now(service, [incident, *(each for each in family if each is not None)])
     return _answer(at, now, same, parents, messages)
+
+
+def _of_one(service: Service, incident: Incident) -> Sequence[Explanation]:
+    found = service.correlator.explain(service.now(), peer=incident.peer, device=incident.device)
+    return [one for one in found if incident.peer is None or one.vsys == incident.vsys]
+
+
+async def _of_children(service: Service, incident: Incident) -> Sequence[Explanation]:
+    """An outage of many is explained by the first of those that it tells."""
+    found: list[Explanation] = []
+    for ident in incident.children[:CHILDREN]:
+        child = await service.store.incident(ident)
+        found += _of_one(service, child) if child is not None else ()
+    return found
 
 
 def _answer(
@@ -100,8 +115,12 @@ def _address(peer: str | None, explanations: Sequence[Explanation]) -> str | Non
 
 
 async def _incidents(service: Service, device: str | None, peer: str | None, at: float | None) -> Sequence[Incident]:
+    """The latest, those before that are open and no part of another; at a moment, those open then."""
     if at is None:
-        return (await service.store.incidents(device=device, peer=peer, limit=INCIDENTS)).items
+        latest = (await service.store.incidents(device=device, peer=peer, limit=INCIDENTS)).items
+        still = (await service.store.incidents(device=device, peer=peer, status="open", limit=LOOKED_AT)).items
+        chosen = {row.id: row for row in (*(row for row in still if row.parent is None), *latest)}
+        return list(chosen.values())[:INCIDENTS]
     rows = (await service.store.incidents(device=device, peer=peer, limit=LOOKED_AT)).items
     moment = utc(at)
     return [row for row in rows if row.opened_at <= moment <= (row.resolved_at or LAST)][:INCIDENTS]

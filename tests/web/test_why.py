@@ -75,6 +75,16 @@ async def test_a_device_is_explained(site: Site) -> None:
     assert [incident.device for incident in found.incidents] == ["FW1"]
 
 
+async def test_an_outage_of_many_is_explained_by_what_it_tells_and_comes_first_on_its_device(site: Site) -> None:
+    stops = "\n".join(f"{7000 + n / 10} stop dpd timeout peer=10.0.0.{n} device=FW7 interface=GE1" for n in range(1, 9))
+    await site.service.tell("6999 linkdown device=FW7 interface=GE1\n" + stops, until=7100)
+    outage = next(one for one in site.service.correlator.open_incidents() if one.kind == "interface_outage")
+    found = await why(site, f"incident={outage.id}")
+    assert [one.judged and one.judged.rule for one in found.explanations] == ["grouped"] * 3
+    assert {one.parent for one in found.explanations} == {outage.id}
+    assert (await why(site, "device=FW7")).incidents[0].id == outage.id
+
+
 @pytest.mark.parametrize(
     ("query", "status", "says"),
     [
