@@ -16,7 +16,7 @@ from eventd.checked import trying
 from eventd.correlate import Maintenance
 from eventd.discreet import Discreet
 from eventd.document import Document, did_you_mean, join, read
-from eventd.errors import ConfigError
+from eventd.errors import ConfigError, Problem
 from eventd.matching import faults
 from eventd.notify import routing
 from eventd.notify.routing import Route
@@ -144,6 +144,23 @@ def load(path: str | None) -> Config:
         return Config(**parts, path=path)
     tried, _ = verify.attempt(SimpleNamespace(**parts), reader.sound)
     raise ConfigError(reader.problems + tried)
+
+
+def load_all(paths: Iterable[str | None]) -> list[Config]:
+    """Several configurations.
+
+    Raises:
+        ConfigError: with every problem of each.
+    """
+    found, problems = list[Config](), list[Problem]()
+    for path in paths:
+        try:
+            found.append(load(path))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return found
 
 
 SECTIONS: dict[str, type[Struct]] = {

@@ -351,13 +351,15 @@ class Change(Struct, frozen=True):
     """One step in the life of an incident, with the incident as it stands after the step.
 
     ``notify`` is False for steps worth keeping but not worth telling (a repeated negotiation failure). ``first``:
-    nobody has been told of the incident yet, so this step is an opening to whoever is told of it.
+    nobody has been told of the incident yet, so this step is an opening to whoever is told of it. ``kept``: the rule
+    (docs/rules.md) that kept a step from being told that was worth it.
     """
 
     what: ChangeKind
     incident: Incident
     notify: bool = True
     first: bool = False
+    kept: str | None = None
 
 
 class Notification(Struct, frozen=True):

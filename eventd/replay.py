@@ -6,7 +6,7 @@ timers of the judgement, each of which fires at its own moment.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from msgspec import Struct
 from eventd.config import Config
 from eventd.contract import Batch, Verdict
 from eventd.correlate import Correlator
+from eventd.correlate.state import Decision
 from eventd.decode import Decoder
 from eventd.inputs import REORDER, Input, at_time, time_of
 from eventd.intake import Intake
@@ -38,13 +39,14 @@ LATEST = 253_370_764_800.0  # 9999-01-01T00:00:00Z
 
 class Step(Struct, frozen=True):
     """One thing that happened: a step in the life of an incident (``channel`` and ``text`` null), or a notification
-    that would have been sent, with its plain text."""
+    that would have been sent, with its plain text. ``kept``: the rule after which a step was told to nobody."""
 
     at: datetime
     what: str
     incident: Incident
     channel: str | None = None
     text: str | None = None
+    kept: str | None = None
 
 
 class IncidentCounts(Struct, frozen=True):
@@ -208,6 +210,10 @@ class Replay:
         self._correlator = self._pipeline.correlator = self._new_correlator()
         self._correlator.load(self._states.kept.items())
 
+    def decisions(self, device: str, vsys: str, peer: str, interface: str) -> Sequence[Decision]:
+        """What was lately judged of a peer or device and led to no incident."""
+        return self._correlator.fleet.decisions(device, vsys, peer, interface)
+
     def _new_correlator(self) -> Correlator:
         config = self._config
         return Correlator(config.correlate, config.inventory, config.web.external_url, config.maintenance)
@@ -220,7 +226,7 @@ class Replay:
 
     def _route(self, change: Change, now: float) -> list[Notification]:
         self._resolved += change.what == "resolved"
-        self._tell(Step(utc(now), change.what, change.incident))
+        self._tell(Step(utc(now), change.what, change.incident, kept=change.kept))
         found = routing.notifications(change, self._config.routes, self._channels, now)
         for one in found:
             if one.id not in self._told:  # the outbox takes the same step for the same channel only once

@@ -3,17 +3,19 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
+from eventd.cli.compared import differences_text, told_apart, totals_text
 from eventd.cli.decode import open_input, tell_skipped
 from eventd.cli.problems import fail
 from eventd.cli.text import block, line
-from eventd.config import Config, load
+from eventd.config import Config, load_all
 from eventd.errors import ParseError
 from eventd.inputs import Input, Reader, in_order
 from eventd.model import Malformed, to_json
@@ -23,6 +25,10 @@ from eventd.registry import Registry
 from eventd.registry import load as load_handlers
 from eventd.replay import DeviceClock, Replay, Step, Summary, decoder
 from eventd.telemetry import setup_logging
+from eventd.whatif import WhatIf
+
+#: How the configuration is called that nobody named.
+BUILT_IN = "built-in"
 
 #: A look at how far we are, in messages: often enough to see it move, too seldom to cost anything.
 LOOK_EVERY = 500
@@ -90,20 +96,31 @@ class _Files:
     type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
     help="When messages were received before the first that says so (UTC). Default: together with that one.",
 )
+@click.option(
+    "--against",
+    type=click.Path(dir_okay=False),
+    help="What another configuration would have changed: the differences instead of the story.",
+)
 @click.argument("files", nargs=-1, required=True, metavar="FILE…", type=click.Path(allow_dash=True))
-def command(path: str | None, form: str, start: datetime | None, files: tuple[str, ...]) -> None:
+def command(path: str | None, form: str, start: datetime | None, against: str | None, files: tuple[str, ...]) -> None:
     """Replay messages (recordings, text, JSON lines of decode or the journal, packet captures) on a virtual clock: the
     incidents and notifications that a service with this configuration would have had. Nothing is opened or sent.
 
-    The same input gives the same output, byte for byte. Several files are read as one, by time.
+    The same input gives the same output, byte for byte. Several files are read as one, by time. The exit status does
+    not say whether two configurations differ.
     """
-    config = load(path)
+    config, *others = load_all([path] if against is None else [path, against])
     registry = load_handlers(config.handlers)
     begin = None if start is None else start.replace(tzinfo=UTC).timestamp()
     inputs = _Files(files, config, registry, begin)
+    if against is None:
+        work = _run(config, registry, inputs, form)
+    else:
+        names = told_apart(path or BUILT_IN, against)
+        work = _compare(WhatIf(config, registry, others[0], load_handlers(others[0].handlers)), inputs, form, names)
     end_logging = setup_logging(json=False, level="error")  # of what is wrong in the input the summary tells
     try:
-        asyncio.run(_run(config, registry, inputs, form))
+        asyncio.run(work)
     finally:
         end_logging()
     inputs.tell_unreadable()
@@ -115,12 +132,29 @@ async def _run(config: Config, registry: Registry, inputs: _Files, form: str) ->
     step, summed = (_json, _json) if form == "json" else (_step_text, _summary_text)
     with _bar() as progress:
         replay = Replay(config, registry, lambda found: _write(step(found)))
-        for number, found in enumerate(inputs, 1):
-            await replay.feed(found)
-            if number % LOOK_EVERY == 0:
-                progress(number, inputs.expected())
+        await _feed(replay.feed, inputs, progress)
         summary = await replay.finish()
     _write(summed(summary))
+
+
+async def _compare(both: WhatIf, inputs: _Files, form: str, names: tuple[str, str]) -> None:
+    with _bar() as progress:
+        await _feed(both.feed, inputs, progress)
+        found, compared = await both.finish()
+    if form == "json":
+        for one in (*found, compared):
+            _write(_json(one))
+        return
+    for text in differences_text(found, *names):
+        _write(f"{text}\n".encode())
+    _write(totals_text(compared, *names).rstrip("\n").encode())
+
+
+async def _feed(take: Callable[[Input], Awaitable[None]], inputs: _Files, progress: Progress) -> None:
+    for number, found in enumerate(inputs, 1):
+        await take(found)
+        if number % LOOK_EVERY == 0:
+            progress(number, inputs.expected())
 
 
 def _write(text: bytes) -> None:
@@ -152,7 +186,7 @@ def _bar() -> Iterator[Progress]:
 # --- for programs and for people -------------------------------------------------------------------------------------
 
 
-def _json(found: Step | Summary) -> bytes:
+def _json(found: Struct) -> bytes:
     return printable_json(to_json(found).decode()).encode()
 
 

@@ -60,24 +60,27 @@ class Desk:
         case.updated_at = at
         case.timers.pop("publish", None)
         incident = self.incident(case, recalled=recalled)
-        notify = case.told if what == "resolved" else notify and self._may_tell(case, incident, at, recalled=recalled)
-        self._changes.append(Change(what, incident, notify, first=notify and not case.told))
+        if what == "resolved":
+            notify, kept = case.told, None
+        else:
+            kept = self._keeps(case, incident, at, recalled=recalled) if notify else None
+            notify = notify and kept is None
+        self._changes.append(Change(what, incident, notify, notify and not case.told, kept))
         case.told = case.told or notify
 
-    def _may_tell(self, case: Case, incident: Incident, at: float, *, recalled: bool) -> bool:
+    def _keeps(self, case: Case, incident: Incident, at: float, *, recalled: bool) -> str | None:
+        """The rule after which nobody is told."""
+        rule: str | None = None
         if case.group:
-            self.suppress("grouped")
-            return False
-        hushed = self.hush.by(incident, at)
-        if hushed is not None:
+            rule = "grouped"
+        elif (hushed := self.hush.by(incident, at)) is not None:
             rule, until, _ = hushed
-            self.suppress(rule)
             case.hushed, case.timers["unhush"] = True, until
-            return False
-        if recalled and case.acked_by is not None and (case.acked_until is None or at < case.acked_until):
-            self.suppress("acked")
-            return False
-        return True
+        elif recalled and case.acked_by is not None and (case.acked_until is None or at < case.acked_until):
+            rule = "acked"
+        if rule is not None:
+            self.suppress(rule)
+        return rule
 
     def incident(self, case: Case, *, recalled: bool = False) -> Incident:
         """A case as people and machines see it."""

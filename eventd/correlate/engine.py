@@ -213,6 +213,11 @@ class Correlator:
 
     # --- what others look at ------------------------------------------------------------------------------------
 
+    @property
+    def fleet(self) -> Fleet:
+        """All that is remembered, to be looked at only."""
+        return self._fleet
+
     def open_incidents(self) -> Sequence[Incident]:
         """Every open incident, oldest first."""
         found = [self._desk.incident(case) for _, _, case in self._fleet.announced()]

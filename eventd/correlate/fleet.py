@@ -10,7 +10,9 @@ from itertools import islice
 
 from eventd.correlate.settings import EVICT_SCAN, MAX_DEVICES, MAX_PEERS
 from eventd.correlate.state import (
+    PUBLIC,
     Case,
+    Decision,
     DeviceState,
     GroupState,
     PeerState,
@@ -109,6 +111,13 @@ class Fleet:
     def context(self, name: str, now: float) -> DeviceState:
         """What is known of a device; an empty one where that is nothing."""
         return self.devices.get(device_key(name)) or DeviceState(device=name, heard_at=now)
+
+    def decisions(self, device: str, vsys: str, peer: str, interface: str) -> Sequence[Decision]:
+        """What was decided of a peer, the one without an address at that interface, or else of the device; the latest
+        of it, oldest first. "" for what an incident does not have."""
+        key = f"peer|{device}|{vsys or PUBLIC}|{peer or f'?{interface}'}"
+        state = self.peers.get(key) or self.devices.get(device_key(device))
+        return () if state is None else state.decisions
 
     def drop_group(self, key: str) -> None:
         """Forget a group that is over."""
