@@ -97,7 +97,7 @@ async def test_a_stopped_server_gives_its_port_back_and_may_be_stopped_twice() -
         ("localhost:9514", "is not an IP address"),
         ("[::]:70000", "port from 0 to 65535"),
         ("::1:9514", "in brackets"),
-        ("", "is not ADDRESS:PORT"),
+        ("", "names no address"),
     ],
 )
 def test_a_listen_address_that_cannot_be_is_a_problem_of_the_configuration(listen: str, says: str) -> None:
