@@ -122,7 +122,12 @@ SPECS = (
         "1 while the peer has a tunnel, 0 while it has none.",
         ("device", "peer", "peer_name", "site"),
     ),
-    Spec("peer_state_changes", "counter", "Times a peer went up or down.", ("device", "peer")),
+    Spec(
+        "peer_state_changes",
+        "counter",
+        "Times a peer went up or down; its first known state is none.",
+        ("device", "peer"),
+    ),
     Spec("label_overflow", "counter", "Samples folded into `other` by the series cap.", ("metric",)),
     Spec("device_last_message_timestamp_seconds", "gauge", "When a device was last heard.", ("device",)),
     Spec("device_clock_skew_seconds", "gauge", "Clock of a device less ours.", ("device",)),

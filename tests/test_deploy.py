@@ -46,6 +46,21 @@ def test_the_container_gets_time_for_the_ordered_stop() -> None:
     assert int(grace[1]) >= int(unit[1])
 
 
+def test_every_rule_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() -> None:
+    cases = (ROOT / "tests/support/prometheus_rules.test.yml").read_text()
+    rules = "".join(file.read_text() for file in DEPLOY.glob("prometheus-rules*.yml"))
+    alerts = set(re.findall(r"- alert: (\w+)", rules))
+    told = re.findall(r"alertname: (\w+)\s+exp_alerts:( \[\])?", cases)
+    assert {name for name, none in told if not none} == alerts
+    assert {name for name, none in told if none} == alerts
+
+
+def test_a_tunnel_is_not_told_twice() -> None:
+    """eventd tells of it itself; the rule on the bare metric is for installations where it does not."""
+    assert "IPsec" not in re.sub(r"#.*", "", (DEPLOY / "prometheus-rules.yml").read_text())
+    assert "severity: info" in (DEPLOY / "prometheus-rules-peers.yml").read_text()
+
+
 @pytest.mark.peer
 def test_the_rules_fire_when_they_should() -> None:
     cases = ROOT / "tests/support/prometheus_rules.test.yml"
@@ -59,7 +74,8 @@ def test_the_rules_fire_when_they_should() -> None:
 @pytest.mark.parametrize(
     ("tool", "arguments", "file"),
     [
-        ("promtool", ["check", "rules"], "prometheus-rules.yml"),
+        ("promtool", ["check", "rules", "--lint-fatal"], "prometheus-rules.yml"),
+        ("promtool", ["check", "rules", "--lint-fatal"], "prometheus-rules-peers.yml"),
         ("promtool", ["check", "config"], "prometheus.yml"),
         ("amtool", ["check-config"], "alertmanager.yml"),
     ],
