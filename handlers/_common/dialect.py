@@ -53,6 +53,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     count). ``cleared`` maps events that may be cleared in the same words with ``_clear`` behind the mnemonic to what
     the clear is; a clear of anything else is no documented message: it is named, but means nothing. ``mirrored`` says
     whether the backup unit of a pair speaks. ``foreign`` tells a line of another vendor with a mnemonic of this one.
+    ``interface`` brings the names of an interface to one.
     """
 
     tables: Tables
@@ -63,6 +64,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     foreign: Callable[[SyslogRecord], bool] = lambda _: False
     mirrored: Callable[[Mapping[str, Any], Mapping[str, str]], bool] = lambda _known, _extra: False
     cleared: Mapping[str, str] = {}
+    interface: Callable[[str], str] = str
 
     # --- events -----------------------------------------------------------------------------------------------------
 
@@ -123,6 +125,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
 
     def _explain(self, kind: Kind, known: dict[str, Any], extra: dict[str, str]) -> None:
         """Turn the ``reason`` and ``code`` of a message into a `Reason`, and let it say how bad the message is."""
+        if (printed := known.get("interface")) and (name := self.interface(printed)) != printed:
+            known["interface"], extra["interface_printed"] = name, printed
         if target := known.pop("target", None):
             extra["target"] = target
         extra.update(kind.mark)

@@ -33,8 +33,14 @@ def address(text: str) -> str | None:
 
 @lru_cache(MAX_ADDRESSES)
 def _canonical(text: str) -> str | None:
-    value = ipaddress.ip_address(text)
+    value = ip(text)
     return None if value.is_unspecified else str(value)
+
+
+def ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """One value per host: an IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2) is the IPv4 address."""
+    value = ipaddress.ip_address(text)
+    return getattr(value, "ipv4_mapped", None) or value
 
 
 def number(text: str) -> int | None:

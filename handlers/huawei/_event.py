@@ -1,5 +1,6 @@
 """How Huawei's messages become events (`handlers._common.dialect`), and what is peculiar to them."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +44,20 @@ def _mirrored(known: Mapping[str, Any], extra: Mapping[str, str]) -> bool:
     return extra.get("State", "").lower() == BACKUP_STATE or (reason is not None and reason.name == BACKUP_REASON)
 
 
+#: Short names that some messages print, and the names that the configuration and the tunnel messages print. A VRP8
+#: alarm says GE0/0/1 (EDOC1100039602) where the interface view is GigabitEthernet0/0/1 (NetEngine 8000 F,
+#: vrp_ifm_cfg_0030); S series print XGE for XGigabitEthernet in `display interface brief` (a guess for logs). 10GE,
+#: 25GE, 40GE, 100GE and Eth-Trunk are names in full.
+SHORT_NAMES = {"GE": "GigabitEthernet", "XGE": "XGigabitEthernet"}
+_SHORT = re.compile(r"(X?GE)(?=\d)")
+
+
+def interface(name: str) -> str:
+    """An interface under its name in full."""
+    found = _SHORT.match(name)
+    return name if found is None else SHORT_NAMES[found[1]] + name[found.end() :]
+
+
 DIALECT = Dialect(
     tables=TABLES,
     book=BOOK,
@@ -52,6 +67,7 @@ DIALECT = Dialect(
     foreign=is_h3c,
     mirrored=_mirrored,
     cleared=CLEARED,
+    interface=interface,
 )
 kind_of, notification_of = DIALECT.kind_of, DIALECT.notification_of
 syslog_event, trap_event = DIALECT.syslog_event, DIALECT.trap_event

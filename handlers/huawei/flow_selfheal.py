@@ -5,11 +5,11 @@ fetched lost flow entries again from the IKE process or another CPU. Its text an
 whatever looks like ``Key=value`` or like an address is taken, nothing is required, and the text is kept.
 """
 
-import ipaddress
 import re
 
 from eventd.contract import Handler, Origin, SyslogTemplate
 from eventd.model import Event, SyslogRecord
+from handlers._common.values import ip
 from handlers.huawei import _event, _fields
 from handlers.huawei._family import logs
 from handlers.huawei._tables import VENDOR, Kind
@@ -30,7 +30,7 @@ def addresses(text: str) -> list[str]:
     found: dict[str, None] = {}
     for candidate in _ADDRESS.findall(text):
         try:
-            address = ipaddress.ip_address(candidate)
+            address = ip(candidate)
         except ValueError:
             continue
         if not address.is_unspecified:

@@ -106,7 +106,7 @@ def test_unknown_keys_go_to_extra_under_their_wire_name():
 
 @pytest.mark.parametrize(
     ("written", "canonical"),
-    [("2001:DB8:0::1", "2001:db8::1"), ("203.0.113.7", "203.0.113.7"), ("::ffff:203.0.113.7", "::ffff:cb00:7107")],
+    [("2001:DB8:0::1", "2001:db8::1"), ("203.0.113.7", "203.0.113.7"), ("::ffff:203.0.113.7", "203.0.113.7")],
 )
 def test_addresses_are_canonical(written, canonical):
     assert event(stop_line("dpd timeout", peer=written)).peer == canonical
@@ -146,3 +146,20 @@ def test_long_hostile_bodies_cost_time_in_proportion(text):
     fields_of(f"x (A=1, {text}")
     list(loose_fields(text))
     event(line("IPSEC_ADP/4/FLOWSELFHEAL", text))
+
+
+@pytest.mark.parametrize(
+    ("printed", "name"),
+    [
+        ("GE0/0/1", "GigabitEthernet0/0/1"),
+        ("GE0/0/1.100", "GigabitEthernet0/0/1.100"),
+        ("XGE1/0/1", "XGigabitEthernet1/0/1"),
+        ("25GE1/0/41", "25GE1/0/41"),
+        ("Eth-Trunk1", "Eth-Trunk1"),
+        ("GigabitEthernet0/0/1", "GigabitEthernet0/0/1"),
+        ("GE", "GE"),
+    ],
+)
+def test_an_interface_has_one_name_and_what_was_printed_is_kept(printed, name):
+    found = event(stop_line("dpd timeout").replace("GigabitEthernet0/0/1", printed))
+    assert (found.interface, found.extra.get("interface_printed")) == (name, None if name == printed else printed)

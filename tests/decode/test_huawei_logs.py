@@ -174,18 +174,18 @@ def test_sla_probes_are_told_apart_by_their_text(text, name, status, expected):
         (
             "IFNET/4/LINK_STATE",
             "The line protocol IP on the interface GE0/0/1 has entered the DOWN state.",
-            ("link.down", "GE0/0/1", None),
+            ("link.down", "GigabitEthernet0/0/1", None),
         ),
         (
             "IFNET/4/LINKNO_STATE",
             "The line protocol on the interface Dialer1 has entered the UP state.",
             ("link.up", "Dialer1", None),
         ),
-        ("IFPDT/4/IF_STATE", "Interface GE0/0/2 has turned into UP state.", ("link.up", "GE0/0/2", None)),
+        ("IFPDT/4/IF_STATE", "Interface GE0/0/2 has turned into UP state.", ("link.up", "GigabitEthernet0/0/2", None)),
         (
             "IFNET/1/IF_LINKDOWN",
             "Interface 12 turned into DOWN state.(AdminStatus=1,OperStatus=2,InterfaceName=GE0/0/1)",
-            ("link.down", "GE0/0/1", 12),
+            ("link.down", "GigabitEthernet0/0/1", 12),
         ),
     ],
 )
@@ -201,7 +201,7 @@ def test_a_state_log_without_state_is_undecodable():
 def test_a_probe_is_marked_as_one_and_its_target_is_no_peer():
     sample = next(sample for sample in CAPTURED if "hwBfdSessDown" in sample)
     decoded = event(sample)
-    assert (decoded.event, decoded.peer, decoded.interface) == ("link.down", None, "GE1/0/1")
+    assert (decoded.event, decoded.peer, decoded.interface) == ("link.down", None, "GigabitEthernet1/0/1")
     assert (decoded.extra["track"], decoded.extra["target"]) == ("bfd", "10.1.0.1")
 
 

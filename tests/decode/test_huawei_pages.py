@@ -18,7 +18,7 @@ TUNNEL = {
     "cpu": 1,
     "local": "198.51.100.1",
     "flow": "10.1.2.0/24-10.1.1.0/24-0-0-0",
-    "interface": "GE0/0/1",
+    "interface": "GigabitEthernet0/0/1",
 }
 STOP = (
     "The IPSec tunnel is deleted. (Ifindex=12, SeqNum=10,TunnelIndex=83, RuleNum=5, DstIP=203.0.113.7, "
@@ -174,7 +174,7 @@ CASES: list[tuple[str, str, str, str, dict[str, Any], dict[str, str]]] = [
             "(Interface=GE0/0/1, VrId=1, InetType=IPv4)"
         ),
         "device.failover",
-        {"interface": "GE0/0/1"},
+        {"interface": "GigabitEthernet0/0/1"},
         {"state": "master", "kind": "vrrp", "Reason": "link BFD session down", "VrId": "1"},
     ),
     (
@@ -182,7 +182,7 @@ CASES: list[tuple[str, str, str, str, dict[str, Any], dict[str, str]]] = [
         "this unit is no VRRP master any more",
         "VRRP/4/STATEWARNING:Virtual Router state MASTER changed to INITIALIZE. (Interface=GE0/0/1, VrId=1)",
         "device.failover",
-        {"interface": "GE0/0/1"},
+        {"interface": "GigabitEthernet0/0/1"},
         {"state": "other", "kind": "vrrp"},
     ),
     (
@@ -194,7 +194,7 @@ CASES: list[tuple[str, str, str, str, dict[str, Any], dict[str, str]]] = [
             "InterfaceProtocolState=Up)"
         ),
         "link.down",
-        {"interface": "GE0/0/1", "slot": 2},
+        {"interface": "GigabitEthernet0/0/1", "slot": 2},
         {"track": "bfd", "Diagnostic": "DetectDown"},
     ),
     (
@@ -217,7 +217,7 @@ CASES: list[tuple[str, str, str, str, dict[str, Any], dict[str, str]]] = [
             "InterfaceName=GE0/0/1,Description=to ISP, north)"
         ),
         "link.down",
-        {"interface": "GE0/0/1", "ifindex": 12},
+        {"interface": "GigabitEthernet0/0/1", "ifindex": 12},
         {"AdminStatus": "1", "Description": "to ISP, north"},
     ),
     (
