@@ -137,6 +137,7 @@ class Correlator:
         self._armed.clear()
         for key, state in self._fleet.states():
             rebase.shift(state, delta_s)
+            self._fleet.index(key, state)
             self._desk.touch(key)
             self._arm(key, state)
         for device in self._fleet.heard:
@@ -332,7 +333,7 @@ class Correlator:
 
     def _peer(self, event: Event, now: float) -> tuple[str, PeerState | None]:
         if event.peer is None and event.event == "ipsec.negotiation.fail":
-            return self._fleet.peer(event, now, negotiation.belongs_to(event, self._fleet.busy(event.device)))
+            return self._fleet.peer(event, now, negotiation.belongs_to(event, self._fleet.in_place_of(event)))
         return self._fleet.peer(event, now)
 
     # --- time -----------------------------------------------------------------------------------------------------

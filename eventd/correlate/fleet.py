@@ -8,6 +8,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
+from eventd.correlate.indexes import (
+    ENDING,
+    NOTHING,
+    NOWHERE,
+    Seen,
+    Sets,
+    Shelf,
+    Shelves,
+    Standing,
+    seen,
+    shelves_at,
+    standing,
+    traits,
+)
 from eventd.correlate.settings import EVICT_SCAN, MAX_DEVICES, MAX_PEERS
 from eventd.correlate.state import (
     PUBLIC,
@@ -25,6 +39,9 @@ from eventd.correlate.state import (
 from eventd.inventory import Inventory
 from eventd.model import Event
 
+#: The event of a pair of devices that switches over.
+FAILOVER = "device.failover"
+
 
 class Fleet:
     """The states under their keys. ``gone`` is called with the key of each that was forgotten to make room."""
@@ -38,19 +55,27 @@ class Fleet:
         self.groups: dict[str, GroupState] = {}
         #: When each device spoke last, Unix seconds; least recently first.
         self.heard: OrderedDict[str, float] = OrderedDict()
-        #: Keys of the peers of a device that have a case.
-        self._busy: dict[str, set[str]] = {}
-        self._of_device: dict[str, set[str]] = {}
-        #: Keys of the peers with that address, whatever device reports them.
-        self._by_address: dict[str, set[str]] = {}
-        #: The devices that used an address as their own, and the other way round.
-        self._owners: dict[str, set[str]] = {}
-        self._owned: dict[str, set[str]] = {}
-        #: Keys of the peers whose matter is told by a group, and those told by the other end, under the key of that.
-        self._members: dict[str, set[str]] = {}
-        self._echoes: dict[str, set[str]] = {}
-        #: Where a peer stands in the two indexes above.
-        self._places: dict[str, tuple[str, str]] = {}
+        #: Peers of a device that have a case, and those whose case nobody was told of.
+        self._busy, self._held = Sets[str](), Sets[str]()
+        self._of_device = Sets[str]()
+        #: Peers with that address, whatever device reports them; those of one device.
+        self._by_address, self._between = Sets[str](), Sets[tuple[str, str]]()
+        #: Peers by what their tunnels say, and what that is.
+        self._traits = Sets[Shelf]()
+        self._seen: dict[str, Seen] = {}
+        #: The devices with tunnels that end at an address, and the other way round.
+        self._owners, self._owned = Sets[str](), Sets[str]()
+        #: Peers whose matter is told by a group, and those told by the other end, under the key of that.
+        self._members, self._echoes = Sets[str](), Sets[str]()
+        #: Peers with a case by what it has in common with others.
+        self._shelves = Shelves[Shelf]()
+        #: Where a peer with a case, or one told by the other end, stands in the indexes of cases.
+        self._standing: dict[str, Standing] = {}
+        self._groups_of = Sets[str]()
+        #: Devices that have a note of a switch-over.
+        self._switched: set[str] = set()
+        #: Keys of the states with an open incident.
+        self._announced: dict[str, None] = {}
 
     # --- states under keys ----------------------------------------------------------------------------------------
 
@@ -65,21 +90,20 @@ class Fleet:
 
     def announced(self) -> Iterator[tuple[str, State, Case]]:
         """Every open incident with the state it belongs to."""
-        for key, state in self.states():
-            for case in state.cases():
-                if case.announced:
+        for key in list(self._announced):
+            state = self.find(key)
+            for case in state.cases() if state is not None else ():
+                if case.announced and state is not None:
                     yield key, state, case
 
     def put(self, key: str, state: State) -> None:
         """Add a state that was loaded."""
         if isinstance(state, PeerState):
             self._add_peer(key, state)
-            for tunnel in state.tunnels.values():
-                self.own(state.device, tunnel.local)
         elif isinstance(state, DeviceState):
             self.devices[key] = state
         else:
-            self.groups[key] = state
+            self.add_group(key, state)
         self.index(key, state)
 
     def peer(self, event: Event, now: float, key: str | None = None) -> tuple[str, PeerState | None]:
@@ -95,7 +119,6 @@ class Fleet:
             self._add_peer(key, state)
         else:
             self.peers.move_to_end(key)
-        self.own(event.device, event.local)
         return key, state
 
     def device(self, name: str, now: float) -> tuple[str, DeviceState | None]:
@@ -119,9 +142,16 @@ class Fleet:
         state = self.peers.get(key) or self.devices.get(device_key(device))
         return () if state is None else state.decisions
 
+    def add_group(self, key: str, group: GroupState) -> None:
+        """Have a new group."""
+        self.groups[key] = group
+        self._groups_of.add(group.device, key)
+
     def drop_group(self, key: str) -> None:
         """Forget a group that is over."""
-        self.groups.pop(key, None)
+        group = self.groups.pop(key, None)
+        if group is not None:
+            self._groups_of.discard(group.device, key)
         self._gone(key)
 
     def hear(self, device: str, now: float) -> None:
@@ -137,50 +167,125 @@ class Fleet:
 
     def index(self, key: str, state: State) -> str:
         """Bring the indexes up to date after anything touched a state. The key of the group it has left, or ""."""
+        told = any(case.announced for case in state.cases())
+        if told is not (key in self._announced):
+            if told:
+                self._announced[key] = None
+            else:
+                del self._announced[key]
+        if isinstance(state, DeviceState):
+            if any(note.event == FAILOVER for note in state.notes):
+                self._switched.add(state.device)
+            else:
+                self._switched.discard(state.device)
         if not isinstance(state, PeerState):
             return ""
-        _move(self._busy, state.device, key, present=state.case is not None)
-        place = (state.case.group if state.case else "", state.linked)
-        before = self._places.get(key, ("", ""))
-        if place == before:
+        self._see(key, state)
+        now, before = standing(state), self._standing.get(key, NOWHERE)
+        if now == before:
             return ""
-        for table, old, new in zip((self._members, self._echoes), before, place, strict=True):
+        self._move(key, state, before, now)
+        return before.group if before.group != now.group else ""
+
+    def _see(self, key: str, peer: PeerState) -> None:
+        now, before = seen(peer), self._seen.get(key, NOTHING)
+        if now == before:
+            return
+        old, new = set(traits(peer, before)), set(traits(peer, now))
+        for trait in new - old:
+            self._traits.add(trait, key)
+            if trait[0] == ENDING:
+                self._owners.add(str(trait[2]), peer.device)
+                self._owned.add(peer.device, str(trait[2]))
+        for trait in old - new:
+            self._traits.discard(trait, key)
+            if trait[0] == ENDING and not self._traits.at(trait):
+                self._owners.discard(str(trait[2]), peer.device)
+                self._owned.discard(peer.device, str(trait[2]))
+        self._seen[key] = now
+
+    def _move(self, key: str, peer: PeerState, before: Standing, now: Standing) -> None:
+        for shelf in before.shelves:
+            self._shelves.take(shelf, before.since, key)
+        for shelf in now.shelves:
+            self._shelves.put(shelf, now.since, key)
+        for table, old, new in (
+            (self._busy, peer.device if before.busy else "", peer.device if now.busy else ""),
+            (self._held, peer.device if before.held else "", peer.device if now.held else ""),
+            (self._members, before.group, now.group),
+            (self._echoes, before.linked, now.linked),
+        ):
             if old != new:
-                _move(table, old, key, present=False)
-            if new:
-                _move(table, new, key, present=True)
-        self._places[key] = place
-        return before[0] if before[0] != place[0] else ""
+                if old:
+                    table.discard(old, key)
+                if new:
+                    table.add(new, key)
+        if now is NOWHERE:
+            del self._standing[key]
+        else:
+            self._standing[key] = now
 
     def busy(self, device: str) -> Iterator[tuple[str, PeerState]]:
         """Peers of a device that have a case, in a fixed order."""
-        return self._all(self._busy.get(device, ()))
+        return self._all(self._busy.at(device))
+
+    def held(self, device: str) -> int:
+        """How many of them have one that nobody was told of."""
+        return len(self._held.at(device))
+
+    def near(self, shelf: Shelf, since: float, window: float) -> Iterator[tuple[str, PeerState]]:
+        """Peers on a shelf whose case began within ``window`` seconds of ``since``, in a fixed order."""
+        return ((key, self.peers[key]) for key in self._shelves.near(shelf, since, window))
+
+    def on(self, shelf: Shelf) -> Sequence[tuple[str, PeerState]]:
+        """All peers on a shelf, the case that began first in front."""
+        return [(key, self.peers[key]) for _, key in self._shelves.oldest_first(shelf)]
+
+    def in_place_of(self, event: Event) -> Iterator[Iterator[tuple[str, PeerState]]]:
+        """Peers of a device whose case may be in the place of an event, in runs that each begin with the oldest."""
+        for shelves in shelves_at(event):
+            shortest = min((self._shelves.oldest_first(shelf) for shelf in shelves), key=len)
+            yield ((key, self.peers[key]) for _, key in shortest)
 
     def of_device(self, device: str) -> Iterator[tuple[str, PeerState]]:
         """All peers of a device."""
-        return self._all(self._of_device.get(device, ()))
+        return self._all(self._of_device.at(device))
 
     def by_address(self, address: str) -> Iterator[tuple[str, PeerState]]:
         """The peers with that address, of whatever device."""
-        return self._all(self._by_address.get(address, ()))
+        return self._all(self._by_address.at(address))
+
+    def between(self, device: str, address: str) -> Iterator[tuple[str, PeerState]]:
+        """The peers of one device with that address, of whatever vsys."""
+        return self._all(self._between.at((device, address)))
+
+    def with_trait(self, trait: Shelf) -> Iterator[tuple[str, PeerState]]:
+        """The peers whose tunnels say that (`eventd.correlate.indexes`)."""
+        return self._all(self._traits.at(trait))
+
+    def count_with(self, trait: Shelf) -> int:
+        """How many they are."""
+        return len(self._traits.at(trait))
+
+    def groups_of(self, device: str) -> Iterator[tuple[str, GroupState]]:
+        """The groups of a device."""
+        return ((key, self.groups[key]) for key in sorted(self._groups_of.at(device)))
+
+    def switched(self) -> Iterator[str]:
+        """The devices that said lately that they had switched over."""
+        return iter(sorted(self._switched))
 
     def members(self, group: str) -> Iterator[tuple[str, PeerState]]:
         """The peers whose matters are open and told by a group."""
-        return self._all(self._members.get(group, ()))
+        return self._all(self._members.at(group))
 
     def member_count(self, group: str) -> int:
         """How many they are."""
-        return len(self._members.get(group, ()))
+        return len(self._members.at(group))
 
     def echoes(self, key: str) -> Iterator[tuple[str, PeerState]]:
         """The far ends of a peer's link whose matter is told by that peer's case."""
-        return self._all(self._echoes.get(key, ()))
-
-    def own(self, device: str, address: str | None) -> None:
-        """Note that a device used an address as its own end of a tunnel."""
-        if address:
-            self._owners.setdefault(address, set()).add(device)
-            self._owned.setdefault(device, set()).add(address)
+        return self._all(self._echoes.at(key))
 
     def owner(self, address: str | None) -> str | None:
         """The device that an address belongs to: by the inventory, else the only one that used it as its own."""
@@ -189,12 +294,12 @@ class Fleet:
         listed = self.inventory.device_at(address)
         if listed is not None:
             return listed
-        owners = self._owners.get(address, ())
+        owners = self._owners.at(address)
         return next(iter(owners)) if len(owners) == 1 else None
 
     def addresses(self, device: str) -> Sequence[str]:
         """The addresses of a device, listed and learned, in a fixed order."""
-        return sorted({*self.inventory.addresses(device), *self._owned.get(device, ())})
+        return sorted({*self.inventory.addresses(device), *self._owned.at(device)})
 
     # --- room -----------------------------------------------------------------------------------------------------
 
@@ -204,13 +309,14 @@ class Fleet:
 
     def _add_peer(self, key: str, state: PeerState) -> None:
         self.peers[key] = state
-        _move(self._of_device, state.device, key, present=True)
+        self._of_device.add(state.device, key)
         if state.peer is not None:
-            _move(self._by_address, state.peer, key, present=True)
+            self._by_address.add(state.peer, key)
+            self._between.add((state.device, state.peer), key)
 
     def _has_case(self, device: str) -> bool:
         state = self.devices.get(device_key(device))
-        return device in self._busy or (state is not None and bool(state.conditions))
+        return bool(self._busy.at(device)) or (state is not None and bool(state.conditions))
 
     def _evict_device(self) -> bool:
         """Forget the device not heard of for longest that has nothing open."""
@@ -218,7 +324,8 @@ class Fleet:
         key = next((key for key, state in oldest if not state.conditions), None)
         if key is None:
             return False
-        del self.devices[key]
+        self._switched.discard(self.devices.pop(key).device)
+        self._announced.pop(key, None)
         self._gone(key)
         return True
 
@@ -226,17 +333,23 @@ class Fleet:
         """Forget the peer not heard of for longest: one without a case, else one whose case nobody was told of."""
         oldest = list(islice(self.peers.items(), EVICT_SCAN))
         idle = (key for key, state in oldest if state.case is None)
-        untold = (key for key, state in oldest if state.case is not None and not state.case.announced)
+        untold = (
+            key
+            for key, state in oldest
+            if state.case is not None and not state.case.announced and not self._echoes.at(key)
+        )
         key = next(idle, None) or next(untold, None)
         if key is None:
             return False
         state = self.peers.pop(key)
         state.case, state.linked = None, ""
+        state.tunnels.clear()
         self.index(key, state)
-        self._places.pop(key, None)
-        _move(self._of_device, state.device, key, present=False)
+        self._seen.pop(key, None)
+        self._of_device.discard(state.device, key)
         if state.peer is not None:
-            _move(self._by_address, state.peer, key, present=False)
+            self._by_address.discard(state.peer, key)
+            self._between.discard((state.device, state.peer), key)
         self._gone(key)
         return True
 
@@ -247,13 +360,3 @@ def nameless(fleet: Fleet, event: Event) -> Iterator[tuple[str, PeerState]]:
         key = nameless_key(event, place)
         if place is not None and (state := fleet.peers.get(key)) is not None:
             yield key, state
-
-
-def _move(table: dict[str, set[str]], place: str, key: str, *, present: bool) -> None:
-    """Have ``key`` under ``place`` or not; a place that nobody is left in goes."""
-    if present:
-        table.setdefault(place, set()).add(key)
-    elif place in table:
-        table[place].discard(key)
-        if not table[place]:
-            del table[place]

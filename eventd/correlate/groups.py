@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from eventd.correlate import cases, evidence, reasons, texts
+from eventd.correlate import cases, evidence, indexes, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import MAX_CHILDREN, MAX_NAMED, MIN_EXPLAINED, MIN_GROUP, MOSTLY, TOLD_AGAIN
 from eventd.correlate.state import Case, GroupState, Note, PeerState
@@ -152,10 +152,10 @@ def _open_place(desk: Desk, peer: PeerState, case: Case) -> Place | None:
 def _new_place(desk: Desk, peer: PeerState, case: Case, at: float) -> Place | None:
     if case.family == "failing":
         return _of_negotiation(desk, peer, case, at)
-    falling = [(case, peer), *_falling(desk, desk.fleet.busy(peer.device), case)]
+    falling = [(case, peer), *_falling(desk, indexes.falling(peer.device), case)]
     found = _of_device(desk, peer, case, falling)
     if found is None and peer.peer is not None:
-        falling = [(case, peer), *_falling(desk, desk.fleet.by_address(peer.peer), case)]
+        falling = [(case, peer), *_falling(desk, indexes.falling_far(peer.peer), case)]
         if len({one.device for one, _ in falling}) > 1:
             found = Place("far", "", peer.peer)
     if found is None:
@@ -166,15 +166,13 @@ def _new_place(desk: Desk, peer: PeerState, case: Case, at: float) -> Place | No
 
 def _of_negotiation(desk: Desk, peer: PeerState, case: Case, at: float) -> Place | None:
     """Peers that fail for one reason, as many as make a group; or two strangers, who would else page at will."""
-    others = ((other.case, other) for _, other in desk.fleet.busy(peer.device) if other.case and other.case is not case)
-    alike = [(one, other) for one, other in others if one.family == "failing" and not one.group]
     if case.stranger:
         place, needed = Place("strangers", peer.device, ""), MIN_EXPLAINED
-        falling = [(one, other) for one, other in alike if one.stranger and one.announced]
+        near: Iterable[tuple[str, PeerState]] = desk.fleet.on(indexes.strangers(peer.device))
     else:
-        place, needed, window = _failing(peer, case), desk.settings.group_peers, desk.settings.group_window
-        alike = [(one, other) for one, other in alike if not one.stranger and abs(one.since - case.since) <= window]
-        falling = [(one, other) for one, other in alike if _failing(other, one) == place]
+        place, needed = _failing(peer, case), desk.settings.group_peers
+        near = desk.fleet.near(indexes.failing(peer.device, case), case.since, desk.settings.group_window)
+    falling = [(other.case, other) for _, other in near if other.case is not None and other.case is not case]
     if len(falling) + 1 < needed:
         return None
     _form(desk, place, [(case, peer), *falling], at)
@@ -184,14 +182,11 @@ def _of_negotiation(desk: Desk, peer: PeerState, case: Case, at: float) -> Place
 Falling = Sequence[tuple[Case, PeerState]]
 
 
-def _falling(desk: Desk, peers: Iterable[tuple[str, PeerState]], case: Case) -> Iterator[tuple[Case, PeerState]]:
+def _falling(desk: Desk, shelf: indexes.Shelf, case: Case) -> Iterator[tuple[Case, PeerState]]:
     """The outages that began near ``case``, itself left out, held back or told, unless a group has them."""
-    for _, peer in peers:
-        other = peer.case
-        if other is None or other is case or other.family != "tunnel" or other.group or other.stranger:
-            continue
-        if abs(other.since - case.since) <= desk.settings.group_window:
-            yield other, peer
+    for _, peer in desk.fleet.near(shelf, case.since, desk.settings.group_window):
+        if peer.case is not None and peer.case is not case:
+            yield peer.case, peer
 
 
 def _of_device(desk: Desk, peer: PeerState, case: Case, falling: Falling) -> Place | None:
@@ -215,10 +210,9 @@ def _another(desk: Desk, device: str, where: str, case: Case) -> bool:
     """Whether another interface of the device is out since a moment ago."""
     return any(
         group.kind == "interface"
-        and group.device == device
         and group.place != where
         and abs(group.joined_at - case.since) <= desk.settings.group_window
-        for group in desk.fleet.groups.values()
+        for _, group in desk.fleet.groups_of(device)
     )
 
 
@@ -227,7 +221,7 @@ def _enough(desk: Desk, place: Place, lost: int, explained: bool) -> bool:
         return True
     if lost < (MIN_EXPLAINED if explained else MIN_GROUP):
         return False
-    return lost >= desk.settings.group_share * sum(1 for _ in _peers_at(desk, place))
+    return lost >= desk.settings.group_share * desk.fleet.count_with(indexes.at(place.device, place.name))
 
 
 def _peers_at(desk: Desk, place: Place) -> Iterator[PeerState]:
@@ -235,13 +229,7 @@ def _peers_at(desk: Desk, place: Place) -> Iterator[PeerState]:
     if place.kind == "far":
         yield from (peer for _, peer in desk.fleet.by_address(place.name))
         return
-    for _, peer in desk.fleet.of_device(place.device):
-        if peer.tunnels and (place.kind == "device" or _is_at(peer, place.name)):
-            yield peer
-
-
-def _is_at(peer: PeerState, where: str) -> bool:
-    return any(where in (tunnel.interface, f"interface {tunnel.ifindex}") for tunnel in peer.tunnels.values())
+    yield from (peer for _, peer in desk.fleet.with_trait(indexes.at(place.device, place.name)))
 
 
 # --- the parent -----------------------------------------------------------------------------------------------------
@@ -266,7 +254,7 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     group = GroupState(
         kind=place.kind, device=place.device, place=place.name, heard_at=at, joined_at=first.since, case=parent
     )
-    desk.fleet.groups[place.key] = group
+    desk.fleet.add_group(place.key, group)
     _explain(desk, place, parent, falling)
     names = [_name(desk, peer) if not far else one.device for one, peer in falling]
     came = SORTS[place.kind].came
@@ -287,8 +275,8 @@ def _swallow(desk: Desk, place: Place) -> list[tuple[str, PeerState]]:
     if place.kind != "device":
         return []
     found = []
-    for key, group in list(desk.fleet.groups.items()):
-        if group.kind == "interface" and group.device == place.device and group.case is not None:
+    for key, group in list(desk.fleet.groups_of(place.device)):
+        if group.kind == "interface" and group.case is not None:
             found += list(desk.fleet.members(key))
             heir = desk.fleet.groups[place.key].case
             assert heir is not None

@@ -8,7 +8,7 @@ the addresses that a device was seen to use as its own.
 import ipaddress
 from collections.abc import Iterator
 
-from eventd.correlate import books, cases, reasons
+from eventd.correlate import books, cases, indexes, reasons
 from eventd.correlate.desk import Desk
 from eventd.correlate.fleet import Fleet
 from eventd.correlate.settings import LINK_WINDOW
@@ -45,8 +45,8 @@ def far_ends(desk: Desk, peer: PeerState) -> Iterator[PeerState]:
         return
     for address in desk.fleet.addresses(peer.device):
         if desk.fleet.owner(address) == peer.device:
-            for _, far in desk.fleet.by_address(address):
-                if far.device == other and _may_end_at(desk, peer, far.peer) and _may_end_at(desk, far, peer.peer):
+            for _, far in desk.fleet.between(other, address):
+                if _may_end_at(desk, peer, far.peer) and _may_end_at(desk, far, peer.peer):
                     yield far
 
 
@@ -57,7 +57,8 @@ def same_ends(fleet: Fleet, peer: PeerState) -> Iterator[PeerState]:
     if peer.peer is None:
         return
     ours = set(_ends(peer))
-    for _, other in fleet.by_address(peer.peer):
+    found = {key: other for local, _ in ours for key, other in fleet.with_trait(indexes.by_end(peer.peer, local))}
+    for _, other in sorted(found.items()):
         if other.device != peer.device and ours.intersection(_ends(other)):
             yield other
 
@@ -82,8 +83,7 @@ def _may_end_at(desk: Desk, peer: PeerState, address: str | None) -> bool:
     ours = {tunnel.local for tunnel in peer.tunnels.values() if tunnel.local}
     if not ours or address in ours:
         return True
-    others = (other for _, other in desk.fleet.of_device(peer.device) if other is not peer)
-    return not any(address == tunnel.local for other in others for tunnel in other.tunnels.values())
+    return address is None or not desk.fleet.count_with(indexes.ending(peer.device, address))
 
 
 def _tells(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case) -> bool:
@@ -100,7 +100,7 @@ def _tells(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case)
 def _order(desk: Desk, peer: PeerState, case: Case, other: Case) -> tuple[bool, int, float, str]:
     """Who has a name tells it rather than an address, then the end whose device has lost more, then the first to
     notice, then the first by name."""
-    falling = sum(1 for _, near in desk.fleet.busy(peer.device) if near.case is not None and not near.case.announced)
+    falling = desk.fleet.held(peer.device)
     first = case.since if abs(case.since - other.since) > desk.settings.twin_window else 0.0
     return _is_address(peer.device), -falling, first, peer.device
 

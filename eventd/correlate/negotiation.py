@@ -100,10 +100,17 @@ def forgotten(desk: Desk, peer: PeerState, case: Case, _at: float) -> None:
     cases.drop(desk, peer, case, "single-failure", "no second")
 
 
-def belongs_to(event: Event, peers: Iterable[tuple[str, PeerState]]) -> str | None:
+def belongs_to(event: Event, runs: Iterable[Iterable[tuple[str, PeerState]]]) -> str | None:
     """Key of the peer whose case a failure without an address belongs to: same interface or policy on that device,
-    the oldest of several."""
-    fits = [(state.case.since, key) for key, state in peers if state.case is not None and same_place(event, state.case)]
+    the oldest of several. Each of ``runs`` has the oldest in front."""
+    found = (
+        next(
+            ((state.case.since, key) for key, state in run if state.case and same_place(event, state.case)),
+            None,
+        )
+        for run in runs
+    )
+    fits = [one for one in found if one is not None]
     return min(fits)[1] if fits else None
 
 

@@ -1,0 +1,213 @@
+"""Ways to find peers by what they have in common, each as fast with 20,000 peers as with 20.
+
+Nothing in here is a fact of its own: all of it follows from the states, and is made anew from them on every start.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Collection, Hashable, Iterator
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from eventd.correlate import texts
+from eventd.correlate.state import Case, PeerState
+from eventd.model import Event
+
+K = TypeVar("K", bound=Hashable)
+
+#: Where a case is, as far as messages say it.
+PLACE_FIELDS = ("interface", "ifindex", "policy", "policy_seq")
+
+
+class Sets(Generic[K]):
+    """Keys under what they share; a place that nobody is left in goes."""
+
+    def __init__(self) -> None:
+        self._keys: dict[K, set[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def at(self, place: K) -> Collection[str]:
+        """The keys under ``place``, in no order."""
+        return self._keys.get(place, ())
+
+    def add(self, place: K, key: str) -> None:
+        """Have ``key`` under ``place``."""
+        known = self._keys.get(place)
+        if known is None:
+            self._keys[place] = {key}
+        else:
+            known.add(key)
+
+    def discard(self, place: K, key: str) -> None:
+        """Have it there no more."""
+        known = self._keys.get(place)
+        if known is not None:
+            known.discard(key)
+            if not known:
+                del self._keys[place]
+
+
+class Shelves(Generic[K]):
+    """Keys of peers under what they share, each shelf in the order in which their cases began."""
+
+    def __init__(self) -> None:
+        self._rows: dict[K, list[tuple[float, str]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def put(self, place: K, since: float, key: str) -> None:
+        """Have ``key`` on the shelf."""
+        insort(self._rows.setdefault(place, []), (since, key))
+
+    def take(self, place: K, since: float, key: str) -> None:
+        """Take it away; it was put there with the same ``since``."""
+        row = self._rows[place]
+        del row[bisect_left(row, (since, key))]
+        if not row:
+            del self._rows[place]
+
+    def near(self, place: K, since: float, window: float) -> list[str]:
+        """Those that began within ``window`` seconds of ``since``, by their keys."""
+        row = self._rows.get(place, [])
+        first = bisect_left(row, since - window, key=_since)
+        return sorted(key for _, key in row[first : bisect_right(row, since + window, key=_since)])
+
+    def oldest_first(self, place: K) -> list[tuple[float, str]]:
+        """All of a shelf; not to be changed."""
+        return self._rows.get(place, [])
+
+
+def _since(entry: tuple[float, str]) -> float:
+    return entry[0]
+
+
+#: A name for what peers share: a word for the sort, then what it is.
+Shelf = tuple[str | int | None, ...]
+
+
+class Standing(Struct, frozen=True):
+    """Where a peer is found because of the case it has, or because another one's case tells its matter."""
+
+    group: str = ""
+    linked: str = ""
+    busy: bool = False
+    held: bool = False
+    since: float = 0.0
+    shelves: tuple[Shelf, ...] = ()
+
+
+NOWHERE = Standing()
+
+
+def standing(peer: PeerState) -> Standing:
+    """Where a peer belongs as it is."""
+    case = peer.case
+    if case is None:
+        return Standing(linked=peer.linked) if peer.linked else NOWHERE
+    shelves = [*_alike(peer, case), *_places(peer.device, case)]
+    return Standing(case.group, peer.linked, True, not case.announced, case.since, tuple(shelves))
+
+
+def _alike(peer: PeerState, case: Case) -> Iterator[Shelf]:
+    """What may yet become one matter with others."""
+    if case.group:
+        return
+    if case.stranger:
+        if case.family == "failing" and case.announced:
+            yield strangers(peer.device)
+    elif case.family == "failing":
+        yield failing(peer.device, case)
+    elif case.family == "tunnel":
+        yield falling(peer.device)
+        if peer.peer is not None:
+            yield falling_far(peer.peer)
+
+
+def falling(device: str) -> Shelf:
+    """Outages of peers of a device that no group has."""
+    return ("falling", device)
+
+
+def falling_far(address: str) -> Shelf:
+    """Outages of one peer address, that no group has."""
+    return ("far", address)
+
+
+def failing(device: str, case: Case) -> Shelf:
+    """Peers of a device that fail to negotiate for the reason of ``case``, and that no group has."""
+    return ("failing", device, texts.words(case.cause))
+
+
+def strangers(device: str) -> Shelf:
+    """Strangers at a device whom somebody was told of, and that no group has."""
+    return ("strangers", device)
+
+
+def _places(device: str, case: Case) -> Iterator[Shelf]:
+    known = [getattr(case, name) is not None for name in PLACE_FIELDS]
+    said = _mask(known)
+    for name, is_known in zip(PLACE_FIELDS, known, strict=True):
+        if is_known:
+            yield (device, said, name, getattr(case, name))
+
+
+def _mask(known: list[bool]) -> int:
+    return sum(1 << place for place, is_known in enumerate(known) if is_known)
+
+
+def shelves_at(event: Event) -> Iterator[list[Shelf]]:
+    """Where to look for cases in the place of ``event``: the cases that say the same things of their place are on
+    each of the shelves of one list, as far as they agree with it."""
+    for said in range(1, 1 << len(PLACE_FIELDS)):
+        names = [name for place, name in enumerate(PLACE_FIELDS) if said >> place & 1]
+        values = [(name, getattr(event, name)) for name in names]
+        found: list[Shelf] = [(event.device, said, name, value) for name, value in values if value is not None]
+        if found:
+            yield found
+
+
+# --- what the tunnels of a peer say of it ---------------------------------------------------------------------------
+
+#: Own end, interface and its number, of each of a peer's tunnels.
+Seen = frozenset[tuple[str | None, str | None, int | None]]
+NOTHING: Seen = frozenset()
+#: The sort of trait that says which addresses are a device's own.
+ENDING = "ending"
+
+
+def seen(peer: PeerState) -> Seen:
+    """What the tunnels of a peer say of where they are."""
+    return frozenset([(one.local, one.interface, one.ifindex) for one in peer.tunnels.values()])
+
+
+def traits(peer: PeerState, places: Seen) -> Iterator[Shelf]:
+    """By what a peer is found whose tunnels are at ``places``."""
+    if places:
+        yield at(peer.device, "")
+    for local, interface, ifindex in places:
+        if local:
+            yield ending(peer.device, local)
+            if peer.peer is not None:
+                yield by_end(peer.peer, local)
+        if interface:
+            yield at(peer.device, interface)
+        if ifindex is not None:
+            yield at(peer.device, f"interface {ifindex}")
+
+
+def at(device: str, interface: str) -> Shelf:
+    """Peers with a tunnel at an interface of a device; with any, where that is empty."""
+    return ("at", device, interface)
+
+
+def ending(device: str, local: str) -> Shelf:
+    """Peers of a device with a tunnel that ends at its address ``local``."""
+    return (ENDING, device, local)
+
+
+def by_end(address: str, local: str) -> Shelf:
+    """Peers of that address, of whatever device, with a tunnel whose own end is ``local``."""
+    return ("by end", address, local)
