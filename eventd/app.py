@@ -21,6 +21,7 @@ from eventd.correlate.hush import Maintenance
 from eventd.decode import Decoder
 from eventd.errors import EventdError, StoreError
 from eventd.gauges import Gauges
+from eventd.identity import Identities
 from eventd.intake import Intake
 from eventd.inventory import Inventory
 from eventd.kept_engines import KeptEngines, own_engine
@@ -363,6 +364,11 @@ class App:
     def inventory(self) -> Inventory:
         """The inventory in force."""
         return self.config.inventory
+
+    @property
+    def identities(self) -> Identities:
+        """Who sent what."""
+        return self.pipeline.decoder.identities
 
     @property
     def maintenance(self) -> Sequence[Maintenance]:

@@ -8,8 +8,11 @@ whose name it prints.
 """
 
 import ipaddress
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
+
+from msgspec import Struct, field
 
 from eventd.inventory import Inventory
 from eventd.model import SyslogRecord, TrapRecord
@@ -27,6 +30,14 @@ SEVERAL_WITHIN_S = 3600.0
 UNPROVEN_LEVEL = "noAuthNoPriv"
 #: Two names are enough to know that there are several.
 MAX_NAMES_PER_SOURCE = 2
+
+
+class Seen(Struct):
+    """The host names, source addresses and SNMP engine ids (hex) that a device was seen to use."""
+
+    hostnames: set[str] = field(default_factory=set)
+    sources: set[str] = field(default_factory=set)
+    engine_ids: set[str] = field(default_factory=set)
 
 
 class Identities:
@@ -73,6 +84,23 @@ class Identities:
         if address == where:
             return self._named(believed, agent, source)
         return self._named(believed, None, address or record.engine_id.hex())
+
+    def seen(self) -> dict[str, Seen]:
+        """What every device was seen to use, by its name: by its syslogs and its engine, whatever the inventory says. A
+        source that speaks for several devices is none of theirs."""
+        found: defaultdict[str, Seen] = defaultdict(Seen)
+        for source, names in self.learned.items():
+            for name in names:
+                one = found[self.inventory.identify(engine_id=None, agent=None, hostname=name, source=source)]
+                one.hostnames.add(name)
+                if len(names) == 1:
+                    one.sources.add(source)
+        for engine_id, address in self._engines.places():
+            one = found[self._named(engine_id, None, address or engine_id.hex())]
+            one.engine_ids.add(engine_id.hex())
+            if address is not None:
+                one.sources.add(address)
+        return dict(found)
 
     def _named(self, engine_id: bytes | None, agent: str | None, source: str) -> str:
         return self.inventory.identify(

@@ -75,6 +75,10 @@ class Inventory:
         """The device of that name."""
         return self._by_name.get(name)
 
+    def known_as(self, key: str) -> Device | None:
+        """The device that lists a name, a host name, an address (canonical text) or an engine id (hex)."""
+        return self._by_key.get(key.casefold())
+
     def device_at(self, address: str) -> str | None:
         """The device that lists an address (canonical text) as its own."""
         return self._addresses.get(address)
@@ -87,7 +91,7 @@ class Inventory:
         """Name of the sending device, by the first of engine id, believed agent address, hostname and source address
         that the inventory lists; else the hostname, the believed agent address or the source address as it is."""
         for key in (engine_id, agent, hostname, source):
-            if key and (device := self._by_key.get(key.casefold())):
+            if key and (device := self.known_as(key)):
                 return device.name
         return hostname or agent or source
 

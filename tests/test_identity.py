@@ -8,9 +8,10 @@ from snmp_strategies import UPTIME, bind, bindings, name, v2c
 from storm import stop_line, stop_trap
 
 from eventd.decode import Decoder
-from eventd.identity import MAX_NAMES_PER_SOURCE, SEVERAL_WITHIN_S
+from eventd.identity import MAX_NAMES_PER_SOURCE, SEVERAL_WITHIN_S, Identities
 from eventd.inventory import Device, Inventory
 from eventd.model import Event, Message, Syntax
+from eventd.parse.engines import Engines
 from eventd.parse.snmp import Access
 from eventd.registry import load
 
@@ -149,3 +150,25 @@ def test_a_virtual_system_with_a_source_of_its_own_is_the_device_whose_name_it_p
     for source in ("192.0.2.51", "192.0.2.52"):
         assert through(reader, "syslog-udp", stop_line(1, device="FW-BR").encode(), source=source) == "BRANCH"
         assert through(reader, "snmp-v2c", stop_trap(1), source=source) == "BRANCH"
+
+
+def test_what_devices_use_is_known_by_their_names_and_a_relay_is_nobodys_source() -> None:
+    inventory = Inventory([Device(name="hub", hostnames=("FW1",))])
+    reader = Decoder(REGISTRY, inventory, Access(["public"]))
+    for source, host in (("192.0.2.1", "FW1"), ("192.0.2.9", "FW2"), ("192.0.2.9", "FW3")):
+        reader.decode(Message("syslog-udp", source, 514, START, stop_line(1, device=host).encode()))
+    seen = reader.identities.seen()
+    assert {name: (one.hostnames, one.sources) for name, one in seen.items()} == {
+        "hub": ({"FW1"}, {"192.0.2.1"}),
+        "FW2": ({"FW2"}, set()),
+        "FW3": ({"FW3"}, set()),
+    }
+
+
+def test_an_engine_belongs_to_the_device_whose_address_it_is_pinned_to() -> None:
+    engines = Engines()
+    assert engines.check(b"\x80engine", 1, 10, b"digest", START) is None
+    engines.locate(b"\x80engine", "192.0.2.1", START, proven=True)
+    found = Identities(Inventory([Device(name="hub", addresses=("192.0.2.1",))]), engines=engines).seen()
+    assert found["hub"].engine_ids == {b"\x80engine".hex()}
+    assert found["hub"].sources == {"192.0.2.1"}

@@ -297,6 +297,10 @@ class Fleet:
         owners = self._owners.at(address)
         return next(iter(owners)) if len(owners) == 1 else None
 
+    def used(self, device: str) -> Sequence[str]:
+        """The addresses that a device used as its own ends of tunnels, in a fixed order."""
+        return sorted(self._owned.get(device, ()))
+
     def addresses(self, device: str) -> Sequence[str]:
         """The addresses of a device, listed and learned, in a fixed order."""
         return sorted({*self.inventory.addresses(device), *self._owned.at(device)})

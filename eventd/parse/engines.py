@@ -5,7 +5,7 @@ Nothing gets in here before its digest was found right: an unauthenticated sende
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -179,6 +179,10 @@ class Engines:
             else:
                 self._note(EngineChange.MOVED, engine_id, f"{known.address} to {where}")
         return engine_id, known.address
+
+    def places(self) -> Iterator[tuple[bytes, str | None]]:
+        """Every engine with the address that it is pinned to."""
+        return ((engine_id, engine.address) for engine_id, engine in self._engines.items())
 
     def _claimed(self, engine_id: bytes, known: Engine | None, where: str) -> tuple[bytes | None, str]:
         owner = self._owners.get(where)

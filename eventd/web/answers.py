@@ -48,6 +48,28 @@ class IncidentWithEvents(Incident, frozen=True):
     events: tuple[EventRow, ...] = ()
 
 
+class Some(Struct, frozen=True):
+    """How many there are, and the first of them in order."""
+
+    count: int
+    items: tuple[str, ...]
+
+
+class Learned(Struct, frozen=True):
+    """Of one device, and nothing that its inventory says: ``addresses`` that it used as its own end of a tunnel,
+    ``hostnames`` that it puts into its messages, ``sources`` that they and no others come from, ``engine_ids`` (SNMPv3,
+    hex) that proved themselves, and ``peers`` (addresses) that the inventory does not list; ``tunnels`` are all that it
+    told of.
+    """
+
+    addresses: Some
+    hostnames: Some
+    sources: Some
+    engine_ids: Some
+    peers: Some
+    tunnels: int
+
+
 class DeviceRow(Struct, frozen=True):
     """A device of the inventory, or one that was heard."""
 
@@ -58,6 +80,7 @@ class DeviceRow(Struct, frozen=True):
     last_message_at: datetime | None
     #: its clock less ours, None where its messages state no time
     clock_skew_s: float | None = None
+    learned: Learned | None = None
 
 
 class SilenceRow(Struct, frozen=True):

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
+from msgspec.structs import replace
 
 import eventd
 from eventd.model import utc
@@ -12,6 +13,7 @@ from eventd.web import query as q
 from eventd.web.answers import DeviceRow, RequestError, Status, answer, event_row, reason_row, rejected_row, with_events
 from eventd.web.evidence import evidence
 from eventd.web.hushed import as_now
+from eventd.web.learned import Learner
 from eventd.web.openapi import document
 from eventd.web.query import page, query
 from eventd.web.service import Service
@@ -71,8 +73,10 @@ class Api:
         return answer(_list(rows, wanted, lambda row: (row.device, row.vsys, row.peer)))
 
     async def devices(self, request: web.Request) -> web.Response:
-        """Devices of the inventory and devices that were heard."""
-        return answer(_list(devices(self._service), query(request, q.DEVICES), lambda row: (row.device,)))
+        """Devices of the inventory and devices that were heard, with what was learned of them."""
+        found = _list(devices(self._service), query(request, q.DEVICES), lambda row: (row.device,))
+        learner = Learner(self._service)
+        return answer(found | {"items": [replace(row, learned=learner.of(row.device)) for row in found["items"]]})
 
     async def reasons(self, request: web.Request) -> web.Response:
         """The reason catalogues of all vendors."""

@@ -24,6 +24,7 @@ from eventd.web.answers import NO_STORE, DeviceRow, SilenceRow, rejected_row, sh
 from eventd.web.api import devices
 from eventd.web.evidence import evidence
 from eventd.web.hushed import as_now
+from eventd.web.learned import Learner
 from eventd.web.looks import make_environment
 from eventd.web.query import query
 from eventd.web.service import Service
@@ -230,6 +231,7 @@ class Desk:
         rows = [row for row in devices(self._service) if device in (None, row.device)]
         return {
             "devices": sorted(rows, key=_by_silence)[:DEVICE_ROWS],
+            "learned": Learner(self._service).of(device) if device is not None and rows else None,
             "devices_total": len(rows),
             "devices_heard": sum(row.last_message_at is not None for row in rows),
         }

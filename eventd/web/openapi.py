@@ -175,7 +175,7 @@ OPERATIONS = (
     ),
     Operation(
         path="/api/v1/devices",
-        does="Devices of the inventory and devices that were heard, by name.",
+        does="Devices of the inventory and devices that were heard, by name, with what was learned of them.",
         keys=q.DEVICES,
         returns=DeviceRow,
         pages=True,

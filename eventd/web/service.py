@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from eventd.contract import Verdict
 from eventd.correlate import Correlator
 from eventd.correlate.hush import Maintenance
+from eventd.identity import Identities
 from eventd.inventory import Inventory
 from eventd.registry import Registry
 from eventd.store import Store
@@ -47,6 +48,10 @@ class Service(Protocol):
     @property
     def inventory(self) -> Inventory:
         """The inventory in force."""
+
+    @property
+    def identities(self) -> Identities:
+        """Who sent what."""
 
     @property
     def maintenance(self) -> Sequence[Maintenance]:

@@ -18,6 +18,7 @@ from eventd.contract import Batch, JournalRow, Verdict
 from eventd.correlate import Correlator, Settings
 from eventd.correlate.hush import Maintenance
 from eventd.errors import StoreError
+from eventd.identity import Identities
 from eventd.inventory import Inventory
 from eventd.model import Change, Event
 from eventd.registry import load
@@ -76,6 +77,7 @@ class FakeService:
         self.store = BrokenStore()
         self.inventory = inventory or Inventory()
         self.correlator = Correlator(Settings(), self.inventory)
+        self.identities = Identities(self.inventory)
         self.started_at, self.clock = EPOCH, 0.0
         self.web_settings, self.tokens = settings, tokens or {}
         self.trouble: str | None = None

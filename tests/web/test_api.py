@@ -11,11 +11,12 @@ from web_fakes import FakeService, Site, serving
 from yarl import URL
 
 from eventd.contract import Batch, Catalogue, CatalogueRow, JournalRow
-from eventd.inventory import Device, Inventory
+from eventd.inventory import Device, Inventory, Peer
 from eventd.model import Event, Header, Incident, PeerStatus, Reason, utc
 from eventd.parse.snmp import Access, parse_notification
 from eventd.registry import Registry
-from eventd.web.answers import DeviceRow, EventRow, IncidentWithEvents, ReasonRow, Status
+from eventd.web.answers import DeviceRow, EventRow, IncidentWithEvents, Learned, ReasonRow, Some, Status
+from eventd.web.learned import MAX_LISTED
 
 STORY = """
 0 start flow=A peer=2.1.1.1
@@ -204,6 +205,31 @@ async def test_devices_are_those_of_the_inventory_and_those_heard() -> None:
         assert [row.clock_skew_s for row in rows] == [None, 28799.6, None]
         assert [row["device"] for row in (await site.json("devices?site=Rome"))["items"]] == ["FW9"]
         assert await pages(site, "devices", 2) == (await site.json("devices"))["items"]
+
+
+async def test_what_was_learned_of_a_device_is_told_apart_from_its_inventory() -> None:
+    known = Inventory(
+        [Device(name="FW1", addresses=("1.1.1.1",), hostnames=("fw1.example",))], [Peer(address="2.1.1.1")]
+    )
+    async with serving(inventory=known) as site:
+        lines = [f"{n} start peer=198.51.100.{n} local=192.0.2.{n}" for n in range(1, MAX_LISTED + 5)]
+        await site.service.tell("\n".join(["0 start local=1.1.1.1", *lines]), until=100)
+        for source, name in (("1.1.1.1", "fw1.example"), ("192.0.2.77", "FW1")):
+            site.service.identities.learned[source] = {name: EPOCH}
+        [row] = (await site.json("devices"))["items"]
+        learned = msgspec.convert(row["learned"], Learned)
+        assert (learned.peers.count, len(learned.peers.items)) == (MAX_LISTED + 4, MAX_LISTED)
+        assert "2.1.1.1" not in learned.peers.items
+        assert learned.addresses.count == MAX_LISTED + 4
+        assert "1.1.1.1" not in learned.addresses.items
+        assert learned.tunnels == MAX_LISTED + 5
+        assert learned.sources == Some(1, ("192.0.2.77",))
+        assert learned.hostnames == Some(0, ())
+        _, _, page = await site.ask("/?device=FW1")
+        assert "sends from 192.0.2.77" in page
+        assert "and 4 more" in page
+        assert "host names" not in page
+        assert "Learned, and not in the inventory" not in (await site.ask("/"))[2]
 
 
 async def test_after_a_restart_devices_are_known_from_the_judgement_that_was_kept() -> None:
