@@ -299,7 +299,7 @@ class Fleet:
 
     def used(self, device: str) -> Sequence[str]:
         """The addresses that a device used as its own ends of tunnels, in a fixed order."""
-        return sorted(self._owned.get(device, ()))
+        return sorted(self._owned.at(device))
 
     def addresses(self, device: str) -> Sequence[str]:
         """The addresses of a device, listed and learned, in a fixed order."""
