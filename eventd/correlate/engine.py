@@ -91,12 +91,13 @@ class Correlator:
         """A message of whatever kind came from a device; None where that changes nothing, as nearly always."""
         if device not in self._watched:
             return None
+        self._catch_up(now)
         self._fleet.hear(device, now)
         key, state = self._fleet.device(device, now)
-        if state is None or not devices.heard(self._desk, state, now):
-            return None
-        self._settle(key, state)
-        return self._desk.verdict()
+        if state is not None and devices.heard(self._desk, state, now):
+            self._settle(key, state)
+        verdict = self._desk.verdict()
+        return verdict if verdict.touched else None
 
     def tick(self, now: float) -> Verdict:
         """Let time pass: fire what is due by ``now``."""
