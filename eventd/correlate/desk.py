@@ -85,6 +85,8 @@ class Desk:
     def incident(self, case: Case, *, recalled: bool = False) -> Incident:
         """A case as people and machines see it."""
         incident = texts.incident(case, self.inventory, self.external_url, recalled=recalled)
+        if case.acked_until is not None and self.now >= case.acked_until:
+            incident = replace(incident, acked_by=None, acked_note=None, acked_until=None)
         hushed = case.resolved_at is None and self.hush.by(incident, self.now) is not None
         return replace(incident, silenced=True) if hushed else incident
 

@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from eventd.correlate import rules, texts
 from eventd.correlate.desk import Desk
-from eventd.correlate.state import Case, Decision, DeviceState, PeerState
+from eventd.correlate.groups import OUTAGES
+from eventd.correlate.state import Case, Decision, DeviceState, GroupState, PeerState
 from eventd.model import utc
 
 #: What a timer of a case waits for.
@@ -78,7 +79,9 @@ def explain(desk: Desk, now: float, *, peer: str | None, device: str | None) -> 
         return [_of_peer(desk, state) for state in found if device in (None, state.device)]
     if device is None:
         return []
-    return [_of_device(desk, state) for state in desk.fleet.devices.values() if state.device == device]
+    groups = [group for group in desk.fleet.groups.values() if group.case is not None and group.case.device == device]
+    outages = (_of_group(desk, group, group.case) for group in groups if group.case is not None)
+    return [*outages, *(_of_device(desk, one) for one in desk.fleet.devices.values() if one.device == device)]
 
 
 def _is(desk: Desk, state: PeerState, name: str) -> bool:
@@ -119,6 +122,22 @@ def _of_device(desk: Desk, device: DeviceState) -> Explanation:
         waits=tuple(wait for case in cases for wait in _waits(case)),
         decisions=tuple(_told(desk, one) for one in reversed(device.decisions)),
         near=tuple(f"{texts.clock(note.at)} {note.text}" for note in device.notes),
+    )
+
+
+def _of_group(desk: Desk, group: GroupState, case: Case) -> Explanation:
+    """An outage of many peers of a device, or of a far end that several lost."""
+    return Explanation(
+        device=case.device,
+        vsys=case.vsys,
+        peer=case.peer,
+        stands="down" if group.kind in OUTAGES else "unknown",
+        since=utc(case.since),
+        says=desk.incident(case).summary,
+        incident=texts.incident_id(case),
+        judged=_told(desk, Decision(case.since, "group", texts.words(case.cause), 1, case.since)),
+        waits=tuple(_waits(case)),
+        near=tuple(f"{texts.clock(note.at)} {note.text}" for note in desk.device(case.device, desk.now).notes),
     )
 
 

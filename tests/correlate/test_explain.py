@@ -75,6 +75,15 @@ def test_a_child_says_who_tells_it() -> None:
     assert found.parent != found.incident
 
 
+def test_a_device_tells_of_its_outage_of_many() -> None:
+    text = "\n".join(f"{n / 10} stop dpd timeout peer=10.0.0.{n} interface=GE1" for n in range(1, 8))
+    story = tell(text, until=60)
+    found = story.correlator.explain(EPOCH + 60, device="FW1")
+    assert found[0].judged is not None
+    assert (found[0].judged.rule, found[0].stands) == ("group", "down")
+    assert "7 peers on GE1 were lost together" in found[0].says
+
+
 def test_repetitions_are_counted_and_the_list_is_bounded() -> None:
     text = "\n".join(f"{n * 100} start\n{n * 100 + 2} stop kick old sa with same flow" for n in range(40))
     found = one(text, 5000)

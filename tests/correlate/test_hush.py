@@ -102,8 +102,10 @@ def test_who_has_taken_it_is_not_reminded_until_then() -> None:
     assert incident.chain[-1].endswith("taken by ann: carrier called")
     story.take(9 * HOUR, story.correlator.tick(EPOCH + 9 * HOUR))
     assert story.suppressed == ["acked", "acked"]
+    assert story.correlator.open_incidents()[0].acked_by == "ann"
     story.take(13 * HOUR, story.correlator.tick(EPOCH + 13 * HOUR))
     assert story.told[-1].endswith("updated tunnel_down major")
+    assert story.correlator.open_incidents()[0].acked_by is None, "the time is over"
 
 
 def window(**given: object) -> Maintenance:
