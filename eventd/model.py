@@ -223,9 +223,9 @@ class Header(Struct, frozen=True):
 class Reason(Struct, frozen=True):
     """Why: the device's own words, and what a catalogue knows about them.
 
-    ``text`` is verbatim. ``name`` is the catalogue's canonical name, None where unknown. ``phase`` is ``ike``,
-    ``ipsec``, ``both`` or ``none``. ``actions`` may hold ``<peer>``, ``<local>``, ``<interface>``, ``<policy>`` only
-    in a catalogue; in an event they are filled in.
+    ``text`` is verbatim, ``gloss`` says in a few words what a cryptic one means. ``name`` is the catalogue's canonical
+    name, None where unknown. ``phase`` is ``ike``, ``ipsec``, ``both`` or ``none``. ``actions`` may hold ``<peer>``,
+    ``<local>``, ``<interface>``, ``<policy>`` only in a catalogue; in an event they are filled in.
     """
 
     text: str
@@ -240,6 +240,12 @@ class Reason(Struct, frozen=True):
     meaning: str | None = None
     actions: tuple[str, ...] = ()
     source: str | None = None
+    gloss: str | None = None
+
+    @property
+    def told(self) -> str:
+        """The device's words, and in brackets what they mean where that cannot be guessed."""
+        return self.text if self.gloss is None else f"{self.text} ({self.gloss})"
 
 
 class Event(Struct, frozen=True):

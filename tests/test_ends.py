@@ -73,7 +73,12 @@ def test_steps_name_the_ends_as_they_were_found() -> None:
     assert not any("<peer>" in step or "<local>" in step for step in decoded.reason.actions)
 
 
-addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).filter(lambda ip: not ip.is_unspecified).map(str)
+addresses = (
+    st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6))
+    .map(lambda ip: getattr(ip, "ipv4_mapped", None) or ip)
+    .filter(lambda ip: not ip.is_unspecified)
+    .map(str)
+)
 
 
 @given(addresses, addresses, st.sampled_from(["192.0.2.1", "a"]), st.booleans())

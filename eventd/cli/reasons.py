@@ -68,6 +68,7 @@ class Shown(Struct, frozen=True):
     codes: tuple[int, ...]
     aliases: tuple[str, ...]
     aliases_unverified: tuple[str, ...]
+    gloss: str | None
     meaning: str | None
     phase: str | None
     category: str
@@ -130,11 +131,24 @@ def search(rows: Sequence[CatalogueRow], text: str) -> list[CatalogueRow]:
     if exact := [row for row in rows if wanted in map(_plain, _names(row))]:
         return exact
     words = " ".join(SYNONYMS.get(word, word) for word in wanted.split()).split()
-    return [row for row in rows if words and all(word in _haystack(row) for word in words)]
+    hits = [row for row in rows if words and all(word in _haystack(row) for word in words)]
+    return sorted(hits, key=lambda row: _rank(row, words))
+
+
+def _rank(row: CatalogueRow, words: Sequence[str]) -> int:
+    """What a reason is called or means comes before what is done about it."""
+    reason = row.reason
+    said = (" ".join(_names(row)), reason.gloss or "", reason.meaning or "")
+    ranked = (rank for rank, text in enumerate(map(_plain, said)) if all(word in text for word in words))
+    return next(ranked, len(said))
 
 
 def _haystack(row: CatalogueRow) -> str:
-    return _plain(" ".join([*_names(row), row.reason.category, row.reason.meaning or "", *row.reason.actions]))
+    return _plain(
+        " ".join(
+            [*_names(row), row.reason.gloss or "", row.reason.category, row.reason.meaning or "", *row.reason.actions]
+        )
+    )
 
 
 def _near(rows: Iterable[CatalogueRow], text: str) -> str:
@@ -160,6 +174,7 @@ def show(row: CatalogueRow) -> Shown:
         codes=row.codes or (() if reason.code is None else (reason.code,)),
         aliases=row.aliases,
         aliases_unverified=row.aliases_unverified,
+        gloss=reason.gloss,
         meaning=reason.meaning,
         phase=reason.phase,
         category=reason.category,
@@ -181,6 +196,7 @@ def _detailed(shown: Shown, row: CatalogueRow) -> str:
     return block(
         shown.name,
         [
+            line("that is", shown.gloss),
             line("vendor", shown.vendor, f"{shown.space} reason", f"code {_codes(shown)}" if shown.codes else ""),
             line("also", ", ".join(shown.aliases)),
             line("maybe also", ", ".join(shown.aliases_unverified)),

@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv6Address
 
 from eventd.model import Event, Malformed, Reason
 from eventd.printable import printable
 
 #: Width of the left column.
 LABEL = 11
+#: What stands for a sender that nobody knows: a message in hex came from nowhere.
+UNKNOWN_SOURCES = (str(IPv4Address(0)), str(IPv6Address(0)))
 #: Columns of a table that no terminal reads.
 WIDE = 160
 
@@ -45,8 +48,9 @@ def event_block(found: Event | Malformed) -> str:
     stamp = found.received_at.isoformat(timespec="seconds").replace("+00:00", "Z")
     if isinstance(found, Malformed):
         head = f"{stamp}  malformed: {found.error.reason} at byte {found.error.offset}"
-        return block(head, [line("from", found.source, found.transport), line("raw", found.raw)])
-    head = f"{stamp}  {found.event or 'unrecognised'}  {found.severity}  {printable(found.device)}"
+        return block(head, [line("from", _known(found.source), found.transport), line("raw", found.raw)])
+    device = "" if found.device in UNKNOWN_SOURCES else f"  {printable(found.device)}"
+    head = f"{stamp}  {found.event or 'unrecognised'}  {found.severity}{device}"
     return block(head, [*_where(found), *reason_lines(found.reason), *_rest(found)])
 
 
@@ -54,13 +58,23 @@ def _where(event: Event) -> list[str]:
     port = "" if event.peer_port is None else f"port {event.peer_port}"
     said = event.header.notification or event.header.mnemonic or event.header.oid
     return [
-        line("message", said, event.transport, f"from {event.source}", "standby unit" if event.standby else ""),
+        line(
+            "message",
+            said,
+            event.transport,
+            f"from {event.source}" if _known(event.source) else "",
+            "standby unit" if event.standby else "",
+        ),
         line("peer", event.peer, port, _named("inside", event.inside)),
         line("local", event.local),
         line("interface", event.interface, _named("index", event.ifindex), _named("vsys", event.vsys)),
         line("policy", event.policy, _named("sequence", event.policy_seq), _named("rule", event.rule)),
         line("tunnel", event.tunnel_index, _named("flow", event.flow), _named("role", event.role)),
     ]
+
+
+def _known(source: str) -> str:
+    return "" if source in UNKNOWN_SOURCES else source
 
 
 def _named(name: str, value: object) -> str:
@@ -74,7 +88,7 @@ def reason_lines(reason: Reason | None) -> list[str]:
     known = "" if reason.known else "not in the catalogue"
     kind = f"({reason.category}{', expected' if reason.expected else ''})"
     return [
-        line("reason", reason.text, _named("code", reason.code), kind, known),
+        line("reason", reason.told, _named("code", reason.code), kind, known),
         line("meaning", reason.meaning),
         *(line("steps" if number == 1 else "", f"{number}. {step}") for number, step in enumerate(reason.actions, 1)),
         line("source", reason.source),

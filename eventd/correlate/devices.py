@@ -124,6 +124,7 @@ def on_condition(desk: Desk, device: DeviceState, event: Event, now: float) -> N
         case = device.conditions[name] = cases.begin(event, now, name)
         case.peer = None if name.endswith("|others") else event.peer
     cases.record(case, event, now)
+    headline = texts.SERVICE_FAULT if event.extra.get("kind") == "service-fault" else headline
     case.awaits = f"{headline} ({what})" if what else headline
     if event.extra.get("kind") in STANDING:
         case.timers["stale"] = now + desk.settings.stale_after

@@ -99,9 +99,11 @@ def times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
-def words(reason: Reason | None) -> str:
-    """A reason in the device's own words."""
-    return "no reason given" if reason is None else reason.text[:MAX_TEXT] or "no reason given"
+def words(reason: Reason | None, *, glossed: bool = False) -> str:
+    """A reason in the device's own words, ``glossed`` with what they mean where that cannot be guessed."""
+    if reason is None:
+        return "no reason given"
+    return (reason.told if glossed else reason.text)[:MAX_TEXT] or "no reason given"
 
 
 def chain(case: Case) -> tuple[str, ...]:
@@ -145,7 +147,7 @@ def _named(step: str) -> str | None:
 
 def title(case: Case, known: Peer | None, *, recalled: bool = False) -> str:
     """What a phone shows first: who, what, why; at most `MAX_TITLE` characters."""
-    who, why = _short_name(case, known), words(case.cause)
+    who, why = _short_name(case, known), words(case.cause, glossed=True)
     if case.resolved_at is not None:
         lasted = f"after {span(case.resolved_at - case.since)}"
         text = f"{who} {'has become ' + case.heir if case.heir else _stand(ENDED, case)} {lasted}"
@@ -164,7 +166,12 @@ def _stand(words: dict[str, str], case: Case) -> str:
             f"{lost(case)} {'unknown peers' if case.stranger else 'peers'}"
         )
     now = " and down now" if case.kind == "flapping" and case.awaits and case.resolved_at is None else ""
-    return words[case.kind].format(lost=lost(case), interface=case.interface) + now
+    return words[_sort(case)].format(lost=lost(case), interface=case.interface) + now
+
+
+def _sort(case: Case) -> str:
+    """Which words a case has: its kind, but a board that fails is no limit."""
+    return "service_fault" if case.kind == "capacity" and case.awaits.startswith(SERVICE_FAULT) else case.kind
 
 
 def _short_name(case: Case, known: Peer | None) -> str:
@@ -181,7 +188,7 @@ def summary(case: Case, known: Peer | None) -> str:
             return (
                 f"{case.device}: {BECOMES[case.kind].format(peer=_peer(case, known))} has become {case.heir}, {lasted}."
             )
-        over = f"{case.device}: {OVER[case.kind].format(peer=_peer(case, known))} {lasted}"
+        over = f"{case.device}: {OVER[_sort(case)].format(peer=_peer(case, known))} {lasted}"
         return over + (f" ({case.ending})." if case.ending else ".")
     headline = _group if case.family == "group" else HEADLINES[case.kind]
     text = headline(case, _peer(case, known))
@@ -284,6 +291,8 @@ HEADLINES: dict[str, Callable[[Case, str], str]] = {
 }
 
 #: How a title goes on after the name, while it lasts and when it is over.
+#: How the headline of a condition begins that is no limit although it is told as one.
+SERVICE_FAULT = "the IPsec service failed"
 STANDS = {
     "tunnel_down": "down",
     "tunnel_degraded": "partly down",
@@ -291,6 +300,7 @@ STANDS = {
     "flapping": "flapping",
     "flow_self_heal": "repaired lost IPsec flows",
     "capacity": "at an IPsec limit",
+    "service_fault": "has an IPsec service that failed",
     "security": "IPsec security event",
     "device_silent": "is silent",
     "interface_outage": "lost {lost} peers on {interface}",
@@ -304,6 +314,7 @@ ENDED = {
     "flapping": "stopped flapping",
     "flow_self_heal": "had no more flows to repair",
     "capacity": "below the IPsec limit again",
+    "service_fault": "has a working IPsec service again",
     "security": "quiet again",
     "device_silent": "speaks again",
     "interface_outage": "has all {lost} peers on {interface} again",
@@ -327,6 +338,7 @@ OVER = {
     "flapping": "the tunnel to {peer} has stopped going down and up",
     "flow_self_heal": "no more lost IPsec flows had to be repaired",
     "capacity": "an IPsec limit is no longer reached",
+    "service_fault": "the IPsec service works again",
     "security": "an IPsec security event no longer repeats",
     "device_silent": "the silence of the device is over",
     "interface_outage": "the outage of an interface is over",
@@ -391,6 +403,8 @@ def told(event: Event) -> str:
 def _neighbour(event: Event) -> str | None:
     """What handlers mark more exactly than the name of the event says (`handlers/README.md`, marks in ``extra``)."""
     extra = event.extra
+    if event.event == "ipsec.capacity" and extra.get("kind") == "service-fault":
+        return "IPsec service failed"
     if event.event == "device.failover":
         return FAILOVERS.get(extra.get("state", ""))
     if event.event == "device.restart":

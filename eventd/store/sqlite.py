@@ -65,7 +65,8 @@ class SqliteStore:
             database.prepare(self.path)
             self._undo.callback(os.close, database.lock(self.path))
         except OSError as error:
-            raise StoreError(f"{self.path}: {error.strerror or error}") from error
+            advice = "set store.path to a file that the user of the service may create and write"
+            raise StoreError(f"{self.path}: {error.strerror or error}; {advice}") from error
         db = database.open_writer(self.path, self.settings, database.schema())
         self._undo.callback(db.close)
         self._writer = Writer(db, self.settings, self._clock)

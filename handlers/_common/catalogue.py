@@ -21,6 +21,13 @@ CONDITION = "condition"
 SPACES = ("offline", "negotiation", CONDITION)
 #: What an event can fill into a step, by placeholder.
 PLACEHOLDERS = ("peer", "local", "interface", "policy")
+#: Where a value is not known, what a step can do without.
+DISPENSABLE = {
+    "peer": re.compile(r"(?<=display ike sa)( remote <peer>)|(?<=display ipsec sa)( remote <peer>)"),
+    "local": re.compile(r" from <local>| with source `?<local>`?| -a <local>"),
+    "interface": re.compile(r"(?<=display interface) <interface>"),
+    "policy": re.compile(r"(?!)"),
+}
 #: Filled reasons remembered: every reason of every peer of a large hub in a bad hour.
 MAX_FILLED = 16_384
 #: Longest reason, and longest values in its steps, that are remembered: Huawei's MIB allows 128 octets of reason, 63 of
@@ -77,7 +84,8 @@ class Book:
         """What a device gave as reason, explained, with the steps filled for this event.
 
         ``text`` is kept as it is; where only a code came, the catalogue's text stands in. The code decides only where
-        the text is missing or unknown. ``context`` maps placeholder names to values; what it lacks stays readable.
+        the text is missing or unknown. ``context`` maps placeholder names to values; without
+        one it lacks a step is said in words, or left out.
         """
         return self.find(space, text, code, context).reason
 
@@ -102,7 +110,7 @@ class Book:
             reason,
             text=text or reason.text or f"code {code}",
             code=code,
-            actions=tuple(_fill(step, values) for step in reason.actions),
+            actions=tuple(step for action in reason.actions if (step := _fill(action, values)) is not None),
         )
         contradicts = said is not None and coded is not None and said is not coded
         return Found(filled, coded.reason.name if contradicts and coded else None, near is not None)
@@ -159,6 +167,7 @@ def _row(
             meaning=row["meaning"],
             actions=(*row["actions"], *last),
             source=cited[0],
+            gloss=row.get("gloss"),
         ),
         aliases=tuple(row.get("aliases", ())),
         aliases_unverified=tuple(row.get("aliases_unverified", ())),
@@ -168,8 +177,15 @@ def _row(
     )
 
 
-def _fill(step: str, values: tuple[str | None, ...]) -> str:
+def _fill(step: str, values: tuple[str | None, ...]) -> str | None:
+    """A step for somebody who reads or types it: without what the event did not say. None for a command that does
+    something else, or nothing, without it."""
     for name, value in zip(PLACEHOLDERS, values, strict=True):
         if value:
             step = step.replace(f"<{name}>", value)
+        else:
+            step = DISPENSABLE[name].sub("", step)
+            if any(f"<{name}>" in command for command in step.split("`")[1::2]):
+                return None
+            step = step.replace(f"<{name}>", f"the {name}" if name != "local" else "this device")
     return step

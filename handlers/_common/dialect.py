@@ -140,7 +140,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
         if words is None and code is None:
             return
         unsure = ("peer", "local") if extra.get(ENDS) == UNORDERED else ()
-        context = {name: str(known[name]) for name in PLACEHOLDERS if name in known and name not in unsure}
+        context = {name: f"<{name}>" if name in unsure else str(known[name]) for name in PLACEHOLDERS if name in known}
         found = self.book.find(kind.space, words, code, context)
         known["reason"] = found.reason if text == words or text is None else replace(found.reason, text=text)
         if found.code_text is not None:

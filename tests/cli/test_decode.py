@@ -239,3 +239,9 @@ def test_memory_stays_constant(file) -> None:
             [sys.executable, "-c", script], stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, check=True, timeout=60
         )
     assert int(done.stderr) < 150_000, "kilobytes"
+
+
+def test_text_names_no_sender_where_none_is_known(file) -> None:
+    said = run("-f", "text", "--transport", "trap", file(TRAP.hex().encode() + b"\n")).output
+    assert "198.51.100.9" in said
+    assert "0.0.0.0" not in said

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from eventd.cli import main
-from eventd.cli.reasons import WHO_BY_CATEGORY
+from eventd.cli.reasons import WHO_BY_CATEGORY, search
 from eventd.model import REASON_CATEGORIES
 from eventd.registry import load
 
@@ -112,3 +112,8 @@ def test_conditions_are_a_space_of_their_own(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("eventd.cli.reasons.load", load)
     assert "own certificate expired" in names("--space", "condition")
     assert names("licence exhausted") == ["licence exhausted"]
+
+
+def test_a_reason_that_means_it_comes_before_one_whose_steps_only_name_it() -> None:
+    rows = [row for catalogue in load().catalogues for row in catalogue.rows if row.vendor == "huawei"]
+    assert search(rows, "psk")[0].reason.name == "malformed message"

@@ -37,6 +37,19 @@ def test_capacity_opens_at_once_and_ends_by_its_clear() -> None:
     assert story.told == ["0 opened capacity major", "50 resolved capacity major"]
 
 
+def test_a_board_that_fails_is_no_limit() -> None:
+    story = tell(
+        "0 capacity peer=none severity=major kind=service-fault\n"
+        "50 capacity peer=none severity=major kind=service-fault state=clear"
+    )
+    assert story.told == ["0 opened capacity major", "50 resolved capacity major"]
+    opened, over = story.changes[0][1].incident, story.last
+    assert "IPsec service" in opened.title
+    assert "the IPsec service failed" in opened.summary
+    assert "works again" in over.summary
+    assert "limit" not in opened.title + opened.summary + over.title + over.summary + "".join(over.chain)
+
+
 def test_capacity_without_a_clear_ends_after_an_hour_without_repetition() -> None:
     story = tell("0 capacity peer=none severity=major\n3000 capacity peer=none severity=major", until=9000)
     assert story.told == ["0 opened capacity major", "6600 resolved capacity major"]
