@@ -23,6 +23,7 @@ COMMANDS = {
     "send": "Send real messages of any event, to test an installation.",
     "reasons": "Search the reason catalogue.",
     "incidents": "Incidents of the running service.",
+    "devices": "Who sends, and what was learned of them; also as an inventory.",
     "show": "One incident whole: why, what to do, what happened.",
     "explain": "Why a peer, a device or an incident stands as it does.",
     "ack": "Take an incident, or give it back.",
