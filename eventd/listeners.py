@@ -9,8 +9,10 @@ import msgspec
 
 from eventd.config import Receivers, SnmpReceiver
 from eventd.contract import Sink
+from eventd.errors import EventdError
 from eventd.parse.framing import StreamFramer, split_datagram
 from eventd.parse.snmp import transport_of
+from eventd.receivers.kernel import ListenError
 from eventd.receivers.settings import Snmp, SyslogTcp, SyslogTls
 from eventd.receivers.tcp import StreamReceiver
 from eventd.receivers.udp import UdpReceiver, kernel_drops
@@ -35,20 +37,30 @@ class Listeners:
         takes a renewed certificate.
 
         Raises:
-            receivers.ListenError, ConfigError: something could not be started; what was started before stays.
+            EventdError: something could not be started (`ListenError` where it is one address, else all are named, or
+                `ConfigError`); the rest stays.
         """
         wanted = dict(self._wanted(receivers))
         retired = {key[:2]: self.running.pop(key) for key in list(self.running) if key not in wanted}
         for receiver in retired.values():
             await self._retire(receiver)
+        refused: list[ListenError] = []
         for key, make in wanted.items():
             if key not in self.running:
                 receiver = make()
-                await receiver.start()
+                try:
+                    await receiver.start()
+                except ListenError as error:
+                    refused.append(error)
+                    continue
                 self.running[key] = receiver
                 _succeed(retired.get(key[:2]), receiver)
             elif isinstance(key[2], SyslogTls) and isinstance(running := self.running[key], StreamReceiver):
                 running.ssl_context = tls_context(key[2])
+        if len(refused) > 1:
+            raise EventdError("; ".join(map(str, refused)))
+        if refused:
+            raise refused[0]
 
     def missing(self, receivers: Receivers) -> list[str]:
         """What the configuration asks for and is not running, because a reload could not put it back."""

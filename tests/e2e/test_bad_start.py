@@ -108,3 +108,19 @@ def test_check_says_what_it_found(tmp_path: Path) -> None:
     result = service.eventd("check", "-c", str(service.config), check=False)
     assert result.returncode == 2
     assert "stoer: unknown key (did you mean store?)" in result.stderr
+
+
+def test_every_address_that_is_taken_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "eventd.toml"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, socket.socket(socket.AF_INET) as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = [f"127.0.0.1:{sock.getsockname()[1]}" for sock in (one, other)]
+        config.write_text(
+            f'[receivers.syslog_udp]\nlisten = "{taken[0]}"\n[receivers.syslog_tcp]\nlisten = "{taken[1]}"\n'
+            f'[web]\nlisten = "127.0.0.1:0"\n[store]\npath = "{tmp_path}/e.db"\n'
+        )
+        result = run(config, tmp_path)
+    assert result.returncode == 1
+    assert all(f"cannot listen on {address}: the port is in use" in result.stderr for address in taken)
