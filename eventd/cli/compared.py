@@ -1,18 +1,22 @@
 """What another configuration would have changed, as text for people: differences of one sort together, then totals."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from eventd.cli.text import table
 from eventd.correlate.texts import span
 from eventd.printable import printable
-from eventd.whatif import Comparison, Course, Difference, Pair
+from eventd.whatif import Comparison, Difference, Pair, Under
 
 #: Incidents of one sort that are named.
 NAMED = 5
 #: Parts of a course that are times, and what happened then.
 TIMES = {"opened_at": "began", "announced_at": "opened", "resolved_at": "over"}
+#: Parts that count by name, and what there is without any.
+COUNTS = {"told": ("told", "nobody"), "kept": ("kept by", "no rule")}
+#: Parts that are severities.
+STEPS = {"opened_severity": "opened as", "severity": "ended as"}
 
 
 def told_apart(first: str, second: str) -> tuple[str, str]:
@@ -27,13 +31,12 @@ def differences_text(found: Iterable[Difference], config: str, against: str) -> 
     names = {"config": config, "against": against}
     sorts: dict[tuple[str, ...], list[Difference]] = defaultdict(list)
     for one in found:
-        head = f"only under {names[one.under]}" if one.under else f"not the same under {against}"
-        moved = (f"{part} {_way(one, part)}" for part in TIMES if part in one.parts)
-        sorts[f"{head}, {one.kind}", " ".join(moved), *_says(one, names)].append(one)
-    for (head, _, *says), members in sorts.items():
+        where = f"only under {names[one.under]}" if one.under else f"not the same under {against}"
+        sorts[f"{where}, {one.kind}", *_sort(one)].append(one)
+    for (head, *_), members in sorts.items():
         count = f"{len(members)} incident{'' if len(members) == 1 else 's'}"
         left = len(members) - NAMED
-        lines = [*_shifts(members), *says, *map(_named, members[:NAMED]), *([f"and {left} more"] if left > 0 else [])]
+        lines = [*_says(members, names), *map(_named, members[:NAMED]), *([f"and {left} more"] if left > 0 else [])]
         yield "\n".join([printable(f"{head}: {count}"), *(f"  {printable(text)}" for text in lines)])
 
 
@@ -70,36 +73,66 @@ def _span(seconds: float) -> str:
     return span(seconds) if seconds >= 1 else f"{seconds:.3f} s"
 
 
+# --- counts: of one sort as a sum ------------------------------------------------------------------------------------
+
+
+def _ways(one: Difference, part: str) -> Iterator[str]:
+    """Which names have more or fewer now, and whether none is left."""
+    before, after = getattr(one.config, part), getattr(one.against, part)
+    for name in sorted({*before, *after}):
+        change = after.get(name, 0) - before.get(name, 0)
+        yield f"{name} {(change > 0) - (change < 0)}"
+    yield f"{bool(before)} {bool(after)}"
+
+
+def _sum(members: Iterable[Difference], side: str, part: str) -> str:
+    total = Counter[str]()
+    for one in members:
+        total.update(getattr(getattr(one, side), part))
+    return ", ".join(f"{name} {count}×" for name, count in sorted(total.items())) or COUNTS[part][1]
+
+
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 
-def _says(one: Difference, names: Mapping[str, str]) -> Iterator[str]:
+def _sort(one: Difference) -> Iterator[str]:
     """What is alike in all of one sort."""
-    if one.config is not None and one.against is not None:
-        for part in one.parts:
-            if part not in TIMES:
-                word, of = _PARTS[part]
-                yield f"{word} {of(one.against)} instead of {of(one.config)}"
+    course = one.config or one.against
+    assert course is not None
+    if one.under:
+        yield from (course.severity, *sorted(course.told), *sorted(course.kept), str(bool(one.instead)), *one.judged)
         return
+    for part in one.parts:
+        if part in TIMES:
+            yield f"{part} {_way(one, part)}"
+        elif part in COUNTS:
+            yield from (part, *_ways(one, part))
+        else:
+            yield f"{part} {getattr(one.config, part)} {getattr(one.against, part)}"
+
+
+def _says(members: Sequence[Difference], names: Mapping[str, str]) -> Iterator[str]:
+    one = members[0]
+    if one.under:
+        yield from _says_lone(members, one.under, names)
+        return
+    yield from _shifts(members)
+    for part in one.parts:
+        if part in COUNTS:
+            yield f"{COUNTS[part][0]} {_sum(members, 'against', part)} instead of {_sum(members, 'config', part)}"
+        elif part not in TIMES:
+            yield f"{STEPS[part]} {getattr(one.against, part)} instead of {getattr(one.config, part)}"
+
+
+def _says_lone(members: Sequence[Difference], under: Under, names: Mapping[str, str]) -> Iterator[str]:
+    one = members[0]
     course = one.config or one.against
     assert course is not None
     kept = f" (kept by {', '.join(sorted(course.kept))})" if course.kept else ""
-    yield f"{course.severity}, told {_counts(course.told) or 'nobody'}{kept}"
+    yield f"{course.severity}, told {_sum(members, under, 'told')}{kept}"
     found = ["another incident there"] if one.instead else []
     found += [f"judged {', '.join(one.judged)}"] if one.judged else []
-    yield f"{names['against' if one.under == 'config' else 'config']}: {'; '.join(found) or 'nothing of it'}"
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count}×" for name, count in sorted(counts.items()))
-
-
-_PARTS: Mapping[str, tuple[str, Callable[[Course], str]]] = {
-    "opened_severity": ("opened as", lambda course: course.opened_severity),
-    "severity": ("ended as", lambda course: course.severity),
-    "told": ("told", lambda course: _counts(course.told) or "nobody"),
-    "kept": ("kept by", lambda course: _counts(course.kept) or "no rule"),
-}
+    yield f"{names['against' if under == 'config' else 'config']}: {'; '.join(found) or 'nothing of it'}"
 
 
 # --- totals ----------------------------------------------------------------------------------------------------------
