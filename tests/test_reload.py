@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -371,21 +370,19 @@ async def test_a_reload_with_a_large_inventory_does_not_hold_up_the_loop(running
     )
     (running.folder / "peers.toml").write_text(rows)
     running.path.write_text('inventory = "peers.toml"\n' + running.path.read_text())
-    worst = 0.0
+    turns = 0
 
     async def heartbeat() -> None:
-        nonlocal worst
-        last = time.perf_counter()
+        nonlocal turns
         while True:
             await asyncio.sleep(0.001)
-            worst, last = max(worst, time.perf_counter() - last), time.perf_counter()
+            turns += 1
 
     beat = asyncio.create_task(heartbeat())
-    await asyncio.sleep(0.01)
     assert await running.app.reload() is None
-    await asyncio.sleep(0.01)
     beat.cancel()
-    assert worst < 0.5, f"the loop stood still for {worst:.1f} s"
+    # read on the loop itself, it would get a handful; beside it, one about every time the interpreter changes threads
+    assert turns > 30, f"the loop had {turns} turns while the configuration was read"
 
 
 SNMP = '[receivers.snmp]\nlisten = "127.0.0.1:{}"\ncommunities = ["{}"]\n'

@@ -14,8 +14,8 @@ MAX_SECRET_BYTES = 65_536
 
 
 def ways(settings: Struct, key: str) -> list[str]:
-    """Which of ``key``, ``key_file``, ``key_env`` are given."""
-    return [way for way in (key, f"{key}_file", f"{key}_env") if getattr(settings, way) is not None]
+    """Which of ``key``, ``key_file``, ``key_env`` are given, and well: a draft of settings has no field that failed."""
+    return [way for way in (key, f"{key}_file", f"{key}_env") if getattr(settings, way, None) is not None]
 
 
 def ways_faults(given: Mapping[str, Any], key: str, *, required: bool = False) -> Iterator[Fault]:

@@ -24,7 +24,20 @@ def capturing(file: Path, interface: str, ports: list[int]) -> Iterator[None]:
     if os.geteuid() != 0:
         pytest.skip("needs the right to capture")
     expression = " or ".join(f"port {port}" for port in ports)
-    command = [peer("tcpdump"), "-i", interface, "-U", "--immediate-mode", "-Z", "root", "-w", str(file), expression]
+    command = [
+        peer("tcpdump"),
+        "-i",
+        interface,
+        "-U",
+        "--immediate-mode",
+        "-B",
+        "16384",
+        "-Z",
+        "root",
+        "-w",
+        str(file),
+        expression,
+    ]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         said = b""
