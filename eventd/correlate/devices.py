@@ -3,7 +3,7 @@ clear or by silence."""
 
 from collections.abc import Callable
 
-from eventd.correlate import cases, context, reasons, texts
+from eventd.correlate import cases, context, phrases, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import CONDITION_QUIET, MAX_CONDITIONS, MAX_HEALS
 from eventd.correlate.state import PUBLIC, Case, DeviceState, FaultSide, PeerState
@@ -124,7 +124,7 @@ def on_condition(desk: Desk, device: DeviceState, event: Event, now: float) -> N
         case = device.conditions[name] = cases.begin(event, now, name)
         case.peer = None if name.endswith("|others") else event.peer
     cases.record(case, event, now)
-    headline = texts.SERVICE_FAULT if event.extra.get("kind") == "service-fault" else headline
+    headline = phrases.SERVICE_FAULT if event.extra.get("kind") == "service-fault" else headline
     case.awaits = f"{headline} ({what})" if what else headline
     if event.extra.get("kind") in STANDING:
         case.timers["stale"] = now + desk.settings.stale_after

@@ -98,7 +98,7 @@ class Case(Struct, kw_only=True):
 
     ``timers`` maps the names of `eventd.correlate.timers` to Unix seconds. ``nature`` is how the stop reads:
     ``outage``, ``rekey`` or ``expected``. ``stop`` is the reason of the stop, ``cause`` the one that explains most.
-    ``awaits`` is a key of `eventd.correlate.texts.AWAITS`; conditions of a device keep their headline there.
+    ``awaits`` is a key of `eventd.correlate.phrases.AWAITS`; conditions of a device keep their headline there.
     ``far`` is the reason that the other end of the link gave; ``side`` is where the fault lies, where something other
     than the reasons says so. ``group`` is the key of the group that tells it, ``parent`` that group's incident.
     ``children`` are the incidents that a group has told, the latest `MAX_CHILDREN` of them; its ``failures`` are the

@@ -4,33 +4,21 @@ from collections.abc import Callable
 from hashlib import blake2b
 
 from eventd.correlate import reasons
+from eventd.correlate.phrases import (
+    AWAITS,
+    BECOMES,
+    ENDED,
+    OVER,
+    SERVICE_FAULT,
+    SOOTHING,
+    STANDS,
+    UNEXPLAINED,
+    UNEXPLAINED_STEPS,
+)
 from eventd.correlate.settings import MAX_ACTIONS, MAX_FIRST_STEPS, MAX_TEXT, MAX_TITLE
 from eventd.correlate.state import PUBLIC, Case, Step
 from eventd.inventory import Inventory, Peer
 from eventd.model import Event, Incident, Reason, utc
-
-#: What is expected next after a stop on purpose (`eventd.correlate.cases.expectation`).
-AWAITS = {
-    "auto": "it renegotiates by itself, so it should be back within two minutes",
-    "traffic": "it comes back with the next traffic that matches its policy",
-    "peer": "only the far end can bring it back, because this is the template end",
-    "unknown": "whether it comes back by itself is not known, because the inventory does not say how it is triggered",
-    "trying": "negotiation was tried since then and fails",
-    "overdue": "it should be back by now and is not",
-    "nothing": "nothing more is expected of it",
-}
-
-
-#: Kinds whose devices may give no reason, and what to do then.
-UNEXPLAINED = ("tunnel_down", "tunnel_degraded", "negotiation_failing", "flapping")
-UNEXPLAINED_STEPS = (
-    "Ping {peer} from {device}: no answer means the path or the far device, not IPsec",
-    "Look at the IKE SA of {peer} on {device}: is there one, and in what state",
-    "Read what both ends logged about each other at that time; {device} gave no reason here",
-)
-
-#: How the catalogue begins steps that say all is well.
-SOOTHING = ("nothing to do", "harmless", "ignore it")
 
 
 def incident_id(case: Case) -> str:
@@ -288,62 +276,6 @@ HEADLINES: dict[str, Callable[[Case, str], str]] = {
     "interface_outage": _group,
     "device_outage": _group,
     "peer_outage": _group,
-}
-
-#: How a title goes on after the name, while it lasts and when it is over.
-#: How the headline of a condition begins that is no limit although it is told as one.
-SERVICE_FAULT = "the IPsec service failed"
-STANDS = {
-    "tunnel_down": "down",
-    "tunnel_degraded": "partly down",
-    "negotiation_failing": "cannot negotiate",
-    "flapping": "flapping",
-    "flow_self_heal": "repaired lost IPsec flows",
-    "capacity": "at an IPsec limit",
-    "service_fault": "has an IPsec service that failed",
-    "security": "IPsec security event",
-    "device_silent": "is silent",
-    "interface_outage": "lost {lost} peers on {interface}",
-    "device_outage": "lost {lost} peers",
-    "peer_outage": "lost by several devices",
-}
-ENDED = {
-    "tunnel_down": "up again",
-    "tunnel_degraded": "whole again",
-    "negotiation_failing": "no longer fails to negotiate,",
-    "flapping": "stopped flapping",
-    "flow_self_heal": "had no more flows to repair",
-    "capacity": "below the IPsec limit again",
-    "service_fault": "has a working IPsec service again",
-    "security": "quiet again",
-    "device_silent": "speaks again",
-    "interface_outage": "has all {lost} peers on {interface} again",
-    "device_outage": "has all {lost} peers again",
-    "peer_outage": "up again for all devices",
-}
-
-#: Kinds that can turn into another one.
-BECOMES = {
-    "tunnel_down": "the outage of the tunnel to {peer}",
-    "tunnel_degraded": "the partial outage to {peer}",
-    "negotiation_failing": "the failing negotiation with {peer}",
-    "flapping": "the flapping tunnel to {peer}",
-    "interface_outage": "the outage of one interface",
-}
-
-OVER = {
-    "tunnel_down": "the outage of the tunnel to {peer} is over",
-    "tunnel_degraded": "the partial outage to {peer} is over",
-    "negotiation_failing": "the failing negotiation with {peer} is over",
-    "flapping": "the tunnel to {peer} has stopped going down and up",
-    "flow_self_heal": "no more lost IPsec flows had to be repaired",
-    "capacity": "an IPsec limit is no longer reached",
-    "service_fault": "the IPsec service works again",
-    "security": "an IPsec security event no longer repeats",
-    "device_silent": "the silence of the device is over",
-    "interface_outage": "the outage of an interface is over",
-    "device_outage": "the outage of many peers is over",
-    "peer_outage": "the outage of {peer} is over",
 }
 
 #: What an event is called in a chain.
