@@ -197,13 +197,12 @@ def _of_device(desk: Desk, peer: PeerState, case: Case, falling: Falling) -> Pla
     device = Place("device", peer.device, "")
     if evidence.of_device(desk.device(peer.device, desk.now), case.since) and _enough(desk, device, len(falling), True):
         return device
-    if not where:
-        return device if _enough(desk, device, len(falling), False) else None
-    if len(here) < MOSTLY * len(falling) or _another(desk, peer.device, where, case):
-        return device if _enough(desk, device, len(falling), False) else None
-    place = Place("interface", peer.device, where)
-    known = evidence.of_link(desk.device(peer.device, desk.now), case.interface, case.ifindex, case.since)
-    return place if _enough(desk, place, len(here), bool(known)) else None
+    if where and len(here) >= MOSTLY * len(falling) and not _another(desk, peer.device, where, case):
+        place = Place("interface", peer.device, where)
+        known = evidence.of_link(desk.device(peer.device, desk.now), case.interface, case.ifindex, case.since)
+        if _enough(desk, place, len(here), bool(known)):
+            return place
+    return device if _enough(desk, device, len(falling), False) else None
 
 
 def _another(desk: Desk, device: str, where: str, case: Case) -> bool:

@@ -130,7 +130,7 @@ KINDS = {
         "stop dpd timeout",
         "fail max transmit reached peer=none",
     ),
-    "one reason": Kind(lambda n: f"peer={peer(n)} interface={INTERFACE} flow=A", "fail authentication fail"),
+    "one reason": Kind(lambda n: f"peer={peer(n // 2)} interface={INTERFACE} flow=A", "fail authentication fail"),
     "strangers": Kind(lambda n: f"peer={peer(n)}", "fail authentication fail", "fail authentication fail"),
 }
 

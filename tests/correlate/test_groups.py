@@ -206,3 +206,13 @@ def test_a_restart_at_any_point_changes_nothing_for_groups(said: list[str], who:
     live = {incident.id for incident in plain.correlator.open_incidents()}
     for incident in plain.final.values():
         assert incident.parent is None or incident.status == "resolved" or incident.parent in live
+
+
+def test_peers_of_a_device_are_grouped_whoever_of_them_is_judged_first() -> None:
+    """Four on one interface are too few for it, with the one on another they are enough for the device."""
+    known = [f"start peer=10.0.1.{n} interface=GE1" for n in range(1, 12)]
+    lost = [f"stop dpd timeout peer=10.0.1.{n} interface=GE1" for n in range(1, 5)]
+    other = "stop dpd timeout peer=10.0.2.1 interface=GE2"
+    for order in ([*lost, other], [other, *lost]):
+        story = tell("\n".join(f"{n} {line}" for n, line in enumerate([*known, *order])), until=300)
+        assert [line.split()[2] for line in story.told if "opened" in line] == ["device_outage"]

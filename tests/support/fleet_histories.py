@@ -1,0 +1,229 @@
+"""Histories of a small network, for hypothesis: a hub with two uplinks and a standby unit, branches that report their
+end of the same links, a device that is watched for silence, strangers; and operators who take, clear and silence.
+
+A history is made of *bursts*, each of messages that belong together, so that what only comes of many messages (groups,
+flapping, switch-overs) is met often. The order within a burst is that in which it happened; every device stamps and
+numbers its logs.
+"""
+
+from typing import Literal
+
+from correlate_strategies import EPOCH, Story, parse
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from eventd.contract import Verdict
+from eventd.correlate import Correlator, Settings
+from eventd.correlate.hush import Silence
+from eventd.inventory import Device, Inventory, Peer
+
+HUB, SPARE, WATCHED = "Hub", "Spare", "Watched"
+HUB_ADDRESS = "198.51.100.1"
+BRANCHES = {f"Branch{n}": f"203.0.113.{n}" for n in (1, 2, 3)}
+UPLINKS = {"GE1": [f"10.0.1.{n}" for n in range(1, 9)], "GE2": [f"10.0.2.{n}" for n in range(1, 5)]}
+STRANGERS = [f"192.0.2.{n}" for n in (11, 12, 13)]
+
+INVENTORIES = (
+    Inventory([Device(HUB, (HUB_ADDRESS,)), Device(WATCHED, silent_after=1800.0)]),
+    Inventory(
+        [Device(HUB, (HUB_ADDRESS,), site="Centre"), Device(WATCHED, silent_after=3600.0)]
+        + [Device(name, (address,)) for name, address in BRANCHES.items()],
+        [
+            Peer(cidr="10.0.1.0/24", trigger="auto"),
+            Peer(address="10.0.2.1", trigger="traffic", name="Depot"),
+            Peer(address=BRANCHES["Branch1"], mode="site-to-multisite", name="Branch1"),
+        ],
+    ),
+)
+
+Operation = Literal["ack", "give back", "clear", "silence", "unsilence"]
+
+
+class Act(Struct, frozen=True):
+    """What an operator does, to the open incident at that place of the list, counted round."""
+
+    what: Operation
+    place: int = 0
+    lasts: float = 600.0
+
+
+#: Seconds since `EPOCH`, and what came (a line of `correlate_strategies` without the time) or was done.
+History = list[tuple[float, str | Act]]
+
+_END = st.sampled_from(
+    ("stop dpd timeout",) * 4
+    + ("stop peer request", "stop config modify or manual offline", "stop phase2 hard expiry", "stop", "stop odd")
+)
+_FAIL = st.sampled_from(("authentication fail", "max transmit reached", "phase2 proposal or pfs mismatch"))
+_GAPS = (20.0, 40.0, 66.0, 100.0, 310.0, 950.0, 4000.0)
+#: Gaps after which no timer is about to fire, nor does any window end: seconds more or less decide nothing.
+CLEAR_GAPS = (45.0, 100.0, 320.0, 950.0, 4000.0)
+
+
+def _hub(peer: str) -> str:
+    place = next((name for name, peers in UPLINKS.items() if peer in peers), "GE1")
+    return f"device={HUB} peer={peer} interface={place} local={HUB_ADDRESS} flow=F{peer}"
+
+
+def _branch(name: str) -> str:
+    return f"device={name} peer={HUB_ADDRESS} local={BRANCHES[name]} flow=F{name}"
+
+
+@st.composite
+def _places(draw: st.DrawFn) -> list[str]:
+    """Ends of tunnels that share something."""
+    sort = draw(st.sampled_from(("uplink", "uplink", "uplinks", "branches", "link", "one", "one", "one", "spare")))
+    if sort in ("uplink", "uplinks"):
+        names = ["GE1", "GE2"] if sort == "uplinks" else [draw(st.sampled_from(sorted(UPLINKS)))]
+        peers = [peer for name in names for peer in UPLINKS[name]]
+        return [_hub(peer) for peer in draw(st.lists(st.sampled_from(peers), min_size=2, unique=True))]
+    if sort == "branches":
+        return [_branch(name) for name in draw(st.lists(st.sampled_from(sorted(BRANCHES)), min_size=2, unique=True))]
+    if sort == "link":
+        name = draw(st.sampled_from(sorted(BRANCHES)))
+        return [_hub(BRANCHES[name]), _branch(name)]
+    if sort == "spare":
+        return [_hub(UPLINKS["GE1"][0]).replace(HUB, SPARE, 1)]
+    where = [*map(_branch, BRANCHES), *(_hub(peer) for peers in UPLINKS.values() for peer in peers[:2])]
+    return [draw(st.sampled_from([*where, f"device={HUB} peer=none interface=GE1"]))]
+
+
+@st.composite
+def _burst(draw: st.DrawFn) -> list[str]:
+    """Messages that come within a second or two."""
+    sort = draw(st.sampled_from(("stops", "stops", "starts", "starts", "fails", "flap", "device", "strange", "signs")))
+    if sort == "strange":
+        names = draw(st.lists(st.sampled_from(STRANGERS), min_size=1, max_size=4))
+        return [f"fail authentication fail device={HUB} peer={name}" for name in names]
+    if sort == "device":
+        what = (
+            "restart",
+            "failover",
+            "reset",
+            "config",
+            "heal",
+            "capacity severity=major",
+            "security severity=warning",
+        )
+        links = ("linkdown interface=GE1", "linkdown interface=GE2", "linkup interface=GE1")
+        name = draw(st.sampled_from((HUB, SPARE, WATCHED, *BRANCHES)))
+        return [
+            f"{draw(st.sampled_from((*what, *links, 'capacity severity=major state=clear')))} device={name} peer=none"
+        ]
+    places = draw(_places())
+    if sort == "flap":
+        return [f"{said} {places[0]}" for said in ("start", "stop dpd timeout", "start", "stop dpd timeout")]
+    if sort == "signs":
+        return [f"{draw(st.sampled_from(('phase1', 'success', 'dpd-ok')))} {place}" for place in places]
+    said = {"stops": _END, "starts": st.just("start"), "fails": _FAIL.map(lambda text: f"fail {text}")}[sort]
+    each = draw(said)
+    return [f"{each} {place}" for place in places]
+
+
+_ACTS = st.builds(
+    Act,
+    st.sampled_from(("ack", "give back", "clear", "silence", "unsilence")),
+    st.integers(0, 5),
+    st.sampled_from((50.0, 5000.0)),
+)
+
+
+@st.composite
+def histories(
+    draw: st.DrawFn, most: int = 8, operated: bool = True, within: float = 2.0, gaps: tuple[float, ...] = _GAPS
+) -> History:
+    """Bursts some time apart, the messages of each ``within`` so many seconds; now and then an operator does
+    something. It begins with most tunnels up."""
+    found: History = []
+    at, number = 0.0, 0
+    up = [_hub(peer) for peers in UPLINKS.values() for peer in peers] + [_hub(a) for a in BRANCHES.values()]
+    bursts = [[f"start {where}" for where in [*up, *map(_branch, BRANCHES)]][draw(st.integers(0, 15)) :]]
+    bursts += draw(st.lists(_burst(), min_size=1, max_size=most))
+    for burst in bursts:
+        step = within / len(burst)
+        for line in burst:
+            number += 1
+            at += step
+            found.append((round(at, 3), f"{line} seq={number} stamp={at:.3f}"))
+        at += draw(st.sampled_from(gaps))
+        if operated and draw(st.integers(0, 3)) == 0:
+            found.append((at - 1, draw(_ACTS)))
+    return found
+
+
+def play(
+    history: History,
+    known: Inventory,
+    *,
+    until: float = 90_000.0,
+    ticks: tuple[float, ...] = (),
+    restarts: frozenset[int] = frozenset(),
+) -> Story:
+    """What became of it when it had ended and so many seconds more had passed; ``ticks`` and ``restarts`` as of
+    `correlate_strategies.tell`."""
+    settings = Settings()
+    story = Story(Correlator(settings, known, "https://eventd.example"))
+    before = 0.0
+    for position, (at, said) in enumerate(history):
+        for tick in sorted(ticks):
+            if before < tick <= at:
+                story.take(tick, story.correlator.tick(EPOCH + tick))
+        before = at
+        if position in restarts:
+            story.correlator = Correlator(settings, known, "https://eventd.example")
+            story.correlator.load(story.saved.items())
+        if isinstance(said, str):
+            story.take(at, story.correlator.apply(parse(f"{at} {said}", position)[1], EPOCH + at))
+        else:
+            story.take(at, story.correlator.tick(EPOCH + at))
+            story.take(at, _operate(story.correlator, said, EPOCH + at))
+    story.take(before + until, story.correlator.tick(EPOCH + before + until))
+    return story
+
+
+def _operate(correlator: Correlator, said: Act, now: float) -> Verdict:
+    if said.what == "silence":
+        match = ({"device": HUB}, {"kind": "tunnel_down"}, {"peer": "10.0.1.*"})[said.place % 3]
+        return correlator.silence(Silence(f"s{said.place % 3}", dict(match), now, now + said.lasts, "ann"), now)
+    if said.what == "unsilence":
+        return correlator.unsilence(f"s{said.place % 3}", now)
+    opened = correlator.open_incidents()
+    if not opened:
+        return correlator.tick(now)
+    ident = opened[said.place % len(opened)].id
+    if said.what == "clear":
+        return correlator.clear(ident, now, "ann")
+    return correlator.ack(ident, "ann" if said.what == "ack" else None, now, note="on it")
+
+
+def by_trap(line: str) -> str:
+    """The same, told by an SNMP trap, which has neither counter nor time."""
+    return " ".join(word for word in line.split() if not word.startswith("stamp=")) + " via=snmp"
+
+
+Outcome = tuple[object, ...]
+
+
+def outcomes(story: Story) -> list[Outcome]:
+    """What every incident came to, without what depends on when a message arrived: kind, device, peer, status,
+    severity, name of the cause, where the fault lies, kind of the parent, whether anybody was told, and how often of
+    its beginning and its end."""
+    final = story.final
+    told: dict[str, list[str]] = {}
+    for _, change in story.changes:
+        if change.notify and change.what != "updated":
+            told.setdefault(change.incident.id, []).append(change.what)
+    return sorted(
+        (
+            incident.kind,
+            incident.device,
+            incident.peer or "",
+            incident.status,
+            incident.severity,
+            (incident.cause.name or incident.cause.text) if incident.cause else "",
+            incident.fault_side,
+            final[incident.parent].kind if incident.parent in final else "",
+            *told.get(incident.id, ["never told"]),
+        )
+        for incident in final.values()
+    )
