@@ -42,8 +42,10 @@ def put(peer: PeerState, tunnel: Tunnel, up: bool, now: float) -> bool:
     return before is not None or not up
 
 
-def started(peer: PeerState, tunnel: Tunnel, event: Event, now: float) -> None:
-    """Enter when a tunnel started, by our clock and the device's."""
+def started(peer: PeerState, tunnel: Tunnel, event: Event, now: float, window: float) -> None:
+    """Enter when a tunnel started, by our clock and the device's; a start that a later one has overtaken is none."""
+    if overtaken(tunnel.started, event, now, window):
+        return
     tunnel.before_start = tunnel.up
     if tunnel.stopped is not None and not tunnel.up:
         tunnel.absent = now - tunnel.stopped.at

@@ -28,7 +28,7 @@ def relay(desk: Desk, echo: PeerState, event: Event, now: float, rule: PeerRule)
         echo.linked = ""
         rule(desk, echo, event, now)
         return
-    _book(echo, event, now)
+    _book(desk, echo, event, now)
     told = main.case
     if (as_ours := AS_OURS.get(event.event or "")) is not None:
         as_ours(desk, main, _seen_from_here(event), now)
@@ -42,13 +42,13 @@ def relay(desk: Desk, echo: PeerState, event: Event, now: float, rule: PeerRule)
     desk.settle(main.key, main)
 
 
-def _book(echo: PeerState, event: Event, now: float) -> None:
+def _book(desk: Desk, echo: PeerState, event: Event, now: float) -> None:
     up = {"ipsec.tunnel.start": True, "ipsec.tunnel.stop": False}.get(event.event or "")
     if up is not None:
         tunnel = books.find(echo, event, now, wanted=not up)
         books.put(echo, tunnel, up, now)
         if up:
-            books.started(echo, tunnel, event, now)
+            books.started(echo, tunnel, event, now, desk.settings.twin_window)
 
 
 def _alive(desk: Desk, main: PeerState, told: Case, now: float) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from eventd.correlate import cases, evidence, indexes, reasons, texts
+from eventd.correlate import cases, evidence, indexes, links, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import MAX_CHILDREN, MAX_NAMED, MIN_EXPLAINED, MIN_GROUP, MOSTLY, TOLD_AGAIN
 from eventd.correlate.state import Case, GroupState, Note, PeerState
@@ -183,10 +183,15 @@ Falling = Sequence[tuple[Case, PeerState]]
 
 
 def _falling(desk: Desk, shelf: indexes.Shelf, case: Case) -> Iterator[tuple[Case, PeerState]]:
-    """The outages that began near ``case``, itself left out, held back or told, unless a group has them."""
+    """The outages that began near ``case``, itself left out, held back or told, unless a group has them or an open
+    incident of the other end tells them."""
     for _, peer in desk.fleet.near(shelf, case.since, desk.settings.group_window):
-        if peer.case is not None and peer.case is not case:
-            yield peer.case, peer
+        other = peer.case
+        if other is None or other is case:
+            continue
+        teller = None if other.announced else links.told_by(desk, peer, other)
+        if teller is None or not teller[1].announced:
+            yield other, peer
 
 
 def _of_device(desk: Desk, peer: PeerState, case: Case, falling: Falling) -> Place | None:

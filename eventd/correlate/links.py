@@ -25,17 +25,24 @@ PRIVATE = tuple(
 def join(desk: Desk, peer: PeerState, case: Case, at: float) -> bool:
     """Let the other end tell a case that is about to be told; False where there is no such end: then ``case`` tells
     what the other end holds back, too."""
-    ends = [*far_ends(desk, peer), *same_ends(desk.fleet, peer)]
-    known = [(other, other.case) for other in ends if other.case is not None]
-    for main, told in known:
-        if _tells(desk, main, told, peer, case):
-            _echo(desk, main, told, peer, case, at)
-            return True
-    for other, held in known:
+    if (teller := told_by(desk, peer, case)) is not None:
+        _echo(desk, *teller, peer, case, at)
+        return True
+    for other, held in _other_ends(desk, peer):
         if not held.announced and held.family == "tunnel" and abs(held.since - case.since) <= LINK_WINDOW:
             _echo(desk, peer, case, other, held, at)
             desk.settle(other.key, other)
     return False
+
+
+def told_by(desk: Desk, peer: PeerState, case: Case) -> tuple[PeerState, Case] | None:
+    """The other end that tells a matter, or will; None where this end does."""
+    return next(((main, told) for main, told in _other_ends(desk, peer) if _tells(desk, main, told, peer, case)), None)
+
+
+def _other_ends(desk: Desk, peer: PeerState) -> list[tuple[PeerState, Case]]:
+    ends = [*far_ends(desk, peer), *same_ends(desk.fleet, peer)]
+    return [(other, other.case) for other in ends if other.case is not None]
 
 
 def far_ends(desk: Desk, peer: PeerState) -> Iterator[PeerState]:

@@ -105,7 +105,8 @@ def _just_started(desk: Desk, tunnel: Tunnel, now: float) -> bool:
 
 def _down(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float, nature: str) -> None:
     changed = books.put(peer, tunnel, False, now)
-    tunnel.nature, tunnel.stopped = nature, moment(event, now)
+    if not books.overtaken(tunnel.stopped, event, now, desk.settings.twin_window):
+        tunnel.nature, tunnel.stopped = nature, moment(event, now)
     if changed and nature == "outage":
         tunnel.stops = [*tunnel.stops[-PACE_STOPS + 1 :], now]
     peer.last_stop = event.reason
@@ -178,7 +179,7 @@ def on_start(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
         desk.suppress("overtaken", peer, "start before the stop that arrived first")
         return
     fresh = tunnel.up is not True
-    books.started(peer, tunnel, event, now)
+    books.started(peer, tunnel, event, now, desk.settings.twin_window)
     changed = books.put(peer, tunnel, True, now)
     if changed and tunnel.nature == "outage" and flapping.turned(desk, peer, tunnel, event, now):
         return

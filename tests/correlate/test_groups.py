@@ -216,3 +216,19 @@ def test_peers_of_a_device_are_grouped_whoever_of_them_is_judged_first() -> None
     for order in ([*lost, other], [other, *lost]):
         story = tell("\n".join(f"{n} {line}" for n, line in enumerate([*known, *order])), until=300)
         assert [line.split()[2] for line in story.told if "opened" in line] == ["device_outage"]
+
+
+def test_a_loss_that_the_other_unit_tells_already_does_not_make_a_group() -> None:
+    """Whoever of the three is judged first: one of them is told by the other unit of the pair."""
+    end = "local=198.51.100.1 interface=GE1"
+    told = f"0 stop dpd timeout device=Spare peer=10.0.1.1 flow=A {end}"
+    lost = [
+        f"stop dpd timeout device=Hub peer=10.0.1.{n} flow={flow} {end}" for n, flow in ((1, "A"), (2, "B"), (3, "C"))
+    ]
+    for order in (lost, lost[::-1]):
+        story = tell("\n".join([told, *(f"{100 + n} {line}" for n, line in enumerate(order))]), until=400)
+        assert sorted((i.kind, i.device) for i in story.final.values()) == [
+            ("tunnel_down", "Hub"),
+            ("tunnel_down", "Hub"),
+            ("tunnel_down", "Spare"),
+        ]

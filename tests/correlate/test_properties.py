@@ -153,3 +153,12 @@ def test_any_order_of_arrival_within_the_window_ends_the_same(order: list[str]) 
     story = tell("\n".join(lines), until=2000)
     assert story.told == []
     assert next(story.correlator.peers()).up is True
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.permutations(["stop dpd timeout stamp=1", "start stamp=2", "stop dpd timeout stamp=3", "start stamp=0"]))
+def test_a_tunnel_that_ended_last_is_down_in_whatever_order_its_messages_arrive(order: list[str]) -> None:
+    lines = [f"{n} {line} flow=A" for n, line in enumerate(order)]
+    story = tell("0 start flow=A stamp=-900\n" + "\n".join(lines).replace("0 ", "1 ", 1), until=120)
+    assert next(story.correlator.peers()).up is False
+    assert [(i.kind, i.status) for i in story.final.values()] == [("tunnel_down", "open")]

@@ -89,9 +89,10 @@ def _places(draw: st.DrawFn) -> list[str]:
 
 
 @st.composite
-def _burst(draw: st.DrawFn) -> list[str]:
+def _burst(draw: st.DrawFn, flaps: bool) -> list[str]:
     """Messages that come within a second or two."""
-    sort = draw(st.sampled_from(("stops", "stops", "starts", "starts", "fails", "flap", "device", "strange", "signs")))
+    sorts = ("stops", "stops", "starts", "starts", "fails", "flap", "device", "strange", "signs")
+    sort = draw(st.sampled_from([name for name in sorts if flaps or name != "flap"]))
     if sort == "strange":
         names = draw(st.lists(st.sampled_from(STRANGERS), min_size=1, max_size=4))
         return [f"fail authentication fail device={HUB} peer={name}" for name in names]
@@ -130,15 +131,20 @@ _ACTS = st.builds(
 
 @st.composite
 def histories(
-    draw: st.DrawFn, most: int = 8, operated: bool = True, within: float = 2.0, gaps: tuple[float, ...] = _GAPS
+    draw: st.DrawFn,
+    most: int = 8,
+    operated: bool = True,
+    within: float = 2.0,
+    gaps: tuple[float, ...] = _GAPS,
+    flaps: bool = True,
 ) -> History:
     """Bursts some time apart, the messages of each ``within`` so many seconds; now and then an operator does
-    something. It begins with most tunnels up."""
+    something. It begins with most tunnels up. Without ``flaps``, no tunnel changes twice in one burst."""
     found: History = []
     at, number = 0.0, 0
     up = [_hub(peer) for peers in UPLINKS.values() for peer in peers] + [_hub(a) for a in BRANCHES.values()]
     bursts = [[f"start {where}" for where in [*up, *map(_branch, BRANCHES)]][draw(st.integers(0, 15)) :]]
-    bursts += draw(st.lists(_burst(), min_size=1, max_size=most))
+    bursts += draw(st.lists(_burst(flaps), min_size=1, max_size=most))
     for burst in bursts:
         step = within / len(burst)
         for line in burst:
