@@ -213,7 +213,8 @@ Outcome = tuple[object, ...]
 def outcomes(story: Story) -> list[Outcome]:
     """What every incident came to, without what depends on when a message arrived: kind, device, peer, status,
     severity, name of the cause, where the fault lies, kind of the parent, whether anybody was told, and how often of
-    its beginning and its end."""
+    its beginning and its end. Strangers are alike: the first of them is told by
+    name, whoever that is."""
     final = story.final
     told: dict[str, list[str]] = {}
     for _, change in story.changes:
@@ -223,7 +224,7 @@ def outcomes(story: Story) -> list[Outcome]:
         (
             incident.kind,
             incident.device,
-            incident.peer or "",
+            "a stranger" if incident.peer in STRANGERS else incident.peer or "",
             incident.status,
             incident.severity,
             (incident.cause.name or incident.cause.text) if incident.cause else "",
