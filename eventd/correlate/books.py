@@ -4,6 +4,8 @@ from eventd.correlate.settings import MAX_TUNNELS_PER_PEER, UP_TRUST
 from eventd.correlate.state import TUNNEL_FIELDS, Moment, PeerState, Tunnel, moment
 from eventd.model import Event
 
+#: SAs that begin together: two directions, AH and ESP, and as many of the one before.
+MAX_SPIS = 8
 #: Any of these agreeing says that two messages are about one tunnel, wherever it ends here.
 MADE_OF = ("flow", "policy", "policy_seq", "rule")
 
@@ -51,6 +53,15 @@ def started(peer: PeerState, tunnel: Tunnel, event: Event, now: float, window: f
         tunnel.absent = now - tunnel.stopped.at
     tunnel.started = peer.started = moment(event, now)
     tunnel.index = event.tunnel_index
+    tunnel.spis = [event.extra["SPI"]] if "SPI" in event.extra else []
+
+
+def also_started(peer: PeerState, event: Event, now: float) -> None:
+    """A further witness of a start may tell of another SA that began with it: that of the other direction."""
+    spi = event.extra.get("SPI")
+    tunnel = find(peer, event, now, wanted=True) if spi is not None else None
+    if tunnel is not None and spi is not None and spi not in tunnel.spis:
+        tunnel.spis = [*tunnel.spis[-MAX_SPIS + 1 :], spi]
 
 
 def believe(peer: PeerState, up: bool | None, now: float) -> None:

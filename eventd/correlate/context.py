@@ -47,6 +47,19 @@ def note(device: DeviceState, event: Event, now: float) -> None:
     )
 
 
+def line(device: DeviceState, event: Event, now: float) -> None:
+    """Keep which lines of a device are down. A probe (``track``) says nothing of the line itself."""
+    if event.extra.get("track") is not None:
+        return
+    names = [event.interface, None if event.ifindex is None else f"interface {event.ifindex}"]
+    for name in filter(None, names):
+        device.lines_down.pop(name, None)
+        if event.event == "link.down":
+            device.lines_down[name] = now
+            if len(device.lines_down) > MAX_NOTES:
+                del device.lines_down[next(iter(device.lines_down))]
+
+
 def _admin(event: Event) -> int:
     return max(ADMIN.get(event.event or "", 0), PERHAPS if event.extra.get("kind") == TYPED else 0)
 

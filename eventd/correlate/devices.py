@@ -3,7 +3,7 @@ clear or by silence."""
 
 from collections.abc import Callable
 
-from eventd.correlate import cases, context, phrases, reasons, texts
+from eventd.correlate import cases, context, groups, phrases, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import CONDITION_QUIET, MAX_CONDITIONS, MAX_HEALS
 from eventd.correlate.state import PUBLIC, Case, DeviceState, FaultSide, PeerState
@@ -42,6 +42,14 @@ def on_selfheal(desk: Desk, device: DeviceState, event: Event, now: float) -> No
 def _slot(device: DeviceState) -> str:
     slots = set(device.slots)
     return f"all in slot {device.slots[0]}" if len(slots) == 1 and device.slots[0] else ""
+
+
+def on_line(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
+    """Noted; and an outage of many that was told without a cause has one now."""
+    context.line(device, event, now)
+    context.remember(desk, device, event, now)
+    if event.event == "link.down":
+        groups.explained(desk, device, device.notes[-1])
 
 
 def on_restart(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
@@ -159,8 +167,8 @@ def _clear(desk: Desk, device: DeviceState, case: Case | None, event: Event, now
     if case is None:
         desk.suppress("context", device, f"{texts.told(event)}: cleared")
     else:
-        case.step(now, "cleared by the device")
-        cases.resolve(desk, device, case, now, "cleared by the device")
+        case.step(now, phrases.CLEARED_BY_DEVICE)
+        cases.resolve(desk, device, case, now, phrases.CLEARED_BY_DEVICE)
 
 
 def _tell(desk: Desk, case: Case, now: float, kind: str, severity: Severity) -> None:
@@ -175,14 +183,14 @@ Rule = Callable[[Desk, DeviceState, Event, float], None]
 RULES: dict[str, Rule] = {
     "ipsec.flow.selfheal": on_selfheal,
     "device.restart": on_restart,
+    "link.down": on_line,
+    "link.up": on_line,
     **dict.fromkeys(CONDITIONS, on_condition),
     **dict.fromkeys(
         (
             "ipsec.sa.reset",
             "ipsec.policy.change",
             "ipsec.dpd.fail",
-            "link.down",
-            "link.up",
             "device.failover",
             "device.config",
         ),

@@ -294,6 +294,8 @@ class Correlator:
             if telling in ("twin", "explained"):
                 if telling == "explained" and isinstance(state, PeerState) and event.event == "ipsec.tunnel.stop":
                     tunnels.on_reason(self._desk, state, event, now)
+                elif isinstance(state, PeerState) and event.event == "ipsec.tunnel.start":
+                    books.also_started(state, event, now)
                 self._corroborate(state, fact, event, now)
             elif telling == "new" and isinstance(state, DeviceState):
                 devices.RULES[event.event or ""](self._desk, state, event, now)

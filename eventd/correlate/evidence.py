@@ -61,10 +61,15 @@ PACED = Explanation(
 
 #: What to do where nothing is named but what they have in common, by sort of group.
 TOGETHER = {
+    "far": "Several devices lost it: look at that site first (power, uplink, its firewall), not at the single tunnels",
     "failing": "All of them fail for one reason: look for what changed on this device (keys, certificates, proposals)",
     "strangers": "None of them is in the inventory or was ever seen with a tunnel: scanners, or sites nobody listed; "
     "restrict who may reach UDP 500 and 4500",
 }
+#: Categories that are no matter of a line.
+ALIKE = ("authentication", "configuration", "administrative", "capacity")
+#: Steps shown for one of many.
+FOR_ONE = 3
 ONE_PLACE = "All of them share one place: look there first (uplink, carrier, power), not at the single tunnels"
 
 
@@ -83,6 +88,11 @@ def of_link(device: DeviceState, interface: str | None, ifindex: int | None, sin
         and note.at >= since - CONTEXT_WINDOW
         and all(one is None or other is None or one == other for one, other in names)
     ]
+
+
+def by_hand(device: DeviceState, since: float) -> Sequence[Note]:
+    """What somebody typed near ``since``."""
+    return [note for note in device.notes if note.admin and note.at >= since - CONTEXT_WINDOW]
 
 
 def reason(note: Note) -> Reason:
@@ -115,5 +125,7 @@ def paced(cause: Reason | None) -> Reason:
 
 
 def shared(cause: Reason, sort: str) -> Reason:
-    """A reason that many peers gave, without the steps about one of them."""
-    return replace(cause, actions=(TOGETHER.get(sort, ONE_PLACE),))
+    """A reason that many peers gave: first what they have in common, then its steps as they read for one of them."""
+    alike = TOGETHER["failing"] if cause.category in ALIKE else ONE_PLACE
+    steps = () if sort == "strangers" else tuple(f"For one of them: {step}" for step in cause.actions[:FOR_ONE])
+    return replace(cause, actions=(TOGETHER.get(sort, alike), *steps))

@@ -279,6 +279,10 @@ class Fleet:
         """The peers whose matters are open and told by a group."""
         return self._all(self._members.at(group))
 
+    def is_member(self, group: str, key: str) -> bool:
+        """Whether that peer's matter is open and told by a group."""
+        return key in self._members.at(group)
+
     def member_count(self, group: str) -> int:
         """How many they are."""
         return len(self._members.at(group))

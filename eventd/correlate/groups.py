@@ -10,12 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from eventd.correlate import cases, evidence, indexes, links, reasons, texts
+from eventd.correlate import books, cases, evidence, indexes, links, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import MAX_CHILDREN, MAX_NAMED, MIN_EXPLAINED, MIN_GROUP, MOSTLY, TOLD_AGAIN
-from eventd.correlate.state import Case, GroupState, Note, PeerState
+from eventd.correlate.state import Case, DeviceState, GroupState, Note, PeerState
 from eventd.model import Severity
 
+#: What `Case.awaits` says of a group whose peers flap.
+FLAPPING = "flapping"
+#: Names of causes that were named by another message of the device.
+NAMED = tuple(evidence.EXPLANATIONS)
 #: Kinds of incident of one peer that a group may tell.
 CHILD_KINDS = ("tunnel_down", "tunnel_degraded", "negotiation_failing", "flapping")
 
@@ -35,6 +39,8 @@ SORTS = {
     "failing": Sort("negotiation_failing", "peers fail alike", "no longer fail"),
     "strangers": Sort("negotiation_failing", "unknown peers fail", "no longer try"),
 }
+#: An interface of which only the number is known.
+UNNAMED = "interface "
 #: Sorts that have lost tunnels.
 OUTAGES = ("interface", "device", "far")
 
@@ -61,7 +67,7 @@ def join(desk: Desk, peer: PeerState, case: Case, at: float) -> bool:
     place = _open_place(desk, peer, case) or _new_place(desk, peer, case, at)
     if place is None:
         return False
-    _adopt(desk, desk.fleet.groups[place.key], place.key, case)
+    _adopt(desk, desk.fleet.groups[place.key], place.key, peer, case)
     return True
 
 
@@ -71,7 +77,7 @@ def left(desk: Desk, key: str) -> None:
     if group is None or group.case is None:
         return
     group.back += 1
-    down = desk.fleet.member_count(key)
+    down = group.case.missing = desk.fleet.member_count(key)
     if down:
         group.case.timers["settle"] = desk.now + desk.settings.group_window
         cases.progress(desk, group.case, desk.now)
@@ -88,6 +94,20 @@ def graver(desk: Desk, case: Case) -> None:
         desk.settle(case.group, group)
 
 
+def explained(desk: Desk, device: DeviceState, note: Note) -> None:
+    """Something that may explain an open outage of the device was noted after it was told."""
+    for key, group in list(desk.fleet.groups_of(device.device)):
+        parent = group.case
+        if parent is None or group.kind not in OUTAGES or (parent.cause is not None and parent.cause.name in NAMED):
+            continue
+        if note not in _evidence(desk, Place(group.kind, group.device, group.place), parent.since):
+            continue
+        parent.step(note.at, note.text)
+        parent.cause, parent.side = evidence.reason(note), "local"
+        cases.progress(desk, parent, desk.now, notify=True)
+        desk.settle(key, group)
+
+
 def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Timer ``settle``: nobody joined or came back for `group_window`. Tell what has changed since it was told."""
     key = Place(group.kind, group.device, group.place).key
@@ -99,7 +119,9 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
         case.step(at, f"{case.count - len(names)} of {case.count} {went}, still missing: {_listed(names)}")
     else:
         case.step(at, f"{case.count} in all")
-    group.back, group.missing, case.failures = 0, len(names), case.count
+    if group.back:
+        group.missing = len(names)
+    group.back, case.failures, case.missing = 0, case.count, len(names)
     if not cases.escalate(desk, case, at, _severity(desk, group, case)):
         cases.progress(desk, case, at, notify=True)
 
@@ -134,7 +156,7 @@ def place_of(case: Case) -> str:
     """The interface of a case as far as it is known."""
     if case.interface:
         return case.interface
-    return "" if case.ifindex is None else f"interface {case.ifindex}"
+    return "" if case.ifindex is None else f"{UNNAMED}{case.ifindex}"
 
 
 def _open_place(desk: Desk, peer: PeerState, case: Case) -> Place | None:
@@ -202,22 +224,30 @@ def _of_device(desk: Desk, peer: PeerState, case: Case, falling: Falling) -> Pla
     device = Place("device", peer.device, "")
     if evidence.of_device(desk.device(peer.device, desk.now), case.since) and _enough(desk, device, len(falling), True):
         return device
-    if where and len(here) >= MOSTLY * len(falling) and not _another(desk, peer.device, where, case):
+    if where and len(here) >= MOSTLY * len(falling) and not _another(desk, peer.device, where):
         place = Place("interface", peer.device, where)
+        if len(here) >= MIN_EXPLAINED and _known_down(desk, peer.device, where):
+            return place
         known = evidence.of_link(desk.device(peer.device, desk.now), case.interface, case.ifindex, case.since)
         if _enough(desk, place, len(here), bool(known)):
             return place
     return device if _enough(desk, device, len(falling), False) else None
 
 
-def _another(desk: Desk, device: str, where: str, case: Case) -> bool:
-    """Whether another interface of the device is out since a moment ago."""
+def _another(desk: Desk, device: str, where: str) -> bool:
+    """Whether another interface of the device is out, with most of its peers."""
     return any(
         group.kind == "interface"
         and group.place != where
-        and abs(group.joined_at - case.since) <= desk.settings.group_window
-        for _, group in desk.fleet.groups_of(device)
+        and group.case is not None
+        and desk.fleet.member_count(key) >= MOSTLY * group.case.count
+        for key, group in desk.fleet.groups_of(device)
     )
+
+
+def _known_down(desk: Desk, device: str, where: str) -> bool:
+    """Whether the device has said that the line is down, and not that it is up again."""
+    return where in desk.device(device, desk.now).lines_down
 
 
 def _enough(desk: Desk, place: Place, lost: int, explained: bool) -> bool:
@@ -264,10 +294,12 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     came = SORTS[place.kind].came
     parent.step(first.since, f"{len(falling)} {came} within {texts.span(at - first.since)}: {_listed(names)}")
     before = _swallow(desk, place)
+    parent.failures += len(before)
+    parent.beside = place.kind in OUTAGES and all(books.any_up(peer, at) for _, peer in falling)
     cases.announce(desk, parent, at, parent.kind, _severity(desk, group, parent, falling))
     for key, peer in [*before, *((peer.key, peer) for _, peer in falling)]:
         if peer.case is not None and peer.case.announced and peer.case.group != place.key:
-            _adopt(desk, group, place.key, peer.case)
+            _adopt(desk, group, place.key, peer, peer.case)
             desk.publish("updated", peer.case, at, notify=False)
             desk.settle(key, peer)
     parent.timers["settle"] = at + desk.settings.group_window
@@ -289,25 +321,33 @@ def _swallow(desk: Desk, place: Place) -> list[tuple[str, PeerState]]:
     return found
 
 
-def _adopt(desk: Desk, group: GroupState, key: str, case: Case) -> None:
+def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case) -> None:
     parent = group.case
     assert parent is not None
     case.group, case.parent = key, texts.incident_id(parent)
     parent.children = [*parent.children[-MAX_CHILDREN + 1 :], texts.incident_id(case)]
-    parent.count += 1
+    if peer.counted != case.parent:  # a peer that comes and goes is one peer, whatever many incidents it has
+        peer.counted, parent.count = case.parent, parent.count + 1
+    parent.missing = desk.fleet.member_count(key) + (not desk.fleet.is_member(key, peer.key))
+    parent.beside = parent.beside and books.any_up(peer, desk.now)
     group.joined_at = max(group.joined_at, case.since)
     for witness in case.witnesses:
         parent.add_witness(witness)
     if parent.announced:
+        news = case.kind == "flapping" and parent.awaits != FLAPPING
+        if news:
+            parent.awaits = FLAPPING
+            parent.step(desk.now, "peers go up and down again and again")
         parent.timers["settle"] = desk.now + desk.settings.group_window
-        cases.progress(desk, parent, desk.now)
+        cases.progress(desk, parent, desk.now, notify=news)
     desk.settle(key, group)
 
 
 def _explain(desk: Desk, place: Place, parent: Case, falling: Falling) -> None:
     """Name the cause: what happened to the place, else what most of its children say."""
-    notes = _evidence(desk, place, parent.since, falling) if place.kind in OUTAGES else []
-    for note in notes:
+    notes = _evidence(desk, place, parent.since) if place.kind in OUTAGES else []
+    typed = evidence.by_hand(desk.device(parent.device, desk.now), parent.since) if place.kind in OUTAGES else []
+    for note in [*typed, *notes]:
         parent.step(note.at, note.text)
     if notes:
         parent.cause = evidence.reason(notes[-1])
@@ -320,18 +360,22 @@ def _explain(desk: Desk, place: Place, parent: Case, falling: Falling) -> None:
         parent.cause = evidence.shared(causes[text], place.kind)
 
 
-def _evidence(desk: Desk, place: Place, since: float, falling: Falling) -> list[Note]:
+def _evidence(desk: Desk, place: Place, since: float) -> list[Note]:
     owner = desk.fleet.owner(place.name) if place.kind == "far" else place.device
     if owner is None:
         return []
     device = desk.device(owner, desk.now)
-    found = evidence.of_device(device, since)
+    found = list(evidence.of_device(device, since))
     if place.kind == "interface":
-        case = falling[0][0]
-        found = [*found, *evidence.of_link(device, case.interface, case.ifindex, since)]
-    elif place.kind == "far":
-        found = [*found, *evidence.of_link(device, None, None, since)]
+        _, _, number = place.name.partition(UNNAMED)
+        found += evidence.of_link(device, None if number else place.name, int(number) if number else None, since)
+    elif place.kind == "far" or not any(_is_named(peer) for peer in _peers_at(desk, place)):
+        found += evidence.of_link(device, None, None, since)  # where no tunnel says its line, any line may be theirs
     return sorted(found, key=lambda note: note.at)
+
+
+def _is_named(peer: PeerState) -> bool:
+    return any(tunnel.interface or tunnel.ifindex is not None for tunnel in peer.tunnels.values())
 
 
 def _severity(desk: Desk, group: GroupState, case: Case, falling: Falling = ()) -> Severity:

@@ -7,6 +7,7 @@ AWAITS = {
     "peer": "only the far end can bring it back, because this is the template end",
     "unknown": "whether it comes back by itself is not known, because the inventory does not say how it is triggered",
     "trying": "negotiation was tried since then and fails",
+    "late": "it has not come back so far",
     "overdue": "it should be back by now and is not",
     "nothing": "nothing more is expected of it",
 }
@@ -19,6 +20,9 @@ UNEXPLAINED_STEPS = (
     "Look at the IKE SA of {peer} on {device}: is there one, and in what state",
     "Read what both ends logged about each other at that time; {device} gave no reason here",
 )
+
+#: How a condition ends that the device takes back.
+CLEARED_BY_DEVICE = "cleared by the device"
 
 #: How the catalogue begins steps that say all is well.
 SOOTHING = ("nothing to do", "harmless", "ignore it")
@@ -75,7 +79,7 @@ OVER = {
     "service_fault": "the IPsec service works again",
     "security": "an IPsec security event no longer repeats",
     "device_silent": "the silence of the device is over",
-    "interface_outage": "the outage of an interface is over",
-    "device_outage": "the outage of many peers is over",
+    "interface_outage": "the outage of {lost} peers on {interface} is over",
+    "device_outage": "the outage of {lost} peers is over",
     "peer_outage": "the outage of {peer} is over",
 }

@@ -37,6 +37,7 @@ def _peer(peer: PeerState, delta: float) -> None:
 
 def _device(device: DeviceState, delta: float) -> None:
     device.notes = [replace(note, at=note.at + delta) for note in device.notes]
+    device.lines_down = {line: at + delta for line, at in device.lines_down.items()}
     device.heals = [at + delta for at in device.heals]
 
 

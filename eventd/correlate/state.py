@@ -46,7 +46,8 @@ class Tunnel(Struct):
 
     ``turns`` are the times of its latest ups and downs, those of rekeys and planned work left out (``nature`` is that
     of its last stop), ``stops`` the latest times it went down. ``before_start`` is what ``up`` was before the last
-    start, ``index`` the tunnel index of that start: every negotiation gets another one; ``absent`` is for how many
+    start, ``index`` the tunnel index of that start: every negotiation gets another one (``spis``
+    are those of the SAs that began with it, where it is SAs that are told of); ``absent`` is for how many
     seconds it was down before it.
     """
 
@@ -66,6 +67,7 @@ class Tunnel(Struct):
     nature: str = "outage"
     turns: list[float] = field(default_factory=list)
     index: int | None = None
+    spis: list[str] = field(default_factory=list)
     stops: list[float] = field(default_factory=list)
     absent: float = 0.0
 
@@ -104,7 +106,8 @@ class Case(Struct, kw_only=True):
     ``children`` are the incidents that a group has told, the latest `MAX_CHILDREN` of them; its ``failures`` are the
     peers that had fallen when it was last told. ``hushed``: something was kept from being told that is to be told when
     that ends. ``hint`` is a step that something near it suggests; ``beside``: while another tunnel worked; ``pace`` is
-    the steady distance of its stops in seconds. ``told``: somebody was notified of it.
+    the steady distance of its stops in seconds. ``missing`` is how many children of a
+    group are not back. ``told``: somebody was notified of it.
     """
 
     device: str
@@ -154,6 +157,7 @@ class Case(Struct, kw_only=True):
     beside: bool = False
     heir_id: str = ""
     pace: float = 0.0
+    missing: int = 0
     acked_note: str = ""
     acked_until: float | None = None
 
@@ -211,10 +215,11 @@ def decide(decisions: list[Decision], at: float, rule: str, why: str) -> None:
 
 class PeerState(Struct, kw_only=True):
     """All that is known of one peer of one device. ``linked`` is the key of the peer at the other end of the link,
-    while that one's case tells the matter of this one, too."""
+    while that one's case tells the matter of this one, too; ``counted`` is the parent incident that has counted it."""
 
     key: str = ""
     linked: str = ""
+    counted: str = ""
     device: str
     vsys: str
     peer: str | None
@@ -268,6 +273,7 @@ class DeviceState(Struct, kw_only=True):
     slots: list[str] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     conditions: dict[str, Case] = field(default_factory=dict)
+    lines_down: dict[str, float] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
 
     def cases(self) -> Iterator[Case]:

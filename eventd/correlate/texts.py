@@ -7,6 +7,7 @@ from eventd.correlate import reasons
 from eventd.correlate.phrases import (
     AWAITS,
     BECOMES,
+    CLEARED_BY_DEVICE,
     ENDED,
     OVER,
     SERVICE_FAULT,
@@ -138,7 +139,8 @@ def title(case: Case, known: Peer | None, *, recalled: bool = False) -> str:
     who, why = _short_name(case, known), words(case.cause, glossed=True)
     if case.resolved_at is not None:
         lasted = f"after {span(case.resolved_at - case.since)}"
-        text = f"{who} {'has become ' + case.heir if case.heir else _stand(ENDED, case)} {lasted}"
+        by_hand = case.ending if _by_hand(case) else ""
+        text = f"{who} {'has become ' + case.heir if case.heir else by_hand or _stand(ENDED, case)} {lasted}"
     else:
         text = f"{who} {_stand(STANDS, case)}: {why}" if case.cause else f"{who} {_stand(STANDS, case)}"
     if recalled:
@@ -153,8 +155,23 @@ def _stand(words: dict[str, str], case: Case) -> str:
         return ("cannot negotiate with {}" if words is STANDS else "has no more failures with {}").format(
             f"{lost(case)} {'unknown peers' if case.stranger else 'peers'}"
         )
-    now = " and down now" if case.kind == "flapping" and case.awaits and case.resolved_at is None else ""
-    return words[_sort(case)].format(lost=lost(case), interface=case.interface) + now
+    text = words[_sort(case)].format(lost=lost(case), interface=case.interface)
+    return text if case.resolved_at is not None else text + _standing(case)
+
+
+def _by_hand(case: Case) -> bool:
+    """Whether an operator ended it, who may know more than eventd."""
+    return case.ending.startswith("cleared by ") and case.ending != CLEARED_BY_DEVICE
+
+
+def _standing(case: Case) -> str:
+    """How it stands right now, where the words of its kind leave that open."""
+    if case.kind == "flapping":
+        return " and down now" if case.awaits else ""
+    if case.family != "group":
+        return ""
+    missing = f", {case.missing} still missing" if 0 < case.missing < case.count else ""
+    return missing + (", flapping" if case.awaits else "") + (" that still work" if case.beside else "")
 
 
 def _sort(case: Case) -> str:
@@ -176,7 +193,11 @@ def summary(case: Case, known: Peer | None) -> str:
             return (
                 f"{case.device}: {BECOMES[case.kind].format(peer=_peer(case, known))} has become {case.heir}, {lasted}."
             )
-        over = f"{case.device}: {OVER[_sort(case)].format(peer=_peer(case, known))} {lasted}"
+        if _by_hand(case):
+            what = f"the incident about {_peer(case, known)}" if case.peer else "the incident"
+            return f"{case.device}: {what} was {case.ending} {lasted}; whether it works is not known."
+        words = OVER[_sort(case)].format(peer=_peer(case, known), lost=lost(case), interface=case.interface)
+        over = f"{case.device}: {words} {lasted}"
         return over + (f" ({case.ending})." if case.ending else ".")
     headline = _group if case.family == "group" else HEADLINES[case.kind]
     text = headline(case, _peer(case, known))
@@ -261,7 +282,7 @@ def _group(case: Case, peer: str) -> str:
         "device_outage": f"{lost(case)} of its peers were lost together",
         "peer_outage": f"{peer} was lost by several devices",
     }[case.kind]
-    return f"{what}: {_why(case.cause)}."
+    return f"{what}{_standing(case)}: {_why(case.cause)}."
 
 
 HEADLINES: dict[str, Callable[[Case, str], str]] = {

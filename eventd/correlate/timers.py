@@ -56,7 +56,7 @@ def _escalate(desk: Desk, _owner: State, case: Case, at: float) -> None:
         case.timers["escalate"] = case.timers["resolve"]
         return
     case.step(at, f"not back after {texts.span(at - case.since)}")
-    case.awaits = case.awaits and "overdue"
+    case.awaits = case.awaits and ("late" if case.awaits in ("unknown", "late") else "overdue")
     cases.escalate(desk, case, at, case.escalate_to)
 
 

@@ -77,6 +77,8 @@ def _outlived(tunnel: Tunnel, event: Event, now: float, window: float) -> bool:
     break, whatever reason the device gives for the old one."""
     if not tunnel.up or tunnel.started is None or now - tunnel.started.at > window:
         return False
+    if "SPI" in event.extra and tunnel.spis:
+        return event.extra["SPI"] not in tunnel.spis
     return None not in (event.tunnel_index, tunnel.index) and event.tunnel_index != tunnel.index
 
 

@@ -232,3 +232,76 @@ def test_a_loss_that_the_other_unit_tells_already_does_not_make_a_group() -> Non
             ("tunnel_down", "Hub"),
             ("tunnel_down", "Spare"),
         ]
+
+
+# --- what people are told of it -------------------------------------------------------------------------------------
+
+
+def test_partial_recovery_is_told_also_when_the_outage_had_grown_after_its_opening() -> None:
+    names = peers(60)
+    stops = lines("stop dpd timeout", 0, names, every=0.5)
+    story = tell(f"{known(60)}\n{stops}\n{lines('start', 300, names[:30])}", until=600)
+    assert [line.split()[1] for line in story.told] == ["opened", "updated", "updated"]
+    parent = only(story, "interface_outage")
+    assert "30 still missing" in parent.title
+    assert "30 still missing" in parent.summary
+
+
+def test_an_uplink_that_flaps_counts_peers_and_says_that_it_flaps() -> None:
+    names = peers(10)
+    cycles = "\n".join(
+        f"{lines('stop dpd timeout', at, names)}\n{lines('start', at + 40, names)}" for at in (0, 80, 160, 240)
+    )
+    story = tell(f"{known(10)}\n{cycles}", until=3000)
+    parents = [incident for incident in story.final.values() if incident.kind == "interface_outage"]
+    assert max(parent.count for parent in parents) == 10
+    assert any("flapping" in change.incident.title for _, change in story.changes if change.notify)
+
+
+def test_a_clear_by_hand_does_not_say_that_it_works() -> None:
+    story = tell(f"{known(6)}\n{lines('stop dpd timeout', 0, peers(6))}")
+    verdict = story.correlator.clear(only(story, "interface_outage").id, EPOCH + 200, "ann")
+    for change in verdict.changes:
+        assert "cleared by ann" in change.incident.title
+        assert "not known" in change.incident.summary
+
+
+def test_a_second_uplink_minutes_later_is_the_device() -> None:
+    other = "interface=GigabitEthernet0/0/2 ifindex=13"
+    text = f"{known(8)}\n{known(8, other, 101)}\n" + "\n".join(
+        (lines("stop dpd timeout", 0, peers(8)), lines("stop dpd timeout", 300, peers(8, 101), other))
+    )
+    story = tell(text, until=600)
+    opened = [change.incident for _, change in story.changes if change.what == "opened" and change.notify]
+    assert [incident.kind for incident in opened] == ["interface_outage", "device_outage"]
+    assert "lost 16 peers" in opened[-1].title
+
+
+def test_a_link_that_is_told_late_becomes_the_cause() -> None:
+    text = f"{known(9)}\n{lines('stop dpd timeout', 0, peers(9))}\n30 linkdown {UPLINK}"
+    story = tell(text, until=60)
+    parent = only(story, "interface_outage")
+    assert parent.cause is not None
+    assert (parent.cause.name, parent.fault_side) == ("link.down", "local")
+    assert [line.split()[:2] for line in story.told] == [["15", "opened"], ["30", "updated"]]
+
+
+def test_peers_lost_one_by_one_behind_a_line_that_is_down_are_one_outage() -> None:
+    text = f"{known(30)}\n-1 linkdown {UPLINK}\n{lines('stop dpd timeout', 0, peers(20), every=45)}"
+    told = [line.split()[1:3] for line in tell(text, until=1200).told]
+    assert told.count(["opened", "tunnel_down"]) <= 2
+    assert told.count(["opened", "interface_outage"]) == 1
+
+
+def test_peers_that_still_work_by_another_way_are_said_to() -> None:
+    spare = "interface=GigabitEthernet0/0/2 ifindex=13"
+    text = f"{known(8)}\n{known(8, spare)}\n{lines('stop dpd timeout', 0, peers(8))}"
+    assert "that still work" in only(tell(text), "interface_outage").title
+
+
+def test_a_wrong_key_on_many_is_no_matter_of_the_line() -> None:
+    stops = lines("stop peer request", 0, peers(8))
+    fails = lines("fail authentication fail", 3, peers(8))
+    parent = only(tell(f"{known(8)}\n{stops}\n{fails}"), "interface_outage")
+    assert parent.actions[0].startswith("All of them fail for one reason")
+    assert parent.actions[1].startswith("For one of them: ")

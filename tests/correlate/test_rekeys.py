@@ -96,3 +96,18 @@ def test_a_replacement_disproved_by_failures_is_down_in_the_books_too(before: st
     assert tell(f"{before}100 stop phase1 sa replace\n103 fail authentication fail\n200 start").told[-1] == (
         "205 resolved tunnel_down major"
     )
+
+
+def test_the_stop_of_another_sa_than_those_that_have_just_started_is_no_outage() -> None:
+    text = "0 start SPI=11\n0.1 start SPI=12 via=trap\n3000 start SPI=21\n3000.1 start SPI=22 via=trap\n"
+    for old in ("11", "12"):
+        assert tell(f"{text}3010 stop dpd timeout SPI={old}").told == []
+    for live in ("21", "22"):
+        assert tell(f"{text}3010 stop dpd timeout SPI={live}").told == ["3025 opened tunnel_down major"]
+    assert tell(f"{text}3100 stop dpd timeout SPI=11").told == ["3115 opened tunnel_down major"], "long after"
+
+
+def test_the_stop_of_another_tunnel_index_than_the_one_that_has_just_started_is_no_outage() -> None:
+    text = "0 start tunnel_index=1\n100 start tunnel_index=2\n"
+    assert tell(f"{text}101 stop dpd timeout tunnel_index=1").told == []
+    assert tell(f"{text}101 stop dpd timeout tunnel_index=2").told == ["116 opened tunnel_down major"]
