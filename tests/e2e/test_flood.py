@@ -43,7 +43,7 @@ def others(port: int, seconds: float) -> Counter[str]:
     return sent
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 @pytest.mark.parametrize("what", ["an event", "an irrelevant line", "garbage"])
 def test_a_flood_of_datagrams_costs_only_its_sender(tmp_path: Path, what: str) -> None:
     payload = {"an event": stop_line(1).encode(), "an irrelevant line": b"<190>nothing", "garbage": b"\xff" * 40}[what]

@@ -182,6 +182,6 @@ class Stores(RuleBasedStateMachine):
 
 # Each step asks some fifteen questions of a real file; 40 runs of 25 steps take a few seconds.
 Stores.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 test_the_store_on_disk_does_what_its_model_does = pytest.mark.timeout(300)(Stores.TestCase)

@@ -21,7 +21,7 @@ SECONDS = float(os.environ.get("EVENTD_FLOOD_S", "1"))
 FLOODER = "127.0.0.2"
 OTHERS = [f"127.0.1.{n}" for n in range(1, 21)]
 #: A flood leaves a full queue behind, and the machine may be busy with other tests.
-LONG_S = 120.0
+LONG_S = 240.0
 #: Messages per second of each of the others.
 RATE = 50
 
