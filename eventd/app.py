@@ -35,6 +35,7 @@ from eventd.parse.snmp import Access, Memory
 from eventd.pipeline import Pipeline, bug_logger
 from eventd.recorder import Recorder
 from eventd.registry import Registry, load, load_notifiers
+from eventd.restore import restore
 from eventd.store.sqlite import SqliteStore
 from eventd.telemetry import RateLimit, Telemetry, get_logger
 from eventd.verify import verify
@@ -160,7 +161,7 @@ class App:
         self._learned: dict[str, Any] = msgspec.json.decode(await self.store.meta_get("learned_hostnames") or "{}")
         self._learned_ends: dict[str, Any] = msgspec.json.decode(await self.store.meta_get("learned_ends") or "{}")
         self.correlator = Correlator(config.correlate, config.inventory, config.web.external_url, config.maintenance)
-        self._load_states(await self.store.load_states())
+        restore(self.correlator, await self.store.load_states(), self.config.store.path)
         self.pipeline = Pipeline(
             intake=self.intake,
             decoder=self._make_decoder(config, self.registry),
@@ -176,13 +177,6 @@ class App:
         self.telemetry.provide("recorded", self.recorder.recorded)
         self.telemetry.provide("record_dropped", self.recorder.dropped)
         log.info("state restored", open_incidents=sum(self.correlator.open_counts().values()))
-
-    def _load_states(self, states: list[tuple[str, bytes]]) -> None:
-        for key, blob in states:
-            try:
-                self.correlator.load([(key, blob)])
-            except (ValueError, TypeError) as error:
-                raise StoreError(f"{self.config.store.path}: the state of {key!r} cannot be read: {error}") from error
 
     async def _wind_down(self, pipeline: asyncio.Task[None]) -> None:
         async with self._reloading:  # a reload under way finishes what it began to replace

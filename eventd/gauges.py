@@ -6,9 +6,10 @@ from typing import Protocol
 
 from eventd.config import Config
 from eventd.correlate import Correlator
+from eventd.correlate.state import PeerState
 from eventd.errors import SNMP_MIB
 from eventd.listeners import Listeners
-from eventd.model import SNMP_TRANSPORTS, PeerStatus
+from eventd.model import SNMP_TRANSPORTS
 from eventd.pipeline import Pipeline
 from eventd.receivers.kernel import host_udp_errors
 from eventd.store import Store
@@ -115,12 +116,12 @@ class Gauges:
             values |= {(name, outcome): getattr(totals, outcome) for outcome in OUTCOMES}
         return values
 
-    def _peers(self) -> Iterable[PeerStatus]:
+    def _peers(self) -> Iterable[PeerState]:
         """The peers that have a series: who got one first keeps it, whoever speaks more."""
         metrics = self._service.config.metrics
         if not metrics.peer_labels:
             return []
-        known = {(peer.device, peer.vsys, peer.peer): peer for peer in self._service.correlator.peers()}
+        known = {(peer.device, peer.vsys, peer.peer or ""): peer for peer in self._service.correlator.named_peers()}
         kept = [key for key in self._admitted if key in known]
         new = [key for key in known if key not in self._admitted]
         self._admitted = dict.fromkeys((kept + new)[: metrics.max_peers])
@@ -132,14 +133,16 @@ class Gauges:
     def _peers_up(self) -> Values:
         """Vsys of one device share a peer's label set: a peer is up while any of them is."""
         found: dict[tuple[str, ...], float] = {}
+        inventory = self._service.config.inventory
         for peer in self._peers():
             if peer.up is not None:
-                key = (peer.device, peer.peer, peer.peer_name or "", peer.site or "")
+                listed = inventory.peer(peer.peer)
+                key = (peer.device, peer.peer or "", (listed and listed.name) or "", (listed and listed.site) or "")
                 found[key] = max(found.get(key, 0.0), float(peer.up))
         return found
 
     def _peer_changes(self) -> Values:
         found = Counter[tuple[str, ...]]()
         for peer in self._peers():
-            found[peer.device, peer.peer] += peer.state_changes
+            found[peer.device, peer.peer or ""] += peer.state_changes
         return dict(found)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from eventd.gauges import Gauges
+from eventd.inventory import Inventory
 from eventd.model import PeerStatus, utc
 from eventd.telemetry import Telemetry
 
@@ -32,8 +33,8 @@ class Watched:
     def __init__(self, peers: int, max_peers: int = 4) -> None:
         self.listed = [status(number) for number in range(peers)]
         self.metrics = SimpleNamespace(peer_labels=True, max_peers=max_peers)
-        self.config: Any = SimpleNamespace(metrics=self.metrics)
-        self.correlator: Any = SimpleNamespace(peers=self._peers)
+        self.config: Any = SimpleNamespace(metrics=self.metrics, inventory=Inventory())
+        self.correlator: Any = SimpleNamespace(named_peers=self._peers)
         self.telemetry = Telemetry()
         self.learned: dict[str, dict[str, float]] = {}
         decoder = SimpleNamespace(identities=SimpleNamespace(learned=self.learned))

@@ -229,16 +229,18 @@ class Correlator:
         """How many incidents are open, by (kind, severity): cheap enough for every scrape."""
         return Counter((case.kind, case.severity) for _, _, case in self._fleet.announced())
 
+    def named_peers(self) -> Iterator[PeerState]:
+        """Every peer with an address, to be looked at only: what every scrape does."""
+        return (state for state in self._fleet.peers.values() if state.peer is not None)
+
     def peers(self) -> Iterator[PeerStatus]:
         """How every known peer stands."""
-        for state in self._fleet.peers.values():
-            if state.peer is None:
-                continue
+        for state in self.named_peers():
             known = self._fleet.inventory.peer(state.peer)
             yield PeerStatus(
                 device=state.device,
                 vsys=state.vsys,
-                peer=state.peer,
+                peer=state.peer or "",
                 peer_name=known.name if known else None,
                 site=known.site if known else None,
                 up=state.up,

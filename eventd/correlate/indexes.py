@@ -180,7 +180,7 @@ ENDING = "ending"
 
 def seen(peer: PeerState) -> Seen:
     """What the tunnels of a peer say of where they are."""
-    return frozenset([(one.local, one.interface, one.ifindex) for one in peer.tunnels.values()])
+    return frozenset((one.local, one.interface, one.ifindex) for one in peer.tunnels.values())
 
 
 def traits(peer: PeerState, places: Seen) -> Iterator[Shelf]:

@@ -41,7 +41,7 @@ class Moment(Struct, frozen=True, array_like=True):
     stamp: Stamp | None = None
 
 
-class Tunnel(Struct):
+class Tunnel(Struct, omit_defaults=True):
     """One tunnel under a peer: what the messages said of it so far, and whether it is up (None = not known).
 
     ``turns`` are the times of its latest ups and downs, those of rekeys and planned work left out (``nature`` is that
@@ -95,7 +95,7 @@ class Step(Struct, array_like=True):
     until: float = 0.0
 
 
-class Case(Struct, kw_only=True):
+class Case(Struct, kw_only=True, omit_defaults=True):
     """A matter under judgement: held back (``announced`` false) or an open incident.
 
     ``timers`` maps the names of `eventd.correlate.timers` to Unix seconds. ``nature`` is how the stop reads:
@@ -213,7 +213,7 @@ def decide(decisions: list[Decision], at: float, rule: str, why: str) -> None:
     del decisions[:-MAX_DECISIONS]
 
 
-class PeerState(Struct, kw_only=True):
+class PeerState(Struct, kw_only=True, omit_defaults=True):
     """All that is known of one peer of one device. ``linked`` is the key of the peer at the other end of the link,
     while that one's case tells the matter of this one, too; ``counted`` is the parent incident that has counted it."""
 
@@ -263,7 +263,7 @@ class Note(Struct, frozen=True, array_like=True):
     event: str = ""
 
 
-class DeviceState(Struct, kw_only=True):
+class DeviceState(Struct, kw_only=True, omit_defaults=True):
     """What is known of one device beyond its peers."""
 
     device: str

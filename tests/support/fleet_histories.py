@@ -16,6 +16,7 @@ from eventd.contract import Verdict
 from eventd.correlate import Correlator, Settings
 from eventd.correlate.hush import Silence
 from eventd.inventory import Device, Inventory, Peer
+from eventd.model import Incident
 
 HUB, SPARE, WATCHED = "Hub", "Spare", "Watched"
 HUB_ADDRESS = "198.51.100.1"
@@ -207,30 +208,32 @@ def by_trap(line: str) -> str:
     return " ".join(word for word in line.split() if not word.startswith("stamp=")) + " via=snmp"
 
 
-Outcome = tuple[object, ...]
+Outcome = tuple[str, ...]
 
 
 def outcomes(story: Story) -> list[Outcome]:
     """What every incident came to, without what depends on when a message arrived: kind, device, peer, status,
     severity, name of the cause, where the fault lies, kind of the parent, whether anybody was told, and how often of
-    its beginning and its end. Strangers are alike: the first of them is told by
-    name, whoever that is."""
-    final = story.final
+    its beginning and its end. Whoever fails to negotiate together with others is as good as they are: the first
+    stranger is told by name before there is a group, whoever that is."""
     told: dict[str, list[str]] = {}
     for _, change in story.changes:
         if change.notify and change.what != "updated":
             told.setdefault(change.incident.id, []).append(change.what)
-    return sorted(
-        (
-            incident.kind,
-            incident.device,
-            "a stranger" if incident.peer in STRANGERS else incident.peer or "",
-            incident.status,
-            incident.severity,
-            (incident.cause.name or incident.cause.text) if incident.cause else "",
-            incident.fault_side,
-            final[incident.parent].kind if incident.parent in final else "",
-            *told.get(incident.id, ["never told"]),
-        )
-        for incident in final.values()
+    return sorted(_outcome(story, incident, told.get(incident.id, [])) for incident in story.final.values())
+
+
+def _outcome(story: Story, incident: Incident, told: list[str]) -> Outcome:
+    parent = story.final.get(incident.parent or "")
+    above = parent.kind if parent is not None else ""
+    return (
+        incident.kind,
+        incident.device,
+        "one of several" if above == "negotiation_failing" or incident.peer in STRANGERS else incident.peer or "",
+        incident.status,
+        incident.severity,
+        (incident.cause.name or incident.cause.text) if incident.cause else "",
+        incident.fault_side,
+        above,
+        *told,
     )
