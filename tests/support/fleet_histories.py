@@ -21,6 +21,8 @@ from eventd.model import Incident
 HUB, SPARE, WATCHED = "Hub", "Spare", "Watched"
 HUB_ADDRESS = "198.51.100.1"
 BRANCHES = {f"Branch{n}": f"203.0.113.{n}" for n in (1, 2, 3)}
+#: The hub's peers that report the other end of the same link.
+LINKS = {address: name for name, address in BRANCHES.items()}
 UPLINKS = {"GE1": [f"10.0.1.{n}" for n in range(1, 9)], "GE2": [f"10.0.2.{n}" for n in range(1, 5)]}
 STRANGERS = [f"192.0.2.{n}" for n in (11, 12, 13)]
 
@@ -215,7 +217,8 @@ def outcomes(story: Story) -> list[Outcome]:
     """What every incident came to, without what depends on when a message arrived: kind, device, peer, status,
     severity, name of the cause, where the fault lies, kind of the parent, whether anybody was told, and how often of
     its beginning and its end. Whoever fails to negotiate together with others is as good as they are: the first
-    stranger is told by name before there is a group, whoever that is."""
+    stranger is told by name before there is a group, whoever that is. Of a link both ends of which fail to negotiate,
+    the end that tells it is the one whose second failure comes first."""
     told: dict[str, list[str]] = {}
     for _, change in story.changes:
         if change.notify and change.what != "updated":
@@ -226,10 +229,13 @@ def outcomes(story: Story) -> list[Outcome]:
 def _outcome(story: Story, incident: Incident, told: list[str]) -> Outcome:
     parent = story.final.get(incident.parent or "")
     above = parent.kind if parent is not None else ""
+    device, peer = incident.device, incident.peer or ""
+    if incident.kind == "negotiation_failing" and device == HUB and peer in LINKS:
+        device, peer = LINKS[peer], HUB_ADDRESS
     return (
         incident.kind,
-        incident.device,
-        "one of several" if above == "negotiation_failing" or incident.peer in STRANGERS else incident.peer or "",
+        device,
+        "one of several" if above == "negotiation_failing" or peer in STRANGERS else peer,
         incident.status,
         incident.severity,
         (incident.cause.name or incident.cause.text) if incident.cause else "",
