@@ -25,11 +25,13 @@ HEADINGS = ("id", "severity", "what", "device", "for", "taken by", "")
 @click.option("--device", help="Only of this device.")
 @click.option("--peer", help="Only with this peer (address).")
 @click.option("--site", help="Only of this site.")
+@click.option("--children", is_flag=True, help="Also those that an outage of many tells.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many, latest first.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(remote: Remote, status: str, form: str, **wanted: Any) -> None:
+def command(remote: Remote, status: str, form: str, children: bool, **wanted: Any) -> None:
     """Incidents of the running service, the latest first."""
-    answer = remote.ask("incidents", status=None if status == "all" else status, **wanted)
+    parent = None if children or wanted["peer"] else "none"
+    answer = remote.ask("incidents", status=None if status == "all" else status, parent=parent, **wanted)
     found = [msgspec.convert(item, Incident) for item in answer["items"]]
     if form == "json":
         for incident in found:

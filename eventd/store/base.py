@@ -104,8 +104,8 @@ class EventFilters(TypedDict, total=False):
 
 
 class IncidentFilters(TypedDict, total=False):
-    """Which incidents; None or absent matches all. ``id`` is how the id begins, ``before`` the ``next`` of an earlier
-    page."""
+    """Which incidents; None or absent matches all. ``id`` is how the id begins, ``parent`` the id of the one that tells
+    them or ``none``, ``before`` the ``next`` of an earlier page."""
 
     id: str | None
     status: str | None
@@ -114,6 +114,7 @@ class IncidentFilters(TypedDict, total=False):
     peer: str | None
     severity: str | None
     site: str | None
+    parent: str | None
     before: int | None
 
 

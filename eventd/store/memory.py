@@ -34,6 +34,9 @@ from eventd.store.base import (
 
 T = TypeVar("T")
 
+#: Filters of incidents that are not plain equality of a field.
+SPECIAL = ("before", "id", "parent")
+
 
 class _Entry(Struct):
     """One notification in the outbox."""
@@ -241,8 +244,9 @@ class MemoryStore:
         rows = {
             self._numbers[i.id]: i
             for i in self._incidents.values()
-            if all(value in (None, getattr(i, name)) for name, value in wanted.items() if name not in ("before", "id"))
+            if all(value in (None, getattr(i, name)) for name, value in wanted.items() if name not in SPECIAL)
             and i.id.startswith(wanted.get("id") or "")
+            and wanted.get("parent") in (None, i.parent or "none")
         }
         return _page(rows, limit, filters.get("before"))
 

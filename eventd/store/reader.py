@@ -32,6 +32,7 @@ EVENT_WHERE = {
 }
 INCIDENT_WHERE = {name: f"{name} = :{name}" for name in ("status", "kind", "device", "peer", "severity", "site")} | {
     "id": "id >= :id AND id < :id || '~'",
+    "parent": "coalesce(json_extract(json, '$.parent'), 'none') = :parent",
     "before": "seq < :before",
 }
 MALFORMED_WHERE = {"before": "seq < :before"}

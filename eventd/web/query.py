@@ -139,6 +139,7 @@ INCIDENTS: Keys = {
     "device": DEVICE,
     "peer": PEER,
     "site": SITE,
+    "parent": Key(_text, {"type": "string"}, "Id of the incident that tells them; `none`: told by themselves."),
     "limit": LIMIT,
     "before": BEFORE,
 }

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from store_samples import START, at, batch, incident, malformed, notification, row, unix
 
 from eventd.contract import Batch, Settled
@@ -414,3 +415,11 @@ async def test_numbers_are_not_given_twice_after_everything_was_pruned(store: St
     await store.prune(unix(100 * DAY))
     await store.commit(Batch(journal=[row(n) for n in range(3)]))
     assert (await store.events(before=first.next)).items == ()
+
+
+async def test_incidents_are_found_by_what_tells_them(store: Store) -> None:
+    parent, child = incident("aa"), replace(incident("bb"), parent="aa")
+    await store.commit(batch(incidents={one.id: one for one in (parent, child)}))
+    assert [one.id for one in (await store.incidents(parent="none")).items] == ["aa"]
+    assert [one.id for one in (await store.incidents(parent="aa")).items] == ["bb"]
+    assert len((await store.incidents()).items) == 2
