@@ -419,7 +419,7 @@ async def test_numbers_are_not_given_twice_after_everything_was_pruned(store: St
 
 async def test_incidents_are_found_by_what_tells_them(store: Store) -> None:
     parent, child = incident("aa"), replace(incident("bb"), parent="aa")
-    await store.commit(batch(incidents={one.id: one for one in (parent, child)}))
+    await store.commit(batch(incidents=[parent, child]))
     assert [one.id for one in (await store.incidents(parent="none")).items] == ["aa"]
     assert [one.id for one in (await store.incidents(parent="aa")).items] == ["bb"]
     assert len((await store.incidents()).items) == 2
