@@ -19,6 +19,7 @@ from eventd.correlate.indexes import (
     Standing,
     seen,
     shelves_at,
+    sign,
     standing,
     traits,
 )
@@ -181,9 +182,10 @@ class Fleet:
         if not isinstance(state, PeerState):
             return ""
         self._see(key, state)
-        now, before = standing(state), self._standing.get(key, NOWHERE)
-        if now == before:
+        before = self._standing.get(key, NOWHERE)
+        if sign(state) == before.sign:
             return ""
+        now = standing(state)
         self._move(key, state, before, now)
         return before.group if before.group != now.group else ""
 

@@ -97,18 +97,41 @@ class Standing(Struct, frozen=True):
     held: bool = False
     since: float = 0.0
     shelves: tuple[Shelf, ...] = ()
+    sign: "Sign" = ()
 
 
+#: All that a standing follows from: what has not changed need not be made anew for every message.
+Sign = tuple[str | int | float | None, ...]
 NOWHERE = Standing()
+
+
+def sign(peer: PeerState) -> Sign:
+    """What `standing` looks at; empty for a peer that stands nowhere."""
+    case = peer.case
+    if case is None:
+        return (peer.linked,) if peer.linked else ()
+    return (
+        peer.linked,
+        case.group,
+        case.announced,
+        case.since,
+        case.family,
+        case.stranger,
+        None if case.cause is None else case.cause.text,
+        case.interface,
+        case.ifindex,
+        case.policy,
+        case.policy_seq,
+    )
 
 
 def standing(peer: PeerState) -> Standing:
     """Where a peer belongs as it is."""
     case = peer.case
     if case is None:
-        return Standing(linked=peer.linked) if peer.linked else NOWHERE
+        return Standing(linked=peer.linked, sign=sign(peer)) if peer.linked else NOWHERE
     shelves = [*_alike(peer, case), *_places(peer.device, case)]
-    return Standing(case.group, peer.linked, True, not case.announced, case.since, tuple(shelves))
+    return Standing(case.group, peer.linked, True, not case.announced, case.since, tuple(shelves), sign(peer))
 
 
 def _alike(peer: PeerState, case: Case) -> Iterator[Shelf]:

@@ -92,10 +92,10 @@ def _places(draw: st.DrawFn) -> list[str]:
 
 
 @st.composite
-def _burst(draw: st.DrawFn, flaps: bool) -> list[str]:
+def _burst(draw: st.DrawFn, plain: bool) -> list[str]:
     """Messages that come within a second or two."""
     sorts = ("stops", "stops", "starts", "starts", "fails", "flap", "device", "strange", "signs")
-    sort = draw(st.sampled_from([name for name in sorts if flaps or name != "flap"]))
+    sort = draw(st.sampled_from([name for name in sorts if not plain or name != "flap"]))
     if sort == "strange":
         names = draw(st.lists(st.sampled_from(STRANGERS), min_size=1, max_size=4))
         return [f"fail authentication fail device={HUB} peer={name}" for name in names]
@@ -121,6 +121,8 @@ def _burst(draw: st.DrawFn, flaps: bool) -> list[str]:
         return [f"{draw(st.sampled_from(('phase1', 'success', 'dpd-ok')))} {place}" for place in places]
     said = {"stops": _END, "starts": st.just("start"), "fails": _FAIL.map(lambda text: f"fail {text}")}[sort]
     each = draw(said)
+    if plain and sort == "fails":
+        places = [place for place in places if "peer=none" not in place] or [_hub(UPLINKS["GE1"][0])]
     return [f"{each} {place}" for place in places]
 
 
@@ -139,15 +141,16 @@ def histories(
     operated: bool = True,
     within: float = 2.0,
     gaps: tuple[float, ...] = _GAPS,
-    flaps: bool = True,
+    plain: bool = False,
 ) -> History:
     """Bursts some time apart, the messages of each ``within`` so many seconds; now and then an operator does
-    something. It begins with most tunnels up. Without ``flaps``, no tunnel changes twice in one burst."""
+    something. It begins with most tunnels up. In a ``plain`` one, no tunnel changes
+    twice in one burst, and every failure names its peer."""
     found: History = []
     at, number = 0.0, 0
     up = [_hub(peer) for peers in UPLINKS.values() for peer in peers] + [_hub(a) for a in BRANCHES.values()]
     bursts = [[f"start {where}" for where in [*up, *map(_branch, BRANCHES)]][draw(st.integers(0, 15)) :]]
-    bursts += draw(st.lists(_burst(flaps), min_size=1, max_size=most))
+    bursts += draw(st.lists(_burst(plain), min_size=1, max_size=most))
     for burst in bursts:
         step = within / len(burst)
         for line in burst:
