@@ -3,7 +3,7 @@
 from eventd.correlate import texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import ADMIN_WINDOW, CONTEXT_WINDOW, MAX_NOTES
-from eventd.correlate.state import Case, DeviceState, Note, vsys_of
+from eventd.correlate.state import Case, DeviceState, Note, numbered, vsys_of
 from eventd.model import Event
 
 #: A person said so: every stop near it is theirs.
@@ -51,7 +51,7 @@ def line(device: DeviceState, event: Event, now: float) -> None:
     """Keep which lines of a device are down. A probe (``track``) says nothing of the line itself."""
     if event.extra.get("track") is not None:
         return
-    names = [event.interface, None if event.ifindex is None else f"interface {event.ifindex}"]
+    names = [event.interface, None if event.ifindex is None else numbered(event.ifindex)]
     for name in filter(None, names):
         device.lines_down.pop(name, None)
         if event.event == "link.down":

@@ -13,7 +13,7 @@ from msgspec import Struct
 from eventd.correlate import books, cases, evidence, indexes, links, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import MAX_CHILDREN, MAX_NAMED, MIN_EXPLAINED, MIN_GROUP, MOSTLY, TOLD_AGAIN
-from eventd.correlate.state import Case, DeviceState, GroupState, Note, PeerState
+from eventd.correlate.state import UNNAMED, Case, DeviceState, GroupState, Note, PeerState, numbered
 from eventd.model import Severity
 
 #: What `Case.awaits` says of a group whose peers flap.
@@ -39,8 +39,6 @@ SORTS = {
     "failing": Sort("negotiation_failing", "peers fail alike", "no longer fail"),
     "strangers": Sort("negotiation_failing", "unknown peers fail", "no longer try"),
 }
-#: An interface of which only the number is known.
-UNNAMED = "interface "
 #: Sorts that have lost tunnels.
 OUTAGES = ("interface", "device", "far")
 
@@ -112,7 +110,7 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Timer ``settle``: nobody joined or came back for `group_window`. Tell what has changed since it was told."""
     key = Place(group.kind, group.device, group.place).key
     names = [_name(desk, peer) for _, peer in desk.fleet.members(key)]
-    if case.count <= case.failures and not _worth_telling(group, len(names)):
+    if case.count <= case.fallen and not _worth_telling(group, len(names)):
         return
     if group.back:
         went = SORTS[group.kind].went
@@ -120,15 +118,15 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     else:
         case.step(at, f"{case.count} in all")
     if group.back:
-        group.missing = len(names)
-    group.back, case.failures, case.missing = 0, case.count, len(names)
+        group.missing_told = len(names)
+    group.back, case.fallen, case.missing = 0, case.count, len(names)
     if not cases.escalate(desk, case, at, _severity(desk, group, case)):
         cases.progress(desk, case, at, notify=True)
 
 
 def _worth_telling(group: GroupState, missing: int) -> bool:
     """Whether so many are back that the number is news: the first time, then once a few of the rest are left."""
-    return bool(group.back) and (not group.missing or missing <= TOLD_AGAIN * group.missing)
+    return bool(group.back) and (not group.missing_told or missing <= TOLD_AGAIN * group.missing_told)
 
 
 # --- which group ----------------------------------------------------------------------------------------------------
@@ -156,7 +154,7 @@ def place_of(case: Case) -> str:
     """The interface of a case as far as it is known."""
     if case.interface:
         return case.interface
-    return "" if case.ifindex is None else f"{UNNAMED}{case.ifindex}"
+    return "" if case.ifindex is None else numbered(case.ifindex)
 
 
 def _open_place(desk: Desk, peer: PeerState, case: Case) -> Place | None:
@@ -283,7 +281,7 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
         kind=SORTS[place.kind].incident,
         stranger=place.kind == "strangers",
         interface=place.name if place.kind == "interface" else None,
-        failures=len(falling),
+        fallen=len(falling),
     )
     group = GroupState(
         kind=place.kind, device=place.device, place=place.name, heard_at=at, joined_at=first.since, case=parent
@@ -294,7 +292,7 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     came = SORTS[place.kind].came
     parent.step(first.since, f"{len(falling)} {came} within {texts.span(at - first.since)}: {_listed(names)}")
     before = _swallow(desk, place)
-    parent.failures += len(before)
+    parent.fallen += len(before)
     parent.beside = place.kind in OUTAGES and all(books.any_up(peer, at) for _, peer in falling)
     cases.announce(desk, parent, at, parent.kind, _severity(desk, group, parent, falling))
     for key, peer in [*before, *((peer.key, peer) for _, peer in falling)]:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from eventd.correlate import texts
-from eventd.correlate.state import Case, PeerState
+from eventd.correlate.state import Case, PeerState, numbered
 from eventd.model import Event
 
 K = TypeVar("K", bound=Hashable)
@@ -218,7 +218,7 @@ def traits(peer: PeerState, places: Seen) -> Iterator[Shelf]:
         if interface:
             yield at(peer.device, interface)
         if ifindex is not None:
-            yield at(peer.device, f"interface {ifindex}")
+            yield at(peer.device, numbered(ifindex))
 
 
 def at(device: str, interface: str) -> Shelf:

@@ -103,7 +103,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     ``awaits`` is a key of `eventd.correlate.phrases.AWAITS`; conditions of a device keep their headline there.
     ``far`` is the reason that the other end of the link gave; ``side`` is where the fault lies, where something other
     than the reasons says so. ``group`` is the key of the group that tells it, ``parent`` that group's incident.
-    ``children`` are the incidents that a group has told, the latest `MAX_CHILDREN` of them; its ``failures`` are the
+    ``children`` are the incidents that a group has told, the latest `MAX_CHILDREN` of them; its ``fallen`` are the
     peers that had fallen when it was last told. ``hushed``: something was kept from being told that is to be told when
     that ends. ``hint`` is a step that something near it suggests; ``beside``: while another tunnel worked; ``pace`` is
     the steady distance of its stops in seconds. ``missing`` is how many children of a
@@ -124,6 +124,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     cause: Reason | None = None
     count: int = 0
     failures: int = 0
+    fallen: int = 0
     proofs: int = 0
     interface: str | None = None
     ifindex: int | None = None
@@ -292,7 +293,7 @@ class GroupState(Struct, kw_only=True):
     """An outage of many peers with one cause: all on an interface or a device, or one peer that many devices lost.
 
     ``place`` is the interface or the peer address, ``joined_at`` when the latest of them began, ``back`` how many have
-    come back since anybody was told, ``missing`` how many had not when that was last told.
+    come back since anybody was told, ``missing_told`` how many had not when that was last told.
     """
 
     kind: str
@@ -302,7 +303,7 @@ class GroupState(Struct, kw_only=True):
     joined_at: float
     case: Case | None
     back: int = 0
-    missing: int = 0
+    missing_told: int = 0
 
     def cases(self) -> Iterator[Case]:
         """The parent incident."""
@@ -324,6 +325,15 @@ KINDS: dict[str, type[PeerState] | type[DeviceState] | type[GroupState]] = {
     "device": DeviceState,
     "group": GroupState,
 }
+
+
+#: An interface of which only the number is known.
+UNNAMED = "interface "
+
+
+def numbered(ifindex: int) -> str:
+    """What an interface is called whose name no message says."""
+    return f"{UNNAMED}{ifindex}"
 
 
 def vsys_of(event: Event) -> str:

@@ -271,7 +271,7 @@ def _silent(case: Case, _peer: str) -> str:
 
 def lost(case: Case) -> int:
     """How many peers an outage of many has taken, those included whose own hold is not over."""
-    return max(case.count, case.failures)
+    return max(case.count, case.fallen)
 
 
 def _group(case: Case, peer: str) -> str:
