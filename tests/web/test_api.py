@@ -277,7 +277,7 @@ async def test_status_says_how_eventd_does(site: Site) -> None:
     [
         (
             "incidents?stat=open",
-            "stat: unknown key; known keys: id, status, kind, severity, device, peer, site, limit, before",
+            "stat: unknown key; known keys: id, status, kind, severity, device, peer, site, parent, limit, before",
         ),
         ("incidents?status=closed", "status: 'closed' is not one of open, resolved"),
         ("incidents?kind=tunnel", "tunnel_down"),
