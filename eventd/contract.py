@@ -21,6 +21,7 @@ from eventd.model import (
     Reason,
     Syntax,
     SyslogRecord,
+    Told,
     TrapRecord,
 )
 
@@ -297,14 +298,26 @@ class Outbox(Protocol):
 # --- notify -----------------------------------------------------------------------------------------------------
 
 
+class Pace(Struct, frozen=True):
+    """How often a channel may be told something: at most ``per_minute`` times in any minute, and not twice within
+    ``apart_s`` seconds. None: as often as there is something."""
+
+    per_minute: int | None = None
+    apart_s: float = 0.0
+
+
 class Channel(Protocol):
     """One configured place to tell people. Built by a `Notifier`, closed by delivery."""
 
     #: seconds after which `refresh` wants to be called again; None for channels that are told once.
     refresh_s: float | None
+    pace: Pace
+    #: how many incidents one `Digest` may list; 0 for channels that are told of each incident by itself.
+    digests: int
 
-    async def deliver(self, notification: Notification) -> None:
-        """Tell it. Returns when the far end accepted; raises `DeliveryError` otherwise."""
+    async def deliver(self, told: Told) -> str | None:
+        """Tell it. Returns when the far end accepted, with its receipt where later messages can refer to it; raises
+        `DeliveryError` otherwise."""
 
     async def refresh(self, incidents: Sequence[Incident], now: float) -> None:
         """Repeat the current state to a far end that forgets (Alertmanager). Raises `DeliveryError`."""

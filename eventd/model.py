@@ -369,7 +369,12 @@ class Change(Struct, frozen=True):
 
 
 class Notification(Struct, frozen=True):
-    """One thing to be told on one channel. ``id`` stays the same over retries and restarts."""
+    """One thing to be told on one channel. ``id`` stays the same over retries and restarts.
+
+    ``due_at``: it is told no earlier. ``held``: until the end of quiet hours, so that it is told among others then.
+    ``escalates``: it is told only if by then nobody has acknowledged the incident and it is not over. ``thread`` is
+    the receipt that the far end gave for the first message about the incident, for channels that can answer to it.
+    """
 
     id: str
     channel: str
@@ -377,6 +382,33 @@ class Notification(Struct, frozen=True):
     incident: Incident
     created_at: datetime
     attempts: int = 0
+    due_at: datetime | None = None
+    held: bool = False
+    escalates: bool = False
+    thread: str | None = None
+
+
+DigestReason = Literal["storm", "late", "quiet"]
+
+
+class Digest(Struct, frozen=True):
+    """Several notifications of one channel in one message that lists every one of their incidents.
+
+    ``why``: there were more than the channel takes (``storm``), the far end was not to be reached for long (``late``),
+    or they were held until the end of quiet hours (``quiet``). ``id`` stays the same over retries and restarts, and so
+    does what it lists.
+    """
+
+    id: str
+    channel: str
+    why: DigestReason
+    notifications: tuple[Notification, ...]
+    created_at: datetime
+    attempts: int = 0
+
+
+#: What a channel is given to tell.
+Told = Notification | Digest
 
 
 class PeerStatus(Struct, frozen=True):

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from eventd.checked import Fault, all_of
-from eventd.contract import Channel, Notifier
+from eventd.contract import Channel, Notifier, Pace
 from eventd.errors import DeliveryError
-from eventd.model import Incident, Notification, utc
+from eventd.model import Digest, Incident, Told, utc
 from eventd.notify.alert import Alert, alerts
 from eventd.notify.endpoint import Endpoint, HttpSettings, configuring, endpoint
 from eventd.notify.session import Session
@@ -39,6 +39,9 @@ class Settings(HttpSettings, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 class Alertmanager:
     """Told is told when at least one peer accepted; failures of the rest are counted."""
 
+    pace = Pace()
+    digests = 0
+
     def __init__(self, name: str, peers: Sequence[Endpoint], refresh_s: float, session: Session) -> None:
         self.refresh_s: float | None = refresh_s
         self.far_ends = tuple(peers)
@@ -51,9 +54,13 @@ class Alertmanager:
     def _alerts(self, incident: Incident, now: float) -> list[Alert]:
         return alerts(incident, utc(now + self._ahead_s))
 
-    async def deliver(self, notification: Notification) -> None:
+    async def deliver(self, told: Told) -> str | None:
+        """Raises TypeError for a digest, which this channel does not take."""
+        if isinstance(told, Digest):
+            raise TypeError("takes no digests")
         reachable = [peer for peer in self._peers if peer not in self._unreachable]
-        await self._tell_all(self._alerts(notification.incident, self._session.clock()), reachable or self._peers)
+        await self._tell_all(self._alerts(told.incident, self._session.clock()), reachable or self._peers)
+        return None
 
     async def refresh(self, incidents: Sequence[Incident], now: float) -> None:
         """Every peer is tried with the first chunk; one alert that is refused does not keep back the other chunks."""

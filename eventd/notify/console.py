@@ -8,13 +8,14 @@ from typing import TextIO
 
 from msgspec import Struct
 
-from eventd.contract import Channel, Notifier
+from eventd.contract import Channel, Notifier, Pace
 from eventd.errors import DeliveryError, DeliveryFailure
-from eventd.model import Incident, Notification
+from eventd.model import Incident, Told
 from eventd.notify.endpoint import configuring
-from eventd.notify.render import Renderer, plain
+from eventd.notify.render import BARE, ENGLISH, Renderer, colour, plain
 from eventd.notify.session import Session
 from eventd.notify.trial import tried_template
+from eventd.notify.words import Language, Words, words
 
 #: A terminal or a pipe that takes no text for this long is stuck (a paused pager, a full pipe).
 WRITE_TIMEOUT_S = 5.0
@@ -24,9 +25,10 @@ COLOURS = {"critical": "1;31", "major": "31", "warning": "33", "info": "36", "re
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``color`` None means: only on a terminal. ``template_file`` replaces the layout."""
+    """``color`` None means: only on a terminal. ``language`` of the messages; ``template_file`` replaces the layout."""
 
     color: bool | None = None
+    language: Language = "en"
     template_file: str | None = None
 
 
@@ -88,37 +90,40 @@ class Console:
     """A block per notification; the first line is coloured by severity."""
 
     refresh_s: float | None = None
+    pace = Pace()
+    digests = 0
 
-    def __init__(self, render: Renderer, stream: TextIO, *, color: bool) -> None:
-        self._render, self._color, self._writer = render, color, Writer(stream)
+    def __init__(self, render: Renderer, stream: TextIO, *, color: bool, say: Words = ENGLISH) -> None:
+        self._render, self._color, self._say, self._writer = render, color, say, Writer(stream)
 
-    async def deliver(self, notification: Notification) -> None:
-        await self._write(notification, self._render(notification))
+    async def deliver(self, told: Told) -> str | None:
+        await self._write(told, self._render(told))
+        return None
 
-    async def deliver_plain(self, notification: Notification) -> None:
+    async def deliver_plain(self, told: Told) -> str | None:
         """The fallback: no template."""
-        await self._write(notification, plain(notification))
+        await self._write(told, plain(told, self._say))
+        return None
 
     async def refresh(self, incidents: Sequence[Incident], now: float) -> None: ...
 
     async def close(self) -> None:
         self._writer.close()
 
-    async def _write(self, notification: Notification, text: str) -> None:
+    async def _write(self, told: Told, text: str) -> None:
         if self._color:
-            incident = notification.incident
             first, _, rest = text.partition("\n")
-            colour = COLOURS["resolved" if incident.status == "resolved" else incident.severity]
-            text = f"\x1b[{colour}m{first}\x1b[0m\n{rest}"
+            text = f"\x1b[{COLOURS[colour(told)]}m{first}\x1b[0m\n{rest}"
         await self._writer.write(text.rstrip("\n") + "\n\n")
 
 
 def build(name: str, settings: Settings, session: Session) -> Channel:
     """Raises `ConfigError` where the template cannot be used."""
     with configuring(name):
-        render = tried_template("console.txt.j2", settings.template_file, str, session.base)
+        say = words(settings.language)
+        render = tried_template("console.txt.j2", settings.template_file, BARE, session.base, say=say)
         color = session.stdout.isatty() if settings.color is None else settings.color
-        return Console(render, session.stdout, color=color)
+        return Console(render, session.stdout, color=color, say=say)
 
 
 NOTIFIER = Notifier(kind="console", settings=Settings, build=build)

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from eventd.contract import Channel, Outbox, Settled
 from eventd.errors import DeliveryError, DeliveryFailure, EventdError
-from eventd.model import Notification
+from eventd.model import Notification, Told
 from eventd.notify.backoff import CAP_S, full_jitter
 from eventd.notify.session import MAX_RETRY_AFTER_S, Failures, Session
 from eventd.telemetry import Telemetry, get_logger
@@ -56,7 +56,7 @@ OUTCOMES = ("delivered", "superseded", "dead")
 class SpeaksPlain(Protocol):
     """A channel that can send a text without any template when its own layout fails."""
 
-    async def deliver_plain(self, notification: Notification) -> None: ...
+    async def deliver_plain(self, told: Told) -> str | None: ...
 
 
 class Delivery:
@@ -205,7 +205,7 @@ class _Worker:
             error = await self._guarded(self.channel.deliver_plain(notification))
         return error
 
-    async def _guarded(self, action: Awaitable[None]) -> DeliveryError | None:
+    async def _guarded(self, action: Awaitable[object]) -> DeliveryError | None:
         """How it ended. No bug of a channel gets past here, and no text of an unforeseen exception either: it may
         hold an address."""
         try:
@@ -226,7 +226,7 @@ class _Worker:
         if self._streak:
             self._log.info("channel works again", failures=self._streak)
         self._streak = 0
-        self._paused_until = now + getattr(self.channel, "interval_s", 0.0)
+        self._paused_until = now + self.channel.pace.apart_s
         await self._settle(notification, "delivered")
 
     async def _failed(self, notification: Notification, error: DeliveryError) -> None:

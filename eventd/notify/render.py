@@ -11,10 +11,14 @@ from typing import Any
 
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
+from msgspec import Struct
 
 from eventd.errors import DeliveryError, DeliveryFailure
-from eventd.model import Incident, Notification, Reason
+from eventd.model import SEVERITIES, Digest, Incident, Notification, Reason, Told
+from eventd.notify.words import Words, words
 from eventd.printable import HIDDEN
+
+ENGLISH = words()
 
 CUT = "…(cut)"
 #: The first line of a message, which is all that a phone shows of it.
@@ -23,6 +27,8 @@ MAX_HEADLINE = 120
 MAX_VALUE = 700
 #: Lines of the chain: how it began and how it stands; what lies between is in the API.
 CHAIN_HEAD, CHAIN_TAIL = 4, 8
+#: A headline in the plain text of a digest: enough for who and what, so that many fit.
+MAX_PLAIN_LINE = 60
 #: Steps beyond this are not read in a chat.
 MAX_STEPS = 8
 #: A result beyond this is no message but a runaway template; channels cut to their own limits below it.
@@ -30,20 +36,6 @@ MAX_RENDERED = 100_000
 
 #: What does not print, and every blank.
 _UNPRINTABLE = re.compile(rf"[{HIDDEN}\t\n \xa0\u202f]+")
-
-KIND_TEXTS = {
-    "tunnel_down": "IPsec tunnel down",
-    "tunnel_degraded": "IPsec tunnel degraded",
-    "negotiation_failing": "IPsec negotiation failing",
-    "flapping": "IPsec tunnel flapping",
-    "flow_self_heal": "IPsec flow repaired by the device",
-    "interface_outage": "Interface outage",
-    "device_outage": "Device outage",
-    "peer_outage": "Peer outage",
-    "capacity": "IPsec capacity",
-    "security": "IPsec security",
-    "device_silent": "Device silent",
-}
 
 
 def clean(value: object) -> str:
@@ -78,141 +70,255 @@ def time_text(when: datetime) -> str:
     return when.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def peer_text(incident: Incident) -> str:
+def kind_text(kind: str, say: Words = ENGLISH) -> str:
+    """What a kind of incident is called."""
+    return say.get(f"kind.{kind}", kind)
+
+
+def peer_text(incident: Incident, say: Words = ENGLISH) -> str:
     """Name and address of the peer, whichever are known."""
     if incident.peer_name and incident.peer and incident.peer_name != incident.peer:
-        return f"{incident.peer_name} ({incident.peer})"
+        return say("value.with", text=incident.peer_name, more=incident.peer)
     return incident.peer_name or incident.peer or ""
 
 
-def reason_text(reason: Reason | None) -> str:
+def reason_text(reason: Reason | None, say: Words = ENGLISH) -> str:
     """The device's own words, with the numeric code where there is one."""
     if reason is None:
         return ""
-    return reason.text + ("" if reason.code is None else f" (code {reason.code})")
+    return reason.text if reason.code is None else say("value.code", text=reason.text, code=reason.code)
 
 
-def headline(incident: Incident) -> str:
+def headline(incident: Incident, say: Words = ENGLISH) -> str:
     """What it is about in one short line, even where the incident brings none."""
     if incident.title or incident.summary:
-        return short(incident.title or incident.summary, MAX_HEADLINE)
-    about = ", ".join(filter(None, (incident.device, peer_text(incident))))
-    return short(f"{KIND_TEXTS.get(incident.kind, incident.kind)}: {about}", MAX_HEADLINE)
+        return short(say.text(incident.title or incident.summary), MAX_HEADLINE)
+    about = ", ".join(filter(None, (incident.device, peer_text(incident, say))))
+    return short(f"{kind_text(incident.kind, say)}{say('value.colon')} {about}", MAX_HEADLINE)
 
 
-def story(incident: Incident) -> str:
+def story(incident: Incident, say: Words = ENGLISH) -> str:
     """The whole of it in a sentence or two, where the headline leaves something out."""
-    return incident.summary if incident.title else ""
+    return say.text(incident.summary) if incident.title else ""
 
 
-def state(notification: Notification) -> str:
-    """``MAJOR``, ``UPDATE MAJOR``, ``RESOLVED``, or ``CHANGED`` where another incident goes on with it."""
-    if notification.incident.status == "resolved":
-        return "CHANGED" if notification.incident.continued_by else "RESOLVED"
-    return ("UPDATE " if notification.what == "updated" else "") + notification.incident.severity.upper()
+def state(told: Told, say: Words = ENGLISH) -> str:
+    """``MAJOR``, ``UPDATE MAJOR``, ``RESOLVED``, or ``CHANGED`` where another incident goes on with it; of a digest,
+    how many incidents it lists."""
+    if isinstance(told, Digest):
+        return say("state.digest", count=len(latest(told)))
+    incident = told.incident
+    if incident.status == "resolved":
+        return say("state.changed" if incident.continued_by else "state.resolved")
+    severity = say(f"severity.{incident.severity}")
+    return say("state.update", severity=severity) if told.what == "updated" else severity
 
 
-def _late(incident: Incident) -> str:
-    return f"this message is {duration_text(incident.late_s)} late" if incident.late_s else ""
+def colour(told: Told) -> str:
+    """The severity by which a message is coloured: ``resolved`` where nothing in it is open."""
+    incidents = [one.incident for one in (latest(told) if isinstance(told, Digest) else (told,))]
+    open_ones = [incident.severity for incident in incidents if incident.status == "open"]
+    return max(open_ones, key=SEVERITIES.index, default="resolved")
 
 
-def _open_facts(incident: Incident) -> Iterator[tuple[str, str]]:
-    told = story(incident)
-    meaning = (incident.cause.meaning or "") if incident.cause else ""
-    yield "What", told
-    where = (("site", incident.device_site), ("vsys", incident.vsys), ("interface", incident.interface))
-    places = ", ".join(f"{name} {value}" for name, value in where if value)
-    yield "Device", incident.device + (f" ({places})" if places else "")
-    yield "Peer", peer_text(incident) + (f" (site {incident.site})" if incident.peer and incident.site else "")
-    yield "Reason", reason_text(incident.cause)
-    yield "Meaning", "" if meaning.rstrip(".") in told else meaning
-    yield "Fault side", incident.fault_side if incident.fault_side != "unknown" else ""
-    yield "Since", time_text(incident.opened_at)
-    yield "Occurrences", str(incident.count) if incident.count > 1 else ""
-    yield "Affects", f"{len(incident.children)} peers, each with an incident of its own" if incident.children else ""
-    yield "Acknowledged by", incident.acked_by or ""
-    yield "Late", _late(incident)
+def latest(digest: Digest) -> list[Notification]:
+    """The last notification of each incident of a digest: open ones first, the gravest of them first."""
+    last = {one.incident.id: one for one in digest.notifications}
+    return sorted(
+        last.values(),
+        key=lambda one: (one.incident.status != "open", -SEVERITIES.index(one.incident.severity)),
+    )
 
 
-def _resolved_facts(incident: Incident) -> Iterator[tuple[str, str]]:
+def title(told: Told, say: Words = ENGLISH) -> str:
+    """The first line of a message, which is all that a phone shows of it: state, who, what and why."""
+    about = digest_headline(told, say) if isinstance(told, Digest) else headline(told.incident, say)
+    return f"{state(told, say)} {about}"
+
+
+def digest_headline(digest: Digest, say: Words = ENGLISH) -> str:
+    """How many of its incidents are open."""
+    found = [one.incident.status for one in latest(digest)]
+    return say("digest.counts", open=found.count("open"), resolved=found.count("resolved"))
+
+
+def _late(incident: Incident, say: Words) -> str:
+    return say("value.late", span=duration_text(incident.late_s)) if incident.late_s else ""
+
+
+def _open_facts(incident: Incident, say: Words) -> Iterator[tuple[str, str]]:
+    told = story(incident, say)
+    meaning = say.text(incident.cause.meaning or "") if incident.cause else ""
+    places = (("site", incident.device_site), ("vsys", incident.vsys), ("interface", incident.interface))
+    where = ", ".join(say(f"value.{kind}", name=name) for kind, name in places if name)
+    at = say("value.site", name=incident.site) if incident.peer and incident.site else ""
+    yield "what", told
+    yield "device", say("value.with", text=incident.device, more=where) if where else incident.device
+    yield "peer", say("value.with", text=peer_text(incident, say), more=at) if at else peer_text(incident, say)
+    yield "reason", reason_text(incident.cause, say)
+    yield "meaning", "" if meaning.rstrip(".") in told else meaning
+    yield "side", say(f"side.{incident.fault_side}") if incident.fault_side != "unknown" else ""
+    yield "since", time_text(incident.opened_at)
+    yield "occurrences", str(incident.count) if incident.count > 1 else ""
+    yield "affects", say("value.affects", count=len(incident.children)) if incident.children else ""
+    yield "acked", incident.acked_by or ""
+    yield "late", _late(incident, say)
+
+
+def _resolved_facts(incident: Incident, say: Words) -> Iterator[tuple[str, str]]:
     ended = incident.resolved_at or incident.updated_at
-    yield "What", story(incident)
-    yield "Device", incident.device
-    yield "Peer", peer_text(incident)
-    yield "Duration", duration_text((ended - incident.opened_at).total_seconds())
-    yield "From", f"{time_text(incident.opened_at)} to {time_text(ended)}"
-    yield "Was", reason_text(incident.cause)
-    yield "Late", _late(incident)
+    yield "what", story(incident, say)
+    yield "device", incident.device
+    yield "peer", peer_text(incident, say)
+    yield "duration", duration_text((ended - incident.opened_at).total_seconds())
+    yield "from", say("value.period", begin=time_text(incident.opened_at), end=time_text(ended))
+    yield "was", reason_text(incident.cause, say)
+    yield "late", _late(incident, say)
 
 
-def chain_lines(incident: Incident) -> list[str]:
+def chain_lines(incident: Incident, say: Words = ENGLISH) -> list[str]:
     """What happened: the first and the last lines, with the number of those between."""
-    lines, hidden = incident.chain, len(incident.chain) - CHAIN_HEAD - CHAIN_TAIL
+    lines, hidden = [say.text(line) for line in incident.chain], len(incident.chain) - CHAIN_HEAD - CHAIN_TAIL
     if hidden > 0:
-        lines = (*lines[:CHAIN_HEAD], f"… {hidden} more …", *lines[-CHAIN_TAIL:])
+        lines = [*lines[:CHAIN_HEAD], say("value.more", count=hidden), *lines[-CHAIN_TAIL:]]
     return [short(line, MAX_VALUE) for line in lines]
 
 
-def action_lines(incident: Incident) -> list[str]:
+def action_lines(incident: Incident, say: Words = ENGLISH) -> list[str]:
     """What to do next, the first `MAX_STEPS` steps."""
-    return [short(step, MAX_VALUE) for step in incident.actions[:MAX_STEPS]]
+    return [short(say.text(step), MAX_VALUE) for step in incident.actions[:MAX_STEPS]]
 
 
-def view(notification: Notification) -> dict[str, Any]:
+class Line(Struct, frozen=True):
+    """One incident in a digest: ``state`` and ``headline`` as in a message of its own, ``when`` it began or how long
+    it lasted."""
+
+    state: str
+    headline: str
+    when: str
+    incident: Incident
+
+
+def _line(told: Notification, say: Words, width: int) -> Line:
+    incident = told.incident
+    if incident.status == "open":
+        when = say("digest.since", time=time_text(incident.opened_at))
+    else:
+        ended = incident.resolved_at or incident.updated_at
+        span = duration_text((ended - incident.opened_at).total_seconds())
+        when = say("digest.lasted", span=span, time=time_text(ended))
+    return Line(state(told, say), cut(headline(incident, say), width, "…"), when, incident)
+
+
+def view(notification: Notification, say: Words = ENGLISH) -> dict[str, Any]:
     """What a template may use: ``state``, ``headline``, ``facts`` (pairs of name and text), ``chain``, ``actions``,
-    ``incident`` and ``notification`` as they are (docs/channels.md)."""
+    ``incident`` and ``notification`` as they are, ``say`` for the words of the language (docs/channels.md)."""
     incident = notification.incident
     resolved = incident.status == "resolved"
-    facts = _resolved_facts(incident) if resolved else _open_facts(incident)
+    facts = (_resolved_facts if resolved else _open_facts)(incident, say)
     return {
-        "state": state(notification),
-        "headline": headline(incident),
-        "facts": [(name, short(text, MAX_VALUE)) for name, text in facts if text],
-        "chain": [] if resolved else chain_lines(incident),
-        "actions": [] if resolved else action_lines(incident),
+        "state": state(notification, say),
+        "headline": headline(incident, say),
+        "facts": [(say(f"fact.{name}"), short(text, MAX_VALUE)) for name, text in facts if text],
+        "chain": [] if resolved else chain_lines(incident, say),
+        "actions": [] if resolved else action_lines(incident, say),
         "incident": incident,
         "notification": notification,
+        "say": say,
     }
 
 
-def plain(notification: Notification) -> str:
-    """The fallback without any template: state, headline, reason, since when, id. One line each, printable."""
-    incident = notification.incident
-    device, peer, reason = incident.device, peer_text(incident), reason_text(incident.cause)
+def digest_view(digest: Digest, say: Words = ENGLISH, width: int = MAX_HEADLINE) -> dict[str, Any]:
+    """What the template of a digest may use: ``state``, ``headline``, ``why``, ``lines`` (`Line`) whose headlines have
+    at most ``width`` characters, ``digest`` as it is, ``say``."""
+    return {
+        "state": state(digest, say),
+        "headline": digest_headline(digest, say),
+        "why": say(f"digest.{digest.why}"),
+        "lines": [_line(told, say, width) for told in latest(digest)],
+        "digest": digest,
+        "say": say,
+    }
+
+
+def plain(told: Told, say: Words = ENGLISH) -> str:
+    """The fallback without any template: state, headline, reason, since when, id; of a digest a line per incident.
+    All of it printable."""
+    if isinstance(told, Digest):
+        return "\n".join([title(told, say), say(f"digest.{told.why}"), *_plain_lines(told, say)])
+    incident = told.incident
+    device, peer, reason = incident.device, peer_text(incident, say), reason_text(incident.cause, say)
+    named = {"device": device, "peer": peer or "-", "reason": reason or "-", "since": time_text(incident.opened_at)}
+    texts = {name: f"{say(f'fact.{name}')} {short(text, MAX_VALUE)}" for name, text in named.items()}
     lines = (
-        f"{state(notification)}: {headline(incident)}",
-        f"Device {short(device, MAX_VALUE)} Peer {short(peer, MAX_VALUE) or '-'}",
-        f"Reason {short(reason, MAX_VALUE) or '-'} Since {time_text(incident.opened_at)}",
-        f"Incident {short(incident.id, MAX_VALUE)}",
+        f"{state(told, say)}{say('value.colon')} {headline(incident, say)}",
+        f"{texts['device']} {texts['peer']}",
+        f"{texts['reason']} {texts['since']}",
+        f"{say('part.incident')} {short(incident.id, MAX_VALUE)}",
     )
     return "\n".join(lines)
 
 
-class Renderer:
-    """One compiled template. ``escape`` makes any single value harmless in the channel's own markup."""
+def _plain_lines(digest: Digest, say: Words) -> Iterator[str]:
+    for told in latest(digest):
+        line = _line(told, say, MAX_PLAIN_LINE)
+        yield f"{line.state} {line.headline} {line.when}"
 
-    def __init__(self, source: str, escape: Callable[[str], str]) -> None:
-        """Raises ValueError where ``source`` is not a template."""
+
+class Markup(Struct, frozen=True):
+    """How a channel marks text up. ``escape`` makes any single value harmless in it; ``bold`` stands before and after
+    what is bold, ``bullet`` before a line of a list; ``link`` makes a link of an escaped text and an address."""
+
+    escape: Callable[[str], str] = str
+    bold: tuple[str, str] = ("", "")
+    bullet: str = "- "
+    link: Callable[[str, str], str] = "{} {}".format
+
+
+#: No markup at all.
+BARE = Markup()
+
+
+class Marked(str):
+    """Text that is escaped already."""
+
+    __slots__ = ()
+
+
+class Renderer:
+    """One compiled template: for notifications, or for digests."""
+
+    def __init__(self, source: str, markup: Markup = BARE, say: Words = ENGLISH, *, titled: bool = False) -> None:
+        """``titled``: the title stands elsewhere. Raises ValueError where ``source`` is not a template."""
+        self._say = say
         environment = SandboxedEnvironment(
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
             autoescape=False,  # HTML rules fit no chat; `finalize` escapes every value instead
-            finalize=lambda value: escape(clean(value)),
+            finalize=lambda value: value if isinstance(value, Marked) else markup.escape(clean(value)),
+        )
+        before, after = markup.bold
+        environment.globals.update(
+            b=lambda *texts: Marked(before + markup.escape(clean("".join(map(str, texts)))) + after),
+            link=lambda text, url: Marked(markup.link(markup.escape(clean(text)), clean(url))),
+            bullet=Marked(markup.bullet),
+            titled=titled,
         )
         try:
             self._template = environment.from_string(source)
         except jinja2.TemplateSyntaxError as error:
             raise ValueError(f"template line {error.lineno}: {error.message}") from error
 
-    def __call__(self, notification: Notification) -> str:
-        """The text, at most `MAX_RENDERED` characters.
+    def __call__(self, told: Told, width: int = MAX_HEADLINE) -> str:
+        """The text, at most `MAX_RENDERED` characters. ``width`` bounds the headlines of a digest.
 
         Raises:
             DeliveryError: ``render``, not retryable; the text names what went wrong.
         """
         try:
-            return cut(self._template.render(view(notification)).strip(), MAX_RENDERED)
+            found = digest_view(told, self._say, width) if isinstance(told, Digest) else view(told, self._say)
+            return cut(self._template.render(found).strip(), MAX_RENDERED)
         except Exception as error:
             detail = f"{type(error).__name__}: {cut(clean(error), MAX_VALUE)}"
             raise DeliveryError(DeliveryFailure.RENDER, detail, retryable=False) from error

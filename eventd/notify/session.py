@@ -8,6 +8,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TextIO
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import aiohttp
 import msgspec
@@ -31,6 +32,9 @@ MAX_QUOTE = 200
 MAX_RETRY_AFTER_S = 3600.0
 #: The same failure text of the same channel is logged once in this time.
 LOG_AGAIN_S = 600.0
+
+#: The id of a notification or digest, for far ends that must act only once.
+ID_HEADER = "X-Eventd-Notification-Id"
 
 #: What a status means unless a channel knows better: failure, and whether the same bytes may succeed later.
 STATUSES: Mapping[int, tuple[DeliveryFailure, bool]] = {
@@ -147,8 +151,18 @@ class Session:
             )
         return self._client
 
-    async def post(self, to: Endpoint, payload: object, headers: Mapping[str, str] | None = None) -> Answer:
-        """POST ``payload`` as JSON; any status is an answer.
+    async def post(
+        self,
+        to: Endpoint,
+        payload: object,
+        headers: Mapping[str, str] | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        method: str = "POST",
+        path: str = "",
+    ) -> Answer:
+        """POST (or another ``method``) ``payload`` as JSON to ``to``, with ``path`` behind its own and ``query`` added;
+        any status is an answer.
 
         Raises:
             DeliveryError: no whole answer came (connect, timeout, tls, server_error). Always retryable.
@@ -156,8 +170,14 @@ class Session:
         body = msgspec.json.encode(payload)
         sent = {"Content-Type": "application/json", **to.headers, **(headers or {})}
         try:
-            async with self._http().post(
-                to.url, data=body, headers=sent, ssl=to.tls or True, proxy=to.proxy, allow_redirects=False
+            async with self._http().request(
+                method,
+                _address(to.url, path, query),
+                data=body,
+                headers=sent,
+                ssl=to.tls or True,
+                proxy=to.proxy,
+                allow_redirects=False,
             ) as response:
                 text = (await _first_bytes(response.content)).decode("utf-8", "replace")
                 retry_after = parse_retry_after(response.headers.get("Retry-After"), self.clock())
@@ -172,6 +192,12 @@ class Session:
             await self._client.close()
             self._client = None
             await asyncio.sleep(0)
+
+
+def _address(url: str, path: str, query: Mapping[str, str] | None) -> str:
+    parts = urlsplit(url)
+    queries = "&".join(filter(None, (parts.query, urlencode(query or {}))))
+    return urlunsplit(parts._replace(path=parts.path + path, query=queries))
 
 
 async def _first_bytes(content: aiohttp.StreamReader) -> bytes:

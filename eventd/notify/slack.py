@@ -1,20 +1,16 @@
 """Slack incoming webhooks, and what speaks like them (Mattermost, Rocket.Chat)."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from eventd.checked import Fault, all_of
-from eventd.contract import Channel, Notifier
+from eventd.contract import Notifier
 from eventd.errors import DeliveryError, DeliveryFailure
-from eventd.model import Incident, Notification
-from eventd.notify.endpoint import Endpoint, TransportSettings, configuring, endpoint
-from eventd.notify.render import CUT, Renderer, headline, plain, state
-from eventd.notify.secrets import read_secret, ways_faults
-from eventd.notify.session import Answer, Session
-from eventd.notify.trial import tried_template
+from eventd.notify.chat import Card, Chat, UrlSettings, build_url_chat
+from eventd.notify.endpoint import Endpoint
+from eventd.notify.render import CUT, Markup
+from eventd.notify.session import Answer
 
 #: https://docs.slack.dev/reference/block-kit/blocks : blocks per message, characters per section.
 MAX_BLOCKS = 50
@@ -22,7 +18,7 @@ MAX_SECTION = 3000
 #: The real limit over all blocks is undocumented, about 13,200 characters (slackapi/bolt-js#2509).
 MAX_TOTAL = 12_000
 #: One message per second and webhook (https://docs.slack.dev/apis/web-api/rate-limits).
-INTERVAL_S = 1.0
+APART_S = 1.0
 
 #: Words in the body that judge the request, whatever the status: https://docs.slack.dev/messaging/
 #: sending-messages-using-incoming-webhooks, "Handling errors". What is not listed is judged by its status.
@@ -78,19 +74,6 @@ def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else _HALF_ENTITY.sub("", text[: limit - len(CUT)]) + CUT
 
 
-class Settings(TransportSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``url`` (or ``url_file``, ``url_env``) is the webhook, a secret. ``template_file`` replaces the layout."""
-
-    url: str | None = None
-    url_file: str | None = None
-    url_env: str | None = None
-    template_file: str | None = None
-
-    @classmethod
-    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
-        yield from ways_faults(given, "url", required=True)
-
-
 def sections(text: str) -> list[str]:
     """Rendered text as sections within Slack's limits: a new one at each empty line and where one is full."""
     found: list[str] = [""]
@@ -103,18 +86,6 @@ def sections(text: str) -> list[str]:
         left -= len(line) + 1
         found[-1] += ("\n" if found[-1] else "") + line
     return [section for section in found if section]
-
-
-def payload(notification: Notification, text: str) -> dict[str, Any]:
-    """The message. ``verbatim`` keeps Slack from making links and mentions out of plain text."""
-    incident = notification.incident
-    return {
-        "text": _cut(escape(f"{state(notification)} {headline(incident)}"), MAX_SECTION),
-        "blocks": [
-            {"type": "section", "text": {"type": "mrkdwn", "text": section, "verbatim": True}}
-            for section in sections(text)
-        ],
-    }
 
 
 def _word(text: str) -> str:
@@ -139,40 +110,29 @@ def judge(answer: Answer, to: Endpoint) -> DeliveryError | None:
     return None if word == "ok" else answer.error(to, DeliveryFailure.SERVER_ERROR, retryable=True)
 
 
-class Slack:
+class Slack(Chat):
     """One incoming webhook."""
 
-    refresh_s: float | None = None
-    interval_s = INTERVAL_S
+    apart_s = APART_S
+    markup = Markup(escape, ("*", "*"), "• ", lambda text, url: f"<{escape(url)}|{text}>")
+    limit = MAX_TOTAL
+    digests = 80
 
-    def __init__(self, to: Endpoint, render: Renderer, session: Session) -> None:
-        self.far_ends = (to,)
-        self._to, self._render, self._session = to, render, session
+    def message(self, card: Card) -> dict[str, Any]:
+        """``verbatim`` keeps Slack from making links and mentions out of plain text."""
+        if card.bare:
+            return {"text": _cut(escape(card.body), MAX_SECTION), "mrkdwn": False}
+        return {
+            "text": _cut(escape(card.title), MAX_SECTION),
+            "blocks": [
+                {"type": "section", "text": {"type": "mrkdwn", "text": section, "verbatim": True}}
+                for section in sections(card.body)
+            ],
+        }
 
-    async def deliver(self, notification: Notification) -> None:
-        await self._post(payload(notification, self._render(notification)))
-
-    async def deliver_plain(self, notification: Notification) -> None:
-        """The fallback: text only, no blocks, no template."""
-        await self._post({"text": _cut(escape(plain(notification)), MAX_SECTION), "mrkdwn": False})
-
-    async def refresh(self, incidents: Sequence[Incident], now: float) -> None: ...
-
-    async def close(self) -> None: ...
-
-    async def _post(self, message: dict[str, Any]) -> None:
-        if (error := judge(await self._session.post(self._to, message), self._to)) is not None:
-            raise error
-
-
-def build(name: str, settings: Settings, session: Session) -> Channel:
-    """Raises `ConfigError` where the address, the template or the CA file cannot be used."""
-    with configuring(name):
-        to, render = all_of(
-            lambda: endpoint(read_secret(settings, "url", session.base) or "", settings, session.base),
-            lambda: tried_template("slack.j2", settings.template_file, escape, session.base),
-        )
-        return Slack(to, render, session)
+    def judge(self, answer: Answer) -> DeliveryError | None:
+        """None where Slack took the message: 200 and ``ok``. Anything else under 200 is a failure that may pass."""
+        return judge(answer, self.to)
 
 
-NOTIFIER = Notifier(kind="slack", settings=Settings, build=build)
+NOTIFIER = Notifier(kind="slack", settings=UrlSettings, build=build_url_chat(Slack))

@@ -1,13 +1,13 @@
 """A marked trial alert: to test an installation end to end, and to try out templates before they are needed."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from eventd.errors import DeliveryError
-from eventd.model import Incident, Notification, Reason, Witness, utc
-from eventd.notify.render import Renderer, own_template
+from eventd.model import Digest, Incident, Notification, Reason, Told, Witness, utc
+from eventd.notify.render import ENGLISH, Markup, Renderer, own_template
+from eventd.notify.words import Words
 
 MARK = "[TEST]"
 
@@ -53,8 +53,25 @@ def trial_over(opened: Notification) -> Notification:
     return replace(opened, id=opened.id.replace("opened", "resolved"), what="resolved", incident=over, created_at=when)
 
 
-def tried_template(own: str, file: str | None, escape: Callable[[str], str], base: Path) -> Renderer:
-    """The operator's template ``file`` (relative to ``base``), else our ``own``, once it rendered a trial and its end.
+def trial_digest(channel: str, now: float) -> Digest:
+    """A trial incident told together with the end of another."""
+    opened = trial(channel, now)
+    other = replace(opened, id=f"{opened.id}-2", incident=replace(opened.incident, id=f"{opened.incident.id}-2"))
+    return Digest(f"{opened.id}-digest", channel, "storm", (opened, trial_over(other)), opened.created_at)
+
+
+def tried_template(
+    own: str,
+    file: str | None,
+    markup: Markup,
+    base: Path,
+    *,
+    key: str = "template_file",
+    say: Words = ENGLISH,
+    titled: bool = False,
+) -> Renderer:
+    """The operator's template ``file`` (relative to ``base``), else our ``own``, once it rendered trials: an incident
+    and its end, or for the key of digests a digest.
 
     Raises:
         ValueError: it cannot be read, is no template, or uses something that does not exist.
@@ -62,15 +79,16 @@ def tried_template(own: str, file: str | None, escape: Callable[[str], str], bas
     try:
         source = own_template(own) if file is None else (base / file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"template_file: {file} cannot be read: {error}") from error
+        raise ValueError(f"{key}: {file} cannot be read: {error}") from error
     try:
-        renderer = Renderer(source, escape)
+        renderer = Renderer(source, markup, say, titled=titled)
     except ValueError as error:
-        raise ValueError(f"template_file: {error}") from error
+        raise ValueError(f"{key}: {error}") from error
     opened = trial("trial", 0.0)
-    for notification in (opened, trial_over(opened)):
+    tried: tuple[Told, ...] = (opened, trial_over(opened)) if key == "template_file" else (trial_digest("trial", 0.0),)
+    for told in tried:
         try:
-            renderer(notification)
+            renderer(told)
         except DeliveryError as error:
-            raise ValueError(f"template_file: {error.detail}") from error
+            raise ValueError(f"{key}: {error.detail}") from error
     return renderer

@@ -4,14 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from eventd.checked import Fault
-from eventd.contract import Channel, Notifier
-from eventd.model import Incident, Notification
+from eventd.contract import Channel, Notifier, Pace
+from eventd.model import Digest, Incident, Notification, Told
 from eventd.notify.alert import NEVER, Alert, alerts, fingerprint
 from eventd.notify.endpoint import Endpoint, HttpSettings, configuring, endpoint
 from eventd.notify.secrets import read_secret, ways_faults
-from eventd.notify.session import Session
-
-ID_HEADER = "X-Eventd-Notification-Id"
+from eventd.notify.session import ID_HEADER, Session
 
 
 class Settings(HttpSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,16 +69,22 @@ class Webhook:
     """Accepted is any 2xx; what else means is in `session.STATUSES`."""
 
     refresh_s: float | None = None
+    pace = Pace()
+    digests = 0
 
     def __init__(self, to: Endpoint, session: Session) -> None:
         self.far_ends = (to,)
         self._to, self._session = to, session
 
-    async def deliver(self, notification: Notification) -> None:
-        body = payload(notification, self._session.external_url)
-        answer = await self._session.post(self._to, body, {ID_HEADER: notification.id})
+    async def deliver(self, told: Told) -> str | None:
+        """Raises TypeError for a digest, which this channel does not take."""
+        if isinstance(told, Digest):
+            raise TypeError("takes no digests")
+        body = payload(told, self._session.external_url)
+        answer = await self._session.post(self._to, body, {ID_HEADER: told.id})
         if not answer.ok:
             raise answer.error(self._to)
+        return None
 
     async def refresh(self, incidents: Sequence[Incident], now: float) -> None: ...
 

@@ -17,7 +17,7 @@ from eventd.contract import JournalRow
 from eventd.correlate.hush import Maintenance
 from eventd.errors import StoreError
 from eventd.model import Incident, PeerStatus, utc
-from eventd.notify.render import KIND_TEXTS, cut
+from eventd.notify.render import cut
 from eventd.web import query as q
 from eventd.web.acts import silence_row
 from eventd.web.answers import NO_STORE, DeviceRow, SilenceRow, rejected_row, shown_raw
@@ -159,7 +159,7 @@ class Desk:
     def _html(
         self, template: jinja2.Template, wanted: Mapping[str, Any], *, status: int = 200, **values: Any
     ) -> web.Response:
-        common = {"version": eventd.__version__, "refresh_s": REFRESH_S, "kinds": KIND_TEXTS, "wanted": wanted}
+        common = {"version": eventd.__version__, "refresh_s": REFRESH_S, "wanted": wanted}
         text = template.render(now=utc(self._service.now()), **common, **values)
         return web.Response(text=text, status=status, content_type="text/html", headers=NO_STORE)
 

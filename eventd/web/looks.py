@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from eventd.model import Event, Incident
-from eventd.notify.render import KIND_TEXTS, duration_text
+from eventd.notify.render import duration_text, kind_text
 from eventd.printable import HIDDEN
 from eventd.skew import LARGE_S
 
@@ -94,7 +94,7 @@ def skew(seconds: float) -> str:
 
 def heading(incident: Incident) -> str:
     """What kind of trouble, with whom: ``IPsec tunnel down: branch-berlin (2.1.1.1)``."""
-    kind = KIND_TEXTS.get(incident.kind, incident.kind)
+    kind = kind_text(incident.kind)
     if incident.peer is None:
         return f"{kind}: {incident.device}"
     return f"{kind}: {incident.peer_name} ({incident.peer})" if incident.peer_name else f"{kind}: {incident.peer}"

@@ -92,7 +92,7 @@ async def test_a_stuck_terminal_neither_stops_the_loop_nor_queues_up_text(monkey
             return super().write(text)
 
     stream = Stuck()
-    channel = console.build("con", console.Settings(), Session(stdout=stream))
+    channel: Any = console.build("con", console.Settings(), Session(stdout=stream))
     for said in ("takes no text", "still being written"):
         with pytest.raises(DeliveryError, match=said) as caught:
             await channel.deliver(make_notification())

@@ -25,7 +25,7 @@ from notify_fakes import HandClock, make_incident, make_notification, make_resol
 from eventd.contract import Channel
 from eventd.errors import ConfigError, DeliveryError, DeliveryFailure
 from eventd.model import Incident, Reason, utc
-from eventd.notify import alertmanager, console, slack, webhook
+from eventd.notify import alertmanager, chat, console, webhook
 from eventd.notify.session import Session
 from eventd.notify.trial import trial, trial_over
 from eventd.registry import load_notifiers
@@ -37,7 +37,7 @@ TOKEN = "tok-en-of-forty-two"
 MAKERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {
     "webhook": lambda url, keys: webhook.Settings(url=f"{url}/hook/{SECRET}?key={TOKEN}", bearer_token=TOKEN, **keys),
     "alertmanager": lambda url, keys: alertmanager.Settings(urls=(f"{url}/{SECRET}",), bearer_token=TOKEN, **keys),
-    "slack": lambda url, keys: slack.Settings(url=f"{url}/services/{SECRET}", **keys),
+    "slack": lambda url, keys: chat.UrlSettings(url=f"{url}/services/{SECRET}", **keys),
     "console": lambda _url, keys: console.Settings(**keys),
 }
 HTTP = ["webhook", "alertmanager", "slack"]

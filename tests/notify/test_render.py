@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from notify_fakes import make_incident, make_notification, make_resolved
 
 from eventd.errors import DeliveryError, DeliveryFailure
-from eventd.notify.render import CUT, MAX_RENDERED, Renderer, clean, cut, duration_text, plain, short, state
+from eventd.notify.render import CUT, MAX_RENDERED, Markup, Renderer, clean, cut, duration_text, plain, short, state
 
 
 @given(st.text())
@@ -71,16 +71,16 @@ def test_the_plain_text_never_fails(device: str, summary: str) -> None:
 )
 def test_whatever_goes_wrong_in_a_template_is_a_render_failure(source: str) -> None:
     with pytest.raises(DeliveryError) as caught:
-        Renderer(source, str)(make_notification())
+        Renderer(source)(make_notification())
     assert (caught.value.reason, caught.value.retryable) == (DeliveryFailure.RENDER, False)
 
 
 def test_every_value_is_escaped_and_the_layout_is_not() -> None:
-    renderer = Renderer("<b>{{ incident.device }}</b>", lambda text: text.replace("<", "&lt;"))
+    renderer = Renderer("<b>{{ incident.device }}</b>", Markup(lambda text: text.replace("<", "&lt;")))
     assert renderer(make_notification(incident=make_incident(device="<i>\n"))) == "<b>&lt;i></b>"
 
 
 def test_a_runaway_template_is_cut() -> None:
-    text = Renderer("{% for n in range(9999) %}{{ incident.chain }}{% endfor %}", str)(make_notification())
+    text = Renderer("{% for n in range(9999) %}{{ incident.chain }}{% endfor %}")(make_notification())
     assert len(text) == MAX_RENDERED
     assert text.endswith(CUT)

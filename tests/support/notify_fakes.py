@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from eventd.contract import Settled
+from eventd.contract import Pace, Settled
 from eventd.model import Incident, Notification, Reason, Witness, utc
 
 T0 = 1_700_000_000.0
@@ -131,6 +131,8 @@ class ObedientChannel:
     """A channel that raises what it is told to, in order, then accepts. No plain text."""
 
     refresh_s: float | None = None
+    pace = Pace()
+    digests = 0
 
     def __init__(self, *troubles: BaseException | None) -> None:
         self.troubles = list(troubles)

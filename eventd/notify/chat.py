@@ -1,0 +1,168 @@
+"""What all chats have in common: a text in the chat's own markup, within its limits, in one JSON POST; an answer that
+may say no under any status; a plain text when the layout is refused."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Meta, Struct
+
+from eventd.checked import Fault, all_of
+from eventd.contract import Channel, Pace
+from eventd.errors import DeliveryError
+from eventd.model import Digest, Incident, Told
+from eventd.notify.endpoint import Endpoint, TransportSettings, configuring, endpoint
+from eventd.notify.fit import fit
+from eventd.notify.render import BARE, CUT, MAX_HEADLINE, Markup, Renderer, clean, colour, plain, title
+from eventd.notify.secrets import read_secret, ways_faults
+from eventd.notify.session import ID_HEADER, Answer, Session
+from eventd.notify.trial import tried_template
+from eventd.notify.words import Language, words
+
+#: What people can follow. Beyond it, what comes at once is told together.
+READABLE_PER_MINUTE = 10
+#: Widths to which the headlines of a digest are cut, one after the other, until all of its lines fit.
+WIDTHS = (MAX_HEADLINE, 70, 40, 24)
+
+
+class ChatSettings(TransportSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Keys of every chat. ``language`` of the messages; ``max_per_minute``: what comes beyond it is told together, in
+    one message that lists every incident; ``template_file`` and ``digest_template_file`` replace the layouts."""
+
+    #: What the service itself takes in a minute; more than this cannot be configured.
+    TAKES: ClassVar[int] = 60
+
+    language: Language = "en"
+    max_per_minute: Annotated[int, Meta(ge=1)] = READABLE_PER_MINUTE
+    template_file: str | None = None
+    digest_template_file: str | None = None
+
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        if given.get("max_per_minute", 0) > cls.TAKES:
+            yield "max_per_minute", f"is more than the service takes, which is {cls.TAKES}"
+
+
+class UrlSettings(ChatSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Keys of a chat of which the webhook address is all there is to know: ``url`` (or ``url_file``, ``url_env``)."""
+
+    url: str | None = None
+    url_file: str | None = None
+    url_env: str | None = None
+
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from super().faults(given)
+        yield from ways_faults(given, "url", required=True)
+
+
+class Card(Struct, frozen=True):
+    """What a message is made of. ``title``: one printable line, not escaped; ``body``: in the chat's own markup,
+    within its limits, or without any where ``bare``; ``colour``: severity or ``resolved``; ``link``: where to look."""
+
+    id: str
+    title: str
+    body: str
+    colour: str
+    link: str | None
+    thread: str | None
+    bare: bool = False
+
+
+class Chat:
+    """One chat. A service is a subclass that says how it differs."""
+
+    refresh_s: float | None = None
+    #: Seconds between two messages.
+    apart_s: ClassVar[float] = 0.0
+    markup: ClassVar[Markup] = BARE
+    #: Whether the title has a place of its own, and is therefore not in the body.
+    titled: ClassVar[bool] = False
+    #: Longest body, by `size`.
+    limit: ClassVar[int] = 4000
+    size: ClassVar[Callable[[str], int]] = len
+    #: Incidents in a digest: as many as fit with headlines of the least of `WIDTHS`.
+    digests: int = 30
+
+    def __init__(self, to: Endpoint, settings: ChatSettings, session: Session) -> None:
+        """Raises ValueError where a template cannot be used."""
+        self.to, self.far_ends = to, (to,)
+        self.session, self._say = session, words(settings.language)
+        self.pace = Pace(settings.max_per_minute, self.apart_s)
+        self._message, self._digest = all_of(
+            lambda: self._template("message.j2", "template_file", settings.template_file),
+            lambda: self._template("digest.j2", "digest_template_file", settings.digest_template_file),
+        )
+
+    def _template(self, own: str, key: str, file: str | None) -> Renderer:
+        return tried_template(own, file, self.markup, self.session.base, key=key, say=self._say, titled=self.titled)
+
+    # --- what a service says of itself ----------------------------------------------------------------------------
+
+    def message(self, card: Card) -> dict[str, Any]:
+        """The JSON object to post."""
+        raise NotImplementedError
+
+    def judge(self, answer: Answer) -> DeliveryError | None:
+        """None where the far end took the message."""
+        return None if answer.ok else answer.error(self.to)
+
+    def receipt(self, answer: Answer) -> str | None:  # noqa: ARG002  for subclasses
+        """What the far end calls the message, where a later one can refer to it."""
+        return None
+
+    async def post(self, message: dict[str, Any], card: Card) -> Answer:
+        """Send it. A service whose requests are signed, or go elsewhere for a card with a thread, says so here."""
+        return await self.session.post(self.to, message, {ID_HEADER: card.id})
+
+    # --- `contract.Channel` ---------------------------------------------------------------------------------------
+
+    async def deliver(self, told: Told) -> str | None:
+        """In the layout of the chat."""
+        return await self._send(self.card(told, self.body(told)))
+
+    async def deliver_plain(self, told: Told) -> str | None:
+        """The fallback: no template, no markup, one short text."""
+        text = fit(plain(told, self._say), self.limit, type(self).size)
+        return await self._send(self.card(told, text, bare=True))
+
+    async def refresh(self, incidents: Sequence[Incident], now: float) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def body(self, told: Told) -> str:
+        """The rendered text within the limits. Of a digest every line is kept, if need be with less in each."""
+        size = type(self).size
+        if not isinstance(told, Digest):
+            return fit(self._message(told), self.limit, size, self._tail(told.incident))
+        for width in WIDTHS:
+            text = self._digest(told, width)
+            if size(text) <= self.limit:
+                break
+        return fit(text, self.limit, size)
+
+    def _tail(self, incident: Incident) -> str:
+        return CUT if incident.url is None else f"{CUT} {self.markup.escape(clean(incident.url))}"
+
+    def card(self, told: Told, body: str, *, bare: bool = False) -> Card:
+        """What `message` is made of."""
+        one = None if isinstance(told, Digest) else told
+        link = self.session.external_url if one is None else one.incident.url
+        thread = None if one is None else one.thread
+        return Card(told.id, title(told, self._say), body, colour(told), link, thread, bare)
+
+    async def _send(self, card: Card) -> str | None:
+        answer = await self.post(self.message(card), card)
+        if (error := self.judge(answer)) is not None:
+            raise error
+        return self.receipt(answer)
+
+
+def build_url_chat(kind: type[Chat]) -> Callable[[str, UrlSettings, Session], Channel]:
+    """A `Notifier.build` for chats with `UrlSettings`."""
+
+    def build(name: str, settings: UrlSettings, session: Session) -> Channel:
+        with configuring(name):
+            url = read_secret(settings, "url", session.base) or ""
+            return kind(endpoint(url, settings, session.base), settings, session)
+
+    return build
