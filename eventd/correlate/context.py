@@ -85,6 +85,11 @@ def explain(device: DeviceState, case: Case, twin_window: float) -> None:
                 )
 
 
+def on_purpose(device: DeviceState, case: Case, twin_window: float) -> bool:
+    """Whether a case that reads as an outage is somebody's doing."""
+    return case.nature == "outage" and not case.failures and by_hand(device, case, twin_window)
+
+
 def by_hand(device: DeviceState, case: Case, twin_window: float) -> bool:
     """Whether somebody's command near its beginning accounts for this case."""
     needed = PERHAPS if case.stop is None or case.stop.category in OPEN_CATEGORIES else SURE

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from eventd.correlate import rules, texts
 from eventd.correlate.desk import Desk
-from eventd.correlate.groups import OUTAGES
+from eventd.correlate.places import OUTAGES
 from eventd.correlate.state import Case, Decision, DeviceState, GroupState, PeerState
 from eventd.model import utc
 

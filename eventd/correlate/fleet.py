@@ -56,9 +56,8 @@ class Fleet:
         self.groups: dict[str, GroupState] = {}
         #: When each device spoke last, Unix seconds; least recently first.
         self.heard: OrderedDict[str, float] = OrderedDict()
-        #: Peers of a device that have a case, and those whose case nobody was told of.
-        self._busy, self._held = Sets[str](), Sets[str]()
-        self._of_device = Sets[str]()
+        #: Peers of a device that have a case, and all of them.
+        self._busy, self._of_device = Sets[str](), Sets[str]()
         #: Peers with that address, whatever device reports them; those of one device.
         self._by_address, self._between = Sets[str](), Sets[tuple[str, str]]()
         #: Peers by what their tunnels say, and what that is.
@@ -207,13 +206,12 @@ class Fleet:
         self._seen[key] = now
 
     def _move(self, key: str, peer: PeerState, before: Standing, now: Standing) -> None:
-        for shelf in before.shelves:
-            self._shelves.take(shelf, before.since, key)
-        for shelf in now.shelves:
-            self._shelves.put(shelf, now.since, key)
+        for shelf, since in before.shelves:
+            self._shelves.take(shelf, since, key)
+        for shelf, since in now.shelves:
+            self._shelves.put(shelf, since, key)
         for table, old, new in (
             (self._busy, peer.device if before.busy else "", peer.device if now.busy else ""),
-            (self._held, peer.device if before.held else "", peer.device if now.held else ""),
             (self._members, before.group, now.group),
             (self._echoes, before.linked, now.linked),
         ):
@@ -231,13 +229,13 @@ class Fleet:
         """Peers of a device that have a case, in a fixed order."""
         return self._all(self._busy.at(device))
 
-    def held(self, device: str) -> int:
-        """How many of them have one that nobody was told of."""
-        return len(self._held.at(device))
-
     def near(self, shelf: Shelf, since: float, window: float) -> Iterator[tuple[str, PeerState]]:
         """Peers on a shelf whose case began within ``window`` seconds of ``since``, in a fixed order."""
         return ((key, self.peers[key]) for key in self._shelves.near(shelf, since, window))
+
+    def count_near(self, shelf: Shelf, since: float, window: float) -> int:
+        """How many they are."""
+        return self._shelves.count(shelf, since, window)
 
     def on(self, shelf: Shelf) -> Sequence[tuple[str, PeerState]]:
         """All peers on a shelf, the case that began first in front."""

@@ -6,55 +6,19 @@ A child that was told before its group was seen is still told when it ends.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 
-from msgspec import Struct
-
-from eventd.correlate import books, cases, evidence, indexes, links, reasons, texts
+from eventd.correlate import books, cases, context, evidence, places, reasons, texts
 from eventd.correlate.desk import Desk
-from eventd.correlate.settings import MAX_CHILDREN, MAX_NAMED, MIN_EXPLAINED, MIN_GROUP, MOSTLY, TOLD_AGAIN
-from eventd.correlate.state import UNNAMED, Case, DeviceState, GroupState, Note, PeerState, numbered
+from eventd.correlate.places import CHILD_KINDS, OUTAGES, SORTS, Falling, Place
+from eventd.correlate.settings import MAX_CHILDREN, MAX_NAMED, TOLD_AGAIN
+from eventd.correlate.state import UNNAMED, Case, DeviceState, GroupState, Note, PeerState
 from eventd.model import Severity
 
 #: What `Case.awaits` says of a group whose peers flap.
 FLAPPING = "flapping"
 #: Names of causes that were named by another message of the device.
 NAMED = tuple(evidence.EXPLANATIONS)
-#: Kinds of incident of one peer that a group may tell.
-CHILD_KINDS = ("tunnel_down", "tunnel_degraded", "negotiation_failing", "flapping")
-
-
-class Sort(Struct, frozen=True):
-    """A sort of group: the kind of its incident, and how its chain tells who came and who went."""
-
-    incident: str
-    came: str
-    went: str
-
-
-SORTS = {
-    "interface": Sort("interface_outage", "peers lost", "are back"),
-    "device": Sort("device_outage", "peers lost", "are back"),
-    "far": Sort("peer_outage", "devices lost it", "have it back"),
-    "failing": Sort("negotiation_failing", "peers fail alike", "no longer fail"),
-    "strangers": Sort("negotiation_failing", "unknown peers fail", "no longer try"),
-}
-#: Sorts that have lost tunnels.
-OUTAGES = ("interface", "device", "far")
-
-
-class Place(Struct, frozen=True):
-    """Something that peers have in common: ``name`` is the interface, the address of a far end, or the reason of
-    failing negotiations. ``device`` is empty for a far end."""
-
-    kind: str
-    device: str
-    name: str
-
-    @property
-    def key(self) -> str:
-        """Key of the group that has its outage."""
-        return f"group|{self.kind}|{self.device}|{self.name}"
 
 
 def join(desk: Desk, peer: PeerState, case: Case, at: float) -> bool:
@@ -62,9 +26,13 @@ def join(desk: Desk, peer: PeerState, case: Case, at: float) -> bool:
     where it stands alone. The kind of ``case`` is set already."""
     if case.kind not in CHILD_KINDS:
         return False
-    place = _open_place(desk, peer, case) or _new_place(desk, peer, case, at)
+    place = places.opened(desk, peer, case)
     if place is None:
-        return False
+        made = places.made(desk, peer, case)
+        if made is None:
+            return False
+        place, falling = made
+        _form(desk, place, falling, at)
     _adopt(desk, desk.fleet.groups[place.key], place.key, peer, case)
     return True
 
@@ -129,141 +97,6 @@ def _worth_telling(group: GroupState, missing: int) -> bool:
     return bool(group.back) and (not group.missing_told or missing <= TOLD_AGAIN * group.missing_told)
 
 
-# --- which group ----------------------------------------------------------------------------------------------------
-
-
-def _places(peer: PeerState, case: Case) -> Iterator[Place]:
-    if case.stranger:
-        yield Place("strangers", peer.device, "")
-        return
-    if case.family == "failing":
-        yield _failing(peer, case)
-    where = place_of(case)
-    yield Place("device", peer.device, "")
-    if where:
-        yield Place("interface", peer.device, where)
-    if peer.peer is not None:
-        yield Place("far", "", peer.peer)
-
-
-def _failing(peer: PeerState, case: Case) -> Place:
-    return Place("failing", peer.device, texts.words(case.cause))
-
-
-def place_of(case: Case) -> str:
-    """The interface of a case as far as it is known."""
-    if case.interface:
-        return case.interface
-    return "" if case.ifindex is None else numbered(case.ifindex)
-
-
-def _open_place(desk: Desk, peer: PeerState, case: Case) -> Place | None:
-    """The open group that a case still belongs to: it began while peers were joining, or while most are missing."""
-    for place in _places(peer, case):
-        group = desk.fleet.groups.get(place.key)
-        if group is None or group.case is None:
-            continue
-        near = abs(case.since - group.joined_at) <= desk.settings.group_window
-        if near or desk.fleet.member_count(place.key) >= MOSTLY * group.case.count:
-            return place
-    return None
-
-
-def _new_place(desk: Desk, peer: PeerState, case: Case, at: float) -> Place | None:
-    if case.family == "failing":
-        return _of_negotiation(desk, peer, case, at)
-    falling = [(case, peer), *_falling(desk, indexes.falling(peer.device), case)]
-    found = _of_device(desk, peer, case, falling)
-    if found is None and peer.peer is not None:
-        falling = [(case, peer), *_falling(desk, indexes.falling_far(peer.peer), case)]
-        if len({one.device for one, _ in falling}) > 1:
-            found = Place("far", "", peer.peer)
-    if found is None:
-        return None
-    _form(desk, found, [one for one in falling if found.kind != "interface" or place_of(one[0]) == found.name], at)
-    return found
-
-
-def _of_negotiation(desk: Desk, peer: PeerState, case: Case, at: float) -> Place | None:
-    """Peers that fail for one reason, as many as make a group; or two strangers, who would else page at will."""
-    if case.stranger:
-        place, needed = Place("strangers", peer.device, ""), MIN_EXPLAINED
-        near: Iterable[tuple[str, PeerState]] = desk.fleet.on(indexes.strangers(peer.device))
-    else:
-        place, needed = _failing(peer, case), desk.settings.group_peers
-        near = desk.fleet.near(indexes.failing(peer.device, case), case.since, desk.settings.group_window)
-    falling = [(other.case, other) for _, other in near if other.case is not None and other.case is not case]
-    if len(falling) + 1 < needed:
-        return None
-    _form(desk, place, [(case, peer), *falling], at)
-    return place
-
-
-Falling = Sequence[tuple[Case, PeerState]]
-
-
-def _falling(desk: Desk, shelf: indexes.Shelf, case: Case) -> Iterator[tuple[Case, PeerState]]:
-    """The outages that began near ``case``, itself left out, held back or told, unless a group has them or an open
-    incident of the other end tells them."""
-    for _, peer in desk.fleet.near(shelf, case.since, desk.settings.group_window):
-        other = peer.case
-        if other is None or other is case:
-            continue
-        teller = None if other.announced else links.told_by(desk, peer, other)
-        if teller is None or not teller[1].announced:
-            yield other, peer
-
-
-def _of_device(desk: Desk, peer: PeerState, case: Case, falling: Falling) -> Place | None:
-    """The interface or the device that was lost, if enough of its peers were."""
-    if len(falling) < MIN_EXPLAINED:
-        return None
-    where, here = place_of(case), [one for one, _ in falling if place_of(one) == place_of(case)]
-    device = Place("device", peer.device, "")
-    if evidence.of_device(desk.device(peer.device, desk.now), case.since) and _enough(desk, device, len(falling), True):
-        return device
-    if where and len(here) >= MOSTLY * len(falling) and not _another(desk, peer.device, where):
-        place = Place("interface", peer.device, where)
-        if len(here) >= MIN_EXPLAINED and _known_down(desk, peer.device, where):
-            return place
-        known = evidence.of_link(desk.device(peer.device, desk.now), case.interface, case.ifindex, case.since)
-        if _enough(desk, place, len(here), bool(known)):
-            return place
-    return device if _enough(desk, device, len(falling), False) else None
-
-
-def _another(desk: Desk, device: str, where: str) -> bool:
-    """Whether another interface of the device is out, with most of its peers."""
-    return any(
-        group.kind == "interface"
-        and group.place != where
-        and group.case is not None
-        and desk.fleet.member_count(key) >= MOSTLY * group.case.count
-        for key, group in desk.fleet.groups_of(device)
-    )
-
-
-def _known_down(desk: Desk, device: str, where: str) -> bool:
-    """Whether the device has said that the line is down, and not that it is up again."""
-    return where in desk.device(device, desk.now).lines_down
-
-
-def _enough(desk: Desk, place: Place, lost: int, explained: bool) -> bool:
-    if lost >= desk.settings.group_peers:
-        return True
-    if lost < (MIN_EXPLAINED if explained else MIN_GROUP):
-        return False
-    return lost >= desk.settings.group_share * desk.fleet.count_with(indexes.at(place.device, place.name))
-
-
-def _peers_at(desk: Desk, place: Place) -> Iterator[PeerState]:
-    """The peers that had a tunnel at a place."""
-    if place.kind == "far":
-        yield from (peer for _, peer in desk.fleet.by_address(place.name))
-        return
-    yield from (peer for _, peer in desk.fleet.with_trait(indexes.at(place.device, place.name)))
-
-
 # --- the parent -----------------------------------------------------------------------------------------------------
 
 
@@ -296,7 +129,7 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     parent.beside = place.kind in OUTAGES and all(books.any_up(peer, at) for _, peer in falling)
     cases.announce(desk, parent, at, parent.kind, _severity(desk, group, parent, falling))
     for key, peer in [*before, *((peer.key, peer) for _, peer in falling)]:
-        if peer.case is not None and peer.case.announced and peer.case.group != place.key:
+        if peer.case is not None and peer.case.announced and peer.case.group != place.key and not peer.case.growing:
             _adopt(desk, group, place.key, peer, peer.case)
             desk.publish("updated", peer.case, at, notify=False)
             desk.settle(key, peer)
@@ -367,7 +200,7 @@ def _evidence(desk: Desk, place: Place, since: float) -> list[Note]:
     if place.kind == "interface":
         _, _, number = place.name.partition(UNNAMED)
         found += evidence.of_link(device, None if number else place.name, int(number) if number else None, since)
-    elif place.kind == "far" or not any(_is_named(peer) for peer in _peers_at(desk, place)):
+    elif place.kind == "far" or not any(_is_named(peer) for peer in places.peers_at(desk, place)):
         found += evidence.of_link(device, None, None, since)  # where no tunnel says its line, any line may be theirs
     return sorted(found, key=lambda note: note.at)
 
@@ -383,11 +216,20 @@ def _severity(desk: Desk, group: GroupState, case: Case, falling: Falling = ()) 
     severity: Severity = case.severity if case.announced else "info"
     for child in [*(one for one, _ in falling), *(peer.case for _, peer in desk.fleet.members(place.key))]:
         if child is not None:
-            severity = reasons.worse(severity, child.severity)
+            severity = reasons.worse(severity, _gravity(desk, child))
     if severity == "info" or group.kind not in OUTAGES:
         return severity
-    nothing_up = not any(peer.tunnels_up for peer in _peers_at(desk, place))
+    nothing_up = not any(peer.tunnels_up for peer in places.peers_at(desk, place))
     return "critical" if nothing_up else reasons.worse(severity, "major")
+
+
+def _gravity(desk: Desk, child: Case) -> Severity:
+    """How grave a child is, or will be when its own hold is over."""
+    if not child.announced and context.on_purpose(
+        desk.device(child.device, desk.now), child, desk.settings.twin_window
+    ):
+        return "info"
+    return child.severity
 
 
 def _name(desk: Desk, peer: PeerState) -> str:

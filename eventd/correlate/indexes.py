@@ -15,6 +15,8 @@ from eventd.model import Event
 
 K = TypeVar("K", bound=Hashable)
 
+#: How the keys of groups of one far end begin.
+FAR = "group|far|"
 #: Where a case is, as far as messages say it.
 PLACE_FIELDS = ("interface", "ifindex", "policy", "policy_seq")
 
@@ -72,12 +74,20 @@ class Shelves(Generic[K]):
     def near(self, place: K, since: float, window: float) -> list[str]:
         """Those that began within ``window`` seconds of ``since``, by their keys."""
         row = self._rows.get(place, [])
-        first = bisect_left(row, since - window, key=_since)
-        return sorted(key for _, key in row[first : bisect_right(row, since + window, key=_since)])
+        return sorted(key for _, key in row[slice(*_span(row, since, window))])
+
+    def count(self, place: K, since: float, window: float) -> int:
+        """How many they are."""
+        first, end = _span(self._rows.get(place, []), since, window)
+        return end - first
 
     def oldest_first(self, place: K) -> list[tuple[float, str]]:
         """All of a shelf; not to be changed."""
         return self._rows.get(place, [])
+
+
+def _span(row: list[tuple[float, str]], since: float, window: float) -> tuple[int, int]:
+    return bisect_left(row, since - window, key=_since), bisect_right(row, since + window, key=_since)
 
 
 def _since(entry: tuple[float, str]) -> float:
@@ -89,14 +99,13 @@ Shelf = tuple[str | int | None, ...]
 
 
 class Standing(Struct, frozen=True):
-    """Where a peer is found because of the case it has, or because another one's case tells its matter."""
+    """Where a peer is found because of the case it has, or because another one's case tells its matter; for each shelf
+    the time under which it stands there."""
 
     group: str = ""
     linked: str = ""
     busy: bool = False
-    held: bool = False
-    since: float = 0.0
-    shelves: tuple[Shelf, ...] = ()
+    shelves: tuple[tuple[Shelf, float], ...] = ()
     sign: "Sign" = ()
 
 
@@ -109,12 +118,13 @@ def sign(peer: PeerState) -> Sign:
     """What `standing` looks at; empty for a peer that stands nowhere."""
     case = peer.case
     if case is None:
-        return (peer.linked,) if peer.linked else ()
+        return (peer.linked, peer.fell) if peer.linked else ()
     return (
         peer.linked,
         case.group,
         case.announced,
         case.since,
+        case.fell,
         case.family,
         case.stranger,
         None if case.cause is None else case.cause.text,
@@ -129,28 +139,38 @@ def standing(peer: PeerState) -> Standing:
     """Where a peer belongs as it is."""
     case = peer.case
     if case is None:
-        return Standing(linked=peer.linked, sign=sign(peer)) if peer.linked else NOWHERE
-    shelves = [*_alike(peer, case), *_places(peer.device, case)]
-    return Standing(case.group, peer.linked, True, not case.announced, case.since, tuple(shelves), sign(peer))
+        if not peer.linked:
+            return NOWHERE
+        return Standing(linked=peer.linked, shelves=((lost(peer.device), peer.fell),), sign=sign(peer))
+    shelves = [*_alike(peer, case), *((shelf, case.since) for shelf in _places(peer.device, case))]
+    return Standing(case.group, peer.linked, True, tuple(shelves), sign(peer))
 
 
-def _alike(peer: PeerState, case: Case) -> Iterator[Shelf]:
+def _alike(peer: PeerState, case: Case) -> Iterator[tuple[Shelf, float]]:
     """What may yet become one matter with others."""
+    fell = case.fell
+    if fell is not None:
+        yield lost(peer.device), fell
+        if not case.group or case.group.startswith(FAR):
+            yield falling(peer.device), fell
     if case.group:
         return
+    if fell is not None and peer.peer is not None:
+        yield falling_far(peer.peer), fell
     if case.stranger:
         if case.family == "failing" and case.announced:
-            yield strangers(peer.device)
+            yield strangers(peer.device), case.since
     elif case.family == "failing":
-        yield failing(peer.device, case)
-    elif case.family == "tunnel":
-        yield falling(peer.device)
-        if peer.peer is not None:
-            yield falling_far(peer.peer)
+        yield failing(peer.device, case), case.since
+
+
+def lost(device: str) -> Shelf:
+    """Outages of peers of a device, whoever tells them."""
+    return ("lost", device)
 
 
 def falling(device: str) -> Shelf:
-    """Outages of peers of a device that no group has."""
+    """Outages of peers of a device that no group has, but for one of their far end."""
     return ("falling", device)
 
 

@@ -107,7 +107,7 @@ def _tells(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case)
 def _order(desk: Desk, peer: PeerState, case: Case, other: Case) -> tuple[bool, int, float, str]:
     """Who has a name tells it rather than an address, then the end whose device has lost more, then the first to
     notice, then the first by name."""
-    falling = desk.fleet.held(peer.device)
+    falling = desk.fleet.count_near(indexes.lost(peer.device), case.since, desk.settings.group_window)
     first = case.since if abs(case.since - other.since) > desk.settings.twin_window else 0.0
     return _is_address(peer.device), -falling, first, peer.device
 
@@ -129,7 +129,7 @@ def _echo(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case, 
     told.failures += case.failures
     far = main.peer != peer.peer
     explains = [hear(told, reason, far=far) for reason in (case.stop, case.cause)]
-    peer.case, peer.linked = None, main.key
+    peer.case, peer.linked, peer.fell = None, main.key, case.since
     desk.suppress("far-end", peer, f"told by the incident of {main.device}")
     if not told.announced:
         told.severity = reasons.worse(told.severity, case.severity)

@@ -162,6 +162,18 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     acked_note: str = ""
     acked_until: float | None = None
 
+    @property
+    def growing(self) -> bool:
+        """Whether it is told, and a stop since then is held back that may make an outage of it."""
+        return "grow" in self.timers
+
+    @property
+    def fell(self) -> float | None:
+        """When the outage began that it is, or may become; None where none of its tunnels stopped."""
+        if self.growing:
+            return self.grow_since
+        return self.since if self.family == "tunnel" else None
+
     def step(self, at: float, text: str) -> None:
         """Add a line to the chain, in order of time; a repetition of the latest line is counted on it."""
         place = len(self.steps)
@@ -216,11 +228,13 @@ def decide(decisions: list[Decision], at: float, rule: str, why: str) -> None:
 
 class PeerState(Struct, kw_only=True, omit_defaults=True):
     """All that is known of one peer of one device. ``linked`` is the key of the peer at the other end of the link,
-    while that one's case tells the matter of this one, too; ``counted`` is the parent incident that has counted it."""
+    while that one's case tells the matter of this one, too, which began at ``fell``; ``counted`` is the parent incident
+    that has counted it."""
 
     key: str = ""
     linked: str = ""
     counted: str = ""
+    fell: float = 0.0
     device: str
     vsys: str
     peer: str | None

@@ -11,14 +11,20 @@ from eventd.correlate.state import Case, PeerState
 
 def taken_over(desk: Desk, peer: PeerState, case: Case) -> bool:
     """Whether another device has the peer now; then its case is over, and nobody is told."""
-    if peer.peer is None or case.announced:
+    other = heir_of(desk, peer, case)
+    if other is None:
         return False
-    for other in _units(desk, peer):
-        if _has_it(other, case) and _switched(desk, peer, other, case):
-            books.believe(peer, None, desk.now)
-            cases.drop(desk, peer, case, "switch-over", f"{other.device} has it")
-            return True
-    return False
+    books.believe(peer, None, desk.now)
+    cases.drop(desk, peer, case, "switch-over", f"{other.device} has it")
+    return True
+
+
+def heir_of(desk: Desk, peer: PeerState, case: Case) -> PeerState | None:
+    """The peer as the other unit has it, whose tunnel makes an end of a case that nobody was told of."""
+    if peer.peer is None or case.announced:
+        return None
+    units = _units(desk, peer)
+    return next((other for other in units if _has_it(other, case) and _switched(desk, peer, other, case)), None)
 
 
 def relieved(desk: Desk, peer: PeerState) -> Iterator[PeerState]:

@@ -300,7 +300,7 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     if switchover.taken_over(desk, peer, case):
         return
     device = desk.device(case.device, at)
-    if case.nature == "outage" and not case.failures and context.by_hand(device, case, desk.settings.twin_window):
+    if context.on_purpose(device, case, desk.settings.twin_window):
         case.nature, case.severity = "expected", "info"
     context.explain(device, case, desk.settings.twin_window)
     case.waited = at - case.since if case.nature == "rekey" else 0.0

@@ -53,7 +53,7 @@ def test_what_is_remembered_is_consistent_at_any_moment(history: History, known:
     assert set(one.groups) == set(other.groups)
     for key in one.groups:
         assert list(map(_key, one.members(key))) == list(map(_key, other.members(key)))
-    for index in ("_busy", "_held", "_of_device", "_by_address", "_between", "_traits", "_owners", "_owned", "_echoes"):
+    for index in ("_busy", "_of_device", "_by_address", "_between", "_traits", "_owners", "_owned", "_echoes"):
         assert getattr(one, index)._keys == getattr(other, index)._keys, index
     assert one._shelves._rows == other._shelves._rows
     assert one._standing == other._standing

@@ -1,0 +1,217 @@
+"""What peers that were lost at once have in common, and so which group a case belongs to.
+
+Every question is asked of the *set* of all that fell near a case, never of the case in hand alone: whoever of them is
+judged first, the answer is the same. What another tells (the other end of the link, an open group, the other unit of a
+pair) is no part of that set, whether it was told already or only will be.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec import Struct
+
+from eventd.correlate import evidence, indexes, links, switchover, texts
+from eventd.correlate.desk import Desk
+from eventd.correlate.settings import MIN_EXPLAINED, MIN_GROUP, MOSTLY
+from eventd.correlate.state import Case, PeerState, numbered
+
+#: Kinds of incident of one peer that a group may tell.
+CHILD_KINDS = ("tunnel_down", "tunnel_degraded", "negotiation_failing", "flapping")
+
+
+class Sort(Struct, frozen=True):
+    """A sort of group: the kind of its incident, and how its chain tells who came and who went."""
+
+    incident: str
+    came: str
+    went: str
+
+
+SORTS = {
+    "interface": Sort("interface_outage", "peers lost", "are back"),
+    "device": Sort("device_outage", "peers lost", "are back"),
+    "far": Sort("peer_outage", "devices lost it", "have it back"),
+    "failing": Sort("negotiation_failing", "peers fail alike", "no longer fail"),
+    "strangers": Sort("negotiation_failing", "unknown peers fail", "no longer try"),
+}
+#: Sorts that have lost tunnels.
+OUTAGES = ("interface", "device", "far")
+
+
+class Place(Struct, frozen=True):
+    """Something that peers have in common: ``name`` is the interface, the address of a far end, or the reason of
+    failing negotiations. ``device`` is empty for a far end."""
+
+    kind: str
+    device: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        """Key of the group that has its outage."""
+        return f"group|{self.kind}|{self.device}|{self.name}"
+
+
+#: Cases that fell, with their peers, in the order of the peers' keys.
+Falling = Sequence[tuple[Case, PeerState]]
+
+
+def opened(desk: Desk, peer: PeerState, case: Case) -> Place | None:
+    """The open group that a case still belongs to: it began while peers were joining, or while most are missing."""
+    since = case.fell or case.since
+    for place in _places(peer, case):
+        group = desk.fleet.groups.get(place.key)
+        if group is None or group.case is None:
+            continue
+        near = abs(since - group.joined_at) <= desk.settings.group_window
+        if near or desk.fleet.member_count(place.key) >= MOSTLY * group.case.count:
+            return place
+    return None
+
+
+def made(desk: Desk, peer: PeerState, case: Case) -> tuple[Place, Falling] | None:
+    """The group that a case makes together with others that no group has, and all who belong to it."""
+    if case.family == "failing":
+        return _of_negotiation(desk, peer, case)
+    return _of_device(desk, peer, case) or _of_far_end(desk, peer, case)
+
+
+def peers_at(desk: Desk, place: Place) -> Iterator[PeerState]:
+    """The peers that had a tunnel at a place."""
+    if place.kind == "far":
+        yield from (peer for _, peer in desk.fleet.by_address(place.name))
+        return
+    yield from (peer for _, peer in desk.fleet.with_trait(indexes.at(place.device, place.name)))
+
+
+def _places(peer: PeerState, case: Case) -> Iterator[Place]:
+    if case.stranger:
+        yield Place("strangers", peer.device, "")
+        return
+    if case.family == "failing" and not case.growing:
+        yield _failing(peer, case)
+    where = place_of(case)
+    yield Place("device", peer.device, "")
+    if where:
+        yield Place("interface", peer.device, where)
+    if peer.peer is not None:
+        yield Place("far", "", peer.peer)
+
+
+def _failing(peer: PeerState, case: Case) -> Place:
+    return Place("failing", peer.device, texts.words(case.cause))
+
+
+def place_of(case: Case) -> str:
+    """The interface of a case as far as it is known."""
+    if case.interface:
+        return case.interface
+    return "" if case.ifindex is None else numbered(case.ifindex)
+
+
+def _of_negotiation(desk: Desk, peer: PeerState, case: Case) -> tuple[Place, Falling] | None:
+    """Peers that fail for one reason, as many as make a group; or two strangers, who would else page at will."""
+    if case.stranger:
+        place, needed = Place("strangers", peer.device, ""), MIN_EXPLAINED
+        near: Iterable[tuple[str, PeerState]] = desk.fleet.on(indexes.strangers(peer.device))
+    else:
+        place, needed = _failing(peer, case), desk.settings.group_peers
+        near = desk.fleet.near(indexes.failing(peer.device, case), case.since, desk.settings.group_window)
+    falling = _sorted(peer, case, [(other.case, other) for _, other in near if other.case not in (None, case)])
+    return (place, falling) if len(falling) >= needed else None
+
+
+# --- what fell ------------------------------------------------------------------------------------------------------
+
+
+def _sorted(peer: PeerState, case: Case, others: Iterable[tuple[Case | None, PeerState]]) -> Falling:
+    found = [(case, peer), *((other, its) for other, its in others if other is not None)]
+    return sorted(found, key=lambda one: one[1].key)
+
+
+def _fallen(desk: Desk, shelf: indexes.Shelf, peer: PeerState, case: Case) -> Falling:
+    """The outages that began near ``case``, itself included, held back or told."""
+    near = desk.fleet.near(shelf, case.fell or case.since, desk.settings.group_window)
+    others = ((other.case, other) for _, other in near if other is not peer and other.case is not None)
+    return _sorted(peer, case, (one for one in others if _stands(desk, one[1], one[0])))
+
+
+def _stands(desk: Desk, peer: PeerState, case: Case) -> bool:
+    """Whether a case is, or will be, told for itself as things are."""
+    if case.announced and not case.growing:
+        return True
+    if (place := opened(desk, peer, case)) is not None and place.kind != "far":
+        return False
+    if case.growing:
+        return True
+    return not case.weak and links.told_by(desk, peer, case) is None and switchover.heir_of(desk, peer, case) is None
+
+
+def _of_far_end(desk: Desk, peer: PeerState, case: Case) -> tuple[Place, Falling] | None:
+    """The one far end that several devices lost, as far as none of them lost it with others of its own peers."""
+    if peer.peer is None:
+        return None
+    fallen = _fallen(desk, indexes.falling_far(peer.peer), peer, case)
+    if len({its.device for _, its in fallen}) < MIN_EXPLAINED:
+        return None
+    alone = [one for one in fallen if one[1] is peer or _of_device(desk, one[1], one[0]) is None]
+    if len({its.device for _, its in alone}) < MIN_EXPLAINED:
+        return None
+    return Place("far", "", peer.peer), alone
+
+
+def _of_device(desk: Desk, peer: PeerState, case: Case) -> tuple[Place, Falling] | None:
+    """The interface or the device that was lost, if enough of its peers were, and ``case`` is one of them."""
+    fallen = _fallen(desk, indexes.falling(peer.device), peer, case)
+    place = _in_common(desk, peer.device, fallen)
+    if place is None:
+        return None
+    theirs = fallen if place.kind == "device" else [one for one in fallen if place_of(one[0]) == place.name]
+    if not any(one is case for one, _ in theirs):
+        return None  # on another interface than nearly all others: their outage is not its own
+    return place, [one for one in theirs if not one[0].group]
+
+
+def _in_common(desk: Desk, name: str, fallen: Falling) -> Place | None:
+    """The place of an outage of many, if those who fell on a device make one."""
+    if len(fallen) < MIN_EXPLAINED:
+        return None
+    device, whole = desk.device(name, desk.now), Place("device", name, "")
+    since = min(case.fell or case.since for case, _ in fallen)
+    if evidence.of_device(device, since) and _enough(desk, whole, len(fallen), True):
+        return whole
+    counted = Counter(where for case, _ in fallen if (where := place_of(case)))
+    where, lost = max(counted.items(), key=lambda item: (item[1], item[0]), default=("", 0))
+    elsewhere = _enough(desk, whole, len(fallen) - lost, False) or _another(desk, name, where)
+    if where and lost >= MOSTLY * len(fallen) and not elsewhere:
+        here = [case for case, _ in fallen if place_of(case) == where]
+        if lost >= MIN_EXPLAINED and where in device.lines_down:  # and the device has not said that it is up again
+            return Place("interface", name, where)
+        known = any(evidence.of_link(device, interface, ifindex, since) for interface, ifindex in _lines(here))
+        if _enough(desk, Place("interface", name, where), lost, known):
+            return Place("interface", name, where)
+    return whole if _enough(desk, whole, len(fallen), False) else None
+
+
+def _lines(here: Iterable[Case]) -> Iterable[tuple[str | None, int | None]]:
+    """By which names and numbers the cases of one place know their interface."""
+    return {(case.interface, case.ifindex) for case in here}
+
+
+def _another(desk: Desk, device: str, where: str) -> bool:
+    """Whether another interface of the device is out, with most of its peers."""
+    return any(
+        group.kind == "interface"
+        and group.place != where
+        and group.case is not None
+        and desk.fleet.member_count(key) >= MOSTLY * group.case.count
+        for key, group in desk.fleet.groups_of(device)
+    )
+
+
+def _enough(desk: Desk, place: Place, lost: int, explained: bool) -> bool:
+    if lost >= desk.settings.group_peers:
+        return True
+    if lost < (MIN_EXPLAINED if explained else MIN_GROUP):
+        return False
+    return lost >= desk.settings.group_share * desk.fleet.count_with(indexes.at(place.device, place.name))
