@@ -17,6 +17,8 @@ ADMIN = {"ipsec.sa.reset": SURE, "ipsec.policy.change": SURE, "device.config": P
 TYPED = "command"
 #: Mark of handlers: what is watched is the heartbeat between the units of a pair, which carries no tunnel.
 HEARTBEAT = "hrp"
+#: The event of a device that restarts.
+RESTART = "device.restart"
 #: Reasons that a configuration command may well have caused. `dpd timeout` near a typed command stays an outage.
 OPEN_CATEGORIES = ("administrative", "configuration", "rekey", "sa-desync", "unknown")
 #: Policy changes that take nothing down.
@@ -71,18 +73,36 @@ def _explains(event: Event) -> bool:
     return track is None or (track != HEARTBEAT and (event.interface is not None or event.ifindex is not None))
 
 
-def explain(device: DeviceState, case: Case, twin_window: float) -> None:
-    """Write what happened near the beginning of a case into its chain."""
-    for known in device.notes:
-        if case.since - CONTEXT_WINDOW <= known.at <= case.since + twin_window and _concerns(known, case):
-            ago = case.since - known.at
-            before = f", {texts.span(ago)} before" if ago >= 1 else ""
-            case.step(known.at, known.text + before)
-            if known.event == "link.down" and _carries(known, case):
+def explain(desk: Desk, case: Case) -> None:
+    """Write what happened near the beginning of a case into its chain, at its own end and, as far as that restarted,
+    at the other; and where that says the fault lies."""
+    for known in desk.device(case.device, desk.now).notes:
+        if _near(known, case, desk.settings.twin_window) and _concerns(known, case):
+            before = _tell(case, known)
+            if known.event == RESTART:
+                case.side = "local"
+            elif known.event == "link.down" and _carries(known, case):
                 case.side, case.hint = (
                     "local",
                     f"Look at {known.interface or 'the interface'} first: it went down{before}",
                 )
+    for name in desk.fleet.ends_at(case.peer):
+        for known in desk.device(name, desk.now).notes if name != case.device else ():
+            if known.event == RESTART and _near(known, case, desk.settings.twin_window):
+                _tell(case, known, f"{name}: ")
+                case.side = case.side or "remote"
+
+
+def _tell(case: Case, known: Note, who: str = "") -> str:
+    ago = case.since - known.at
+    before = f", {texts.span(ago)} before" if ago >= 1 else ""
+    case.step(known.at, f"{who}{known.text}{before}")
+    return before
+
+
+def _near(known: Note, case: Case, twin_window: float) -> bool:
+    """A restart is told of when it is over: it may well come after what it did."""
+    return case.since - CONTEXT_WINDOW <= known.at and (known.event == RESTART or known.at <= case.since + twin_window)
 
 
 def on_purpose(device: DeviceState, case: Case, twin_window: float) -> bool:

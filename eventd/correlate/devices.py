@@ -53,20 +53,29 @@ def on_line(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
 
 
 def on_restart(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
-    """Noted; and what is open about the device explains itself, reported by itself or by those at the other end."""
+    """Noted; and what is told already about the device explains itself, reported by itself or by those at the other
+    end. What is still held back finds the note when it is told; of what a group tells, the group is told it once."""
     context.remember(desk, device, event, now)
     sides: list[tuple[str, FaultSide, PeerState]] = [("", "local", peer) for _, peer in desk.fleet.busy(device.device)]
     for address in desk.fleet.addresses(device.device):
-        far = f"{device.device}: "
-        sides += [(far, "remote", peer) for _, peer in desk.fleet.by_address(address) if peer.device != device.device]
+        if device.device in desk.fleet.ends_at(address):
+            far = f"{device.device}: "
+            peers = (peer for _, peer in desk.fleet.by_address(address) if peer.device != device.device)
+            sides += [(far, "remote", peer) for peer in peers]
+    parents: dict[str, str] = {}
     for who, side, peer in sides:
         case = peer.case
-        if case is not None and case.family == "tunnel":
-            case.side = side
-            case.step(now, who + texts.told(event))
-            if case.announced:
-                cases.progress(desk, case, now)
-            desk.settle(peer.key, peer)
+        if case is None or case.family != "tunnel" or not case.announced:
+            continue
+        if case.group:
+            parents.setdefault(case.group, who)
+            continue
+        case.side = side if case.side != "local" else case.side
+        case.step(now, who + texts.told(event))
+        cases.progress(desk, case, now)
+        desk.settle(peer.key, peer)
+    for key, who in parents.items():
+        groups.noted(desk, key, who + texts.told(event))
 
 
 # --- silence --------------------------------------------------------------------------------------------------------

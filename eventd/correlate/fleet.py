@@ -301,6 +301,13 @@ class Fleet:
         owners = self._owners.at(address)
         return next(iter(owners)) if len(owners) == 1 else None
 
+    def ends_at(self, address: str | None) -> Sequence[str]:
+        """The devices that may be the far end at an address: its owner, else all that used it as their own."""
+        if address is None:
+            return ()
+        listed = self.inventory.device_at(address)
+        return sorted(self._owners.at(address)) if listed is None else [listed]
+
     def used(self, device: str) -> Sequence[str]:
         """The addresses that a device used as its own ends of tunnels, in a fixed order."""
         return sorted(self._owned.at(device))

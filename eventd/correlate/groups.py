@@ -74,6 +74,15 @@ def explained(desk: Desk, device: DeviceState, note: Note) -> None:
         desk.settle(key, group)
 
 
+def noted(desk: Desk, key: str, text: str) -> None:
+    """Something that belongs into the chain of an open group."""
+    group = desk.fleet.groups.get(key)
+    if group is not None and group.case is not None:
+        group.case.step(desk.now, text)
+        cases.progress(desk, group.case, desk.now)
+        desk.settle(key, group)
+
+
 def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Timer ``settle``: nobody joined or came back for `group_window`. Tell what has changed since it was told."""
     key = Place(group.kind, group.device, group.place).key

@@ -15,8 +15,8 @@ from eventd.model import Event
 
 K = TypeVar("K", bound=Hashable)
 
-#: How the keys of groups of one far end begin.
-FAR = "group|far|"
+#: How the keys of groups of a far end begin, and of those that have all that fell at a place of their device.
+FAR, HERE = "group|far|", ("group|device|", "group|interface|")
 #: Where a case is, as far as messages say it.
 PLACE_FIELDS = ("interface", "ifindex", "policy", "policy_seq")
 
@@ -151,12 +151,12 @@ def _alike(peer: PeerState, case: Case) -> Iterator[tuple[Shelf, float]]:
     fell = case.fell
     if fell is not None:
         yield lost(peer.device), fell
-        if not case.group or case.group.startswith(FAR):
+        if not case.group.startswith(HERE):
             yield falling(peer.device), fell
+            if peer.peer is not None and not case.group.startswith(FAR):
+                yield falling_far(peer.peer), fell
     if case.group:
         return
-    if fell is not None and peer.peer is not None:
-        yield falling_far(peer.peer), fell
     if case.stranger:
         if case.family == "failing" and case.announced:
             yield strangers(peer.device), case.since
@@ -170,12 +170,12 @@ def lost(device: str) -> Shelf:
 
 
 def falling(device: str) -> Shelf:
-    """Outages of peers of a device that no group has, but for one of their far end."""
+    """Outages of peers of a device that no group of that device has."""
     return ("falling", device)
 
 
 def falling_far(address: str) -> Shelf:
-    """Outages of one peer address, that no group has."""
+    """Outages of one peer address, that no group of outages has."""
     return ("far", address)
 
 

@@ -42,7 +42,8 @@ def _begin(desk: Desk, peer: PeerState, event: Event, now: float) -> Case:
     else:
         case = cases.begin(event, now, "failing")
         case.timers["open"] = now + desk.settings.outage_hold
-    case.stranger = not peer.tunnels and desk.inventory.peer(event.peer) is None
+    known = peer.tunnels or desk.inventory.peer(event.peer) or desk.fleet.ends_at(event.peer)
+    case.stranger = not known
     return case
 
 
@@ -85,7 +86,7 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
 
 def _open(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     case.timers.pop("forget", None)
-    context.explain(desk.device(case.device, at), case, desk.settings.twin_window)
+    context.explain(desk, case)
     case.beside = books.any_up(peer, at)
     severity = case.severity
     if case.beside or (case.stranger and desk.inventory.peers):

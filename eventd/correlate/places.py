@@ -169,7 +169,7 @@ def _of_device(desk: Desk, peer: PeerState, case: Case) -> tuple[Place, Falling]
     theirs = fallen if place.kind == "device" else [one for one in fallen if place_of(one[0]) == place.name]
     if not any(one is case for one, _ in theirs):
         return None  # on another interface than nearly all others: their outage is not its own
-    return place, [one for one in theirs if not one[0].group]
+    return place, [one for one in theirs if not one[0].group.startswith(indexes.FAR)]
 
 
 def _in_common(desk: Desk, name: str, fallen: Falling) -> Place | None:

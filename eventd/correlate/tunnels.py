@@ -112,6 +112,8 @@ def _down(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float,
     if changed and nature == "outage":
         tunnel.stops = [*tunnel.stops[-PACE_STOPS + 1 :], now]
     peer.last_stop = event.reason
+    if peer.case is not None:
+        peer.case.stranger = False  # it had a tunnel
     if changed and nature == "outage" and flapping.turned(desk, peer, tunnel, event, now):
         return
     case = peer.case
@@ -302,7 +304,7 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     device = desk.device(case.device, at)
     if context.on_purpose(device, case, desk.settings.twin_window):
         case.nature, case.severity = "expected", "info"
-    context.explain(device, case, desk.settings.twin_window)
+    context.explain(desk, case)
     case.waited = at - case.since if case.nature == "rekey" else 0.0
     kind = "tunnel_degraded" if books.any_up(peer, at) else "tunnel_down"
     _set_expectation(desk, case, kind)

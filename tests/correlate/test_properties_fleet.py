@@ -6,7 +6,7 @@ import os
 from random import Random
 
 from correlate_strategies import Story
-from fleet_histories import CLEAR_GAPS, INVENTORIES, History, by_trap, histories, outcomes, play
+from fleet_histories import CLEAR_GAPS, INVENTORIES, PLANNED, History, by_trap, histories, outcomes, play
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -33,8 +33,9 @@ def test_restarts_and_ticks_at_any_point_change_nothing(
     history: History, known: Inventory, points: frozenset[int], parts: list[float]
 ) -> None:
     """The same changes in the same order, the same rules applied and the same bytes saved."""
-    plain = play(history, known)
-    broken = play(history, known, restarts=points, ticks=tuple(part * history[-1][0] for part in parts))
+    plain = play(history, known, planned=PLANNED)
+    ticks = tuple(part * history[-1][0] for part in parts)
+    broken = play(history, known, restarts=points, ticks=ticks, planned=PLANNED)
     assert [change for _, change in broken.changes] == [change for _, change in plain.changes]
     assert broken.suppressed == plain.suppressed
     assert broken.saved == plain.saved
@@ -43,7 +44,7 @@ def test_restarts_and_ticks_at_any_point_change_nothing(
 @MANY
 @given(histories(), inventories, st.floats(0, 1))
 def test_what_is_remembered_is_consistent_at_any_moment(history: History, known: Inventory, part: float) -> None:
-    story = play(history[: 1 + int(part * len(history))], known, until=part * 3000)
+    story = play(history[: 1 + int(part * len(history))], known, until=part * 3000, planned=PLANNED)
     _consistent(story)
     again = Correlator(Settings(), known, "https://eventd.example")
     again.load(story.saved.items())
@@ -94,7 +95,7 @@ def _owned(case: Case) -> bool:
 @MANY
 @given(histories(), inventories)
 def test_what_is_told_begins_once_and_ends_once(history: History, known: Inventory) -> None:
-    story = play(history, known)
+    story = play(history, known, planned=PLANNED)
     lives: dict[str, list[str]] = {}
     told: dict[str, list[str]] = {}
     for _, change in story.changes:

@@ -1,11 +1,13 @@
 """Histories of a small network, for hypothesis: a hub with two uplinks and a standby unit, branches that report their
-end of the same links, a device that is watched for silence, strangers; and operators who take, clear and silence.
+end of the same links, a device that tells of each direction (as H3C's do), one that is watched for silence, strangers;
+operators who take, clear and silence, planned work, and a wall clock that is set.
 
 A history is made of *bursts*, each of messages that belong together, so that what only comes of many messages (groups,
-flapping, switch-overs) is met often. The order within a burst is that in which it happened; every device stamps and
-numbers its logs.
+flapping, switch-overs, rekeys, stops with their cause beside them) is met often. The order within a burst is that in
+which it happened; every device stamps and numbers its logs, and some things are told by an SNMP trap as well.
 """
 
+from datetime import UTC, datetime
 from typing import Literal
 
 from correlate_strategies import EPOCH, Story, parse
@@ -14,7 +16,7 @@ from msgspec import Struct
 
 from eventd.contract import Verdict
 from eventd.correlate import Correlator, Settings
-from eventd.correlate.hush import Silence
+from eventd.correlate.hush import Maintenance, Silence
 from eventd.inventory import Device, Inventory, Peer
 from eventd.model import Incident
 
@@ -24,6 +26,8 @@ BRANCHES = {f"Branch{n}": f"203.0.113.{n}" for n in (1, 2, 3)}
 #: The hub's peers that report the other end of the same link.
 LINKS = {address: name for name, address in BRANCHES.items()}
 UPLINKS = {"GE1": [f"10.0.1.{n}" for n in range(1, 9)], "GE2": [f"10.0.2.{n}" for n in range(1, 5)]}
+COMWARE = "Comware"
+DIRECTED = [f"10.0.3.{n}" for n in (1, 2, 3)]
 STRANGERS = [f"192.0.2.{n}" for n in (11, 12, 13)]
 
 INVENTORIES = (
@@ -39,16 +43,26 @@ INVENTORIES = (
     ),
 )
 
-Operation = Literal["ack", "give back", "clear", "silence", "unsilence"]
+Operation = Literal["ack", "give back", "clear", "silence", "unsilence", "set clock"]
 
 
 class Act(Struct, frozen=True):
-    """What an operator does, to the open incident at that place of the list, counted round."""
+    """What an operator does, to the open incident at that place of the list, counted round; or that the wall clock
+    is set: by ``lasts`` seconds ahead, or back where ``place`` is odd."""
 
     what: Operation
     place: int = 0
     lasts: float = 600.0
 
+
+#: Planned work on one branch, for about as long as a few bursts take.
+PLANNED = (
+    Maintenance(
+        {"device": "Branch2"},
+        start=datetime.fromtimestamp(EPOCH + 200, UTC),
+        end=datetime.fromtimestamp(EPOCH + 1300, UTC),
+    ),
+)
 
 #: Seconds since `EPOCH`, and what came (a line of `correlate_strategies` without the time) or was done.
 History = list[tuple[float, str | Act]]
@@ -66,6 +80,10 @@ CLEAR_GAPS = (45.0, 100.0, 320.0, 950.0, 4000.0)
 def _hub(peer: str) -> str:
     place = next((name for name, peers in UPLINKS.items() if peer in peers), "GE1")
     return f"device={HUB} peer={peer} interface={place} local={HUB_ADDRESS} flow=F{peer}"
+
+
+def _directed(peer: str) -> str:
+    return f"device={COMWARE} peer={peer} local=198.51.100.9"
 
 
 def _branch(name: str) -> str:
@@ -91,29 +109,70 @@ def _places(draw: st.DrawFn) -> list[str]:
     return [draw(st.sampled_from([*where, f"device={HUB} peer=none interface=GE1"]))]
 
 
+#: What happens to a device, and the stops that come of it there.
+_WITH_STOPS = (
+    ("linkdown interface=GE1", "stop dpd timeout", [_hub(peer) for peer in UPLINKS["GE1"]]),
+    ("restart", "stop dpd timeout", [_hub(peer) for peers in UPLINKS.values() for peer in peers]),
+    ("failover", "stop peer request", [_hub(peer) for peers in UPLINKS.values() for peer in peers]),
+    ("reset", "stop config modify or manual offline", [_hub(peer) for peer in UPLINKS["GE2"]]),
+    ("config", "stop odd", [_hub(peer) for peer in UPLINKS["GE2"]]),
+)
+
+
+@st.composite
+def _caused(draw: st.DrawFn) -> list[str]:
+    what, end, where = draw(st.sampled_from(_WITH_STOPS))
+    places = draw(st.lists(st.sampled_from(where), min_size=1, unique=True))
+    return [f"{what} device={HUB} peer=none", *(f"{end} {place}" for place in places)]
+
+
+@st.composite
+def _rekey(draw: st.DrawFn) -> list[str]:
+    """The old SA of a tunnel ends and the new one begins, in either order."""
+    place = draw(st.sampled_from([_hub(UPLINKS["GE1"][0]), _hub(UPLINKS["GE2"][0]), _branch("Branch1")]))
+    why = draw(st.sampled_from(("phase2 hard expiry", "phase1 sa replace", "kick old sa with same flow")))
+    old, new = f"stop {why} {place} tunnel_index=1", f"start {place} tunnel_index=2"
+    return draw(st.sampled_from(([old, new], [new, old])))
+
+
+@st.composite
+def _both_ways(draw: st.DrawFn) -> list[str]:
+    """Tunnels of a device that tells of each SA, and an SA has one direction."""
+    said = draw(st.sampled_from(("stop dpd timeout", "stop dpd timeout", "start")))
+    names = draw(st.lists(st.sampled_from(DIRECTED), min_size=1, unique=True))
+    return [f"{said} {_directed(name)} protocol=ESP direction={way}" for name in names for way in ("in", "out")]
+
+
+@st.composite
+def _device(draw: st.DrawFn) -> list[str]:
+    what = ("restart", "failover", "reset", "config", "heal", "capacity severity=major", "security severity=warning")
+    links = ("linkdown interface=GE1", "linkdown interface=GE2", "linkup interface=GE1")
+    name = draw(st.sampled_from((HUB, SPARE, WATCHED, COMWARE, *BRANCHES)))
+    return [f"{draw(st.sampled_from((*what, *links, 'capacity severity=major state=clear')))} device={name} peer=none"]
+
+
+@st.composite
+def _strange(draw: st.DrawFn) -> list[str]:
+    names = draw(st.lists(st.sampled_from(STRANGERS), min_size=1, max_size=4))
+    return [f"fail authentication fail device={HUB} peer={name}" for name in names]
+
+
+_OF_THEIR_OWN = {
+    "strange": _strange(),
+    "device": _device(),
+    "caused": _caused(),
+    "rekey": _rekey(),
+    "both ways": _both_ways(),
+}
+
+
 @st.composite
 def _burst(draw: st.DrawFn, plain: bool) -> list[str]:
     """Messages that come within a second or two."""
-    sorts = ("stops", "stops", "starts", "starts", "fails", "flap", "device", "strange", "signs")
+    sorts = ("stops", "stops", "starts", "starts", "fails", "flap", "signs", *_OF_THEIR_OWN)
     sort = draw(st.sampled_from([name for name in sorts if not plain or name != "flap"]))
-    if sort == "strange":
-        names = draw(st.lists(st.sampled_from(STRANGERS), min_size=1, max_size=4))
-        return [f"fail authentication fail device={HUB} peer={name}" for name in names]
-    if sort == "device":
-        what = (
-            "restart",
-            "failover",
-            "reset",
-            "config",
-            "heal",
-            "capacity severity=major",
-            "security severity=warning",
-        )
-        links = ("linkdown interface=GE1", "linkdown interface=GE2", "linkup interface=GE1")
-        name = draw(st.sampled_from((HUB, SPARE, WATCHED, *BRANCHES)))
-        return [
-            f"{draw(st.sampled_from((*what, *links, 'capacity severity=major state=clear')))} device={name} peer=none"
-        ]
+    if sort in _OF_THEIR_OWN:
+        return draw(_OF_THEIR_OWN[sort])
     places = draw(_places())
     if sort == "flap":
         return [f"{said} {places[0]}" for said in ("start", "stop dpd timeout", "start", "stop dpd timeout")]
@@ -128,7 +187,7 @@ def _burst(draw: st.DrawFn, plain: bool) -> list[str]:
 
 _ACTS = st.builds(
     Act,
-    st.sampled_from(("ack", "give back", "clear", "silence", "unsilence")),
+    st.sampled_from(("ack", "give back", "clear", "silence", "unsilence", "set clock")),
     st.integers(0, 5),
     st.sampled_from((50.0, 5000.0)),
 )
@@ -144,19 +203,23 @@ def histories(
     plain: bool = False,
 ) -> History:
     """Bursts some time apart, the messages of each ``within`` so many seconds; now and then an operator does
-    something. It begins with most tunnels up. In a ``plain`` one, no tunnel changes
-    twice in one burst, and every failure names its peer."""
+    something. It begins with most tunnels up. In a ``plain`` one, no tunnel changes twice in one burst (but for
+    rekeys), and every failure names its peer. Of some bursts all is told by traps as well, though not of rekeys in a
+    ``plain`` one: a trap does not say when a stop was."""
     found: History = []
     at, number = 0.0, 0
     up = [_hub(peer) for peers in UPLINKS.values() for peer in peers] + [_hub(a) for a in BRANCHES.values()]
-    bursts = [[f"start {where}" for where in [*up, *map(_branch, BRANCHES)]][draw(st.integers(0, 15)) :]]
+    up += map(_directed, DIRECTED)
+    bursts = [[f"start {where}" for where in [*up, *map(_branch, BRANCHES)]][draw(st.integers(0, 18)) :]]
     bursts += draw(st.lists(_burst(plain), min_size=1, max_size=most))
     for burst in bursts:
         step = within / len(burst)
+        twice = not (plain and "tunnel_index" in burst[0]) and draw(st.integers(0, 5)) == 0
         for line in burst:
             number += 1
             at += step
-            found.append((round(at, 3), f"{line} seq={number} stamp={at:.3f}"))
+            said = f"{line} seq={number} stamp={at:.3f}"
+            found += [(round(at, 3), each) for each in ((said, by_trap(said)) if twice else (said,))]
         at += draw(st.sampled_from(gaps))
         if operated and draw(st.integers(0, 3)) == 0:
             found.append((at - 1, draw(_ACTS)))
@@ -170,26 +233,32 @@ def play(
     until: float = 90_000.0,
     ticks: tuple[float, ...] = (),
     restarts: frozenset[int] = frozenset(),
+    planned: tuple[Maintenance, ...] = (),
 ) -> Story:
     """What became of it when it had ended and so many seconds more had passed; ``ticks`` and ``restarts`` as of
-    `correlate_strategies.tell`."""
+    `correlate_strategies.tell`, ``planned`` is maintenance. Times are those of a clock that nobody sets."""
     settings = Settings()
-    story = Story(Correlator(settings, known, "https://eventd.example"))
-    before = 0.0
+    story = Story(Correlator(settings, known, "https://eventd.example", planned))
+    before, clock = 0.0, EPOCH
     for position, (at, said) in enumerate(history):
         for tick in sorted(ticks):
             if before < tick <= at:
-                story.take(tick, story.correlator.tick(EPOCH + tick))
+                story.take(tick, story.correlator.tick(clock + tick))
         before = at
         if position in restarts:
-            story.correlator = Correlator(settings, known, "https://eventd.example")
+            story.correlator = Correlator(settings, known, "https://eventd.example", planned)
             story.correlator.load(story.saved.items())
         if isinstance(said, str):
-            story.take(at, story.correlator.apply(parse(f"{at} {said}", position)[1], EPOCH + at))
+            story.take(at, story.correlator.apply(parse(f"{at} {said}", position)[1], clock + at))
         else:
-            story.take(at, story.correlator.tick(EPOCH + at))
-            story.take(at, _operate(story.correlator, said, EPOCH + at))
-    story.take(before + until, story.correlator.tick(EPOCH + before + until))
+            story.take(at, story.correlator.tick(clock + at))
+            if said.what == "set clock":
+                delta = -said.lasts if said.place % 2 else said.lasts
+                clock += delta
+                story.take(at, story.correlator.rebase(delta))
+            else:
+                story.take(at, _operate(story.correlator, said, clock + at))
+    story.take(before + until, story.correlator.tick(clock + before + until))
     return story
 
 
