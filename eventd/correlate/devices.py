@@ -6,7 +6,7 @@ from collections.abc import Callable
 from eventd.correlate import cases, context, groups, phrases, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import CONDITION_QUIET, MAX_CONDITIONS, MAX_HEALS
-from eventd.correlate.state import PUBLIC, Case, DeviceState, FaultSide, PeerState
+from eventd.correlate.state import PUBLIC, Case, DeviceState, Fact, FaultSide, PeerState
 from eventd.model import Event, Severity
 
 #: Event → kind of incident, and the first words of its summary.
@@ -127,7 +127,7 @@ def on_condition(desk: Desk, device: DeviceState, event: Event, now: float) -> N
     """Capacity and security: one incident per device, vsys, peer and what."""
     kind, headline = CONDITIONS[event.event or ""]
     what = event.header.notification or event.header.mnemonic
-    name = _name(event, kind)
+    name = name_of(device, event)
     if name not in device.conditions and len(device.conditions) >= MAX_CONDITIONS:
         name = f"{kind}|others"
     if event.extra.get("state", "").casefold() == "clear":
@@ -164,12 +164,23 @@ def _only(device: DeviceState, name: str) -> Case | None:
     return fits[0] if len(fits) == 1 else None
 
 
-def case_of(device: DeviceState, event: Event) -> Case | None:
-    """The open condition that an event is a witness of."""
+def name_of(device: DeviceState, event: Event) -> str:
+    """The condition that an event is about; "" where it is about none."""
     if event.event == "ipsec.flow.selfheal":
-        return device.conditions.get("selfheal")
+        return "selfheal"
     kind = CONDITIONS.get(event.event or "")
-    return device.conditions.get(_name(event, kind[0])) if kind else None
+    name = _name(event, kind[0]) if kind else ""
+    return device.also.get(name, name)
+
+
+def told_also(device: DeviceState, fact: Fact, event: Event) -> Case | None:
+    """A twin of what a condition is about, and under which name that is told from now on; the condition, if open."""
+    name = name_of(device, event)
+    if name and fact.condition and name != fact.condition and name not in device.conditions:
+        device.also[name] = fact.condition
+        while len(device.also) > MAX_CONDITIONS:
+            del device.also[next(iter(device.also))]
+    return device.conditions.get(fact.condition)
 
 
 def _clear(desk: Desk, device: DeviceState, case: Case | None, event: Event, now: float) -> None:

@@ -300,6 +300,7 @@ class Correlator:
                     books.also_started(state, event, now)
                 self._corroborate(state, fact, event, now)
             elif telling == "new" and isinstance(state, DeviceState):
+                fact.condition = devices.name_of(state, event)
                 devices.RULES[event.event or ""](self._desk, state, event, now)
             elif telling == "new" and isinstance(state, PeerState) and rule is not None:
                 self._judge_peer(state, fact, event, now, rule)
@@ -328,7 +329,7 @@ class Correlator:
     def _corroborate(self, state: State, fact: Fact, event: Event, now: float) -> None:
         """A further witness of what a case is about."""
         if isinstance(state, DeviceState):
-            case = devices.case_of(state, event)
+            case = devices.told_also(state, fact, event)
         elif fact.joined:
             case = state.case
         else:

@@ -74,7 +74,7 @@ class Tunnel(Struct, omit_defaults=True):
 
 class Fact(Struct, array_like=True):
     """Something that was reported, first ``at`` and last at ``until``, by which ways so far (``way → checksum of the
-    bytes``), and whether it is part of the case in hand."""
+    bytes``), and whether it is part of the case in hand; of a device, which of its conditions it is about."""
 
     at: float
     until: float
@@ -84,6 +84,7 @@ class Fact(Struct, array_like=True):
     ident: tuple[str | int | None, ...]
     ways: dict[str, int]
     joined: bool = False
+    condition: str = ""
 
 
 class Step(Struct, array_like=True):
@@ -279,7 +280,8 @@ class Note(Struct, frozen=True, array_like=True):
 
 
 class DeviceState(Struct, kw_only=True, omit_defaults=True):
-    """What is known of one device beyond its peers."""
+    """What is known of one device beyond its peers. ``also`` has further names of its conditions: a log and a trap
+    about one thing name it differently."""
 
     device: str
     heard_at: float
@@ -288,6 +290,7 @@ class DeviceState(Struct, kw_only=True, omit_defaults=True):
     slots: list[str] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     conditions: dict[str, Case] = field(default_factory=dict)
+    also: dict[str, str] = field(default_factory=dict)
     lines_down: dict[str, float] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
 
