@@ -15,9 +15,7 @@ from eventd.correlate.state import Case, PeerState
 from eventd.inventory import Inventory
 from eventd.model import SEVERITIES
 
-# The default run is the same every time, so that it says what a change did. It does NOT show that the order of arrival
-# never matters: larger runs (EVENTD_HISTORIES) still find histories where it does, as four peers lost on one interface
-# and one on another, judged as an interface's or a device's outage by who comes first.
+# The default run is the same every time, so that it says what a change did; with EVENTD_HISTORIES each run is another.
 MANY = settings(
     max_examples=int(os.environ.get("EVENTD_HISTORIES", "40")),
     deadline=None,
