@@ -12,6 +12,8 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct, field
 
 from eventd.model import (
+    Digest,
+    DigestReason,
     Event,
     Header,
     Incident,
@@ -266,23 +268,41 @@ class Batch(Struct):
 
 
 class Settled(Struct, frozen=True):
-    """How one try at a notification ended. ``retry_at`` (Unix seconds) is set only for ``outcome="retry"``."""
+    """How one try at a notification or digest ended. ``retry_at`` (Unix seconds) is set only for ``outcome="retry"``,
+    ``receipt`` (what the far end calls the message) only for ``delivered``."""
 
     id: str
     outcome: str
     retry_at: float | None = None
     error: str | None = None
+    receipt: str | None = None
+
+
+class Waiting(Struct, frozen=True):
+    """What a channel could be told of now: of how many incidents, since when the oldest of it waits (Unix seconds), and
+    how many were held in quiet hours. Counted up to a bound that is more than any message holds."""
+
+    due: int
+    oldest: float | None
+    held: int
 
 
 class Outbox(Protocol):
     """The part of the store that delivery uses. All calls are safe from the event loop and never block it."""
 
-    async def claim(self, channel: str, now: float) -> Notification | None:
-        """The notification that ``channel`` tells next, marked in flight; None if none is due or one is in flight.
+    async def claim(self, channel: str, now: float) -> Told | None:
+        """What ``channel`` tells next, marked in flight; None if nothing is due or something is in flight.
 
-        Openings and updates go before all-clears, each in the order of their commits; while one is being retried the
-        whole channel pauses.
+        A digest that was sealed goes first. Then openings and updates before all-clears, each in the order of their
+        commits; what is about one incident is told in order, also while another is being retried.
         """
+
+    async def waiting(self, channel: str, now: float) -> Waiting:
+        """What `claim` and `seal` could give now, one after the other."""
+
+    async def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
+        """Bind what is due about up to ``most`` incidents into one digest, durably, and mark it in flight; None if
+        nothing is due or something is in flight."""
 
     async def settle(self, settled: Settled) -> None:
         """Record the end of a try: ``delivered``, ``dead`` (kept, never tried again) or ``retry`` at a time.
@@ -290,6 +310,9 @@ class Outbox(Protocol):
 
     async def next_due(self, channel: str) -> float | None:
         """Unix seconds at which `claim` will have something; None if nothing waits or one is in flight."""
+
+    async def lately(self, channel: str, since: float) -> Sequence[float]:
+        """When messages were delivered on ``channel`` after ``since``, Unix seconds, in order."""
 
     async def alerting(self, channel: str, resolved_since: float) -> Sequence[Incident]:
         """Incidents announced on ``channel`` that are open, or were resolved at or after ``resolved_since``."""

@@ -9,20 +9,23 @@ import itertools
 import random
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from msgspec.structs import replace
 
 from eventd.contract import Channel, Outbox, Settled
 from eventd.errors import DeliveryError, DeliveryFailure, EventdError
-from eventd.model import Notification, Told
-from eventd.notify.backoff import CAP_S, full_jitter
-from eventd.notify.session import MAX_RETRY_AFTER_S, Failures, Session
+from eventd.model import Digest, Notification, Told
+from eventd.notify.backoff import full_jitter
+from eventd.notify.pacing import MINUTE_S, Window, together
+from eventd.notify.session import Failures, Session
 from eventd.telemetry import Telemetry, get_logger
 
 __all__ = ["Delivery", "Session"]
+
+T = TypeVar("T")
 
 #: A day-old alarm is history, not news; whoever was away for a day looks at the page, not at the chat.
 MAX_AGE_S = 86_400.0
@@ -34,8 +37,6 @@ LATE_AFTER_S = 60.0
 PLAIN_AFTER_TRIES = 3
 #: A sleeping worker looks again at least this often, should a wake-up be lost or the clock be set.
 MAX_SLEEP_S = 30.0
-#: Nobody ever waits longer than this: what seems due later was put off before the clock was set back, and is due.
-MAX_WAIT_S = max(CAP_S, MAX_RETRY_AFTER_S)
 #: Alertmanager is told for this long that an alert is over, in case it missed the first time.
 RESOLVED_FOR_S = 900.0
 #: A channel's own limits are shorter (`session.TOTAL_TIMEOUT_S`); this one is for channels that have none.
@@ -47,6 +48,13 @@ STORE_PAUSE_S = 1.0
 
 #: Failures that are ours or the layout's: a simpler text may still get through.
 PLAIN_MAY_HELP = {DeliveryFailure.RENDER, DeliveryFailure.TOO_LARGE, DeliveryFailure.INTERNAL}
+
+#: Failures that say that nobody is there, or may be asked now: another message would fare no better, so the same one is
+#: tried again and again.
+AWAY = {DeliveryFailure.CONNECT, DeliveryFailure.TLS, DeliveryFailure.RATE_LIMITED}
+#: Failures after which the channel rests for a while. Those that are not in `AWAY` may be due to the message: the next
+#: try is made with another.
+TROUBLE = {*AWAY, DeliveryFailure.TIMEOUT, DeliveryFailure.SERVER_ERROR}
 
 #: Ways out of the outbox, as metric label; ``superseded`` is decided by the store when a newer one comes in.
 OUTCOMES = ("delivered", "superseded", "dead")
@@ -141,6 +149,7 @@ class _Worker:
         self._failures = Failures(telemetry, clock)
         self._woken, self._stopping = asyncio.Event(), False
         self._paused_until, self._streak = 0.0, 0
+        self._window = Window(channel.pace)
         self._last_look = 0.0
 
     def wake(self) -> None:
@@ -151,32 +160,42 @@ class _Worker:
         self._woken.set()
 
     async def close(self) -> None:
-        if (error := await self._guarded(self.channel.close())) is not None:
+        if (error := _error(await self._guarded(self.channel.close()))) is not None:
             self._log.warning("channel did not close", error=str(error))
 
     async def run(self) -> None:
+        remembered = False
         while not self._stopping:
             self._woken.clear()
             try:
+                if not remembered:
+                    since = self._clock() - MINUTE_S
+                    self._window = Window(self.channel.pace, await self._outbox.lately(self.name, since))
+                    remembered = True
                 await self._step()
             except Exception as error:  # noqa: BLE001 - whatever the store raises, delivery goes on
                 self._log.error("outbox failed", error=_where(error))
                 await self._sleep(STORE_PAUSE_S)
 
     async def _step(self) -> None:
-        """Deliver one notification, or sleep until there may be one."""
+        """Deliver one message, or sleep until there may be one."""
         now = self._look()
-        due: float | None = self._paused_until
-        if now >= self._paused_until:
-            notification = await self._outbox.claim(self.name, now)
-            if notification is None:
-                due = await self._outbox.next_due(self.name)
-                if due is not None and due > now + MAX_WAIT_S:
-                    notification = await self._outbox.claim(self.name, due)
-            if notification is not None:
-                await self._see_through(notification)
+        due: float | None = max(self._paused_until, self._window.opens(now))
+        if due is None or now >= due:
+            if (told := await self._next(now)) is not None:
+                await self._see_through(told)
                 return
+            due = await self._outbox.next_due(self.name)
         await self._sleep(MAX_SLEEP_S if due is None else due - now)
+
+    async def _next(self, now: float) -> Told | None:
+        """What to tell now: one thing, or several together. Who does not answer is tried with one thing: by the time
+        somebody does, more may have to be told together."""
+        if (most := self.channel.digests) and not self._streak:
+            why = together(await self._outbox.waiting(self.name, now), self._window.free(now), now)
+            if why is not None and (digest := await self._outbox.seal(self.name, now, why, most)) is not None:
+                return digest
+        return await self._outbox.claim(self.name, now)
 
     def _look(self) -> float:
         """The time. When it has gone back, a pause that was set by the old one means nothing any more."""
@@ -191,69 +210,82 @@ class _Worker:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), min(max(seconds, MIN_SLEEP_S), MAX_SLEEP_S))
 
-    async def _see_through(self, notification: Notification) -> None:
-        error = await self._try(_marked_late(notification, self._clock()))
-        if error is None:
-            await self._delivered(notification)
+    async def _see_through(self, told: Told) -> None:
+        now = self._clock()
+        self._window.note(now)
+        receipt = await self._try(_marked_late(told, now))
+        if isinstance(receipt, DeliveryError):
+            await self._failed(told, receipt)
         else:
-            await self._failed(notification, error)
+            await self._delivered(told, receipt)
 
-    async def _try(self, notification: Notification) -> DeliveryError | None:
-        error = await self._guarded(self.channel.deliver(notification))
-        if error is not None and _plain_may_help(notification, error) and isinstance(self.channel, SpeaksPlain):
-            self._failures.note(self.name, error, next_try="plain text")
-            error = await self._guarded(self.channel.deliver_plain(notification))
-        return error
+    async def _try(self, told: Told) -> str | DeliveryError | None:
+        """The receipt of the far end, or how it failed."""
+        result = await self._guarded(self.channel.deliver(told))
+        if (
+            isinstance(result, DeliveryError)
+            and _plain_may_help(told, result)
+            and isinstance(self.channel, SpeaksPlain)
+        ):
+            self._failures.note(self.name, result, next_try="plain text")
+            self._window.note(self._clock())
+            result = await self._guarded(self.channel.deliver_plain(told))
+        return result
 
-    async def _guarded(self, action: Awaitable[object]) -> DeliveryError | None:
-        """How it ended. No bug of a channel gets past here, and no text of an unforeseen exception either: it may
-        hold an address."""
+    async def _guarded(self, action: Awaitable[T]) -> T | DeliveryError:
+        """What it returns, or how it failed. No bug of a channel gets past here, and no text of an unforeseen exception
+        either: it may hold an address."""
         try:
             async with asyncio.timeout(TRY_TIMEOUT_S):
-                await action
+                return await action
         except DeliveryError as error:
             return error
         except TimeoutError:
             return DeliveryError(DeliveryFailure.TIMEOUT, f"no end within {TRY_TIMEOUT_S:.0f} s", retryable=True)
         except Exception as error:  # noqa: BLE001 - a bug of one channel must not stop the others
             return DeliveryError(DeliveryFailure.INTERNAL, _where(error), retryable=True)
-        return None
 
-    async def _delivered(self, notification: Notification) -> None:
+    async def _delivered(self, told: Told, receipt: str | None) -> None:
         now = self._clock()
-        latency = max(0.0, now - notification.created_at.timestamp())
-        self._telemetry.observe("notification_latency_seconds", latency, self.name)
+        for one in _members(told):
+            latency = max(0.0, now - _wanted_at(one))
+            self._telemetry.observe("notification_latency_seconds", latency, self.name)
         if self._streak:
             self._log.info("channel works again", failures=self._streak)
         self._streak = 0
-        self._paused_until = now + self.channel.pace.apart_s
-        await self._settle(notification, "delivered")
+        await self._settle(told, "delivered", receipt=receipt)
 
-    async def _failed(self, notification: Notification, error: DeliveryError) -> None:
-        self._failures.note(self.name, error, notification=notification.id)
+    async def _failed(self, told: Told, error: DeliveryError) -> None:
+        self._failures.note(self.name, error, notification=told.id)
         now = self._clock()
-        if why := _given_up(notification, error, now):
-            self._log.error("notification given up", why=why, notification=notification.id, error=str(error))
-            await self._settle(notification, "dead", error=str(error))
+        if why := _given_up(told, error, now):
+            self._log.error("notification given up", why=why, notification=told.id, error=str(error))
+            await self._settle(told, "dead", error=str(error))
             return
-        self._streak += 1
         asked = error.retry_after_s or 0.0
-        self._paused_until = now + asked
-        wait = max(asked, full_jitter(notification.attempts, self._rng))
-        await self._settle(notification, "retry", retry_at=now + wait, error=str(error))
+        pause = max(asked, full_jitter(self._streak, self._rng)) if error.reason in TROUBLE else asked
+        wait = pause if error.reason in AWAY else max(asked, full_jitter(told.attempts, self._rng))
+        self._streak += 1
+        self._paused_until = now + pause
+        await self._settle(told, "retry", retry_at=now + wait, error=str(error))
 
     async def _settle(
-        self, notification: Notification, outcome: str, retry_at: float | None = None, error: str | None = None
+        self,
+        told: Told,
+        outcome: str,
+        retry_at: float | None = None,
+        error: str | None = None,
+        receipt: str | None = None,
     ) -> None:
         """Record the outcome, and count it once it is recorded. Tried until the store takes it: what is left in
         flight would hold up the channel."""
-        settled = Settled(notification.id, outcome, retry_at, error)
+        settled = Settled(told.id, outcome, retry_at, error, receipt)
         while not await self._settled(settled):
             if self._stopping:
                 return
             await asyncio.sleep(STORE_PAUSE_S)
         if outcome in OUTCOMES:
-            self._telemetry.inc("notifications", self.name, outcome)
+            self._telemetry.inc("notifications", self.name, outcome, n=len(_members(told)))
 
     async def _settled(self, settled: Settled) -> bool:
         try:
@@ -266,7 +298,7 @@ class _Worker:
     async def refresh(self) -> None:
         """Repeat the current state: at once after the start, then every ``refresh_s``."""
         while not self._stopping:
-            error = await self._guarded(self._refresh_once())
+            error = _error(await self._guarded(self._refresh_once()))
             self._telemetry.inc("notification_refreshes", self.name, "failed" if error else "ok")
             if error is not None:
                 self._failures.note(self.name, error, during="refresh")
@@ -279,27 +311,42 @@ class _Worker:
             await self.channel.refresh(incidents, now)
 
 
-def _plain_may_help(notification: Notification, error: DeliveryError) -> bool:
-    often = error.reason == DeliveryFailure.SERVER_ERROR and notification.attempts >= PLAIN_AFTER_TRIES
+def _error(result: object) -> DeliveryError | None:
+    return result if isinstance(result, DeliveryError) else None
+
+
+def _members(told: Told) -> Sequence[Notification]:
+    return told.notifications if isinstance(told, Digest) else (told,)
+
+
+def _wanted_at(one: Notification) -> float:
+    """When it was to be told, Unix seconds."""
+    return (one.due_at or one.created_at).timestamp()
+
+
+def _plain_may_help(told: Told, error: DeliveryError) -> bool:
+    often = error.reason == DeliveryFailure.SERVER_ERROR and told.attempts >= PLAIN_AFTER_TRIES
     return often or error.reason in PLAIN_MAY_HELP
 
 
-def _given_up(notification: Notification, error: DeliveryError, now: float) -> str | None:
-    """Why a failed notification is not tried again, None where it is."""
+def _given_up(told: Told, error: DeliveryError, now: float) -> str | None:
+    """Why something that failed is not tried again, None where it is."""
     if not error.retryable:
         return "the far end will not take it"
-    if now - notification.created_at.timestamp() > MAX_AGE_S:
+    if now - max(map(_wanted_at, _members(told))) > MAX_AGE_S:
         return "too old"
-    if error.reason == DeliveryFailure.INTERNAL and notification.attempts + 1 >= MAX_INTERNAL_TRIES:
+    if error.reason == DeliveryFailure.INTERNAL and told.attempts + 1 >= MAX_INTERNAL_TRIES:
         return "fails in our own code"
     return None
 
 
-def _marked_late(notification: Notification, now: float) -> Notification:
-    late = now - notification.created_at.timestamp()
+def _marked_late(told: Told, now: float) -> Told:
+    if isinstance(told, Digest):
+        return told
+    late = now - _wanted_at(told)
     if late <= LATE_AFTER_S:
-        return notification
-    return replace(notification, incident=replace(notification.incident, late_s=round(late, 1)))
+        return told
+    return replace(told, incident=replace(told.incident, late_s=round(late, 1)))
 
 
 def _where(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """What every store is: its settings, its pages, its ledger and the rule by which one notification replaces another."""
 
+import hashlib
 from typing import Annotated, Generic, Literal, Protocol, TypedDict, TypeVar, Unpack
 
 from msgspec import Meta, Struct
@@ -42,6 +43,12 @@ REPLACED_AS = {
 #: at all: nobody was alarmed, so nobody waits for the all-clear. Journal, API and page keep it. A longer one is still
 #: worth its story; a quarter of an hour is what somebody who looks in now and then would have missed.
 UNTOLD_BELOW = 900.0
+
+#: Seconds. What was tried is never put off for longer: what seems to be was put off before the clock was set back.
+LONGEST_WAIT_S = 3600.0
+
+#: More than this waiting on one channel is counted as this: it only matters that it is more than a message can hold.
+MAX_COUNTED = 1000
 
 #: The lanes of a channel's queue, in the order in which they are told: all-clears wait behind news, because the next
 #: outage must not wait for the good news of the last one.
@@ -124,6 +131,21 @@ def passed_untold(earlier: str, later: Notification) -> bool:
     if not opened or later.what != "resolved" or about.resolved_at is None:
         return False
     return (about.resolved_at - about.opened_at).total_seconds() < UNTOLD_BELOW
+
+
+def replaced_as(earlier: str | None, later: str) -> str | None:
+    """The kind under which ``later`` goes out where ``earlier`` waits untried; None where both go out."""
+    return later if earlier is None else REPLACED_AS.get((earlier, later))
+
+
+def untold_escalation(later: Notification) -> bool:
+    """Whether ``later`` says why nobody has to be told any more of what was to be told only if nobody cared."""
+    return later.escalates and (later.incident.status == "resolved" or later.incident.acked_by is not None)
+
+
+def digest_id(first: str) -> str:
+    """The id of the digest whose first notification is ``first``."""
+    return hashlib.sha256(f"digest\x1f{first}".encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def rank(what: str, seq: int, replaced: tuple[int, int] | None, *, follows_all_clear: bool) -> tuple[int, int]:

@@ -6,18 +6,21 @@ fast: every question looks at everything.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, TypeVar, Unpack
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from eventd.contract import Batch, JournalRow, Settled
-from eventd.model import Incident, Malformed, Notification
+from eventd.contract import Batch, JournalRow, Settled, Waiting
+from eventd.model import Digest, DigestReason, Incident, Malformed, Notification, Told, utc
 from eventd.store.base import (
     DEFAULT_PAGE,
     LANES,
+    LONGEST_WAIT_S,
+    MAX_COUNTED,
     MAX_PAGE,
     OWN_TALLIES,
     REPLACED_AS,
@@ -28,8 +31,11 @@ from eventd.store.base import (
     Page,
     Settings,
     check_tallies,
+    digest_id,
     passed_untold,
     rank,
+    replaced_as,
+    untold_escalation,
 )
 
 T = TypeVar("T")
@@ -46,6 +52,8 @@ class _Entry(Struct):
     state: str = "pending"
     next_at: float = 0.0
     settled_at: float = 0.0
+    digest: str = ""
+    receipt: str | None = None
 
 
 class MemoryStore:
@@ -63,7 +71,8 @@ class MemoryStore:
         self._numbers: dict[str, int] = {}
         self._outbox: dict[str, _Entry] = {}
         self._totals: dict[str, ChannelTotals] = {}
-        self._in_flight: set[str] = set()
+        self._digests: dict[str, tuple[DigestReason, float]] = {}
+        self._in_flight: dict[str, str] = {}
         self._maybe_told: set[str] = set()
 
     @classmethod
@@ -74,13 +83,22 @@ class MemoryStore:
     def restart(self) -> None:
         """Forget what a real store forgets when eventd ends and starts again."""
         self._in_flight.clear()
-        heads = (self._heads(channel) for channel in {e.notification.channel for e in self._outbox.values()})
-        self._maybe_told = {head.notification.id for of in heads for head in of}
+        self._maybe_told = set(self._perhaps_told())
         self._totals = {}
         for entry in self._outbox.values():
             self._count(entry.notification.channel, "enqueued", "pending")
             if entry.state != "pending":
                 self._count(entry.notification.channel, entry.state, "pending", -1)
+
+    def _perhaps_told(self) -> Iterator[str]:
+        """What may have been in somebody's hands: what was never tried and came first, or had been put off."""
+        for channel in {entry.notification.channel for entry in self._pending()}:
+            fresh = [e for e in self._turns(channel) if not (e.notification.attempts or e.digest or e.next_at)]
+            for lane in LANES:
+                yield from [e.notification.id for e in fresh if e.rank[0] == lane][:1]
+        for entry in self._pending():
+            if not (entry.notification.attempts or entry.digest) and entry.next_at:
+                yield entry.notification.id
 
     # --- commit --------------------------------------------------------------------------------------------------
 
@@ -138,25 +156,34 @@ class MemoryStore:
         self._ledger["notifications_enqueued"] += 1
         self._count(notification.channel, "enqueued", "pending")
         about = (notification.incident.id, notification.channel)
-        waiting = [e for e in self._pending() if (e.notification.incident.id, e.notification.channel) == about]
+        if notification.escalates and any(map(_announced, self._of(about))):
+            notification = replace(notification, escalates=False, due_at=None)
+        waiting = [entry for entry in self._of(about) if entry.state == "pending"]
         follows = any(e.notification.what == "resolved" for e in waiting)
         earlier = self._untried(waiting, notification)
-        what: Any = REPLACED_AS[earlier.notification.what, notification.what] if earlier else notification.what
+        what: Any = replaced_as(earlier.notification.what if earlier else None, notification.what)
         seq = self._ledger["notifications_enqueued"]
         place = rank(what, seq, earlier.rank if earlier else None, follows_all_clear=follows)
-        entry = self._outbox[notification.id] = _Entry(replace(notification, what=what), place)
+        due = 0.0 if notification.due_at is None else notification.due_at.timestamp()
+        entry = self._outbox[notification.id] = _Entry(replace(notification, what=what), place, next_at=due)
+        when = notification.created_at.timestamp()
         if earlier is not None:
-            when = notification.created_at.timestamp()
+            entry.next_at = min(due, earlier.next_at)
             self._settle(earlier, "superseded", when)
-            if passed_untold(earlier.notification.what, notification):
-                self._settle(entry, "superseded", when)
+        passed = earlier is not None and passed_untold(earlier.notification.what, entry.notification)
+        if passed or untold_escalation(entry.notification):
+            self._settle(entry, "superseded", when)
+
+    def _of(self, about: tuple[str, str]) -> list[_Entry]:
+        entries = self._outbox.values()
+        return [e for e in entries if (e.notification.incident.id, e.notification.channel) == about]
 
     def _untried(self, waiting: list[_Entry], later: Notification) -> _Entry | None:
         """The entry that ``later`` replaces."""
         if not waiting or (waiting[-1].notification.what, later.what) not in REPLACED_AS:
             return None
         earlier = waiting[-1].notification
-        tried = earlier.attempts or earlier.id in self._in_flight | self._maybe_told
+        tried = earlier.attempts or waiting[-1].digest or earlier.id in {*self._in_flight, *self._maybe_told}
         return None if tried else waiting[-1]
 
     def _settle(self, entry: _Entry, state: str, at: float) -> None:
@@ -167,44 +194,93 @@ class MemoryStore:
     def _pending(self) -> list[_Entry]:
         return [entry for entry in self._outbox.values() if entry.state == "pending"]
 
-    def _heads(self, channel: str) -> list[_Entry]:
-        """The first of each lane that is not empty."""
+    def _turns(self, channel: str) -> list[_Entry]:
+        """The first of each incident, in the order in which they are told."""
         queue = sorted((e for e in self._pending() if e.notification.channel == channel), key=lambda e: e.rank)
-        return [next(e for e in queue if e.rank[0] == lane) for lane in LANES if any(e.rank[0] == lane for e in queue)]
+        first: dict[str, _Entry] = {}
+        for entry in queue:
+            first.setdefault(entry.notification.incident.id, entry)
+        return list(first.values())
 
-    async def claim(self, channel: str, now: float) -> Notification | None:
+    def _due(self, channel: str, now: float) -> list[_Entry]:
+        return [entry for entry in self._turns(channel) if not entry.digest and _is_due(entry, now)]
+
+    async def claim(self, channel: str, now: float) -> Told | None:
         """`contract.Outbox.claim`."""
-        due = await self.next_due(channel)
-        if due is None or due > now:
+        if channel in self._in_flight.values():
             return None
-        head = self._heads(channel)[0].notification
-        self._in_flight.add(head.id)
-        return head
+        for ident in dict.fromkeys(e.digest for e in self._pending() if e.digest and e.notification.channel == channel):
+            members = [e for e in self._pending() if e.digest == ident]
+            if all(_is_due(entry, now) for entry in members):
+                return self._digest(ident, members)
+        for entry in self._due(channel, now)[:1]:
+            told = entry.notification
+            self._in_flight[told.id] = channel
+            receipts = [
+                e.receipt for e in self._of((told.incident.id, channel)) if e.state == "delivered" and e.receipt
+            ]
+            return replace(told, thread=receipts[0]) if receipts else told
+        return None
+
+    def _digest(self, ident: str, members: list[_Entry]) -> Digest:
+        told = tuple(entry.notification for entry in sorted(members, key=lambda e: e.rank))
+        why, created_at = self._digests[ident]
+        self._in_flight[ident] = told[0].channel
+        return Digest(ident, told[0].channel, why, told, utc(created_at), max(one.attempts for one in told))
+
+    async def waiting(self, channel: str, now: float) -> Waiting:
+        """`contract.Outbox.waiting`."""
+        due = [entry.notification for entry in self._due(channel, now)[:MAX_COUNTED]]
+        oldest = min((one.created_at.timestamp() for one in due), default=None)
+        return Waiting(len(due), oldest, sum(one.held for one in due))
+
+    async def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
+        """`contract.Outbox.seal`."""
+        due = [] if channel in self._in_flight.values() else self._due(channel, now)[:most]
+        members = list[_Entry]()
+        for first in due:
+            of = self._of((first.notification.incident.id, channel))
+            ordered = sorted((e for e in of if e.state == "pending"), key=lambda e: e.rank)
+            members += takewhile(lambda entry: entry.next_at <= now, ordered)
+        if not members:
+            return None
+        ident = digest_id(members[0].notification.id)
+        self._digests[ident] = (why, self._clock())
+        for entry in members:
+            entry.digest = ident
+        return self._digest(ident, members)
 
     async def settle(self, settled: Settled) -> None:
         """`contract.Outbox.settle`."""
         if settled.outcome not in STATE_AFTER:
             raise ValueError(f"outcome {settled.outcome!r} is none of {', '.join(STATE_AFTER)}")
-        entry = self._outbox.get(settled.id)
-        if entry and entry.state == "pending":
+        for entry in self._pending():
+            if settled.id not in (entry.notification.id, entry.digest):
+                continue
             entry.notification = replace(entry.notification, attempts=entry.notification.attempts + 1)
             entry.next_at = settled.retry_at or 0.0
             if settled.outcome != "retry":
+                entry.receipt = settled.receipt
                 self._settle(entry, STATE_AFTER[settled.outcome], self._clock())
-        self._in_flight.discard(settled.id)
+            self._maybe_told.discard(entry.notification.id)
+        self._in_flight.pop(settled.id, None)
         self._maybe_told.discard(settled.id)
 
     async def next_due(self, channel: str) -> float | None:
         """`contract.Outbox.next_due`."""
-        heads = self._heads(channel)
-        if any(self._outbox[id_].notification.channel == channel for id_ in self._in_flight):
+        if channel in self._in_flight.values():
             return None
-        return max((head.next_at for head in heads), default=None)
+        return min((entry.next_at for entry in self._turns(channel)), default=None)
+
+    async def lately(self, channel: str, since: float) -> Sequence[float]:
+        """`contract.Outbox.lately`."""
+        of = [e for e in self._outbox.values() if e.notification.channel == channel and e.state == "delivered"]
+        return sorted({e.digest or e.notification.id: e.settled_at for e in of if e.settled_at > since}.values())
 
     async def release(self, channel: str | None = None) -> None:
         """`Store.release`."""
-        held = {id_ for id_ in self._in_flight if channel in (None, self._outbox[id_].notification.channel)}
-        self._in_flight -= held
+        held = {ident for ident, of in self._in_flight.items() if channel in (None, of)}
+        self._in_flight = {ident: of for ident, of in self._in_flight.items() if ident not in held}
         self._maybe_told |= held
 
     async def alerting(self, channel: str, resolved_since: float) -> Sequence[Incident]:
@@ -325,6 +401,16 @@ class MemoryStore:
 
     async def close(self) -> None:
         """`Store.close`."""
+
+
+def _announced(entry: _Entry) -> bool:
+    """Whether its channel knows of the incident, or will without escalation."""
+    waits = entry.state == "pending" and (entry.notification.attempts > 0 or not entry.notification.escalates)
+    return waits or entry.state == "delivered"
+
+
+def _is_due(entry: _Entry, now: float) -> bool:
+    return entry.next_at <= now or (entry.notification.attempts > 0 and entry.next_at > now + LONGEST_WAIT_S)
 
 
 def _size(message: Malformed) -> int:

@@ -77,35 +77,98 @@ DELETE FROM malformed WHERE seq <= ?;
 SELECT 1 FROM outbox WHERE id = ?;
 
 -- name: outbox_latest
-SELECT id, lane, place, what, attempts FROM outbox WHERE incident = ? AND channel = ? AND state = 'pending'
-ORDER BY seq DESC LIMIT 1;
+SELECT id, lane, place, what, attempts, next_at, escalates, digest FROM outbox
+WHERE incident = ? AND channel = ? AND state = 'pending' ORDER BY seq DESC LIMIT 1;
 
 -- name: outbox_all_clear
 SELECT 1 FROM outbox WHERE incident = ? AND channel = ? AND state = 'pending' AND what = 'resolved';
 
+-- name: outbox_announced
+SELECT id FROM outbox
+WHERE incident = ? AND channel = ? AND (state = 'delivered' OR (state = 'pending' AND (attempts > 0 OR escalates = 0)));
+
 -- name: outbox_insert
-INSERT INTO outbox (seq, id, lane, place, channel, incident, what, state, attempts, next_at, created_at, json)
-VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, 0, ?, ?);
+INSERT INTO outbox
+    (seq, id, lane, place, channel, incident, what, state, attempts, next_at, created_at, held, escalates, json)
+VALUES (
+    :seq, :id, :lane, :place, :channel, :incident, :what, 'pending', :attempts, :next_at, :created_at, :held,
+    :escalates, :json
+);
 
--- name: outbox_head
-SELECT id, next_at, attempts, json FROM outbox WHERE channel = ? AND lane = ? AND state = 'pending'
-ORDER BY place LIMIT 1;
+-- Whose turn it is: the first of each incident, if it is due. One that was put off for longer than a far end may ask for
+-- was put off before the clock was set back.
+-- name: outbox_due
+SELECT id, attempts, json, created_at, held, incident FROM outbox AS one
+WHERE channel = :channel AND state = 'pending' AND digest IS NULL
+    AND (next_at <= :now OR (attempts > 0 AND next_at > :beyond))
+    AND NOT EXISTS (
+        SELECT 1 FROM outbox AS earlier
+        WHERE earlier.incident = one.incident AND earlier.channel = one.channel AND earlier.state = 'pending'
+            AND (earlier.lane, earlier.place) < (one.lane, one.place)
+    )
+ORDER BY lane, place LIMIT :limit;
 
--- name: outbox_heads
-SELECT id FROM outbox JOIN (
-    SELECT channel AS queue, lane AS side, min(place) AS first FROM outbox WHERE state = 'pending'
-    GROUP BY channel, lane
-) ON channel = queue AND lane = side AND place = first
-WHERE state = 'pending';
+-- What of one incident follows the one whose turn it is.
+-- name: outbox_of
+SELECT id, next_at FROM outbox WHERE incident = ? AND channel = ? AND state = 'pending'
+ORDER BY lane, place;
+
+-- name: outbox_next
+SELECT min(next_at) FROM outbox AS one
+WHERE channel = ? AND state = 'pending' AND NOT EXISTS (
+    SELECT 1 FROM outbox AS earlier
+    WHERE earlier.incident = one.incident AND earlier.channel = one.channel AND earlier.state = 'pending'
+        AND (earlier.lane, earlier.place) < (one.lane, one.place)
+);
+
+-- What may have been in somebody's hands when eventd ended: what was never tried and came first, or had been put off.
+-- name: outbox_maybe_told
+SELECT id FROM outbox AS one
+WHERE state = 'pending' AND attempts = 0 AND digest IS NULL AND (next_at > 0 OR place = (
+    SELECT min(place) FROM outbox AS first
+    WHERE first.channel = one.channel AND first.lane = one.lane AND first.state = 'pending' AND first.attempts = 0
+        AND first.digest IS NULL AND first.next_at = 0 AND NOT EXISTS (
+            SELECT 1 FROM outbox AS earlier
+            WHERE earlier.incident = first.incident AND earlier.channel = first.channel AND earlier.state = 'pending'
+                AND (earlier.lane, earlier.place) < (first.lane, first.place)
+        )
+));
+
+-- name: outbox_thread
+SELECT receipt FROM outbox
+WHERE incident = ? AND channel = ? AND state = 'delivered' AND receipt IS NOT NULL ORDER BY seq LIMIT 1;
 
 -- name: outbox_pending
-SELECT channel FROM outbox WHERE id = ? AND state = 'pending';
+SELECT id, channel FROM outbox WHERE (id = :id OR digest = :id) AND state = 'pending';
 
 -- name: outbox_settle
-UPDATE outbox SET state = ?, settled_at = ?, last_error = ? WHERE id = ?;
+UPDATE outbox SET state = ?, settled_at = ?, last_error = ?, receipt = ? WHERE id = ?;
 
 -- name: outbox_try
 UPDATE outbox SET attempts = attempts + 1, next_at = ?, last_error = ? WHERE id = ?;
+
+-- name: outbox_lately
+SELECT max(settled_at) FROM outbox WHERE channel = ? AND state = 'delivered' AND settled_at > ?
+GROUP BY coalesce(digest, id) ORDER BY 1;
+
+-- name: digest_insert
+INSERT INTO digests (id, channel, why, created_at) VALUES (?, ?, ?, ?);
+
+-- name: digest_seal
+UPDATE outbox SET digest = ? WHERE id = ?;
+
+-- Sealed and not settled, the oldest first.
+-- name: digest_pending
+SELECT digests.id, why, digests.created_at, max(next_at), max(attempts) FROM outbox
+JOIN digests ON digests.id = outbox.digest
+WHERE outbox.state = 'pending' AND outbox.digest IS NOT NULL AND digests.channel = ?
+GROUP BY digests.id ORDER BY digests.created_at, digests.id;
+
+-- name: digest_members
+SELECT attempts, json FROM outbox WHERE digest = ? AND state = 'pending' ORDER BY lane, place;
+
+-- name: digests_unused
+DELETE FROM digests WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.digest = digests.id);
 
 -- name: outbox_counts
 SELECT channel, state, count(*) FROM outbox GROUP BY channel, state ORDER BY channel, state;

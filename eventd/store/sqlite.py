@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import ParamSpec, TypeVar, Unpack
+from typing import Any, ParamSpec, TypeVar, Unpack
 
 import msgspec
 
-from eventd.contract import Batch, JournalRow, Settled
+from eventd.contract import Batch, JournalRow, Settled, Waiting
 from eventd.errors import StoreError, UnstorableError
-from eventd.model import Incident, Malformed, Notification
+from eventd.model import Digest, DigestReason, Incident, Malformed, Told
 from eventd.store import database, unstorable
 from eventd.store.base import DEFAULT_PAGE, ChannelTotals, EventFilters, IncidentFilters, Page, Settings
 from eventd.store.reader import Reader
@@ -133,31 +133,47 @@ class SqliteStore:
 
     # --- what delivery needs (`contract.Outbox`) -----------------------------------------------------------------
 
-    async def claim(self, channel: str, now: float) -> Notification | None:
-        """`contract.Outbox.claim`. One that is cancelled while it runs is undone: nobody would settle it."""
-        job = self._submit(self._writing, self._writer.claim, channel, now)
+    async def claim(self, channel: str, now: float) -> Told | None:
+        """`contract.Outbox.claim`."""
+        return await self._hand_out(self._writer.queue.claim, channel, now)
+
+    async def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
+        """`contract.Outbox.seal`."""
+        return await self._hand_out(self._writer.queue.seal, channel, now, why, most)
+
+    async def _hand_out(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What is handed out to somebody who was cancelled meanwhile is undone: nobody would settle it."""
+        handing = self._submit(self._writing, job, *args, **kwargs)
         try:
-            return await self._result(job)
+            return await self._result(handing)
         except asyncio.CancelledError:
             if not self._closed:
-                self._writing.submit(self._unclaim, job)  # right behind it, so that the next claim finds it undone
+                self._writing.submit(self._unclaim, handing)  # right behind it: the next claim finds it undone
             raise
 
-    def _unclaim(self, job: Future[Notification | None]) -> None:
-        if not job.cancelled() and not job.exception() and (notification := job.result()):
-            self._writer.unclaim(notification.id)
+    def _unclaim(self, job: Future[Any]) -> None:
+        if not job.cancelled() and not job.exception() and (told := job.result()):
+            self._writer.queue.unclaim(told.id)
+
+    async def waiting(self, channel: str, now: float) -> Waiting:
+        """`contract.Outbox.waiting`."""
+        return await self._write(self._writer.queue.waiting, channel, now)
 
     async def settle(self, settled: Settled) -> None:
         """`contract.Outbox.settle`."""
-        await self._write(self._writer.settle, settled)
+        await self._write(self._writer.queue.settle, settled)
 
     async def next_due(self, channel: str) -> float | None:
-        """`contract.Outbox.next_due`; also None while the oldest is in flight, since nothing may overtake it."""
-        return await self._write(self._writer.next_due, channel)
+        """`contract.Outbox.next_due`."""
+        return await self._write(self._writer.queue.next_due, channel)
+
+    async def lately(self, channel: str, since: float) -> Sequence[float]:
+        """`contract.Outbox.lately`."""
+        return await self._write(self._writer.queue.lately, channel, since)
 
     async def release(self, channel: str | None = None) -> None:
         """`Store.release`."""
-        await self._write(self._writer.release, channel)
+        await self._write(self._writer.queue.release, channel)
 
     async def alerting(self, channel: str, resolved_since: float) -> Sequence[Incident]:
         """`contract.Outbox.alerting`: announced means delivered or waiting; given up for dead is not announced."""

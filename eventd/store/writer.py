@@ -4,50 +4,26 @@ import contextlib
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-import msgspec
-
-from eventd.contract import Batch, JournalRow, Settled
+from eventd.contract import Batch, JournalRow
 from eventd.model import Incident, Malformed, Notification
 from eventd.store import database, unstorable
 from eventd.store.base import (
-    LANES,
     PRUNE_SLICE,
-    REPLACED_AS,
-    STATE_AFTER,
     STATES,
     UNSTORABLE_ROWS,
     ChannelTotals,
     Settings,
     check_tallies,
-    passed_untold,
-    rank,
 )
 from eventd.store.database import QUERIES
+from eventd.store.queue import Queue
+from eventd.store.rows import Tally, micros, text
 from eventd.telemetry import get_logger
 
 log = get_logger("store")
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-#: (name in the ledger, channel or "") → increment.
-Tally = Counter[tuple[str, str]]
-
-_notification = msgspec.json.Decoder(Notification)
-
-
-def micros(when: datetime) -> int:
-    """Whole microseconds since 1970, exactly."""
-    return (when - EPOCH) // MICROSECOND
-
-
-def text(value: Any) -> str:
-    """JSON. Kept as text and not as bytes, so that SQL can look into it."""
-    return msgspec.json.encode(value).decode()
 
 
 def incident_row(incident: Incident) -> dict[str, Any]:
@@ -74,9 +50,7 @@ class Writer:
     def __init__(self, db: sqlite3.Connection, settings: Settings, clock: Callable[[], float]) -> None:
         self._db, self._settings, self._clock = db, settings, clock
         self._ledger: dict[str, int] = dict(self._all("ledger"))
-        self._in_flight: dict[str, str] = {}
-        # Before this start the head of each lane may have been in somebody's hands: the far end may know it.
-        self._maybe_told = {notification_id for (notification_id,) in self._all("outbox_heads")}
+        self.queue = Queue(db, self._transaction, clock)
         #: Replaced as a whole after each transaction, so that the loop may read it at any time.
         self.totals: dict[str, ChannelTotals] = {}
         self._add_totals(self._kept())
@@ -246,94 +220,12 @@ class Writer:
         written, pruned = f"malformed_{unit}", f"pruned_malformed_{unit}"
         return self._ledger[written] + tally[written, ""] - self._ledger[pruned] - tally[pruned, ""]
 
-    # --- outbox --------------------------------------------------------------------------------------------------
-
     def _enqueue(self, notification: Notification, tally: Tally) -> None:
         if self._one("outbox_known", notification.id):
             return
         if not self._one("incident", notification.incident.id):
             self._insert_incident(incident_row(notification.incident), tally)
-        seq = self._next("notifications_enqueued", tally)
-        what, earlier, replaced = self._untried(notification) or (notification.what, None, None)
-        about = (notification.incident.id, notification.channel)
-        follows = self._one("outbox_all_clear", *about) is not None
-        lane, place = rank(what, seq, replaced, follows_all_clear=follows)
-        if earlier is not None:
-            self._supersede(earlier[0], notification, tally)
-        stored = msgspec.structs.replace(notification, what=what)
-        created_at, attempts = micros(notification.created_at), notification.attempts
-        self._db.execute(
-            QUERIES["outbox_insert"],
-            (seq, stored.id, lane, place, stored.channel, about[0], what, attempts, created_at, text(stored)),
-        )
-        tally["notifications_enqueued", stored.channel] += 1
-        if earlier is not None and passed_untold(earlier[1], notification):
-            self._supersede(notification.id, notification, tally)
-
-    def _untried(self, later: Notification) -> tuple[str, tuple[str, str], tuple[int, int]] | None:
-        """What ``later`` replaces, a notification that nobody has tried yet: the kind under which it goes out instead,
-        id and kind of the earlier, its lane and place."""
-        earlier = self._one("outbox_latest", later.incident.id, later.channel)
-        if earlier is None:
-            return None
-        earlier_id, lane, place, earlier_what, attempts = earlier
-        what = REPLACED_AS.get((earlier_what, later.what))
-        if what is None or attempts or earlier_id in self._in_flight or earlier_id in self._maybe_told:
-            return None
-        return what, (earlier_id, earlier_what), (lane, place)
-
-    def _supersede(self, notification_id: str, later: Notification, tally: Tally) -> None:
-        settled = ("superseded", micros(later.created_at), None, notification_id)
-        self._db.execute(QUERIES["outbox_settle"], settled)
-        tally["notifications_superseded", later.channel] += 1
-
-    def _head(self, channel: str) -> tuple[float, Any] | None:
-        """When the channel may be tried, and the row to tell next; None while nothing waits or one is in flight.
-        While one is being retried the whole channel pauses: the far end has asked for it, or is in trouble."""
-        if channel in self._in_flight.values():
-            return None
-        heads = [head for lane in LANES if (head := self._one("outbox_head", channel, lane)) is not None]
-        return (max(next_at for _, next_at, _, _ in heads), heads[0]) if heads else None
-
-    def claim(self, channel: str, now: float) -> Notification | None:
-        """`contract.Outbox.claim`."""
-        head = self._head(channel)
-        if head is None or head[0] > now:
-            return None
-        notification_id, _, attempts, json = head[1]
-        self._in_flight[notification_id] = channel
-        return msgspec.structs.replace(_notification.decode(json), attempts=attempts)
-
-    def next_due(self, channel: str) -> float | None:
-        """`contract.Outbox.next_due`."""
-        head = self._head(channel)
-        return None if head is None else head[0]
-
-    def unclaim(self, notification_id: str) -> None:
-        """Nobody has seen this notification after all."""
-        self._in_flight.pop(notification_id, None)
-
-    def release(self, channel: str | None) -> None:
-        """Nobody holds a notification of this channel any more; the far end may have got it, though."""
-        for notification_id in [id_ for id_, of in self._in_flight.items() if channel in (None, of)]:
-            self._maybe_told.add(notification_id)
-            del self._in_flight[notification_id]
-
-    def settle(self, settled: Settled) -> None:
-        """`contract.Outbox.settle`. What is not pending stays as it is, so that settling twice is harmless."""
-        state = STATE_AFTER.get(settled.outcome)
-        if state is None:
-            raise ValueError(f"outcome {settled.outcome!r} is none of {', '.join(STATE_AFTER)}")
-        with self._transaction() as tally:
-            if pending := self._one("outbox_pending", settled.id):
-                error = None if settled.error is None else unstorable.writable(settled.error)
-                self._db.execute(QUERIES["outbox_try"], (settled.retry_at or 0.0, error, settled.id))
-                if state != "pending":
-                    settled_at = round(self._clock() * 1e6)
-                    self._db.execute(QUERIES["outbox_settle"], (state, settled_at, error, settled.id))
-                    tally[f"notifications_{state}", pending[0]] += 1
-        self._in_flight.pop(settled.id, None)
-        self._maybe_told.discard(settled.id)
+        self.queue.put(notification, self._next("notifications_enqueued", tally), tally)
 
     # --- small things and retention ------------------------------------------------------------------------------
 
@@ -353,6 +245,7 @@ class Writer:
                 self._drop_notifications(self._all("prune_outbox_of", *incident), tally)
                 self._db.execute(QUERIES["incident_delete"], incident)
             tally["pruned_incidents", ""] += len(incidents)
+            self._db.execute(QUERIES["digests_unused"])
         return sum(tally.values())
 
     def _drop_notifications(self, rows: list[Any], tally: Tally) -> None:

@@ -21,6 +21,7 @@ from notify_fakes import (
     until,
 )
 
+from eventd.contract import Pace
 from eventd.errors import DeliveryError, DeliveryFailure, StoreError
 from eventd.model import Notification, utc
 from eventd.notify import delivery as room
@@ -376,7 +377,7 @@ async def test_being_cancelled_closes_the_channels() -> None:
 
 async def test_the_pause_between_two_messages_is_kept() -> None:
     channel = ObedientChannel()
-    channel.interval_s = 1.0  # type: ignore[attr-defined]
+    channel.pace = Pace(apart_s=1.0)
     house = House(ops=channel)
     async with house.running():
         house.put(*numbered(2))
@@ -444,23 +445,3 @@ async def test_a_pause_that_was_set_while_the_clock_was_ahead_does_not_silence_a
         house.delivery.wake()
         await until(lambda: len(channel.told) == 2)
     assert house.outbox.outcomes == ["retry", "delivered"]
-
-
-async def test_a_try_that_was_put_off_while_the_clock_was_ahead_is_due_after_a_restart_too() -> None:
-    house = House(ops=(channel := ObedientChannel()))
-    house.outbox.pending.append((T0 + 86_400 + room.CAP_S, numbered(1)[0]))
-    async with house.running():
-        await until(lambda: channel.told)
-
-
-async def test_the_longest_wait_that_a_far_end_may_ask_for_is_kept() -> None:
-    house = House(ops=(channel := ObedientChannel()))
-    house.outbox.pending.append((T0 + room.MAX_WAIT_S, numbered(1)[0]))
-    async with house.running():
-        for _ in range(20):
-            house.delivery.wake()
-            await asyncio.sleep(0.001)
-        assert not channel.told
-        house.clock.jump(room.MAX_WAIT_S)
-        house.delivery.wake()
-        await until(lambda: channel.told)

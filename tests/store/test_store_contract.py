@@ -7,7 +7,8 @@ import pytest
 from msgspec.structs import replace
 from store_samples import START, at, batch, incident, malformed, notification, row, unix
 
-from eventd.contract import Batch, Settled
+from eventd.contract import Batch, Settled, Waiting
+from eventd.model import Digest, Incident, Notification
 from eventd.store import MemoryStore, Settings, SqliteStore, Store
 from eventd.store.base import OWN_TALLIES
 
@@ -26,10 +27,16 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 async def told(store: Store, channel: str = "chat", outcome: str = "delivered") -> list[tuple[str, str]]:
     """Deliver all that is pending on a channel: (id, what) in the order in which it went out."""
     sent = []
-    while notification := await store.claim(channel, unix(10 * DAY)):
+    while (notification := await store.claim(channel, unix(10 * DAY))) is not None:
+        assert isinstance(notification, Notification)
         sent.append((notification.id, notification.what))
         await store.settle(Settled(notification.id, outcome))
     return sent
+
+
+def later(id_: str, about: Incident, seconds: float, *, what: str = "opened", **changed: bool) -> Notification:
+    """One that is not to be told before so many seconds."""
+    return replace(notification(id_, about, what), due_at=at(seconds), **changed)
 
 
 # --- journal, states, incidents -------------------------------------------------------------------------------------
@@ -164,8 +171,8 @@ async def test_each_channel_is_told_in_the_order_of_enqueueing(store: Store) -> 
     assert await told(store, "c") == []
 
 
-async def test_a_retry_holds_its_place_and_keeps_the_others_waiting(store: Store) -> None:
-    await store.commit(batch(notifications=[notification("n1", incident("a")), notification("n2", incident("b"))]))
+async def test_a_retry_waits_for_its_time(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident("a"))]))
     assert await store.next_due("chat") == 0
     first = await store.claim("chat", unix(1))
     assert first is not None
@@ -179,9 +186,131 @@ async def test_a_retry_holds_its_place_and_keeps_the_others_waiting(store: Store
     assert again is not None
     assert (again.id, again.attempts) == ("n1", 1)
     await store.settle(Settled("n1", "dead", error="refused"))
-    assert await told(store) == [("n2", "opened")]
     assert await store.next_due("chat") is None
-    assert await store.outbox_counts() == {"chat": {"dead": 1, "delivered": 1}}
+    assert await store.outbox_counts() == {"chat": {"dead": 1}}
+
+
+async def test_what_is_retried_holds_up_its_own_incident_and_no_other(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident("a")), notification("n2", incident("b"))]))
+    await store.claim("chat", unix(0))
+    await store.settle(Settled("n1", "retry", retry_at=unix(60)))
+    await store.commit(batch(notifications=[notification("n3", incident("a"), "updated")]))
+    assert await store.next_due("chat") == 0
+    other = await store.claim("chat", unix(1))
+    assert other is not None
+    assert other.id == "n2"
+    await store.settle(Settled("n2", "delivered"))
+    assert (await store.claim("chat", unix(59)), await store.next_due("chat")) == (None, unix(60))
+    assert await told(store) == [("n1", "opened"), ("n3", "updated")]
+
+
+async def test_what_was_put_off_before_the_clock_was_set_back_is_due(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident())]))
+    await store.claim("chat", unix(DAY))
+    await store.settle(Settled("n1", "retry", retry_at=unix(DAY + 60)))
+    assert await store.claim("chat", unix(DAY + 59)) is None
+    again = await store.claim("chat", unix(0))
+    assert again is not None
+    assert again.id == "n1"
+
+
+async def test_what_is_to_be_told_later_is_told_later_even_after_hours(store: Store) -> None:
+    await store.commit(batch(notifications=[later("n1", incident(), 9 * 3600), notification("n2", incident("b"))]))
+    assert await store.waiting("chat", unix(0)) == Waiting(1, unix(0), 0)
+    first = await store.claim("chat", unix(0))
+    assert first is not None
+    assert first.id == "n2"
+    await store.settle(Settled("n2", "delivered"))
+    assert (await store.claim("chat", unix(0)), await store.next_due("chat")) == (None, unix(9 * 3600))
+    assert await told(store) == [("n1", "opened")]
+
+
+async def test_news_does_not_put_off_what_it_replaces(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident())]))
+    await store.commit(batch(notifications=[later("n2", incident(), 600, what="updated", held=True)]))
+    assert await store.next_due("chat") == 0
+
+
+@pytest.mark.parametrize("over", [replace(incident(), acked_by="ada"), incident(resolved=4000.0)])
+async def test_an_escalation_is_not_told_once_somebody_has_it_or_it_is_over(store: Store, over: Incident) -> None:
+    await store.commit(batch(notifications=[later("n1", incident(), 900, escalates=True)]))
+    what = "updated" if over.acked_by else "resolved"
+    await store.commit(batch(notifications=[later("n2", over, 1200, what=what, escalates=True)]))
+    assert await store.outbox_counts() == {"chat": {"superseded": 2}}
+    assert await told(store) == []
+
+
+async def test_an_escalation_keeps_its_time_and_once_told_hears_everything_at_once(store: Store) -> None:
+    await store.commit(batch(notifications=[later("n1", incident(), 900, escalates=True)]))
+    await store.commit(batch(notifications=[later("n2", incident(count=2), 1500, what="updated", escalates=True)]))
+    assert await store.next_due("chat") == unix(900)
+    assert await told(store) == [("n2", "opened")]
+    await store.commit(batch(notifications=[later("n3", incident(count=3), 2500, what="updated", escalates=True)]))
+    assert await store.next_due("chat") == 0
+    over = incident(resolved=4000.0)
+    await store.commit(batch(notifications=[later("n4", over, 5000, what="resolved", escalates=True)]))
+    assert await told(store) == [("n4", "resolved")]
+
+
+async def test_a_digest_binds_what_is_due_in_order_and_is_told_again_as_it_was(store: Store) -> None:
+    many = [notification(f"n{n}", incident(f"i{n}")) for n in range(5)]
+    await store.commit(batch(notifications=[notification("up", incident("old"), "resolved"), *many]))
+    digest = await store.seal("chat", unix(1), "storm", 4)
+    assert digest is not None
+    assert [one.id for one in digest.notifications] == ["n0", "n1", "n2", "n3"]
+    assert await store.claim("chat", unix(1)) is None
+    await store.commit(batch(notifications=[notification("n9", incident("i1", count=4), "updated")]))
+    await store.settle(Settled(digest.id, "retry", retry_at=unix(50)))
+    other = await store.claim("chat", unix(2))
+    assert other is not None
+    assert other.id == "n4", "what is not in the digest need not wait for it"
+    await store.settle(Settled("n4", "delivered"))
+    again = await store.claim("chat", unix(50))
+    assert isinstance(again, Digest)
+    assert (again.id, again.why, again.attempts) == (digest.id, "storm", 1)
+    assert [one.id for one in again.notifications] == ["n0", "n1", "n2", "n3"]
+    await store.settle(Settled(digest.id, "delivered"))
+    assert await told(store) == [("n9", "updated"), ("up", "resolved")]
+    assert store.totals()["chat"].delivered == 7
+    assert await store.lately("chat", unix(-1)) == [unix(0)] * 4
+
+
+async def test_a_digest_takes_everything_of_an_incident_and_nothing_that_is_to_be_told_later(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident("a"))]))
+    await store.claim("chat", unix(0))
+    await store.settle(Settled("n1", "retry", retry_at=unix(1)))
+    await store.commit(batch(notifications=[notification("n2", incident("a", resolved=9), "resolved")]))
+    await store.commit(batch(notifications=[later("n3", incident("b"), 600), notification("n4", incident("c"))]))
+    digest = await store.seal("chat", unix(2), "late", 9)
+    assert digest is not None
+    assert [one.id for one in digest.notifications] == ["n1", "n4", "n2"]
+    await store.settle(Settled(digest.id, "dead", error="refused"))
+    assert await told(store) == [("n3", "opened")]
+    assert await store.outbox_counts() == {"chat": {"dead": 3, "delivered": 1}}
+
+
+async def test_nothing_due_makes_no_digest(store: Store) -> None:
+    await store.commit(batch(notifications=[later("n1", incident(), 60)]))
+    assert await store.seal("chat", unix(0), "storm", 9) is None
+    assert await store.seal("none", unix(0), "storm", 9) is None
+
+
+async def test_later_messages_carry_what_the_far_end_calls_the_first(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident()), notification("m", incident("other"))]))
+    first = await store.claim("chat", unix(0))
+    assert isinstance(first, Notification)
+    assert first.thread is None
+    await store.settle(Settled("n1", "delivered", receipt="msg-17"))
+    for number, receipt in ((2, "msg-18"), (3, None)):
+        what = "updated" if number == 2 else "resolved"
+        await store.commit(batch(notifications=[notification(f"n{number}", incident(), what)]))
+        threads = {}
+        while told := await store.claim("chat", unix(number)):
+            assert isinstance(told, Notification)
+            threads[told.id] = told.thread
+            await store.settle(Settled(told.id, "delivered", receipt=receipt if told.id != "m" else None))
+        assert threads.pop("m", None) is None
+        assert threads == {f"n{number}": "msg-17"}
 
 
 async def test_settling_twice_or_something_unknown_changes_nothing(store: Store) -> None:
@@ -262,21 +391,21 @@ async def test_openings_and_updates_overtake_all_clears(store: Store) -> None:
     assert [id_ for id_, _ in await told(store)] == ["down", "up", "news", "up0", "up1", "up2"]
 
 
-async def test_nothing_is_handed_out_beside_an_all_clear_in_flight_or_before_its_pause_is_over(store: Store) -> None:
+async def test_nothing_is_handed_out_beside_what_is_in_flight(store: Store) -> None:
     await store.commit(batch(notifications=[notification("up", incident("a"), "resolved")]))
     await store.claim("chat", unix(0))
     await store.commit(batch(notifications=[notification("down", incident("b"))]))
     assert (await store.claim("chat", unix(0)), await store.next_due("chat")) == (None, None)
-    await store.settle(Settled("up", "retry", retry_at=unix(60)))
-    assert (await store.claim("chat", unix(59)), await store.next_due("chat")) == (None, unix(60))
-    assert await told(store) == [("down", "opened"), ("up", "resolved")]
+    assert await store.seal("chat", unix(0), "storm", 9) is None
+    await store.settle(Settled("up", "delivered"))
+    assert await told(store) == [("down", "opened")]
 
 
 async def test_the_replacement_tells_the_latest_picture(store: Store) -> None:
     await store.commit(batch(notifications=[notification("n1", incident(count=1))]))
     await store.commit(batch(notifications=[notification("n2", incident(count=7), "updated")]))
     claimed = await store.claim("chat", unix(0))
-    assert claimed is not None
+    assert isinstance(claimed, Notification)
     assert (claimed.what, claimed.incident.count) == ("opened", 7)
 
 

@@ -431,14 +431,14 @@ async def test_a_claim_cancelled_at_any_point_can_be_made_again(store: SqliteSto
 
 async def test_a_claim_cancelled_while_it_runs_is_undone(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     await store.commit(batch(notifications=[notification("n1", incident())]))
-    started, go_on, really = threading.Event(), threading.Event(), store._writer.claim
+    started, go_on, really = threading.Event(), threading.Event(), store._writer.queue.claim
 
     def slowly(channel: str, now: float) -> object:
         started.set()
         go_on.wait(10)
         return really(channel, now)
 
-    monkeypatch.setattr(store._writer, "claim", slowly)
+    monkeypatch.setattr(store._writer.queue, "claim", slowly)
     claim = asyncio.create_task(store.claim("chat", unix(0)))
     assert await asyncio.to_thread(started.wait, 10)
     claim.cancel()
@@ -454,14 +454,14 @@ async def test_the_claim_behind_a_cancelled_one_finds_it_undone(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await store.commit(batch(notifications=[notification("n1", incident())]))
-    started, go_on, really = threading.Event(), threading.Event(), store._writer.claim
+    started, go_on, really = threading.Event(), threading.Event(), store._writer.queue.claim
 
     def slowly(channel: str, now: float) -> object:
         started.set()
         go_on.wait(10)
         return really(channel, now)
 
-    monkeypatch.setattr(store._writer, "claim", slowly)
+    monkeypatch.setattr(store._writer.queue, "claim", slowly)
     cancelled = asyncio.create_task(store.claim("chat", unix(0)))
     await asyncio.to_thread(started.wait, 10)
     cancelled.cancel()

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from store_samples import batch, incident, malformed, notification, row, unix
+from msgspec.structs import replace
+from store_samples import at, batch, incident, malformed, notification, row, unix
 
 from eventd.contract import Batch, Settled
 from eventd.errors import StoreError
@@ -47,9 +48,13 @@ def incidents(draw: st.DrawFn) -> Any:
 @st.composite
 def notifications(draw: st.DrawFn) -> Any:
     what = draw(st.sampled_from(["opened", "updated", "resolved"]))
-    return notification(
+    one = notification(
         f"n{draw(st.integers(0, 30))}", draw(incidents()), what, draw(st.sampled_from(CHANNELS)), draw(SECONDS)
     )
+    way = draw(st.sampled_from(["now", "now", "held", "escalates"]))
+    if way == "now":
+        return one
+    return replace(one, due_at=at(draw(SECONDS)), held=way == "held", escalates=way == "escalates")
 
 
 @st.composite
@@ -129,11 +134,18 @@ class Stores(RuleBasedStateMachine):
         if claimed:
             self.claimed.append(claimed.id)
 
+    @rule(channel=st.sampled_from(CHANNELS), why=st.sampled_from(["storm", "late", "quiet"]), most=st.integers(1, 3))
+    def seal(self, channel: str, why: Any, most: int) -> None:
+        sealed = self.same(lambda store: store.seal(channel, self.clock(), why, most))
+        if sealed:
+            self.claimed.append(sealed.id)
+
     @rule(outcome=st.sampled_from(["delivered", "dead", "retry"]), delay=st.integers(0, 30), data=st.data())
     def settle(self, outcome: str, delay: int, data: st.DataObject) -> None:
         if self.claimed:
             notification_id = data.draw(st.sampled_from(self.claimed))
-            settled = Settled(notification_id, outcome, self.clock() + delay if outcome == "retry" else None, "why")
+            retry_at = self.clock() + delay if outcome == "retry" else None
+            settled = Settled(notification_id, outcome, retry_at, "why", "r" if outcome == "delivered" else None)
             self.same(lambda store: store.settle(settled))
 
     @rule(channel=st.sampled_from([*CHANNELS, None]))
@@ -165,6 +177,8 @@ class Stores(RuleBasedStateMachine):
             lambda s: s.ledger(),
             lambda s: s.outbox_counts(),
             *(lambda s, c=c: s.next_due(c) for c in CHANNELS),
+            *(lambda s, c=c: s.waiting(c, self.clock()) for c in CHANNELS),
+            *(lambda s, c=c: s.lately(c, self.clock() - 30) for c in CHANNELS),
             *(lambda s, c=c: s.alerting(c, unix(50)) for c in CHANNELS),
         ):
             self.same(ask)

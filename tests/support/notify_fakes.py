@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from eventd.contract import Pace, Settled
-from eventd.model import Incident, Notification, Reason, Witness, utc
+from eventd.contract import Pace, Settled, Waiting
+from eventd.model import Digest, DigestReason, Incident, Notification, Reason, Witness, utc
+from eventd.store.base import LONGEST_WAIT_S
 
 T0 = 1_700_000_000.0
 
@@ -86,11 +87,22 @@ class MemoryOutbox:
     async def claim(self, channel: str, now: float) -> Notification | None:
         self._fail()
         for index, (due, notification) in enumerate(self.pending):
-            if notification.channel == channel and due <= now:
+            if notification.channel == channel and (due <= now or due > now + LONGEST_WAIT_S):
                 del self.pending[index]
                 self.in_flight[notification.id] = notification
                 return notification
         return None
+
+    async def waiting(self, channel: str, now: float) -> Waiting:
+        found = [n for due, n in self.pending if n.channel == channel and due <= now]
+        oldest = min((n.created_at.timestamp() for n in found), default=None)
+        return Waiting(len(found), oldest, sum(n.held for n in found))
+
+    async def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
+        raise NotImplementedError("digests are for the real stores")
+
+    async def lately(self, channel: str, since: float) -> Sequence[float]:
+        return ()
 
     async def settle(self, settled: Settled) -> None:
         self._fail()

@@ -1,0 +1,63 @@
+"""How often a channel may be told something, and when several things are told together, as pure functions of time."""
+
+import math
+from collections import deque
+from collections.abc import Iterable
+
+from eventd.contract import Pace, Waiting
+from eventd.model import DigestReason
+
+#: The time over which messages are counted.
+MINUTE_S = 60.0
+#: What has waited longer is no news any more: several of it are told together.
+STALE_AFTER_S = 900.0
+#: Fewer than this are told one by one.
+LEAST_TOGETHER = 2
+
+
+class Window:
+    """The messages of the last minute of one channel, of which there may be so many."""
+
+    def __init__(self, pace: Pace, sent: Iterable[float] = ()) -> None:
+        """``sent``: when earlier ones went out, Unix seconds, in order."""
+        self._pace, self._sent = pace, deque(sent)
+
+    def note(self, now: float) -> None:
+        """One more was tried: what the far end refused counts there too."""
+        self._sent.append(now)
+
+    def free(self, now: float) -> float:
+        """How many more may go out at ``now``; infinite where there is no limit."""
+        self._forget(now)
+        return math.inf if self._pace.per_minute is None else self._pace.per_minute - len(self._sent)
+
+    def opens(self, now: float) -> float:
+        """When the next one may go out, Unix seconds; at or before ``now`` if it may at once."""
+        self._forget(now)
+        if not self._sent:
+            return now
+        apart = self._sent[-1] + self._pace.apart_s
+        full = self._pace.per_minute is not None and len(self._sent) >= self._pace.per_minute
+        return max(apart, self._sent[-(self._pace.per_minute or 0)] + MINUTE_S) if full else apart
+
+    def _forget(self, now: float) -> None:
+        """Those that are over, and those of the future, which were sent before the clock was set back."""
+        while self._sent and self._sent[-1] > now:
+            self._sent.pop()
+        while self._sent and self._sent[0] <= now - MINUTE_S:
+            self._sent.popleft()
+
+
+def together(waiting: Waiting, free: float, now: float) -> DigestReason | None:
+    """Why what waits is told in one message; None where it is told one by one.
+
+    The last message that a minute allows lists whatever is left, so that nobody waits for the next minute to hear how
+    much there is.
+    """
+    if waiting.due < LEAST_TOGETHER:
+        return None
+    if waiting.held >= LEAST_TOGETHER:
+        return "quiet"
+    if waiting.oldest is not None and now - waiting.oldest > STALE_AFTER_S:
+        return "late"
+    return "storm" if free <= 1 else None

@@ -1,0 +1,221 @@
+"""The outbox on disk: what waits to be told, in which order, and what became of it. For the writer's thread only."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from itertools import takewhile
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from eventd.contract import Settled, Waiting
+from eventd.model import Digest, DigestReason, Notification, Told
+from eventd.store import unstorable
+from eventd.store.base import (
+    LONGEST_WAIT_S,
+    MAX_COUNTED,
+    STATE_AFTER,
+    digest_id,
+    passed_untold,
+    rank,
+    replaced_as,
+    untold_escalation,
+)
+from eventd.store.database import QUERIES
+from eventd.store.rows import EPOCH, Tally, micros, text
+
+_notification = msgspec.json.Decoder(Notification)
+
+
+class _Earlier(Struct, frozen=True):
+    """A pending notification about the same incident on the same channel."""
+
+    id: str
+    lane: int
+    place: int
+    what: str
+    attempts: int
+    next_at: float
+    escalates: bool
+    digest: str | None
+
+
+class Queue:
+    """All channels' queues."""
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        transaction: Callable[[], AbstractContextManager[Tally]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._db, self._transaction, self._clock = db, transaction, clock
+        #: id of a notification or digest → channel.
+        self._in_flight: dict[str, str] = {}
+        #: What the far end may know already, though nobody said so.
+        self._maybe_told = {notification_id for (notification_id,) in self._all("outbox_maybe_told")}
+
+    def _one(self, query: str, *args: Any) -> Any:
+        return self._db.execute(QUERIES[query], args).fetchone()
+
+    def _all(self, query: str, *args: Any) -> list[Any]:
+        return self._db.execute(QUERIES[query], args).fetchall()
+
+    # --- putting in -----------------------------------------------------------------------------------------------
+
+    def put(self, notification: Notification, seq: int, tally: Tally) -> None:
+        """Add a new notification as row ``seq``, in place of one about the same incident that nobody has tried yet."""
+        about = (notification.incident.id, notification.channel)
+        if notification.escalates and self._announced(*about):
+            notification = replace(notification, escalates=False, due_at=None)
+        latest = self._one("outbox_latest", *about)
+        earlier = self._untried(None if latest is None else _Earlier(*latest))
+        what = replaced_as(earlier.what if earlier else None, notification.what)
+        if what is None:
+            earlier, what = None, notification.what
+        follows = self._one("outbox_all_clear", *about) is not None
+        lane, place = rank(what, seq, (earlier.lane, earlier.place) if earlier else None, follows_all_clear=follows)
+        due = 0.0 if notification.due_at is None else notification.due_at.timestamp()
+        if earlier is not None:
+            self._supersede(earlier.id, notification, tally)
+            due = min(due, earlier.next_at)
+        stored = replace(notification, what=what)
+        self._db.execute(
+            QUERIES["outbox_insert"],
+            {
+                **msgspec.structs.asdict(stored),
+                "seq": seq,
+                "lane": lane,
+                "place": place,
+                "incident": about[0],
+                "next_at": due,
+                "created_at": micros(stored.created_at),
+                "json": text(stored),
+            },
+        )
+        tally["notifications_enqueued", stored.channel] += 1
+        if untold_escalation(stored) or (earlier is not None and passed_untold(earlier.what, stored)):
+            self._supersede(stored.id, stored, tally)
+
+    def _announced(self, incident: str, channel: str) -> bool:
+        """Whether the channel has been told of the incident, or will be without escalation."""
+        return any(True for _ in self._all("outbox_announced", incident, channel))
+
+    def _untried(self, earlier: _Earlier | None) -> _Earlier | None:
+        if earlier is None or earlier.attempts or earlier.digest is not None:
+            return None
+        return None if earlier.id in self._in_flight or earlier.id in self._maybe_told else earlier
+
+    def _supersede(self, notification_id: str, later: Notification, tally: Tally) -> None:
+        self._db.execute(
+            QUERIES["outbox_settle"], ("superseded", micros(later.created_at), None, None, notification_id)
+        )
+        tally["notifications_superseded", later.channel] += 1
+
+    # --- handing out ----------------------------------------------------------------------------------------------
+
+    def _busy(self, channel: str) -> bool:
+        return channel in self._in_flight.values()
+
+    def _due(self, channel: str, now: float, limit: int) -> list[Any]:
+        wanted = {"channel": channel, "now": now, "beyond": now + LONGEST_WAIT_S, "limit": limit}
+        return self._db.execute(QUERIES["outbox_due"], wanted).fetchall()
+
+    def claim(self, channel: str, now: float) -> Told | None:
+        """`contract.Outbox.claim`."""
+        if self._busy(channel):
+            return None
+        if (digest := self._sealed(channel, now)) is not None:
+            return digest
+        for notification_id, attempts, json, *_ in self._due(channel, now, 1):
+            self._in_flight[notification_id] = channel
+            return self._threaded(replace(_notification.decode(json), attempts=attempts))
+        return None
+
+    def _threaded(self, notification: Notification) -> Notification:
+        found = self._one("outbox_thread", notification.incident.id, notification.channel)
+        return notification if found is None else replace(notification, thread=found[0])
+
+    def _sealed(self, channel: str, now: float) -> Digest | None:
+        """A digest that was sealed before and is due again."""
+        for ident, why, created_at, next_at, attempts in self._all("digest_pending", channel):
+            if next_at <= now or next_at > now + LONGEST_WAIT_S:
+                self._in_flight[ident] = channel
+                created = EPOCH + timedelta(microseconds=created_at)
+                return Digest(ident, channel, why, self._members(ident), created, attempts)
+        return None
+
+    def _members(self, digest: str) -> tuple[Notification, ...]:
+        rows = self._all("digest_members", digest)
+        return tuple(replace(_notification.decode(json), attempts=attempts) for attempts, json in rows)
+
+    def waiting(self, channel: str, now: float) -> Waiting:
+        """`contract.Outbox.waiting`."""
+        due = self._due(channel, now, MAX_COUNTED)
+        oldest = min((created_at for _, _, _, created_at, _, _ in due), default=None)
+        held = sum(held for _, _, _, _, held, _ in due)
+        return Waiting(len(due), None if oldest is None else oldest / 1e6, held)
+
+    def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
+        """`contract.Outbox.seal`."""
+        if self._busy(channel):
+            return None
+        with self._transaction():
+            members = [
+                ident
+                for *_, incident in self._due(channel, now, most)
+                for ident, next_at in takewhile(lambda row: row[1] <= now, self._all("outbox_of", incident, channel))
+            ]
+            if not members:
+                return None
+            sealed, created_at = digest_id(members[0]), round(self._clock() * 1e6)
+            self._db.execute(QUERIES["digest_insert"], (sealed, channel, why, created_at))
+            self._db.executemany(QUERIES["digest_seal"], [(sealed, ident) for ident in members])
+        self._in_flight[sealed] = channel
+        told = self._members(sealed)
+        attempts = max(notification.attempts for notification in told)
+        return Digest(sealed, channel, why, told, EPOCH + timedelta(microseconds=created_at), attempts)
+
+    def next_due(self, channel: str) -> float | None:
+        """`contract.Outbox.next_due`."""
+        if self._busy(channel):
+            return None
+        found: float | None = self._one("outbox_next", channel)[0]
+        return found
+
+    def lately(self, channel: str, since: float) -> list[float]:
+        """`contract.Outbox.lately`."""
+        return [at / 1e6 for (at,) in self._all("outbox_lately", channel, round(since * 1e6))]
+
+    # --- what became of it ----------------------------------------------------------------------------------------
+
+    def unclaim(self, ident: str) -> None:
+        """Nobody has seen this after all."""
+        self._in_flight.pop(ident, None)
+
+    def release(self, channel: str | None) -> None:
+        """Nobody holds anything of this channel any more; the far end may have got it, though."""
+        for ident in [held for held, of in self._in_flight.items() if channel in (None, of)]:
+            self._maybe_told.add(ident)
+            del self._in_flight[ident]
+
+    def settle(self, settled: Settled) -> None:
+        """`contract.Outbox.settle`. What is not pending stays as it is, so that settling twice is harmless."""
+        state = STATE_AFTER.get(settled.outcome)
+        if state is None:
+            raise ValueError(f"outcome {settled.outcome!r} is none of {', '.join(STATE_AFTER)}")
+        error = None if settled.error is None else unstorable.writable(settled.error)
+        receipt = None if settled.receipt is None else unstorable.writable(settled.receipt)
+        with self._transaction() as tally:
+            for ident, channel in self._db.execute(QUERIES["outbox_pending"], {"id": settled.id}).fetchall():
+                self._db.execute(QUERIES["outbox_try"], (settled.retry_at or 0.0, error, ident))
+                if state != "pending":
+                    settled_at = round(self._clock() * 1e6)
+                    self._db.execute(QUERIES["outbox_settle"], (state, settled_at, error, receipt, ident))
+                    tally[f"notifications_{state}", channel] += 1
+                self._maybe_told.discard(ident)
+        self._in_flight.pop(settled.id, None)
+        self._maybe_told.discard(settled.id)

@@ -1,0 +1,250 @@
+"""Pace and digests: how often a channel is told, and what is told together, with a real store behind it."""
+
+import asyncio
+import math
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from notify_fakes import T0, HandClock, make_incident, make_notification, make_resolved, until
+
+from eventd.contract import Batch, Pace, Waiting
+from eventd.errors import DeliveryError, DeliveryFailure
+from eventd.model import Digest, Incident, Notification, Told, utc
+from eventd.notify.delivery import Delivery
+from eventd.notify.pacing import MINUTE_S, STALE_AFTER_S, Window, together
+from eventd.notify.render import BARE, Renderer, latest, own_template, plain
+from eventd.store import MemoryStore
+from eventd.telemetry import Telemetry
+
+
+class Chat:
+    """A chat that notes what it is told and when, and can be out of reach or refuse what mentions a word."""
+
+    refresh_s: float | None = None
+
+    def __init__(self, clock: HandClock, pace: Pace, digests: int) -> None:
+        self.pace, self.digests, self._clock = pace, digests, clock
+        self.told: list[tuple[float, Told]] = []
+        self.tries: list[float] = []
+        self.away, self.hates = False, ""
+
+    async def deliver(self, told: Told) -> str | None:
+        self.tries.append(self._clock())
+        if self.away:
+            raise DeliveryError(DeliveryFailure.CONNECT, "nobody there", retryable=True)
+        if self.hates and isinstance(told, Notification) and told.incident.id == self.hates:
+            raise DeliveryError(DeliveryFailure.SERVER_ERROR, "500", retryable=True)
+        self.told.append((self._clock(), told))
+        return None
+
+    async def refresh(self, incidents: Sequence[Incident], now: float) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class House:
+    def __init__(self, per_minute: int | None = 5, digests: int = 100) -> None:
+        self.clock, self.telemetry = HandClock(), Telemetry()
+        self.store = MemoryStore(clock=self.clock)
+        self.chat = Chat(self.clock, Pace(per_minute), digests)
+        self.delivery = Delivery(self.store, {"ops": self.chat}, self.telemetry, self.clock, random.Random(1))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.delivery.run())
+        try:
+            yield
+        finally:
+            await self.delivery.drain(1.0)
+            await asyncio.wait_for(task, 1.0)
+
+    async def put(self, *notifications: Notification) -> None:
+        await self.store.commit(Batch(notifications=list(notifications)))
+        self.delivery.wake()
+
+    async def pass_time(self, seconds: float, step: float = 1.0) -> None:
+        end = self.clock() + seconds
+        while self.clock() < end:
+            self.clock.jump(step)
+            self.delivery.wake()
+            for _ in range(4):
+                await asyncio.sleep(0)
+
+    async def empty(self, step: float = 1.0) -> None:
+        async with asyncio.timeout(20):
+            while self.store.totals()["ops"].pending:
+                await self.pass_time(step, step)
+
+    def counted(self) -> tuple[int, int]:
+        totals = self.store.totals()["ops"]
+        return totals.enqueued, int(self.telemetry.value("notifications", "ops", "delivered"))
+
+
+def opened(number: int, at: float = T0, **changed: object) -> Notification:
+    return make_notification(incident=make_incident(id=f"i{number}", **changed), id=f"n{number}", created_at=utc(at))
+
+
+def listed(told: Sequence[tuple[float, Told]]) -> list[str]:
+    return [
+        one.incident.id
+        for _, message in told
+        for one in (latest(message) if isinstance(message, Digest) else [message])
+    ]
+
+
+async def test_a_storm_is_told_in_a_few_messages_that_list_every_incident() -> None:
+    house = House(per_minute=5)
+    async with house.running():
+        await house.put(*(opened(number) for number in range(80)))
+        await house.pass_time(5)
+        assert [type(told) for _, told in house.chat.told] == [Notification] * 4 + [Digest]
+        last = house.chat.told[-1][1]
+        assert isinstance(last, Digest)
+        assert (last.why, len(last.notifications)) == ("storm", 76)
+    assert sorted(listed(house.chat.told)) == sorted(f"i{n}" for n in range(80))
+    assert house.counted() == (80, 80)
+
+
+async def test_a_digest_holds_no_more_than_the_channel_can_show() -> None:
+    house = House(per_minute=5, digests=30)
+    async with house.running():
+        await house.put(*(opened(number) for number in range(100)))
+        await house.empty()
+    sizes = [len(told.notifications) for _, told in house.chat.told if isinstance(told, Digest)]
+    assert max(sizes) == 30
+    assert sorted(listed(house.chat.told)) == sorted(f"i{n}" for n in range(100))
+
+
+@pytest.mark.parametrize("per_minute", [1, 3, 20])
+async def test_no_minute_sees_more_than_allowed_whatever_comes(per_minute: int) -> None:
+    house, rng = House(per_minute=per_minute, digests=7), random.Random(7)
+    number = 0
+    async with house.running():
+        await house.put(opened(10_000))
+        for _ in range(60):
+            house.chat.away = rng.random() < 0.2
+            for _ in range(rng.choice((0, 0, 1, 5, 40))):
+                await house.put(opened(number, house.clock()))
+                number += 1
+            await house.pass_time(rng.choice((1, 10, 50)), 1.0)
+        house.chat.away = False
+        await house.empty()
+    tries = house.chat.tries
+    for index, first in enumerate(tries):
+        assert sum(1 for at in tries[index:] if at < first + MINUTE_S) <= per_minute
+    assert sorted(listed(house.chat.told)) == sorted([f"i{n}" for n in range(number)] + ["i10000"])
+
+
+async def test_after_a_long_outage_there_is_one_digest_marked_late_and_not_one_message_each() -> None:
+    house = House(per_minute=10)
+    house.chat.away = True
+    async with house.running():
+        for number in range(40):
+            await house.put(opened(number, house.clock()))
+            await house.pass_time(540, 30)
+        house.chat.away = False
+        await house.empty(30)
+    first, *messages = [told for _, told in house.chat.told]
+    assert isinstance(first, Notification), "somebody answers again"
+    assert first.incident.late_s
+    assert len(messages) == 1
+    assert isinstance(messages[0], Digest)
+    assert messages[0].why == "late"
+    assert sorted(listed(house.chat.told)) == sorted(f"i{n}" for n in range(40))
+
+
+async def test_one_message_that_always_fails_holds_up_no_other() -> None:
+    house = House(per_minute=None, digests=0)
+    house.chat.hates = "i0"
+    async with house.running():
+        await house.put(*(opened(number) for number in range(10)))
+        await house.pass_time(60)
+        assert listed(house.chat.told) == [f"i{n}" for n in range(1, 10)]
+        house.chat.hates = ""
+        await house.empty(10)
+    assert listed(house.chat.told)[-1] == "i0"
+
+
+async def test_what_was_held_is_told_together_when_the_quiet_hours_end() -> None:
+    house = House()
+    morning = utc(T0 + 3600)
+    held = [
+        make_notification(incident=make_incident(id=f"i{n}"), id=f"n{n}", due_at=morning, held=True) for n in (1, 2)
+    ]
+    async with house.running():
+        await house.put(*held, opened(3))
+        await house.pass_time(3590, 10)
+        assert listed(house.chat.told) == ["i3"]
+        await house.pass_time(30, 10)
+    (_, digest) = house.chat.told[-1]
+    assert isinstance(digest, Digest)
+    assert digest.why == "quiet"
+    assert sorted(listed(house.chat.told)) == ["i1", "i2", "i3"]
+
+
+async def test_a_restart_remembers_what_the_last_minute_saw() -> None:
+    house = House(per_minute=3)
+    async with house.running():
+        await house.put(*(opened(number) for number in range(2)))
+        await until(lambda: len(house.chat.told) == 2)
+    house.delivery = Delivery(house.store, {"ops": house.chat}, house.telemetry, house.clock, random.Random(2))
+    async with house.running():
+        await house.put(*(opened(number) for number in range(10, 20)))
+        await house.pass_time(10)
+        assert len(house.chat.told) == 3
+    assert sorted(listed(house.chat.told)) == sorted(["i0", "i1"] + [f"i{n}" for n in range(10, 20)])
+
+
+@given(st.lists(st.tuples(st.floats(0, 30), st.booleans())), st.integers(1, 6), st.floats(0, 5))
+def test_a_window_never_lets_more_through_than_its_pace(
+    steps: list[tuple[float, bool]], per_minute: int, apart: float
+) -> None:
+    window, now, sent = Window(Pace(per_minute, apart)), T0, list[float]()
+    for wait, eager in steps:
+        now = max(now + wait, window.opens(now) if eager else 0.0)
+        if window.opens(now) <= now:
+            assert window.free(now) >= 1
+            window.note(now)
+            sent.append(now)
+    for index, first in enumerate(sent):
+        assert sum(1 for at in sent[index:] if at < first + MINUTE_S) <= per_minute
+    assert all(b - a >= apart - 1e-6 for a, b in pairwise(sent))
+
+
+def test_a_clock_that_was_set_back_does_not_close_the_window() -> None:
+    window = Window(Pace(1))
+    window.note(T0 + 86_400)
+    assert window.opens(T0) <= T0
+
+
+@pytest.mark.parametrize(
+    ("waiting", "free", "why"),
+    [
+        (Waiting(0, None, 0), 1, None),
+        (Waiting(1, T0 - 9 * STALE_AFTER_S, 1), 0, None),
+        (Waiting(2, T0, 0), 2, None),
+        (Waiting(2, T0, 0), 1, "storm"),
+        (Waiting(2, T0 - STALE_AFTER_S - 1, 0), math.inf, "late"),
+        (Waiting(2, T0 - STALE_AFTER_S - 1, 2), 1, "quiet"),
+    ],
+)
+def test_what_is_told_together_and_why(waiting: Waiting, free: float, why: str | None) -> None:
+    assert together(waiting, free, T0) == why
+
+
+def test_a_digest_lists_open_incidents_first_and_of_each_the_latest() -> None:
+    over = make_notification(incident=make_resolved(id="a"), id="a2")
+    grave = make_notification(incident=make_incident(id="c", severity="critical"), id="c")
+    told = (make_notification(incident=make_incident(id="a"), id="a1"), make_notification(id="b"), over, grave)
+    digest = Digest("d", "ops", "storm", told, utc(T0))
+    assert [one.id for one in latest(digest)] == ["c", "b", "a2"]
+    for text in (Renderer(own_template("digest.j2"), BARE)(digest), plain(digest)):
+        lines = text.splitlines()
+        assert "3 INCIDENTS" in lines[0]
+        assert "2 open, 1 resolved" in lines[0]
+        assert sum("branch-7" in line for line in lines) == 3
