@@ -348,6 +348,8 @@ class Incident(Struct, frozen=True):
     device_site: str | None = None
     #: the incident that goes on with a matter that has become another one.
     continued_by: str | None = None
+    #: why this step is told, in a few words, where that is not the beginning or the end: what has changed.
+    news: str | None = None
 
 
 ChangeKind = Literal["opened", "updated", "resolved"]

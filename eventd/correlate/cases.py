@@ -6,7 +6,7 @@ open, because the alert's name is made of it: a case that becomes something else
 
 from msgspec.structs import replace
 
-from eventd.correlate import reasons, texts
+from eventd.correlate import phrases, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import (
     ADMIN_AUTO_WAIT,
@@ -74,25 +74,33 @@ def next_reminder(desk: Desk, at: float) -> float:
     return at + max(desk.settings.reminder, MIN_REMINDER)
 
 
-def progress(desk: Desk, case: Case, now: float, *, notify: bool = False) -> None:
-    """An announced case has moved: tell, or publish quietly and not too often."""
+def progress(desk: Desk, case: Case, now: float, *, news: str = "") -> None:
+    """An announced case has moved: tell ``news``, or publish quietly and not too often where there is none."""
     if "stale" in case.timers:
         case.timers["stale"] = now + desk.settings.stale_after
-    if notify or now - case.updated_at >= QUIET_UPDATE:
-        desk.publish("updated", case, now, notify=notify)
+    if news or now - case.updated_at >= QUIET_UPDATE:
+        desk.publish("updated", case, now, notify=bool(news), news=news)
     else:
         case.timers.setdefault("publish", case.updated_at + QUIET_UPDATE)
 
 
-def escalate(desk: Desk, case: Case, at: float, severity: Severity) -> bool:
-    """Raise the severity and tell; False when it is that grave already."""
+def escalate(desk: Desk, case: Case, at: float, severity: Severity, why: str) -> bool:
+    """Raise the severity and tell, with ``why``; False when it is that grave already."""
     if SEVERITIES.index(severity) <= SEVERITIES.index(case.severity):
         _watch(desk, case, at)
         return False
+    news = f"was {case.severity}, {why}"
     case.severity = severity
     _watch(desk, case, at)
-    desk.publish("updated", case, at)
+    desk.publish("updated", case, at, news=news)
     return True
+
+
+def bounded(desk: Desk, case: Case, severity: Severity) -> Severity:
+    """A warning at most where nothing is known to be cut off: a tunnel works, or a peer tries that nobody knows."""
+    unknown = case.stranger and (case.peer is not None or bool(desk.inventory.peers))
+    harmless = case.family == "failing" and (case.beside or unknown)
+    return min(severity, "warning", key=SEVERITIES.index) if harmless else severity
 
 
 def _watch(desk: Desk, case: Case, at: float) -> None:
@@ -153,7 +161,7 @@ def successor(case: Case, kind: str, since: float) -> Case:
 def supersede(desk: Desk, owner: State, case: Case, heir: Case, at: float) -> None:
     """Resolve an announced case because ``heir`` goes on with it. The heir's kind is set; it is not announced here."""
     case.heir_id = texts.incident_id(heir)
-    case.heir = f"{heir.kind.replace('_', ' ')}, incident {texts.incident_id(heir)}"
+    case.heir = f"{phrases.HEIRS[heir.kind]}, incident {case.heir_id}"
     resolve(desk, owner, case, at, "")
 
 

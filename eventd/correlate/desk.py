@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from eventd.contract import Verdict
-from eventd.correlate import texts
+from eventd.correlate import headlines
 from eventd.correlate.fleet import Fleet
 from eventd.correlate.hush import Hush
 from eventd.correlate.settings import Settings
@@ -54,12 +54,17 @@ class Desk:
         """State that has to be saved."""
         self._touched[key] = None
 
-    def publish(self, what: ChangeKind, case: Case, at: float, *, notify: bool = True, recalled: bool = False) -> None:
-        """One step in the life of an announced incident, as it stands now. ``recalled``: told once more, only because
-        it is still open. An end is told to whoever was told of the beginning, whatever has changed since."""
+    def publish(
+        self, what: ChangeKind, case: Case, at: float, *, notify: bool = True, recalled: bool = False, news: str = ""
+    ) -> None:
+        """One step in the life of an announced incident, as it stands now; ``news`` says in a few words why it is told.
+        ``recalled``: told once more, only because it is still open. An end is told to whoever was told of the
+        beginning, whatever has changed since."""
         case.updated_at = at
         case.timers.pop("publish", None)
-        incident = self.incident(case, recalled=recalled)
+        incident = self.incident(case)
+        if news:
+            incident = replace(incident, news=news)
         if what == "resolved":
             notify, kept = case.told, None
         else:
@@ -74,7 +79,7 @@ class Desk:
         if case.group:
             rule = "grouped"
         elif (hushed := self.hush.by(incident, at)) is not None:
-            rule, until, _ = hushed
+            rule, until, _, case.hush = hushed
             case.hushed, case.timers["unhush"] = True, until
         elif recalled and case.acked_by is not None and (case.acked_until is None or at < case.acked_until):
             rule = "acked"
@@ -82,9 +87,9 @@ class Desk:
             self.suppress(rule)
         return rule
 
-    def incident(self, case: Case, *, recalled: bool = False) -> Incident:
+    def incident(self, case: Case) -> Incident:
         """A case as people and machines see it."""
-        incident = texts.incident(case, self.inventory, self.external_url, recalled=recalled)
+        incident = headlines.incident(case, self.inventory, self.external_url)
         if case.acked_until is not None and self.now >= case.acked_until:
             incident = replace(incident, acked_by=None, acked_note=None, acked_until=None)
         hushed = case.resolved_at is None and self.hush.by(incident, self.now) is not None

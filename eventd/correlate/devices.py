@@ -194,7 +194,7 @@ def _clear(desk: Desk, device: DeviceState, case: Case | None, event: Event, now
 def _tell(desk: Desk, case: Case, now: float, kind: str, severity: Severity) -> None:
     if not case.announced:
         cases.announce(desk, case, now, kind, severity)
-    elif not cases.escalate(desk, case, now, severity):
+    elif not cases.escalate(desk, case, now, severity, f"reported {texts.times(case.count)}"):
         cases.progress(desk, case, now)
 
 

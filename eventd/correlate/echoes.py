@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from eventd.correlate import books, cases, negotiation, texts, tunnels
+from eventd.correlate import books, cases, negotiation, phrases, texts, tunnels
 from eventd.correlate.desk import Desk
 from eventd.correlate.links import hear
 from eventd.correlate.state import Case, PeerState
@@ -38,7 +38,7 @@ def relay(desk: Desk, echo: PeerState, event: Event, now: float, rule: PeerRule)
         if event.event == "ipsec.tunnel.start" and not echo.tunnels_down:
             _alive(desk, main, told, now)
         elif told.announced:
-            cases.progress(desk, told, now, notify=hear(told, event.reason))
+            cases.progress(desk, told, now, news=phrases.CAUSE_KNOWN if hear(told, event.reason) else "")
     desk.settle(main.key, main)
 
 

@@ -31,7 +31,7 @@ def turned(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float
         cases.record(case, event, now, bad=turns > 1 or not tunnel.up)
         steady = not case.pace and bool(pace) and _steady(case, pace, now)
         _wait(desk, case, tunnel, now)
-        cases.progress(desk, case, now, notify=steady)
+        cases.progress(desk, case, now, news="stops at a steady pace" if steady else "")
         return True
     if len(tunnel.turns) < settings.flap_count and not pace:
         return False
@@ -109,8 +109,8 @@ def stays_down(desk: Desk, case: Case, at: float) -> None:
     case.step(at, "stays down")
     stated = case.cause.severity if case.cause is not None else None
     grave: Severity = "major" if stated is None or stated == "info" else stated
-    if not cases.escalate(desk, case, at, reasons.worse(grave, "warning")):
-        cases.progress(desk, case, at, notify=True)
+    if not cases.escalate(desk, case, at, reasons.worse(grave, "warning"), "stays down"):
+        cases.progress(desk, case, at, news="stays down")
 
 
 def quiet(desk: Desk, peer: PeerState, case: Case, at: float) -> None:

@@ -8,7 +8,7 @@ A child that was told before its group was seen is still told when it ends.
 from collections import Counter
 from collections.abc import Iterable
 
-from eventd.correlate import books, cases, context, evidence, places, reasons, texts
+from eventd.correlate import books, cases, context, evidence, phrases, places, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.places import CHILD_KINDS, OUTAGES, SORTS, Falling, Place
 from eventd.correlate.settings import MAX_CHILDREN, MAX_NAMED, TOLD_AGAIN
@@ -56,7 +56,11 @@ def left(desk: Desk, key: str) -> None:
 def graver(desk: Desk, case: Case) -> None:
     """A child has become graver: its parent is never less grave."""
     group = desk.fleet.groups.get(case.group)
-    if group is not None and group.case is not None and cases.escalate(desk, group.case, desk.now, case.severity):
+    if (
+        group is not None
+        and group.case is not None
+        and cases.escalate(desk, group.case, desk.now, case.severity, f"a peer is {case.severity} now")
+    ):
         desk.settle(case.group, group)
 
 
@@ -70,7 +74,7 @@ def explained(desk: Desk, device: DeviceState, note: Note) -> None:
             continue
         parent.step(note.at, note.text)
         parent.cause, parent.side = evidence.reason(note), "local"
-        cases.progress(desk, parent, desk.now, notify=True)
+        cases.progress(desk, parent, desk.now, news=phrases.CAUSE_KNOWN)
         desk.settle(key, group)
 
 
@@ -90,15 +94,16 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     if case.count <= case.fallen and not _worth_telling(group, len(names)):
         return
     if group.back:
-        went = SORTS[group.kind].went
-        case.step(at, f"{case.count - len(names)} of {case.count} {went}, still missing: {_listed(names)}")
+        news = f"{case.count - len(names)} of {case.count} {SORTS[group.kind].went}"
+        case.step(at, f"{news}, {SORTS[group.kind].left}: {_listed(names)}")
     else:
-        case.step(at, f"{case.count} in all")
+        news = f"{case.count} in all, {case.fallen} before"
+        case.step(at, news)
     if group.back:
         group.missing_told = len(names)
     group.back, case.fallen, case.missing = 0, case.count, len(names)
-    if not cases.escalate(desk, case, at, _severity(desk, group, case)):
-        cases.progress(desk, case, at, notify=True)
+    if not cases.escalate(desk, case, at, _severity(desk, group, case), news):
+        cases.progress(desk, case, at, news=news)
 
 
 def _worth_telling(group: GroupState, missing: int) -> bool:
@@ -131,6 +136,7 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     desk.fleet.add_group(place.key, group)
     _explain(desk, place, parent, falling)
     names = [_name(desk, peer) if not far else one.device for one, peer in falling]
+    parent.names = sorted(set(names))[:MAX_NAMED]
     came = SORTS[place.kind].came
     parent.step(first.since, f"{len(falling)} {came} within {texts.span(at - first.since)}: {_listed(names)}")
     before = _swallow(desk, place)
@@ -173,13 +179,17 @@ def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case)
     group.joined_at = max(group.joined_at, case.since)
     for witness in case.witnesses:
         parent.add_witness(witness)
+    if (name := _name(desk, peer)) not in parent.names and len(parent.names) < MAX_NAMED:
+        parent.names = sorted([*parent.names, name])
     if parent.announced:
-        news = case.kind == "flapping" and parent.awaits != FLAPPING
-        if news:
+        news = "peers go up and down again and again"
+        if case.kind != "flapping" or parent.awaits == FLAPPING:
+            news = ""
+        else:
             parent.awaits = FLAPPING
-            parent.step(desk.now, "peers go up and down again and again")
+            parent.step(desk.now, news)
         parent.timers["settle"] = desk.now + desk.settings.group_window
-        cases.progress(desk, parent, desk.now, notify=news)
+        cases.progress(desk, parent, desk.now, news=news)
     desk.settle(key, group)
 
 
@@ -238,7 +248,7 @@ def _gravity(desk: Desk, child: Case) -> Severity:
         desk.device(child.device, desk.now), child, desk.settings.twin_window
     ):
         return "info"
-    return child.severity
+    return cases.bounded(desk, child, child.severity)
 
 
 def _name(desk: Desk, peer: PeerState) -> str:

@@ -93,13 +93,14 @@ class Hush:
         self.windows = tuple(windows)
         self.silences: dict[str, Silence] = {}
 
-    def by(self, incident: Incident, at: float) -> tuple[str, float, str] | None:
-        """The rule that keeps ``incident`` from being told at ``at``, until when (Unix seconds), and why."""
+    def by(self, incident: Incident, at: float) -> tuple[str, float, str, str] | None:
+        """The rule that keeps ``incident`` from being told at ``at``, until when (Unix seconds), why, and the name of
+        the silence or window."""
         for rule, found in (("silenced", self.silences.values()), ("maintenance", self.windows)):
             for one in found:
                 until = one.covers(at)
                 if until is not None and matches(one.match, incident):
-                    return rule, until, _why(one)
+                    return rule, until, _why(one), _name(one)
         return None
 
     def add(self, silence: Silence, now: float) -> list[str]:
@@ -122,6 +123,11 @@ class Hush:
 def silence_key(ident: str) -> str:
     """Key of a silence among the states."""
     return f"silence|{ident}"
+
+
+def _name(one: Silence | Maintenance) -> str:
+    name = f"the silence of {one.who}" if isinstance(one, Silence) else "the maintenance window"
+    return f"{name} ({one.reason})" if one.reason else name
 
 
 def _why(one: Silence | Maintenance) -> str:

@@ -126,7 +126,7 @@ def sign(peer: PeerState) -> Sign:
         case.since,
         case.fell,
         case.family,
-        case.stranger,
+        case.stranger and case.failures > 1,
         None if case.cause is None else case.cause.text,
         case.interface,
         case.ifindex,
@@ -158,7 +158,7 @@ def _alike(peer: PeerState, case: Case) -> Iterator[tuple[Shelf, float]]:
     if case.group:
         return
     if case.stranger:
-        if case.family == "failing" and case.announced:
+        if case.family == "failing" and (case.announced or case.failures > 1):
             yield strangers(peer.device), case.since
     elif case.family == "failing":
         yield failing(peer.device, case), case.since
@@ -185,7 +185,7 @@ def failing(device: str, case: Case) -> Shelf:
 
 
 def strangers(device: str) -> Shelf:
-    """Strangers at a device whom somebody was told of, and that no group has."""
+    """Strangers at a device that no group has, and whom somebody was told of or will be: they have tried twice."""
     return ("strangers", device)
 
 

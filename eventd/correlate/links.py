@@ -8,7 +8,7 @@ the addresses that a device was seen to use as its own.
 import ipaddress
 from collections.abc import Iterator
 
-from eventd.correlate import books, cases, indexes, reasons
+from eventd.correlate import books, cases, indexes, phrases, reasons
 from eventd.correlate.desk import Desk
 from eventd.correlate.fleet import Fleet
 from eventd.correlate.settings import LINK_WINDOW
@@ -126,6 +126,9 @@ def _echo(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case, 
     for witness in case.witnesses:
         told.add_witness(witness)
     told.proofs += 1
+    told.probe = told.probe and case.probe
+    if main.peer != peer.peer:
+        told.far_device = case.device
     told.failures += case.failures
     far = main.peer != peer.peer
     explains = [hear(told, reason, far=far) for reason in (case.stop, case.cause)]
@@ -133,8 +136,8 @@ def _echo(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case, 
     desk.suppress("far-end", peer, f"told by the incident of {main.device}")
     if not told.announced:
         told.severity = reasons.worse(told.severity, case.severity)
-    elif not cases.escalate(desk, told, at, case.severity):
-        cases.progress(desk, told, at, notify=any(explains))
+    elif not cases.escalate(desk, told, at, case.severity, f"{case.device} reports it too"):
+        cases.progress(desk, told, at, news=phrases.CAUSE_KNOWN if any(explains) else "")
     desk.settle(main.key, main)
 
 

@@ -5,11 +5,11 @@
 
 from collections.abc import Iterable
 
-from eventd.correlate import books, cases, context, opening, reasons, texts
+from eventd.correlate import books, cases, context, opening, phrases, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import ADMIN_AUTO_WAIT, FAIL_MEMORY, STRANGER_QUIET
 from eventd.correlate.state import Case, PeerState
-from eventd.model import SEVERITIES, Event
+from eventd.model import Event
 
 
 def on_fail(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
@@ -49,6 +49,7 @@ def _begin(desk: Desk, peer: PeerState, event: Event, now: float) -> Case:
 
 def _join(case: Case, event: Event, now: float) -> bool:
     case.failures += 1
+    case.probe = False
     explains = cases.record(case, event, now, bad=case.kind != "flapping")
     if explains and not case.announced:
         case.severity = reasons.worse(case.severity, reasons.severity(event, "warning"))
@@ -72,8 +73,8 @@ def _retried(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, 
     if (case.stranger or case.beside) and case.kind == "negotiation_failing":
         case.timers["quiet"] = now + STRANGER_QUIET
     if explains:
-        case.severity = reasons.worse(case.severity, reasons.severity(event, "warning"))
-    cases.progress(desk, case, now, notify=explains)
+        case.severity = reasons.worse(case.severity, cases.bounded(desk, case, reasons.severity(event, "warning")))
+    cases.progress(desk, case, now, news=phrases.CAUSE_KNOWN if explains else "")
 
 
 def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
@@ -89,8 +90,7 @@ def _open(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     context.explain(desk, case)
     case.beside = books.any_up(peer, at)
     severity = case.severity
-    if case.beside or (case.stranger and desk.inventory.peers):
-        severity = min(severity, "warning", key=SEVERITIES.index)  # nothing is known to be cut off
+    severity = cases.bounded(desk, case, severity)
     if case.stranger or case.beside:
         case.timers["quiet"] = at + STRANGER_QUIET
     opening.open_case(desk, peer, case, at, "negotiation_failing", severity)

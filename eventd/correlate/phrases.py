@@ -21,6 +21,8 @@ UNEXPLAINED_STEPS = (
     "Read what both ends logged about each other at that time; {device} gave no reason here",
 )
 
+#: How a stop on purpose ends after which nothing is expected.
+GIVEN_UP = "taken down on purpose, and nothing more was expected"
 #: How a condition ends that the device takes back.
 CLEARED_BY_DEVICE = "cleared by the device"
 
@@ -30,56 +32,115 @@ SOOTHING = ("nothing to do", "harmless", "ignore it")
 #: How the headline of a condition begins that is no limit although it is told as one.
 SERVICE_FAULT = "the IPsec service failed"
 
-#: How a title goes on after the name, while it lasts and when it is over.
+#: Sorts of case (`eventd.correlate.headlines.sort_of`) whose title begins with the peer; the others': with the device.
+OF_PEERS = (
+    "tunnel_down", "on_purpose", "given_up", "probe", "tunnel_degraded", "poor", "negotiation_failing", "flapping",
+    "peer_outage",
+)  # fmt: skip
+
+#: Those of them of which the tunnel is no longer there, whatever has become of the peer.
+OF_TUNNELS = ("tunnel_down", "on_purpose", "given_up", "tunnel_degraded", "flapping")
+
+#: How a title goes on after that name, while it lasts and when it is over; by sort of case.
 STANDS = {
-    "tunnel_down": "down",
-    "tunnel_degraded": "partly down",
-    "negotiation_failing": "cannot negotiate",
-    "flapping": "flapping",
+    "tunnel_down": "down on {device}",
+    "on_purpose": "down on purpose on {device}",
+    "probe": "does not answer the SLA probe of {device}",
+    "tunnel_degraded": "partly down on {device}",
+    "poor": "reached poorly from {device}",
+    "negotiation_failing": "cannot negotiate with {device}",
+    "failing_alike": "cannot negotiate with {lost}",
+    "strangers": "cannot negotiate with {lost}",
+    "flapping": "flapping on {device}",
     "flow_self_heal": "repaired lost IPsec flows",
     "capacity": "at an IPsec limit",
     "service_fault": "has an IPsec service that failed",
     "security": "IPsec security event",
     "device_silent": "is silent",
-    "interface_outage": "lost {lost} peers on {interface}",
-    "device_outage": "lost {lost} peers",
-    "peer_outage": "lost by several devices",
+    "interface_outage": "lost {lost} on {interface}",
+    "device_outage": "lost {lost}",
+    "peer_outage": "lost by {lost}",
 }
 ENDED = {
-    "tunnel_down": "up again",
-    "tunnel_degraded": "whole again",
-    "negotiation_failing": "no longer fails to negotiate,",
-    "flapping": "stopped flapping",
+    "tunnel_down": "up again on {device}",
+    "on_purpose": "up again on {device}",
+    "given_up": "no longer waited for on {device},",
+    "probe": "answers the SLA probe of {device} again",
+    "tunnel_degraded": "whole again on {device}",
+    "poor": "reached well again from {device}",
+    "negotiation_failing": "no longer fails to negotiate with {device},",
+    "failing_alike": "has no more failures with {lost}",
+    "strangers": "has no more failures with {lost}",
+    "flapping": "stopped flapping on {device}",
     "flow_self_heal": "had no more flows to repair",
     "capacity": "below the IPsec limit again",
     "service_fault": "has a working IPsec service again",
-    "security": "quiet again",
+    "security": "IPsec security event is quiet",
     "device_silent": "speaks again",
-    "interface_outage": "has all {lost} peers on {interface} again",
-    "device_outage": "has all {lost} peers again",
-    "peer_outage": "up again for all devices",
+    "interface_outage": "has its {lost} on {interface} again",
+    "device_outage": "has its {lost} again",
+    "peer_outage": "up again for {lost}",
 }
 
-#: Kinds that can turn into another one.
-BECOMES = {
+#: What a case is called that an operator clears or that has become another one.
+NOUNS = {
     "tunnel_down": "the outage of the tunnel to {peer}",
+    "on_purpose": "the outage of the tunnel to {peer}",
+    "given_up": "the outage of the tunnel to {peer}",
+    "probe": "the unanswered SLA probe to {peer}",
     "tunnel_degraded": "the partial outage to {peer}",
+    "poor": "the poor way to {peer}",
     "negotiation_failing": "the failing negotiation with {peer}",
+    "failing_alike": "the failing negotiation with {lost}",
+    "strangers": "the failing negotiation with {lost}",
     "flapping": "the flapping tunnel to {peer}",
-    "interface_outage": "the outage of one interface",
+    "flow_self_heal": "the repair of lost IPsec flows",
+    "capacity": "the IPsec limit",
+    "service_fault": "the failed IPsec service",
+    "security": "the IPsec security event",
+    "device_silent": "the silence of the device",
+    "interface_outage": "the outage of {lost} on {interface}",
+    "device_outage": "the outage of {lost}",
+    "peer_outage": "the outage of {peer}",
+}
+
+#: What a case has become, by the kind of its successor.
+HEIRS = {
+    "tunnel_down": "a full outage",
+    "tunnel_degraded": "a partial outage",
+    "flapping": "a flapping tunnel",
+    "device_outage": "an outage of the whole device",
 }
 
 OVER = {
     "tunnel_down": "the outage of the tunnel to {peer} is over",
+    "on_purpose": "the tunnel to {peer}, taken down on purpose, is up again",
+    "given_up": "the tunnel to {peer} was taken down on purpose and is not expected back: closed",
+    "probe": "the SLA probe to {peer} is answered again",
     "tunnel_degraded": "the partial outage to {peer} is over",
+    "poor": "the way to {peer} works well again",
     "negotiation_failing": "the failing negotiation with {peer} is over",
+    "failing_alike": "the failing negotiation with {lost} is over",
+    "strangers": "the failing negotiation with {lost} is over",
     "flapping": "the tunnel to {peer} has stopped going down and up",
     "flow_self_heal": "no more lost IPsec flows had to be repaired",
     "capacity": "an IPsec limit is no longer reached",
     "service_fault": "the IPsec service works again",
     "security": "an IPsec security event no longer repeats",
     "device_silent": "the silence of the device is over",
-    "interface_outage": "the outage of {lost} peers on {interface} is over",
-    "device_outage": "the outage of {lost} peers is over",
-    "peer_outage": "the outage of {peer} is over",
+    "interface_outage": "the outage of {lost} on {interface} is over",
+    "device_outage": "the outage of {lost} is over",
+    "peer_outage": "the outage of {peer}, lost by {lost}, is over",
 }
+
+#: What is added when nothing has been heard for long, by what is awaited; the first where an all-clear was.
+STALE = "Nothing has been heard of it for long: the all-clear may have been lost. If it works, clear it by hand."
+STALE_WAITING = {
+    "traffic": "It still waits for traffic that matches its policy; until some comes, no message is expected.",
+    "peer": "It still waits for the far end, which alone can bring it back; until it does, no message is expected.",
+}
+#: Why something is told again that is as it was but for its cause.
+CAUSE_KNOWN = "cause known"
+#: The same as a line of the chain.
+NOT_HEARD = "nothing heard for long"
+NOT_AWAITED = {"traffic": "still waiting for traffic", "peer": "still waiting for the far end"}

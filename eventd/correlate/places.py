@@ -20,19 +20,20 @@ CHILD_KINDS = ("tunnel_down", "tunnel_degraded", "negotiation_failing", "flappin
 
 
 class Sort(Struct, frozen=True):
-    """A sort of group: the kind of its incident, and how its chain tells who came and who went."""
+    """A sort of group: the kind of its incident, and how its chain tells who came, who went and who has not."""
 
     incident: str
     came: str
     went: str
+    left: str = "still missing"
 
 
 SORTS = {
     "interface": Sort("interface_outage", "peers lost", "are back"),
     "device": Sort("device_outage", "peers lost", "are back"),
     "far": Sort("peer_outage", "devices lost it", "have it back"),
-    "failing": Sort("negotiation_failing", "peers fail alike", "no longer fail"),
-    "strangers": Sort("negotiation_failing", "unknown peers fail", "no longer try"),
+    "failing": Sort("negotiation_failing", "peers fail alike", "no longer fail", "still failing"),
+    "strangers": Sort("negotiation_failing", "unknown peers fail", "no longer try", "still trying"),
 }
 #: Sorts that have lost tunnels.
 OUTAGES = ("interface", "device", "far")

@@ -160,6 +160,12 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     heir_id: str = ""
     pace: float = 0.0
     missing: int = 0
+    names: list[str] = field(default_factory=list)
+    taker: str = ""
+    moved: int = 0
+    far_device: str = ""
+    probe: bool = False
+    hush: str = ""
     acked_note: str = ""
     acked_until: float | None = None
 

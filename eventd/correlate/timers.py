@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from eventd.correlate import books, cases, devices, flapping, groups, negotiation, texts, tunnels
+from eventd.correlate import books, cases, devices, flapping, groups, negotiation, phrases, texts, tunnels
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import FAULT_PAUSE, TIMER_STEP
 from eventd.correlate.state import Case, DeviceState, GroupState, PeerState, State
@@ -55,36 +55,46 @@ def _escalate(desk: Desk, _owner: State, case: Case, at: float) -> None:
     if "resolve" in case.timers:  # it is back, and about to be believed
         case.timers["escalate"] = case.timers["resolve"]
         return
-    case.step(at, f"not back after {texts.span(at - case.since)}")
+    overdue = f"not back after {texts.span(at - case.since)}"
+    case.step(at, overdue)
     case.awaits = case.awaits and ("late" if case.awaits in ("unknown", "late") else "overdue")
-    cases.escalate(desk, case, at, case.escalate_to)
+    cases.escalate(desk, case, at, case.escalate_to, overdue)
 
 
 def _stale(desk: Desk, owner: State, case: Case, at: float) -> None:
     if case.awaits == "nothing" and isinstance(owner, PeerState):
         books.believe(owner, None, at)
-        cases.resolve(desk, owner, case, at, "taken down on purpose, and nothing more was expected")
+        cases.resolve(desk, owner, case, at, phrases.GIVEN_UP)
         return
     case.stale = True
-    case.step(at, "nothing heard for long")
+    case.step(at, phrases.NOT_AWAITED.get(case.awaits, phrases.NOT_HEARD))
     if case.timers.get("remind") == at:
         case.timers["remind"] = cases.next_reminder(desk, at)
-    desk.publish("updated", case, at, recalled=True)
+    desk.publish("updated", case, at, recalled=True, news=_still(case, at))
 
 
 def _remind(desk: Desk, _owner: State, case: Case, at: float) -> None:
     """Still open. What is merely good to know is not repeated."""
     case.timers["remind"] = cases.next_reminder(desk, at)
     if SEVERITIES.index(case.severity) > 0:
-        desk.publish("updated", case, at, recalled=True)
+        desk.publish("updated", case, at, recalled=True, news=_still(case, at))
+
+
+def _still(case: Case, at: float) -> str:
+    """Why something is told that is as it was."""
+    down = "DOWN" if case.kind == "tunnel_down" and not case.probe else "OPEN"
+    lasted = " ".join(texts.span(at - case.since).split()[:2])
+    waits = phrases.NOT_AWAITED.get(case.awaits)
+    return f"STILL {down} for {lasted}" + (f", {waits}" if waits else "")
 
 
 def _unhush(desk: Desk, _owner: State, case: Case, at: float) -> None:
     """What kept it from being told has ended. If something else does now, that sets the timer anew."""
     if case.hushed:
         case.hushed = False
-        case.step(at, "nothing keeps it from being told any more")
-        desk.publish("updated", case, at)
+        ended = f"{case.hush or 'what kept it untold'} has ended"
+        case.step(at, ended)
+        desk.publish("updated", case, at, news=ended)
 
 
 def _publish(desk: Desk, _owner: State, case: Case, at: float) -> None:

@@ -1,6 +1,6 @@
 """Rules for stops, starts and signs of life: ``recovered-in-hold``, ``rekey``, ``standby``, ``waits-for-traffic``."""
 
-from eventd.correlate import books, cases, context, flapping, negotiation, opening, reasons, switchover, texts
+from eventd.correlate import books, cases, context, flapping, negotiation, opening, phrases, reasons, switchover, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import PACE_STOPS, WEAK_HOLD
 from eventd.correlate.state import Case, Moment, PeerState, Tunnel, moment
@@ -8,6 +8,8 @@ from eventd.model import Event, Reason, Severity
 
 #: From harmless to grave; a case is as grave as its gravest stop.
 NATURES = ("rekey", "expected", "outage")
+#: The event of a probe that runs through a tunnel: no answer says nothing of the tunnel itself.
+PROBE = "ipsec.sla.down"
 #: Status words of devices, and what they mean (RFC 2863 uses 1 and 2; the vendor's MIB gives no enumeration).
 UP_WORDS = ("up", "1", "established", "clear", "active")
 DOWN_WORDS = ("down", "2", "0", "deleted", "inactive")
@@ -140,6 +142,7 @@ def _hold(desk: Desk, case: Case, event: Event, now: float, nature: str) -> None
         case.weak = False
         case.timers.pop("open", None)
     case.sooner("open", now + _wait(desk, nature))
+    case.probe = event.event == PROBE and (case.probe or not case.count)
     cases.record(case, event, now)
     if case.stop is None or reasons.better(event.reason, case.stop):
         case.stop = event.reason
@@ -156,6 +159,7 @@ def stop_severity(event: Event, nature: str) -> Severity:
 
 def _again(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, nature: str) -> None:
     """A further stop while an incident is open."""
+    case.probe = case.probe and event.event == PROBE
     explains = cases.record(case, event, now)
     if not books.any_up(peer, now):
         case.timers.pop("resolve", None)
@@ -167,7 +171,8 @@ def _again(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, na
         case.nature, case.stop, case.awaits = "outage", event.reason, ""
         case.timers["escalate"] = now + desk.settings.outage_hold
         case.escalate_to = stop_severity(event, nature)
-    cases.progress(desk, case, now, notify=explains and case.nature != "expected" and "grow" not in case.timers)
+    tells = explains and case.nature != "expected" and "grow" not in case.timers
+    cases.progress(desk, case, now, news=phrases.CAUSE_KNOWN if tells else "")
 
 
 # --- starts and signs of life -----------------------------------------------------------------------------------
@@ -308,7 +313,7 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     case.waited = at - case.since if case.nature == "rekey" else 0.0
     kind = "tunnel_degraded" if books.any_up(peer, at) else "tunnel_down"
     _set_expectation(desk, case, kind)
-    case.step(at, f"no start within {texts.span(at - case.since)}")
+    case.step(at, f"no {'answer' if case.probe else 'start'} within {texts.span(at - case.since)}")
     _open(desk, peer, case, at, kind, case.severity)
 
 

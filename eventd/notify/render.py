@@ -90,9 +90,11 @@ def reason_text(reason: Reason | None, say: Words = ENGLISH) -> str:
 
 
 def headline(incident: Incident, say: Words = ENGLISH) -> str:
-    """What it is about in one short line, even where the incident brings none."""
+    """What it is about in one short line, what has changed in front; even where the incident brings none."""
     if incident.title or incident.summary:
-        return short(say.text(incident.title or incident.summary), MAX_HEADLINE)
+        news = incident.news if incident.status == "open" else None
+        text = say.text(incident.title or incident.summary)
+        return short(f"{say.text(news)}{say('value.colon')} {text}" if news else text, MAX_HEADLINE)
     about = ", ".join(filter(None, (incident.device, peer_text(incident, say))))
     return short(f"{kind_text(incident.kind, say)}{say('value.colon')} {about}", MAX_HEADLINE)
 

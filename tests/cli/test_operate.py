@@ -68,7 +68,7 @@ async def test_incidents_are_a_table_for_people_and_lines_for_programs(site: Sit
     heading, row = text.splitlines()
     assert heading.split()[:4] == ["id", "severity", "what", "device"]
     assert row.split()[:2] == [the_open(site), "major"]
-    assert "2.1.1.1 down: authentication fail" in row
+    assert "2.1.1.1 down on FW1: authentication fail" in row
     rows = [json.loads(line) for line in (await done(site, "incidents", "--status", "all", "-f", "json")).splitlines()]
     assert {row["device"] for row in rows} == {"FW1", "FW2"}
     assert "There is none." in await done(site, "incidents", "--status", "resolved", "--device", "FW9")

@@ -318,8 +318,11 @@ def test_text_is_a_line_per_step_and_harmless_for_a_terminal(file) -> None:
     hostile = udp(3, fail_line(9, "authentication fail", 15).replace("FW1", "F\x1b[2JW"))
     result = run("-f", "text", file(recording(*OUTAGE, hostile, hostile)))
     lines = result.stdout.splitlines()
-    assert lines[0] == "2026-09-21 14:13:35  opened    major     10.0.1.1 down: dpd timeout"
-    assert lines[1] == "2026-09-21 14:13:35  notified  major     10.0.1.1 down: dpd timeout  → console"
+    assert lines[0] == "2026-09-21 14:13:35  opened    major     10.0.1.1 down on FW1: dpd timeout, since 14:13 UTC"
+    assert (
+        lines[1]
+        == "2026-09-21 14:13:35  notified  major     10.0.1.1 down on FW1: dpd timeout, since 14:13 UTC  → console"
+    )
     assert "summary" in lines
     assert any("opened, " in line for line in lines)
     assert "\x1b" not in result.stdout

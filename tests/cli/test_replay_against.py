@@ -135,7 +135,7 @@ def test_text_puts_alike_together_and_is_harmless_for_a_terminal(compare) -> Non
     assert head == "only under now.toml, tunnel_down: 9 incidents"
     assert rest[0] == "  major, told desk 18×"
     assert rest[1] == "  then.toml: judged recovered-in-hold"
-    assert rest[2] == "  - 2026-09-21 14:20:00  FW1  10.0.1.1 down: dpd timeout"
+    assert rest[2] == "  - 2026-09-21 14:20:00  FW1  10.0.1.1 down on FW1: dpd timeout, since 14:20 UTC"
     assert rest[7] == "  and 4 more"
     assert "opened 45 s later" in text
     assert "\x1b" not in text

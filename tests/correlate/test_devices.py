@@ -116,7 +116,7 @@ def test_a_device_that_falls_silent_is_told_once_and_ends_with_its_next_word() -
     story = hearing(0, 600, 1200, 9000, until=10_000)
     assert story.told == ["3000 opened device_silent major", "9000 resolved device_silent major"]
     assert "nothing at all has been heard" in story.changes[0][1].incident.summary
-    assert story.changes[0][1].incident.title == "FW1 is silent"
+    assert story.changes[0][1].incident.title == "FW1 is silent, since 10:20 UTC"
 
 
 def test_it_is_watched_again_after_it_spoke() -> None:

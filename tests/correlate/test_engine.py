@@ -7,7 +7,7 @@ import pytest
 from correlate_strategies import EPOCH, inventory, parse, tell, timeline
 from msgspec.structs import replace
 
-from eventd.correlate import Correlator, Settings, devices, engine, fleet, phrases, texts
+from eventd.correlate import Correlator, Settings, devices, engine, fleet, headlines, phrases, texts
 from eventd.correlate.context import ADMIN
 from eventd.correlate.reasons import EXPLAINS
 from eventd.correlate.timers import TIMERS
@@ -151,8 +151,9 @@ def test_what_happened_while_it_was_off_is_judged_at_its_own_time() -> None:
 def test_every_way_to_end_is_worded() -> None:
     statuses = get_args(Incident.__annotations__["status"])
     assert statuses == ("open", "resolved")
-    assert {*texts.HEADLINES, "service_fault"} == set(phrases.OVER)
-    assert set(phrases.BECOMES) < set(phrases.OVER)
+    words = {*headlines.HEADLINES, "given_up"}
+    assert words == set(phrases.OVER) == set(phrases.ENDED) == set(phrases.NOUNS) == {*phrases.STANDS, "given_up"}
+    assert set(phrases.OF_TUNNELS) < set(phrases.OF_PEERS) < words
     assert "publish" in TIMERS
 
 

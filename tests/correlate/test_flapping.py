@@ -56,7 +56,7 @@ def test_what_flaps_and_then_stays_down_is_told_at_once() -> None:
     story = tell(f"{short}\n61 stop dpd timeout", until=400)
     assert story.told == ["36 opened flapping warning", "77 updated flapping major"]
     assert "is down now" in story.last.summary
-    assert story.last.title.startswith("2.1.1.1 flapping and down now")
+    assert story.last.title.startswith("2.1.1.1 flapping on FW1 and down now")
 
 
 def test_its_chain_tells_every_down_and_up_also_those_nobody_was_told_of() -> None:

@@ -125,7 +125,7 @@ def test_a_second_interface_turns_an_interface_outage_into_one_of_the_device() -
     story = tell(text)
     device = only(story, "device_outage")
     assert only(story, "interface_outage").status == "resolved"
-    assert "has become device outage" in only(story, "interface_outage").summary
+    assert "has become an outage of the whole device" in only(story, "interface_outage").summary
     assert {i.parent for i in story.final.values() if i.kind == "tunnel_down"} == {device.id}
 
 

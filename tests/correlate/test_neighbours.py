@@ -15,8 +15,14 @@ STOP = "3 stop dpd timeout interface=GE1"
         ("linkdown peer=none track=hrp", "heartbeat between the units failed"),
         ("linkdown track=nhrp interface=GE1", "NHRP hub to 2.1.1.1 failed (GE1)"),
         ("linkdown peer=none track=lacp", "lacp failed"),
-        ("failover peer=none state=master kind=vrrp interface=GE1", "this unit became the active one (GE1)"),
-        ("failover peer=none state=other Reason=priority", "this unit is the active one no more: priority"),
+        (
+            "failover peer=none state=master kind=vrrp interface=GE1",
+            "switch-over: this unit became the active one (GE1)",
+        ),
+        (
+            "failover peer=none state=other Reason=priority",
+            "switch-over: this unit is the active one no more: priority",
+        ),
         ("failover peer=none state=loading", "device switched over"),
         ("restart peer=none kind=board Reason=heartbeat-lost", "a board restarted: heartbeat-lost"),
         ("restart peer=none", "device restarted"),

@@ -272,16 +272,22 @@ def test_the_steps_of_an_expected_reason_do_not_contradict_the_alert() -> None:
 def test_the_title_is_short_and_a_reminder_says_how_long_it_has_lasted() -> None:
     story = tell("0 stop dpd timeout", until=4 * HOUR + 100, known=inventory(name="branch-001"))
     opened, reminded = (change.incident for _, change in story.changes)
-    assert opened.title == "branch-001 down: dpd timeout"
-    assert reminded.title == "STILL DOWN for 4 h: branch-001 down: dpd timeout"
+    assert opened.title == "branch-001 down on FW1: dpd timeout, since 10:00 UTC"
+    assert opened.news is None
+    assert (reminded.title, reminded.news) == (opened.title, "STILL DOWN for 4 h")
     assert story.correlator.open_incidents()[0].title == opened.title
     over = tell("0 stop dpd timeout\n100 start", known=inventory(name="branch-001")).last
-    assert over.title == "branch-001 up again after 1 min 45 s"
+    assert over.title == "branch-001 up again on FW1 after 1 min 45 s"
 
 
 def test_a_title_stays_short_whatever_the_device_writes() -> None:
     assert len(tell("0 stop " + "x" * 999).last.title) == 120
-    assert tell("0 stop dpd timeout peer=none interface=GE1").last.title == "an unnamed peer on GE1 down: dpd timeout"
+    named = tell("0 stop dpd timeout peer=none interface=GE1").last.title
+    assert named == "an unnamed peer on GE1 down on FW1: dpd timeout, since 10:00 UTC"
+
+
+def test_a_title_says_on_which_day_it_began_if_that_was_another_one() -> None:
+    assert tell("0 stop dpd timeout", until=20 * HOUR).last.title.endswith(": dpd timeout, since 05 Jan 10:00 UTC")
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,9 @@ def test_the_fingerprint_of_nothing_is_the_fnv_offset(label_set: dict[str, str],
 
 
 def test_the_summary_is_a_headline_and_the_description_the_whole_story() -> None:
-    title, long = "STILL DOWN for 4 h: branch-7 down: dpd timeout", "FW1: it is down. " + "Very long. " * 30
+    title, long = "branch-7 down on FW1: dpd timeout", "FW1: it is down. " + "Very long. " * 30
     told = annotations(make_incident(title=title, summary=long))
     assert (told["summary"], told["description"]) == (title, long.strip())
+    recalled = annotations(make_incident(title=title, summary=long, news="STILL DOWN for 4 h"))
+    assert recalled["summary"] == f"STILL DOWN for 4 h: {title}"
     assert len(annotations(make_incident(summary=long))["summary"]) <= 120

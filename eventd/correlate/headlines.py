@@ -1,0 +1,302 @@
+"""What people read of an incident as a whole: the title that a phone shows, and one sentence for a tired engineer."""
+
+from collections.abc import Callable
+
+from eventd.correlate import reasons, texts
+from eventd.correlate.phrases import (
+    AWAITS,
+    CLEARED_BY_DEVICE,
+    ENDED,
+    GIVEN_UP,
+    NOUNS,
+    OF_PEERS,
+    OF_TUNNELS,
+    OVER,
+    SERVICE_FAULT,
+    STALE,
+    STALE_WAITING,
+    STANDS,
+)
+from eventd.correlate.settings import MAX_TITLE, MAX_TITLE_NAMES
+from eventd.correlate.state import PUBLIC, Case
+from eventd.correlate.texts import span, times, words
+from eventd.inventory import Inventory
+from eventd.model import Incident, Reason, utc
+
+
+def incident(case: Case, inventory: Inventory, external_url: str | None) -> Incident:
+    """An announced case as people and machines see it."""
+    known = inventory.peer(case.peer)
+    name = name_of(case, inventory)
+    ident = texts.incident_id(case)
+    return Incident(
+        id=ident,
+        kind=case.kind,
+        status="open" if case.resolved_at is None else "resolved",
+        severity=case.severity,
+        device=case.device,
+        peer=case.peer,
+        peer_name=name or None,
+        site=case.site,
+        interface=case.interface,
+        vsys=case.vsys,
+        opened_at=utc(case.since),
+        updated_at=utc(case.updated_at),
+        resolved_at=None if case.resolved_at is None else utc(case.resolved_at),
+        acked_by=case.acked_by,
+        acked_note=case.acked_note or None,
+        acked_until=None if case.acked_until is None else utc(case.acked_until),
+        count=case.count,
+        cause=case.cause,
+        summary=summary(case, name),
+        chain=texts.chain(case),
+        witnesses=tuple(case.witnesses),
+        fault_side=reasons.side_of(case),
+        parent=case.parent or None,
+        children=tuple(case.children),
+        actions=texts.actions(case),
+        url=None if external_url is None else f"{external_url.rstrip('/')}/incidents/{ident}",
+        opened_severity=case.opened_severity,
+        runbook_url=known.runbook_url if known else None,
+        tags=known.tags if known else (),
+        title=title(case, name, listed=known is not None),
+        device_site=device.site if (device := inventory.device(case.device)) else None,
+        continued_by=case.heir_id or None,
+    )
+
+
+def name_of(case: Case, inventory: Inventory) -> str:
+    """The name of its peer: as the inventory has it, else that of the device there, if it is listed or has told its
+    own end of the link; empty where nobody says."""
+    known = inventory.peer(case.peer)
+    if known is not None and known.name:
+        return known.name
+    return (inventory.device_at(case.peer) if case.peer else None) or case.far_device
+
+
+def lost(case: Case) -> int:
+    """How many peers an outage of many has taken, those included whose own hold is not over."""
+    return max(case.count, case.fallen)
+
+
+def sort_of(case: Case) -> str:
+    """Which words a case has: those of its kind, unless it is something that the kind does not say."""
+    if case.family == "group":
+        return case.kind if case.kind != "negotiation_failing" else "strangers" if case.stranger else "failing_alike"
+    if case.kind == "capacity" and case.awaits.startswith(SERVICE_FAULT):
+        return "service_fault"
+    if case.kind == "tunnel_degraded" and case.family not in ("tunnel", "failing"):
+        return "poor"
+    if case.ending == GIVEN_UP:
+        return "given_up"
+    if case.probe and case.kind in ("tunnel_down", "tunnel_degraded"):
+        return "probe"
+    on_purpose = case.nature == "expected" and case.cause == case.stop and case.awaits not in ("trying", *OVERDUE)
+    return "on_purpose" if case.kind == "tunnel_down" and on_purpose else case.kind
+
+
+#: What `Case.awaits` says of a stop on purpose whose start should have come.
+OVERDUE = ("late", "overdue")
+
+
+# --- the title ------------------------------------------------------------------------------------------------------
+
+
+def title(case: Case, name: str, *, listed: bool = True) -> str:
+    """What a phone shows first: who, what, where, why, since when; at most `MAX_TITLE` characters. ``name`` is that of
+    the peer, if it has one; not ``listed``: it is the name of a device, of which only the tunnel is down."""
+    sort = sort_of(case)
+    who = f"tunnel to {name}" if name and not listed and sort in OF_TUNNELS else _who(case, sort, name)
+    if case.resolved_at is not None:
+        return _short(f"{_ended(case, sort, name, who)} after {span(case.resolved_at - case.since)}")
+    why = words(case.cause, glossed=True) if case.cause or sort in OF_PEERS else ""
+    if case.interface and sort.endswith("outage"):
+        why = why.replace(f" ({case.interface})", "")
+    text = f"{who} {_filled(STANDS[sort], case, name)}{_standing(case)}"
+    return _short(f"{text}: {why}" if why else text, f", since {_when(case)}")
+
+
+def _ended(case: Case, sort: str, name: str, who: str) -> str:
+    if case.heir:
+        return f"{case.device}: {_filled(NOUNS[sort], case, name)} has become {case.heir.partition(',')[0]}"
+    if _by_hand(case):
+        return f"{case.device}: {_filled(NOUNS[sort], case, name)} was {case.ending}"
+    if case.taker:
+        return f"{_filled(NOUNS[sort], case, name)} on {case.device} is over: {case.taker} has taken over,"
+    return f"{who} {_filled(ENDED[sort], case, name)}"
+
+
+def _short(text: str, tail: str = "") -> str:
+    """Cut to the length of a title; ``tail`` stays whole."""
+    room = MAX_TITLE - len(tail)
+    return (text if len(text) <= room else text[: room - 1].rstrip() + "…") + tail
+
+
+def _when(case: Case) -> str:
+    since, now = utc(case.since), utc(case.updated_at)
+    return f"{since:%H:%M} UTC" if since.date() == now.date() else f"{since:%d %b %H:%M} UTC"
+
+
+def _who(case: Case, sort: str, name: str) -> str:
+    if sort not in OF_PEERS:
+        return case.device
+    if case.peer is None:
+        return _peer(case, name)
+    return name or ("unknown peer " if case.stranger else "") + case.peer
+
+
+def _filled(text: str, case: Case, name: str) -> str:
+    """A phrase with what it is about filled in; ``{peer}`` in short."""
+    short = name or case.peer or _peer(case, name)
+    return text.format(lost=_lost(case), interface=case.interface, device=case.device, peer=short)
+
+
+def _lost(case: Case) -> str:
+    """How many, and who, where they are few."""
+    number = lost(case)
+    if case.kind == "peer_outage":
+        return f"{number} devices" if number > 1 else "several devices"
+    unknown = "unknown " if case.stranger else ""
+    named = f" ({', '.join(case.names)})" if number == len(case.names) <= MAX_TITLE_NAMES else ""
+    return f"{number} {unknown}peer{'s' if number != 1 else ''}{named}"
+
+
+def _by_hand(case: Case) -> bool:
+    """Whether an operator ended it, who may know more than eventd."""
+    return case.ending.startswith("cleared by ") and case.ending != CLEARED_BY_DEVICE
+
+
+def _standing(case: Case) -> str:
+    """How it stands right now, where the words of its kind leave that open."""
+    if case.kind == "flapping":
+        return " and down now" if case.awaits else ""
+    if case.family != "group":
+        return ""
+    back = f", {case.taker} has taken over {case.moved}" if case.taker else ""
+    left = "still failing" if case.kind == "negotiation_failing" else "still missing"
+    missing = f", {case.missing} {left}" if 0 < case.missing < case.count else ""
+    return back + missing + (", flapping" if case.awaits else "") + (" that still work" if case.beside else "")
+
+
+# --- the sentence ---------------------------------------------------------------------------------------------------
+
+
+def summary(case: Case, name: str) -> str:
+    """One sentence or two: device, peer, what, why, since when."""
+    sort, peer = sort_of(case), _peer(case, name)
+    about = {"peer": peer, "lost": _lost(case), "interface": case.interface, "device": case.device}
+    if case.resolved_at is not None:
+        lasted = f"after {span(case.resolved_at - case.since)}"
+        what = NOUNS[sort].format(**about)
+        if case.heir:
+            return f"{case.device}: {what} has become {case.heir}, {lasted}."
+        if _by_hand(case):
+            return f"{case.device}: {what} was {case.ending} {lasted}; whether it works is not known."
+        over = f"{case.device}: {OVER[sort].format(**about)} {lasted}"
+        return over + (f" ({case.ending})." if case.ending and sort != "given_up" else ".")
+    text = f"{case.device}: {HEADLINES[sort](case, peer)} Since {utc(case.since):%Y-%m-%d %H:%M:%S} UTC."
+    return text + (f" {STALE_WAITING.get(case.awaits, STALE)}" if case.stale else "")
+
+
+def _peer(case: Case, name: str) -> str:
+    if case.peer is None:
+        where = f"an unnamed peer on {case.interface}" if case.interface else "an unnamed peer"
+    else:
+        where = f"{name} ({case.peer})" if name else case.peer
+    return where if case.vsys == PUBLIC else f"{where} in vsys {case.vsys}"
+
+
+def _why(reason: Reason | None) -> str:
+    meaning = f" ({reason.meaning.rstrip('.')})" if reason and reason.meaning else ""
+    return f"{words(reason)}{meaning}"
+
+
+def _on_purpose(case: Case, peer: str) -> str:
+    text = f"the tunnel to {peer} was taken down on purpose: {_why(case.stop)}; {AWAITS[case.awaits]}."
+    return text if case.cause == case.stop else f"{text} Since then: {_why(case.cause)}."
+
+
+def _down(case: Case, peer: str) -> str:
+    if case.nature == "expected":
+        return _on_purpose(case, peer)
+    if case.waited:
+        unproven = f"no start of it came within {span(case.waited)}"
+        return f"the tunnel to {peer} is down: it was to be replaced ({words(case.stop)}), but {unproven}." + (
+            "" if case.cause == case.stop else f" Cause: {_why(case.cause)}."
+        )
+    return f"the tunnel to {peer} is down: {_why(case.cause)}."
+
+
+def _probe(case: Case, peer: str) -> str:
+    return f"the SLA probe to {peer} gets no answer; whether the tunnel stands, it does not say: {_why(case.cause)}."
+
+
+def _poor(case: Case, peer: str) -> str:
+    return f"the way to {peer} works, but poorly: {_why(case.cause)}."
+
+
+def _degraded(case: Case, peer: str) -> str:
+    return f"some traffic to {peer} is cut off while the rest works: {_why(case.cause)}."
+
+
+def _failing(case: Case, peer: str) -> str:
+    beside = " while a tunnel to it works" if case.beside else ""
+    unknown = " It was never seen with a tunnel and is not in the inventory." if case.stranger else ""
+    return f"negotiation with {peer} fails{beside} ({times(case.failures)}): {_why(case.cause)}.{unknown}"
+
+
+def _flapping(case: Case, peer: str) -> str:
+    now = ", and is down now" if case.awaits else ""
+    often = f"every {span(case.pace)}" if case.pace else f"down {times(case.count)}"
+    return f"the tunnel to {peer} keeps going down and up ({often}){now}: {_why(case.cause)}."
+
+
+def _selfheal(case: Case, _peer: str) -> str:
+    where = f" ({case.awaits})" if case.awaits else ""
+    if case.severity == "info":
+        return f"lost IPsec flows were found and repaired by the device itself{where}, {times(case.count)}."
+    return f"the device keeps losing and repairing IPsec flows{where}, {times(case.count)}: suspect a board or CPU."
+
+
+def _condition(case: Case, peer: str) -> str:
+    about = f" concerning {peer}" if case.peer else ""
+    return f"{case.awaits}{about}: {_why(case.cause)}." if case.cause else f"{case.awaits}{about}."
+
+
+def _silent(case: Case, _peer: str) -> str:
+    return (
+        f"nothing at all has been heard of it since {texts.clock(case.since)}: the device, its way to eventd, or its "
+        "configuration of log hosts and trap targets."
+    )
+
+
+def _group(case: Case, peer: str) -> str:
+    what = {
+        "strangers": f"{_lost(case)}, never seen with a tunnel, fail to negotiate",
+        "failing_alike": f"{_lost(case)} fail to negotiate for one reason",
+        "interface_outage": f"{_lost(case)} on {case.interface} were lost together",
+        "device_outage": f"{_lost(case)} were lost together",
+        "peer_outage": f"{peer} was lost by {_lost(case)}",
+    }[sort_of(case)]
+    return f"{what}{_standing(case)}: {_why(case.cause)}."
+
+
+HEADLINES: dict[str, Callable[[Case, str], str]] = {
+    "tunnel_down": _down,
+    "on_purpose": _on_purpose,
+    "probe": _probe,
+    "tunnel_degraded": _degraded,
+    "poor": _poor,
+    "negotiation_failing": _failing,
+    "flapping": _flapping,
+    "flow_self_heal": _selfheal,
+    "capacity": _condition,
+    "service_fault": _condition,
+    "security": _condition,
+    "device_silent": _silent,
+    "interface_outage": _group,
+    "device_outage": _group,
+    "peer_outage": _group,
+    "failing_alike": _group,
+    "strangers": _group,
+}
