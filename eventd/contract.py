@@ -7,7 +7,7 @@ this module, `eventd.model` and `eventd.errors`.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from msgspec import Struct, field
 
@@ -346,6 +346,14 @@ class Channel(Protocol):
         """Repeat the current state to a far end that forgets (Alertmanager). Raises `DeliveryError`."""
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Talker(Protocol):
+    """A channel that sends a text for people, so that it can be looked at without sending it."""
+
+    def text(self, told: Told) -> str:
+        """What they will read. Raises `DeliveryError` (``render``)."""
 
 
 class Notifier(Struct, frozen=True, kw_only=True):

@@ -6,27 +6,29 @@ timers of the judgement, each of which fires at its own moment.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
 from eventd.config import Config
-from eventd.contract import Batch, Verdict
+from eventd.contract import Batch, Talker, Verdict
 from eventd.correlate import Correlator
 from eventd.correlate.state import Decision
 from eventd.decode import Decoder
+from eventd.errors import ConfigError, DeliveryError, Problem
 from eventd.inputs import REORDER, Input, at_time, time_of
 from eventd.intake import Intake
 from eventd.inventory import engine_id
 from eventd.model import Change, Event, Incident, Malformed, Message, Notification, utc
 from eventd.notify import routing
 from eventd.notify.render import plain
+from eventd.notify.session import Session
 from eventd.parse.recording import UNKNOWN_SOURCE
 from eventd.parse.snmp import DEFAULT_ENGINE_ID, Access
 from eventd.pipeline import Pipeline
-from eventd.registry import Registry
+from eventd.registry import Registry, load_notifiers
 from eventd.telemetry import Telemetry
 
 #: Virtual time runs on this long behind the last message, for what is still held or open.
@@ -37,9 +39,14 @@ DEFAULT_START = 946_684_800.0  # 2000-01-01T00:00:00Z
 LATEST = 253_370_764_800.0  # 9999-01-01T00:00:00Z
 
 
+#: What people read of a notification.
+Text = Callable[[Notification], str]
+
+
 class Step(Struct, frozen=True):
     """One thing that happened: a step in the life of an incident (``channel`` and ``text`` null), or a notification
-    that would have been sent, with its plain text. ``kept``: the rule after which a step was told to nobody."""
+    that would have been sent, with its text as the channel would send it (plain where the channel sends none for
+    people). ``kept``: the rule after which a step was told to nobody."""
 
     at: datetime
     what: str
@@ -103,6 +110,21 @@ def decoder(config: Config, registry: Registry, on_bug: Callable[[Exception, Mes
     return Decoder(registry, config.inventory, access, config.receivers.trusted_forwarders, on_bug=on_bug)
 
 
+def texts(config: Config, problems: list[Problem]) -> dict[str, Text]:
+    """The texts of the channels that send any for people, by the channel's name. Channels are built and never used;
+    ``problems`` takes why one cannot be: a secret that is not here, a template that does not work."""
+    notifiers, session, found = load_notifiers(), Session(), dict[str, Text]()
+    for channel in config.channels:
+        try:
+            built = notifiers[channel.type].build(channel.name, channel.settings, session)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        if isinstance(built, Talker):
+            found[channel.name] = built.text
+    return found
+
+
 class DeviceClock:
     """When bare messages of one file count as received: when their device says it sent them, under that device's clock
     rule. Those that do not say: when the one before was; before the first that says so at ``start`` (Unix seconds), or
@@ -151,10 +173,13 @@ class _States:
 
 
 class Replay:
-    """One replay. ``tell`` hears of every step, in the order of virtual time."""
+    """One replay. ``tell`` hears of every step, in the order of virtual time; what it raises counts as a defect.
+    ``texts`` are those of the channels (`texts`), by name."""
 
-    def __init__(self, config: Config, registry: Registry, tell: Callable[[Step], Any]) -> None:
-        self._config, self._tell, self._telemetry = config, tell, Telemetry()
+    def __init__(
+        self, config: Config, registry: Registry, tell: Callable[[Step], Any], texts: Mapping[str, Text] | None = None
+    ) -> None:
+        self._config, self._tell, self._telemetry, self._texts = config, tell, Telemetry(), texts or {}
         self._channels = [channel.name for channel in config.channels]
         self._states = _States()
         self._correlator = self._new_correlator()
@@ -232,8 +257,15 @@ class Replay:
             if one.id not in self._told:  # the outbox takes the same step for the same channel only once
                 self._told.add(one.id)
                 self._notified[one.channel] += 1
-                self._tell(Step(utc(now), "notified", one.incident, one.channel, plain(one)))
+                self._tell(Step(utc(now), "notified", one.incident, one.channel, self._text(one)))
         return found
+
+    def _text(self, notification: Notification) -> str:
+        """As the channel would send it: plain, too, where its template fails."""
+        try:
+            return self._texts.get(notification.channel, plain)(notification)
+        except DeliveryError:
+            return plain(notification)
 
     def _on_bug(self, error: Exception, message: Message) -> None:  # noqa: ARG002  the shape of `Decoder.on_bug`
         self._bugs += 1

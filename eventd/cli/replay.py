@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
@@ -16,14 +16,14 @@ from eventd.cli.decode import open_input, tell_skipped
 from eventd.cli.problems import fail
 from eventd.cli.text import block, line
 from eventd.config import Config, load_all
-from eventd.errors import ParseError
+from eventd.errors import ParseError, Problem
 from eventd.inputs import Input, Reader, in_order
 from eventd.model import Malformed, to_json
 from eventd.notify.render import headline
 from eventd.printable import printable, printable_json
 from eventd.registry import Registry
 from eventd.registry import load as load_handlers
-from eventd.replay import DeviceClock, Replay, Step, Summary, decoder
+from eventd.replay import DeviceClock, Replay, Step, Summary, Text, decoder, texts
 from eventd.telemetry import setup_logging
 from eventd.whatif import WhatIf
 
@@ -90,7 +90,15 @@ class _Files:
 
 @click.command()
 @click.option("-c", "--config", "path", type=click.Path(dir_okay=False), help="Configuration. Default: built-in.")
-@click.option("-f", "--format", "form", type=click.Choice(["json", "text"]), default="json", show_default=True)
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["json", "text"]),
+    default="json",
+    show_default=True,
+    help="An object per step, or a line of it for people.",
+)
 @click.option(
     "--start",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
@@ -101,20 +109,26 @@ class _Files:
     type=click.Path(dir_okay=False),
     help="What another configuration would have changed: the differences instead of the story.",
 )
+@click.option("--texts", "whole", is_flag=True, help="With -f text: below each notification what people would read.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…", type=click.Path(allow_dash=True))
-def command(path: str | None, form: str, start: datetime | None, against: str | None, files: tuple[str, ...]) -> None:
+def command(
+    path: str | None, form: str, start: datetime | None, against: str | None, whole: bool, files: tuple[str, ...]
+) -> None:
     """Replay messages (recordings, text, JSON lines of decode or the journal, packet captures) on a virtual clock: the
     incidents and notifications that a service with this configuration would have had. Nothing is opened or sent.
 
     The same input gives the same output, byte for byte. Several files are read as one, by time. The exit status does
     not say whether two configurations differ.
     """
+    if whole and (form != "text" or against is not None):
+        raise click.UsageError("--texts goes with -f text, and without --against")
     config, *others = load_all([path] if against is None else [path, against])
     registry = load_handlers(config.handlers)
     begin = None if start is None else start.replace(tzinfo=UTC).timestamp()
     inputs = _Files(files, config, registry, begin)
     if against is None:
-        work = _run(config, registry, inputs, form)
+        told: list[Step] = []
+        work = _run(Replay(config, registry, told.append, _texts(config)), told, inputs, form, whole)
     else:
         names = told_apart(path or BUILT_IN, against)
         work = _compare(WhatIf(config, registry, others[0], load_handlers(others[0].handlers)), inputs, form, names)
@@ -128,13 +142,33 @@ def command(path: str | None, form: str, start: datetime | None, against: str | 
         sys.exit(1)
 
 
-async def _run(config: Config, registry: Registry, inputs: _Files, form: str) -> None:
-    step, summed = (_json, _json) if form == "json" else (_step_text, _summary_text)
+def _texts(config: Config) -> Mapping[str, Text]:
+    """Of each channel that can be built here; of the others it is told why they are shown in the plain form."""
+    problems: list[Problem] = []
+    found = texts(config, problems)
+    for problem in problems:
+        fail(f"shown in its plain form: {problem}")
+    return found
+
+
+async def _run(replay: Replay, told: list[Step], inputs: _Files, form: str, whole: bool) -> None:
+    """``told`` is what the replay tells its steps to: each is written outside of it, because what fails inside is a
+    defect of the pipeline to it, and a reader who goes away is none."""
+
+    def write() -> None:
+        for step in told:
+            _write(_json(step) if form == "json" else _step_text(step, whole=whole))
+        told.clear()
+
+    async def feed(found: Input) -> None:
+        await replay.feed(found)
+        write()
+
     with _bar() as progress:
-        replay = Replay(config, registry, lambda found: _write(step(found)))
-        await _feed(replay.feed, inputs, progress)
+        await _feed(feed, inputs, progress)
         summary = await replay.finish()
-    _write(summed(summary))
+        write()
+    _write(_json(summary) if form == "json" else _summary_text(summary))
 
 
 async def _compare(both: WhatIf, inputs: _Files, form: str, names: tuple[str, str]) -> None:
@@ -190,11 +224,14 @@ def _json(found: Struct) -> bytes:
     return printable_json(to_json(found).decode()).encode()
 
 
-def _step_text(step: Step) -> bytes:
+def _step_text(step: Step, *, whole: bool) -> bytes:
+    """A line; ``whole``: below a notification its text, each line behind a bar."""
     when = step.at.strftime("%Y-%m-%d %H:%M:%S")
     about = printable(headline(step.incident))
     if step.channel is not None:
-        return f"{when}  notified  {step.incident.severity:<9} {about}  → {printable(step.channel)}".encode()
+        told = f"{when}  notified  {step.incident.severity:<9} {about}  → {printable(step.channel)}"
+        text = (step.text or "").splitlines() if whole else ()
+        return "\n".join([told, *(f"  | {printable(line)}".rstrip() for line in text)]).encode()
     return f"{when}  {step.what:<9} {step.incident.severity:<9} {about}".encode()
 
 

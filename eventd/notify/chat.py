@@ -129,6 +129,10 @@ class Chat:
 
     async def close(self) -> None: ...
 
+    def text(self, told: Told) -> str:
+        """`contract.Talker`: the title, where it has a place of its own, and the body."""
+        return "\n".join((title(told, self._say), self.body(told))) if self.titled else self.body(told)
+
     def body(self, told: Told) -> str:
         """The rendered text within the limits. Of a digest every line is kept, if need be with less in each."""
         size = type(self).size

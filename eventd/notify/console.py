@@ -35,14 +35,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Writer:
     """Writes to a stream from a thread of its own, one text at a time: a stuck terminal must not stop the loop.
 
-    The thread is a daemon, because a blocked write cannot be taken back and must not hold up the exit.
+    The thread is a daemon, because a blocked write cannot be taken back and must not hold up the exit. It begins with
+    the first text: a console that is only looked at has none.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._jobs: queue.SimpleQueue[tuple[str, asyncio.Future[None]] | None] = queue.SimpleQueue()
         self._current: asyncio.Future[None] | None = None
-        threading.Thread(target=self._run, name="console", daemon=True).start()
+        self._thread: threading.Thread | None = None
 
     async def write(self, text: str) -> None:
         """Raises `DeliveryError` where the stream is stuck or gone."""
@@ -50,6 +51,9 @@ class Writer:
             raise DeliveryError(DeliveryFailure.TIMEOUT, "the last text is still being written", retryable=True)
         self._current = asyncio.get_running_loop().create_future()
         self._jobs.put((text, self._current))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="console", daemon=True)
+            self._thread.start()
         try:
             await asyncio.wait_for(asyncio.shield(self._current), WRITE_TIMEOUT_S)
         except TimeoutError:
@@ -97,8 +101,12 @@ class Console:
         self._render, self._color, self._say, self._writer = render, color, say, Writer(stream)
 
     async def deliver(self, told: Told) -> str | None:
-        await self._write(told, self._render(told))
+        await self._write(told, self.text(told))
         return None
+
+    def text(self, told: Told) -> str:
+        """`contract.Talker`, without colours."""
+        return self._render(told)
 
     async def deliver_plain(self, told: Told) -> str | None:
         """The fallback: no template."""

@@ -112,6 +112,68 @@ def test_an_outage_is_told_at_its_own_time_and_the_summary_is_last(file) -> None
     }
 
 
+CHATTY = """
+[[channels]]
+name = "desk"
+type = "console"
+color = true
+[[channels]]
+name = "chat"
+type = "slack"
+url = "https://hooks.slack.example/secret"
+template_file = "chat.j2"
+[[channels]]
+name = "pager"
+type = "webhook"
+url = "http://192.0.2.1:9/"
+"""
+
+
+def test_a_notification_has_the_text_that_its_channel_would_send(file) -> None:
+    config = file(CHATTY, "eventd.toml")
+    file("*{{ state }}* <{{ incident.peer }}> {{ '@here' }}\n\n{{ 1 // (chain | length) }}", "chat.j2")
+    unusable = run("-c", config, file(recording(*OUTAGE)))
+    assert (unusable.exit_code, "shown in its plain form: channels.chat" in unusable.stderr) == (0, True)
+    assert "template_file" in unusable.stderr, "its all-clear has no chain"
+    file("*{{ state }}* <{{ incident.peer }}> {{ '@here' }}\n\n{{ headline }}", "chat.j2")
+    found = [one for one in objects(run("-c", config, file(recording(*OUTAGE)))) if one["what"] == "notified"]
+    texts = {(one["channel"], one["incident"]["status"]): one["text"] for one in found}
+    assert texts["chat", "open"].splitlines()[0] == "*MAJOR* <10.0.1.1> @\u2060here"
+    assert texts["chat", "resolved"].splitlines()[0] == "*RESOLVED* <10.0.1.1> @\u2060here"
+    assert "Next steps:" in texts["desk", "open"]
+    assert "\x1b" not in texts["desk", "open"]
+    assert texts["pager", "open"].splitlines()[-1].startswith("Incident "), "it sends no text for people: plain"
+
+
+def test_a_template_that_fails_for_one_incident_falls_back_to_plain_as_the_channel_does(file) -> None:
+    config = file(CHATTY, "eventd.toml")
+    file("{{ headline if incident.device == 'eventd-test' else 1 // 0 }}", "chat.j2")
+    found = objects(run("-c", config, file(recording(*OUTAGE))))
+    chat = next(one for one in found if one["what"] == "notified" and one["channel"] == "chat")
+    assert chat["text"].splitlines()[-1] == f"Incident {chat['incident']['id']}"
+    assert found[-1]["defects"] == 0
+
+
+def test_texts_stand_below_the_line_of_their_notification(file) -> None:
+    shown = run("-f", "text", "--texts", file(recording(*OUTAGE))).stdout.splitlines()
+    at = next(number for number, line in enumerate(shown) if "  notified  " in line)
+    assert shown[at + 1].startswith("  | MAJOR")
+    assert run("--texts", file(recording(*OUTAGE))).exit_code == 2
+    assert "  | " not in run("-f", "text", file(recording(*OUTAGE))).stdout
+
+
+@pytest.mark.parametrize("arguments", ["", "-f text --texts"])
+def test_a_reader_that_has_seen_enough_is_no_defect(file, arguments: str) -> None:
+    """Steps are written while the pipeline runs, which takes whatever fails in it for a bug of eventd."""
+    messages = [
+        udp(300 * n + m, line(n % 7 + 1)) for n in range(200) for m, line in ((0, stop_line), (100, start_line))
+    ]
+    path = file(recording(*messages))
+    shell = f"{' '.join(EVENTD)} {arguments} {path} | head -1 >/dev/null; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_routes_and_timers_of_the_configuration_are_used(file) -> None:
     config = file(BASE + '[correlate]\noutage_hold = "1s"\nrecovery_hold = "2s"\n', "eventd.toml")
     assert told(run("-c", config, file(recording(*OUTAGE)))) == [
