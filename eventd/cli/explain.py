@@ -8,10 +8,11 @@ import click
 import msgspec
 
 from eventd.cli import story
-from eventd.cli.remote import Remote, RemoteError, find, remote_options
+from eventd.cli.remote import Remote, RemoteError, find, path, remote_options
 from eventd.correlate.explain import Explanation
 from eventd.model import Incident
 from eventd.printable import printable_json
+from eventd.web.answers import ChildRow
 
 
 @click.command()
@@ -27,7 +28,7 @@ def command(remote: Remote, what: str, device: str | None, at: str | None, form:
     if form == "json":
         click.echo(printable_json(json.dumps(found, ensure_ascii=False)))
         return
-    click.echo("\n\n".join(text for text in _blocks(found) if text))
+    click.echo("\n\n".join(text for text in _blocks(found, _under(remote, found["incident"])) if text))
 
 
 def _ask(remote: Remote, what: str, device: str | None, at: str | None) -> Any:
@@ -47,10 +48,17 @@ def _ask(remote: Remote, what: str, device: str | None, at: str | None) -> Any:
     raise RemoteError(f"{unknown}, and it is neither an incident nor a device", 404)
 
 
-def _blocks(found: Any) -> Iterator[str]:
+def _under(remote: Remote, incident: Any) -> list[ChildRow]:
+    """What is known of the children of an incident that has any."""
+    if incident is None or not incident["children"]:
+        return []
+    return msgspec.convert(remote.ask(path("incidents", incident["id"]))["under"], list[ChildRow])
+
+
+def _blocks(found: Any, under: list[ChildRow]) -> Iterator[str]:
     now = story.now()
     if found["incident"] is not None:
-        yield story.incident_block(msgspec.convert(found["incident"], Incident), now)
+        yield story.incident_block(msgspec.convert(found["incident"], Incident), now, under)
     for one in found["explanations"]:
         yield story.explanation_block(msgspec.convert(one, Explanation), now)
     others = [msgspec.convert(one, Incident) for one in found["incidents"]]

@@ -5,14 +5,17 @@ import http.client
 import json
 import os
 import ssl
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 import click
 
+from eventd.cli.problems import fail
 from eventd.errors import EventdError
+from eventd.printable import printable
 
 DEFAULT_URL = "http://127.0.0.1:9514"
 #: Seconds; a service that answers needs a fraction of one, and an act waits up to ten for its commit.
@@ -21,6 +24,12 @@ TIMEOUT_S = 20.0
 MAX_ANSWER = 64 * 2**20
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+#: Stands for an answer when the beginning of an id fits several incidents (RFC 9110 section 15.4.1).
+SEVERAL = 300
+#: What is wrong with one incident and not with the next: its id, that it is over, that the store is slow.
+OF_ONE = (SEVERAL, 404, 409, 503)
 
 
 class RemoteError(EventdError):
@@ -173,7 +182,28 @@ def find(remote: Remote, given: str) -> Mapping[str, Any]:
         return dict((exact or found)[0])
     if not found:
         raise RemoteError(f"no incident's id begins with {given!r}", 404)
-    raise RemoteError(f"{given!r} is not enough: {', '.join(incident['id'] for incident in found)} begin with it")
+    several = ", ".join(incident["id"] for incident in found)
+    raise RemoteError(f"{given!r} is not enough: {several} begin with it", SEVERAL)
+
+
+def act_on_each(remote: Remote, given: Sequence[str], act: Callable[[str], str]) -> None:
+    """Have ``act`` do something to each incident whose id is or begins like one of ``given``, and print what it says;
+    what fails is told and the others go on. Ends the command with 1 if any failed.
+
+    Raises:
+        RemoteError: what would be the same for each of them: nobody answers, or the token does not do.
+    """
+    failed = False
+    for one in dict.fromkeys(given):
+        try:
+            click.echo(printable(act(str(find(remote, one)["id"]))))
+        except RemoteError as error:
+            if error.status not in OF_ONE:
+                raise
+            failed = True
+            fail(f"{one}: {error}" if one not in str(error) else str(error))
+    if failed:
+        sys.exit(1)
 
 
 def path(*parts: str) -> str:

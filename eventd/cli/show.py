@@ -9,6 +9,7 @@ from eventd.cli import story
 from eventd.cli.remote import Remote, find, path, remote_options
 from eventd.model import Incident
 from eventd.printable import printable_json
+from eventd.web.answers import ChildRow
 
 
 @click.command()
@@ -22,5 +23,6 @@ def command(remote: Remote, ident: str, form: str) -> None:
     if form == "json":
         click.echo(printable_json(json.dumps(whole, ensure_ascii=False)))
         return
-    click.echo(story.incident_block(msgspec.convert(whole, Incident), story.now()))
+    under = msgspec.convert(whole["under"], list[ChildRow])
+    click.echo(story.incident_block(msgspec.convert(whole, Incident), story.now(), under))
     click.echo(story.messages_block(whole["events"], story.now()), nl=bool(whole["events"]))

@@ -1,6 +1,6 @@
 """Incidents and explanations as text for people, on a terminal or in a pipe."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from eventd.correlate.explain import Explanation, Told, Wait
 from eventd.correlate.texts import span, times
 from eventd.model import Event, Incident
 from eventd.printable import printable
+from eventd.web.answers import ChildRow
 
 COLOURS = {"critical": "red", "major": "yellow", "warning": "cyan", "info": "blue"}
 STANDS = {"up": "green", "down": "red", "unknown": "white"}
@@ -42,8 +43,8 @@ def taken(incident: Incident, now: datetime) -> str:
     return f"{incident.acked_by}{until}" + (f": {incident.acked_note}" if incident.acked_note else "")
 
 
-def incident_block(incident: Incident, now: datetime) -> str:
-    """One incident whole."""
+def incident_block(incident: Incident, now: datetime, under: Sequence[ChildRow] = ()) -> str:
+    """One incident whole. ``under`` are its children as far as they are kept."""
     end = incident.resolved_at or now
     lasted = f"{'lasted' if incident.resolved_at else 'for'} {span((end - incident.opened_at).total_seconds())}"
     others = [witness.device for witness in incident.witnesses if witness.device != incident.device]
@@ -64,7 +65,7 @@ def incident_block(incident: Incident, now: datetime) -> str:
             *_list("to do", (f"{number}. {step}" for number, step in enumerate(incident.actions, 1))),
             *_list("happened", incident.chain),
             line("part of", incident.parent),
-            *_list("children", _children(incident)),
+            *_list("under it", _children(incident, under, now)),
         ],
     )
 
@@ -74,10 +75,31 @@ def _without_steps(incident: Incident) -> Any:
     return incident.cause and msgspec.structs.replace(incident.cause, actions=())
 
 
-def _children(incident: Incident) -> Iterator[str]:
-    yield from incident.children[:CHILDREN]
-    if len(incident.children) > CHILDREN:
-        yield f"and {len(incident.children) - CHILDREN} more"
+def _children(incident: Incident, under: Sequence[ChildRow], now: datetime) -> Iterator[str]:
+    """How many, the first of them by name, and how many are not kept any more."""
+    if not incident.children:
+        return
+    still = sum(child.status == "open" for child in under)
+    yield f"{still} open, {len(under) - still} over; told by this one"
+    shown = under[:CHILDREN]
+    widths = [max((len(name) for name in names), default=0) for names in zip(*map(_who, shown), strict=True)]
+    for child in shown:
+        name, device = (text.ljust(width) for text, width in zip(_who(child), widths, strict=True))
+        over = (
+            f"over {moment(child.resolved_at, now)}" if child.resolved_at else f"since {moment(child.opened_at, now)}"
+        )
+        state = (child.severity if child.status == "open" else "resolved").ljust(len("resolved"))
+        yield "  ".join((child.id, state, name, device, over, child.cause or "")).rstrip()
+    if len(under) > CHILDREN:
+        yield f"and {len(under) - CHILDREN} more: eventd show {incident.id} -f json | jq .under"
+    if gone := len(incident.children) - len(under):
+        yield f"{gone} {'is' if gone == 1 else 'are'} not kept any more"
+
+
+def _who(child: ChildRow) -> tuple[str, str]:
+    """Whom it is about, and which device says so; harmless for a terminal."""
+    peer = f"{child.peer_name} ({child.peer})" if child.peer_name and child.peer else child.peer_name or child.peer
+    return printable(peer or child.interface or child.kind), printable(child.device)
 
 
 def _list(label: str, texts: Iterable[str]) -> Iterator[str]:

@@ -112,7 +112,7 @@ class EventFilters(TypedDict, total=False):
 
 class IncidentFilters(TypedDict, total=False):
     """Which incidents; None or absent matches all. ``id`` is how the id begins, ``parent`` the id of the one that tells
-    them or ``none``, ``before`` the ``next`` of an earlier page."""
+    them or ``none``, ``child_of`` the id of one that lists them, ``before`` the ``next`` of an earlier page."""
 
     id: str | None
     status: str | None
@@ -122,6 +122,7 @@ class IncidentFilters(TypedDict, total=False):
     severity: str | None
     site: str | None
     parent: str | None
+    child_of: str | None
     before: int | None
 
 

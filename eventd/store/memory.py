@@ -41,7 +41,7 @@ from eventd.store.base import (
 T = TypeVar("T")
 
 #: Filters of incidents that are not plain equality of a field.
-SPECIAL = ("before", "id", "parent")
+SPECIAL = ("before", "id", "parent", "child_of")
 
 
 class _Entry(Struct):
@@ -317,12 +317,16 @@ class MemoryStore:
     async def incidents(self, *, limit: int = DEFAULT_PAGE, **filters: Unpack[IncidentFilters]) -> Page[Incident]:
         """`Store.incidents`."""
         wanted: Mapping[str, Any] = filters
+        teller = wanted.get("child_of")
+        known = self._incidents.get(teller or "")
+        listed = frozenset(known.children if known is not None else ())
         rows = {
             self._numbers[i.id]: i
             for i in self._incidents.values()
             if all(value in (None, getattr(i, name)) for name, value in wanted.items() if name not in SPECIAL)
             and i.id.startswith(wanted.get("id") or "")
             and wanted.get("parent") in (None, i.parent or "none")
+            and (teller is None or i.id in listed)
         }
         return _page(rows, limit, filters.get("before"))
 

@@ -33,6 +33,7 @@ EVENT_WHERE = {
 INCIDENT_WHERE = {name: f"{name} = :{name}" for name in ("status", "kind", "device", "peer", "severity", "site")} | {
     "id": "id >= :id AND id < :id || '~'",
     "parent": "coalesce(json_extract(json, '$.parent'), 'none') = :parent",
+    "child_of": "id IN (SELECT value FROM incidents AS i, json_each(i.json, '$.children') WHERE i.id = :child_of)",
     "before": "seq < :before",
 }
 MALFORMED_WHERE = {"before": "seq < :before"}

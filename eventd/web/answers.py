@@ -1,6 +1,6 @@
 """What the API answers with: the rows of its lists, and errors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -42,10 +42,30 @@ class EventRow(Event, frozen=True):
     incidents: tuple[str, ...] = ()
 
 
+class ChildRow(Struct, frozen=True):
+    """An incident that another one tells, in short; ``cause`` is the reason in the device's words."""
+
+    id: str
+    kind: str
+    status: Literal["open", "resolved"]
+    severity: str
+    device: str
+    peer: str | None
+    peer_name: str | None
+    interface: str | None
+    opened_at: datetime
+    resolved_at: datetime | None
+    cause: str | None
+    title: str
+
+
 class IncidentWithEvents(Incident, frozen=True):
-    """An incident and the latest of the events that belong to it."""
+    """An incident and the latest of the events that belong to it. ``under`` are its children as far as they are kept,
+    open ones first; ``under_gone`` is how many of them are not kept any more."""
 
     events: tuple[EventRow, ...] = ()
+    under: tuple[ChildRow, ...] = ()
+    under_gone: int = 0
 
 
 class Some(Struct, frozen=True):
@@ -159,9 +179,14 @@ def event_row(row: JournalRow) -> EventRow:
     return EventRow(**known, duplicate=row.duplicate, incidents=row.incidents)
 
 
-def with_events(incident: Incident, rows: tuple[JournalRow, ...]) -> IncidentWithEvents:
-    """An incident with its events."""
-    return IncidentWithEvents(**msgspec.structs.asdict(incident), events=tuple(map(event_row, rows)))
+def with_events(incident: Incident, rows: Sequence[JournalRow], under: Sequence[ChildRow]) -> IncidentWithEvents:
+    """An incident with its events and its children."""
+    return IncidentWithEvents(
+        **msgspec.structs.asdict(incident),
+        events=tuple(map(event_row, rows)),
+        under=tuple(under),
+        under_gone=len(incident.children) - len(under),
+    )
 
 
 def reason_row(row: CatalogueRow) -> ReasonRow:

@@ -12,6 +12,7 @@ from eventd.store.base import MAX_PAGE
 from eventd.web import query as q
 from eventd.web.answers import DeviceRow, RequestError, Status, answer, event_row, reason_row, rejected_row, with_events
 from eventd.web.evidence import evidence
+from eventd.web.family import children
 from eventd.web.hushed import as_now
 from eventd.web.learned import Learner
 from eventd.web.openapi import document
@@ -55,9 +56,10 @@ class Api:
         incident = await self._service.store.incident(request.match_info["id"])
         if incident is None:
             raise RequestError(404, f"no incident {request.match_info['id']!r}")
-        rows, _ = await evidence(self._service.store, incident, MAX_PAGE)
+        under = await children(self._service.store, incident)
+        rows, _ = await evidence(self._service.store, incident, MAX_PAGE, under)
         [now] = as_now(self._service, [incident])
-        return answer(with_events(now, rows))
+        return answer(with_events(now, rows, under))
 
     async def events(self, request: web.Request) -> web.Response:
         """The journal, the latest first."""

@@ -23,6 +23,7 @@ from eventd.web.acts import silence_row
 from eventd.web.answers import NO_STORE, DeviceRow, SilenceRow, rejected_row, shown_raw
 from eventd.web.api import devices
 from eventd.web.evidence import evidence
+from eventd.web.family import children
 from eventd.web.hushed import as_now
 from eventd.web.learned import Learner
 from eventd.web.looks import make_environment
@@ -142,19 +143,24 @@ class Desk:
         incident = await store.incident(ident)
         if incident is None:
             return self._open_story(ident)
-        rows, more = await evidence(store, incident, MESSAGE_ROWS)
-        family = [await store.incident(each) for each in (incident.parent, *incident.children[:LINES]) if each]
+        under = await children(store, incident)
+        rows, more = await evidence(store, incident, MESSAGE_ROWS, under)
+        parent = await store.incident(incident.parent) if incident.parent else None
         return {
             "incident": as_now(self._service, [incident])[0],
             "messages": [(row, cut(shown_raw(row.event.transport, row.event.raw), RAW_CHARS)) for row in rows],
             "more_messages": more,
-            "family": as_now(self._service, [each for each in family if each is not None]),
+            "parent": parent,
+            "under": under[:LINES],
+            "under_open": sum(child.status == "open" for child in under),
+            "under_kept": len(under),
         }
 
     def _open_story(self, ident: str) -> dict[str, Any]:
         """What is known of an open incident without the store."""
         found = (incident for incident in self._service.correlator.open_incidents() if incident.id == ident)
-        return {"incident": next(found, None), "messages": (), "more_messages": False, "family": ()}
+        nothing = {"messages": (), "more_messages": False, "under": (), "under_open": 0, "under_kept": 0}
+        return {"incident": next(found, None), "parent": None, **nothing}
 
     def _html(
         self, template: jinja2.Template, wanted: Mapping[str, Any], *, status: int = 200, **values: Any
@@ -171,21 +177,22 @@ class Desk:
         strangers = self._strangers(incident.peer for incident in found)
         found.sort(key=lambda incident: _by_urgency(incident, stranger=incident.peer in strangers))
         known = {incident.id for incident in found}
-        children: dict[str, list[Incident]] = {}
+        under: dict[str, list[Incident]] = {}
         heads = []
         for incident in found:
             if incident.parent in known:
-                children.setdefault(str(incident.parent), []).append(incident)
+                under.setdefault(str(incident.parent), []).append(incident)
             else:
                 heads.append(incident)
         cards = len(heads) if len(heads) <= CARDS else CARDS_OF_MANY
         return {
-            "counts": [(s, n) for s in URGENCY if (n := sum(i.severity == s for i in found))],
-            "shared": _shared(found),
+            "counts": [(s, n) for s in URGENCY if (n := sum(i.severity == s for i in heads))],
+            "counted_under": len(found) - len(heads),
+            "shared": _shared(heads),
             "cards": heads[:cards],
             "lines": heads[cards : cards + LINES],
             "more_incidents": max(0, len(heads) - cards - LINES),
-            "children": children,
+            "children": under,
         }
 
     def _peers(self, device: str | None, *, everything: bool) -> dict[str, Any]:

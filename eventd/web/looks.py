@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from eventd.model import Event, Incident
-from eventd.notify.render import duration_text, kind_text
+from eventd.notify.render import duration_text, kind_text, peer_text
 from eventd.printable import HIDDEN
 from eventd.skew import LARGE_S
 
@@ -29,7 +29,15 @@ def make_environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        moment=moment, clock=clock, skew=skew, step=step, span=span, heading=heading, address=address, fields=fields
+        moment=moment,
+        clock=clock,
+        skew=skew,
+        step=step,
+        span=span,
+        heading=heading,
+        address=address,
+        fields=fields,
+        kind=kind_text,
     )
     environment.tests["web_link"] = _is_web_link
     return environment
@@ -93,11 +101,9 @@ def skew(seconds: float) -> str:
 
 
 def heading(incident: Incident) -> str:
-    """What kind of trouble, with whom: ``IPsec tunnel down: branch-berlin (2.1.1.1)``."""
-    kind = kind_text(incident.kind)
-    if incident.peer is None:
-        return f"{kind}: {incident.device}"
-    return f"{kind}: {incident.peer_name} ({incident.peer})" if incident.peer_name else f"{kind}: {incident.peer}"
+    """What it is about, in the words of every alert; where it brings none, what kind of trouble, with whom:
+    ``IPsec tunnel down: branch-berlin (2.1.1.1)``."""
+    return incident.title or f"{kind_text(incident.kind)}: {peer_text(incident) or incident.device}"
 
 
 def address(wanted: Mapping[str, str | None]) -> str:

@@ -13,6 +13,7 @@ from eventd.model import Incident, utc
 from eventd.web import query as q
 from eventd.web.answers import RequestError, Why, answer, event_row
 from eventd.web.evidence import evidence
+from eventd.web.family import children
 from eventd.web.hushed import as_now
 from eventd.web.query import query
 from eventd.web.service import Service
@@ -71,7 +72,8 @@ async def _of_incident(service: Service, ident: str, at: float | None) -> Why:
     same = await _of_children(service, incident) if incident.children else _of_one(service, incident)
     family = [await service.store.incident(each) for each in (incident.parent,) if each is not None]
     if at is None:
-        messages: Sequence[JournalRow] = (await evidence(service.store, incident, MESSAGES))[0]
+        under = await children(service.store, incident)
+        messages: Sequence[JournalRow] = (await evidence(service.store, incident, MESSAGES, under))[0]
     else:
         messages = await _messages(service, device, incident.peer, at)
     [now, *parents] = as_now(service, [incident, *(each for each in family if each is not None)])

@@ -133,6 +133,53 @@ async def test_an_incident_is_taken_given_back_and_cleared(site: Site) -> None:
     assert (await run(site.url, "ack", ident, "--until", "soon")).exit_code == 2
 
 
+async def test_what_was_noted_is_said_back(site: Site) -> None:
+    ident = the_open(site)
+    text = await done(site, "ack", ident, "--note", "carrier called", "--until", "2126-01-05T12:00:00Z")
+    title = site.service.correlator.open_incidents()[0].title
+    assert text == f"{ident} is taken by ann until 2126-01-05 12:00:00 UTC (carrier called): {title}\n"
+
+
+@pytest.mark.parametrize("command", ["ack", "clear"])
+async def test_several_are_taken_and_cleared_and_each_says_how_it_went(site: Site, command: str) -> None:
+    await site.service.tell("601 stop dpd timeout peer=2.1.1.3 device=FW3", until=700)
+    first, second = (one.id for one in site.service.correlator.open_incidents())
+    over = next(one.id for one in (await site.service.store.incidents(status="resolved")).items)
+    result = await run(site.url, command, first, over, "0000", second, first)
+    assert result.exit_code == 1
+    verb = {"ack": "is taken by ann", "clear": "is resolved"}[command]
+    assert [line.split(":")[0] for line in result.stdout.splitlines()] == [f"{first} {verb}", f"{second} {verb}"]
+    assert result.stderr.splitlines() == [
+        f"eventd: incident '{over}' is over already",
+        "eventd: no incident's id begins with '0000'",
+    ]
+    assert (await run(site.url, command)).exit_code == 2
+
+
+async def test_what_would_fail_for_each_is_said_once(site: Site) -> None:
+    result = await run(site.url, "clear", the_open(site), "0000", token=READ)
+    assert (result.exit_code, result.output.count("this one only reads")) == (1, 1)
+    result = await run("http://127.0.0.1:1", "ack", "a", "b")
+    assert (result.exit_code, result.output.count("connection refused")) == (1, 1)
+
+
+async def test_those_under_an_outage_of_many_are_named_each_on_a_line() -> None:
+    async with serving(FakeService(tokens=TOKENS)) as site:
+        stops = "\n".join(f"{n} stop dpd timeout peer=2.1.9.{n}" for n in range(1, 25))
+        await site.service.tell(f"{stops}\n90 start peer=2.1.9.1", until=200)
+        [parent] = [one for one in site.service.correlator.open_incidents() if one.children]
+        over = next(one for one in (await site.service.store.incidents(status="resolved")).items)
+        site.service.store._put_incident(replace(parent, children=(*parent.children, "gone1", "gone2")))
+        for command in ("show", "explain"):
+            lines = (await done(site, command, parent.id)).splitlines()
+            at = next(number for number, line in enumerate(lines) if line.startswith("  under it"))
+            assert lines[at].endswith("23 open, 1 over; told by this one")
+            assert "  major     2.1.9.2   FW1  since 2026-01-05 10:00:02  dpd timeout" in lines[at + 1]
+            assert f"and 4 more: eventd show {parent.id} -f json | jq .under" in lines[at + 21]
+            assert lines[at + 22].split() == ["2", "are", "not", "kept", "any", "more"]
+        assert f"part of    {parent.id}" in await done(site, "show", over.id)
+
+
 async def test_silences_are_made_listed_and_ended(site: Site) -> None:
     made = await run(
         site.url, "silence", "add", "device=FW1", "device=FW2", "peer=2.1.*", "--for", "2h", "--reason", "new uplink"

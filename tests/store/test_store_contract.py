@@ -552,3 +552,14 @@ async def test_incidents_are_found_by_what_tells_them(store: Store) -> None:
     assert [one.id for one in (await store.incidents(parent="none")).items] == ["aa"]
     assert [one.id for one in (await store.incidents(parent="aa")).items] == ["bb"]
     assert len((await store.incidents()).items) == 2
+
+
+async def test_incidents_are_found_by_the_list_of_the_one_that_tells_them(store: Store) -> None:
+    """Its list holds, too, what has another parent since, and what is not kept any more."""
+    parent = replace(incident("aa"), children=("bb", "cc", "gone"))
+    others = [replace(incident("bb"), parent="aa"), replace(incident("cc"), parent="dd"), incident("dd")]
+    await store.commit(batch(incidents=[parent, *others]))
+    assert [one.id for one in (await store.incidents(child_of="aa")).items] == ["cc", "bb"]
+    assert [one.id for one in (await store.incidents(child_of="aa", parent="dd")).items] == ["cc"]
+    assert (await store.incidents(child_of="bb")).items == ()
+    assert (await store.incidents(child_of="never")).items == ()

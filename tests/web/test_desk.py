@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -48,6 +49,10 @@ async def look(site: Site, path: str = "/", status: int = 200) -> Page:
     return Page(html)
 
 
+async def title_of(site: Site, path: str) -> str:
+    return unescape((await site.ask(path))[2].partition("<title>")[2].partition("</title>")[0])
+
+
 @pytest.fixture
 async def site():
     async with serving(FakeService(inventory=inventory(name="branch-berlin", site="Berlin"))) as site:
@@ -74,15 +79,14 @@ async def test_an_open_incident_says_what_why_since_when_and_what_to_do_first(si
     page = await look(site)
     for text in (
         "1 major",
-        "IPsec tunnel down: branch-berlin (2.1.1.1)",
+        site.service.correlator.open_incidents()[0].title,
         "authentication fail (Meaning of authentication fail)",
         "for 10m, since 10:00:00 · 2 occurrences",
         "First Step for authentication fail",
         "1 of 1 peers down",
     ):
         assert text in page.text
-    title = (await site.ask("/"))[2].partition("<title>")[2].partition("</title>")[0]
-    assert title == "1 major · eventd"
+    assert await title_of(site, "/") == "1 major · 1 of 1 peers down · eventd"
 
 
 async def test_an_incident_that_is_over_moves_to_the_resolved(site: Site) -> None:
@@ -137,7 +141,9 @@ async def test_children_are_listed_with_their_open_parent_and_not_beside_it(site
     page = await look(site)
     assert [value for value in page.values("id") if value.startswith("i-")] == ["i-p"]
     assert "Interface outage: FW1" in page.text
-    assert "25 of it" in page.text
+    assert "25 open under it" in page.text
+    assert "1 critical +25 under it 0 of 0 peers" in page.text, "what is told is counted, not what it tells"
+    assert await title_of(site, "/") == "1 critical (+25 under them) · eventd"
     assert "and 5 more on its page" in page.text
     orphan = replace(children[0], parent="gone")
     site.service.correlator.open_incidents = having([], orphan)
@@ -211,7 +217,7 @@ async def test_without_the_store_the_page_still_shows_what_is_open(site: Site) -
     site.service.store.broken = "eventd.db: disk I/O error"
     page = await look(site, status=503)
     assert "The store cannot be read: eventd.db: disk I/O error" in page.text
-    assert "IPsec tunnel down" in page.text
+    assert site.service.correlator.open_incidents()[0].title in page.text
     [open_one] = site.service.correlator.open_incidents()
     page = await look(site, f"/incidents/{open_one.id}", status=503)
     assert "dpd timeout" in page.text
@@ -359,7 +365,7 @@ async def test_the_page_of_an_incident_tells_the_whole_story(site: Site) -> None
     [found] = (await site.json("incidents"))["items"]
     page = await look(site, f"/incidents/{found['id']}")
     for text in (
-        "IPsec tunnel down: branch-berlin (2.1.1.1)",
+        found["title"],
         "open for 10m",
         found["summary"],
         "Device says authentication fail (code 18)",
@@ -381,19 +387,48 @@ async def test_the_page_of_a_resolved_incident_says_how_long_it_lasted_and_does_
     await site.service.tell("0 stop dpd timeout\n600 start", until=3600)
     [found] = (await site.json("incidents"))["items"]
     page = await look(site, f"/incidents/{found['id']}")
-    assert "resolved IPsec tunnel down" in page.text
+    assert f"resolved {found['title']}" in page.text
+    assert await title_of(site, f"/incidents/{found['id']}") == f"resolved: {found['title']} · eventd"
     assert "lasted 10m" in page.text
     assert "was major" in page.text
     assert "http-equiv" not in dict(pair for _, attributes in page.tags for pair in attributes.items())
 
 
 async def test_parent_and_children_lead_to_each_other(site: Site) -> None:
-    parent, child = incident("p", kind="device_outage", peer=None, children=("c", "lost")), incident("c", parent="p")
-    await site.service.store.commit(Batch(incidents={"p": parent, "c": child}))
-    assert "/incidents/c" in (await look(site, "/incidents/p")).values("href")
+    over = utc(EPOCH + 90)
+    dpd = Reason(text="dpd timeout")
+    family = [
+        incident("p", kind="device_outage", peer=None, children=("c", "d", "gone", "lost"), title="FW1 lost 4 peers"),
+        incident("c", parent="p", status="resolved", resolved_at=over, cause=dpd, peer="2.1.1.2"),
+        incident("d", parent="p", cause=dpd, peer_name="branch-berlin", kind="negotiation_failing"),
+    ]
+    await site.service.store.commit(Batch(incidents={one.id: one for one in family}))
+    page = await look(site, "/incidents/p")
+    hrefs = page.values("href")
+    assert hrefs.index("/incidents/d") < hrefs.index("/incidents/c"), "what is open comes first"
+    for text in (
+        "1 open, 1 over; told by this one",
+        "major branch-berlin 2.1.1.1 IPsec negotiation failing FW1 10:00:00 dpd timeout",
+        "resolved 2.1.1.2 FW1 10:00:00 10:01:30 after 1m 30s dpd timeout",
+        "2 more are not kept any more.",
+    ):
+        assert text in page.text
+    assert await title_of(site, "/incidents/p") == "major: FW1 lost 4 peers · eventd"
     page = await look(site, "/incidents/c")
     assert "/incidents/p" in page.values("href")
-    assert "the larger incident this is part of" in page.text
+    assert "Part of major FW1 lost 4 peers, which tells it." in page.text
+
+
+async def test_the_messages_of_an_outage_of_many_are_those_of_its_peers(site: Site) -> None:
+    stops = "\n".join(f"{n} stop dpd timeout peer=2.1.9.{n}" for n in range(1, 9))
+    await site.service.tell(f"{stops}\n3 start peer=2.1.8.8\n4 stop dpd timeout peer=2.1.9.1 device=FW2", until=120)
+    [parent] = [one for one in site.service.correlator.open_incidents() if one.children]
+    found = await site.json(f"incidents/{parent.id}")
+    assert {event["peer"] for event in found["events"]} == {f"2.1.9.{n}" for n in range(1, 9)}
+    assert {event["device"] for event in found["events"]} == {"FW1"}
+    assert [child["peer"] for child in found["under"]] == [f"2.1.9.{n}" for n in range(1, 9)]
+    assert found["under_gone"] == 0
+    assert "None is kept" not in (await look(site, f"/incidents/{parent.id}")).text
 
 
 async def test_an_incident_without_a_cause_or_messages_has_a_page(site: Site) -> None:
