@@ -37,7 +37,7 @@ async def _far_ends(channel: ChannelConfig) -> Iterable[Endpoint]:
 async def _reach(name: str, end: Endpoint) -> list[Finding]:
     what = f"{name}: {end.place}"
     address = urlsplit(end.proxy or end.url)
-    secure = address.scheme == "https"
+    secure = address.scheme in {"https", "smtps"}
     port = address.port or (443 if secure else 80)
     if end.proxy:
         what += f" by the proxy {address.hostname}:{port}"

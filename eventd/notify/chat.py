@@ -1,8 +1,8 @@
-"""What all chats have in common: a text in the chat's own markup, within its limits, in one JSON POST; an answer that
-may say no under any status; a plain text when the layout is refused."""
+"""What all that tell people have in common: a text in their own markup, within their limits, a plain text when the
+layout fails (`Texts`); and what chats have: one JSON POST, and an answer that may say no under any status (`Chat`)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Protocol
 
 from msgspec import Meta, Struct
 
@@ -24,15 +24,36 @@ READABLE_PER_MINUTE = 10
 WIDTHS = (MAX_HEADLINE, 70, 40, 24)
 
 
+#: ``max_per_minute`` of a channel.
+PerMinute = Annotated[int, Meta(ge=1)]
+
+
+class Wording(Protocol):
+    """Keys of every channel that tells people something in words. ``language`` of the messages; ``max_per_minute``:
+    what comes beyond it is told together, in one message that lists every incident; ``template_file`` and
+    ``digest_template_file`` replace the layouts."""
+
+    @property
+    def language(self) -> Language: ...
+
+    @property
+    def max_per_minute(self) -> int: ...
+
+    @property
+    def template_file(self) -> str | None: ...
+
+    @property
+    def digest_template_file(self) -> str | None: ...
+
+
 class ChatSettings(TransportSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Keys of every chat. ``language`` of the messages; ``max_per_minute``: what comes beyond it is told together, in
-    one message that lists every incident; ``template_file`` and ``digest_template_file`` replace the layouts."""
+    """Keys of every chat (`Wording`)."""
 
     #: What the service itself takes in a minute; more than this cannot be configured.
     TAKES: ClassVar[int] = 60
 
     language: Language = "en"
-    max_per_minute: Annotated[int, Meta(ge=1)] = READABLE_PER_MINUTE
+    max_per_minute: PerMinute = READABLE_PER_MINUTE
     template_file: str | None = None
     digest_template_file: str | None = None
 
@@ -68,8 +89,8 @@ class Card(Struct, frozen=True):
     bare: bool = False
 
 
-class Chat:
-    """One chat. A service is a subclass that says how it differs."""
+class Texts:
+    """What is told, in words: subclasses say in which markup, within which limits, and how it is sent."""
 
     refresh_s: float | None = None
     #: Seconds between two messages.
@@ -83,9 +104,8 @@ class Chat:
     #: Incidents in a digest: as many as fit with headlines of the least of `WIDTHS`.
     digests: int = 30
 
-    def __init__(self, to: Endpoint, settings: ChatSettings, session: Session) -> None:
+    def __init__(self, settings: Wording, session: Session) -> None:
         """Raises ValueError where a template cannot be used."""
-        self.to, self.far_ends = to, (to,)
         self.session, self._say = session, words(settings.language)
         self.pace = Pace(settings.max_per_minute, self.apart_s)
         self._message, self._digest = all_of(
@@ -96,28 +116,14 @@ class Chat:
     def _template(self, own: str, key: str, file: str | None) -> Renderer:
         return tried_template(own, file, self.markup, self.session.base, key=key, say=self._say, titled=self.titled)
 
-    # --- what a service says of itself ----------------------------------------------------------------------------
-
-    def message(self, card: Card) -> dict[str, Any]:
-        """The JSON object to post."""
+    async def _send(self, card: Card) -> str | None:
+        """Send it; the receipt, if any. Raises `DeliveryError`."""
         raise NotImplementedError
-
-    def judge(self, answer: Answer) -> DeliveryError | None:
-        """None where the far end took the message."""
-        return None if answer.ok else answer.error(self.to)
-
-    def receipt(self, answer: Answer) -> str | None:  # noqa: ARG002  for subclasses
-        """What the far end calls the message, where a later one can refer to it."""
-        return None
-
-    async def post(self, message: dict[str, Any], card: Card) -> Answer:
-        """Send it. A service whose requests are signed, or go elsewhere for a card with a thread, says so here."""
-        return await self.session.post(self.to, message, {ID_HEADER: card.id})
 
     # --- `contract.Channel` ---------------------------------------------------------------------------------------
 
     async def deliver(self, told: Told) -> str | None:
-        """In the layout of the chat."""
+        """In the layout of the channel."""
         return await self._send(self.card(told, self.body(told)))
 
     async def deliver_plain(self, told: Told) -> str | None:
@@ -128,6 +134,8 @@ class Chat:
     async def refresh(self, incidents: Sequence[Incident], now: float) -> None: ...
 
     async def close(self) -> None: ...
+
+    # --- what a message is made of --------------------------------------------------------------------------------
 
     def text(self, told: Told) -> str:
         """`contract.Talker`: the title, where it has a place of its own, and the body."""
@@ -148,11 +156,36 @@ class Chat:
         return CUT if incident.url is None else f"{CUT} {self.markup.escape(clean(incident.url))}"
 
     def card(self, told: Told, body: str, *, bare: bool = False) -> Card:
-        """What `message` is made of."""
+        """What a message is made of."""
         one = None if isinstance(told, Digest) else told
         link = self.session.external_url if one is None else one.incident.url
         thread = None if one is None else one.thread
         return Card(told.id, title(told, self._say), body, colour(told), link, thread, bare)
+
+
+class Chat(Texts):
+    """One chat. A service is a subclass that says how it differs."""
+
+    def __init__(self, to: Endpoint, settings: ChatSettings, session: Session) -> None:
+        """Raises ValueError where a template cannot be used."""
+        super().__init__(settings, session)
+        self.to, self.far_ends = to, (to,)
+
+    def message(self, card: Card) -> dict[str, Any]:
+        """The JSON object to post."""
+        raise NotImplementedError
+
+    def judge(self, answer: Answer) -> DeliveryError | None:
+        """None where the far end took the message."""
+        return None if answer.ok else answer.error(self.to)
+
+    def receipt(self, answer: Answer) -> str | None:  # noqa: ARG002  for subclasses
+        """What the far end calls the message, where a later one can refer to it."""
+        return None
+
+    async def post(self, message: dict[str, Any], card: Card) -> Answer:
+        """Send it. A service whose requests are signed, or go elsewhere for a card with a thread, says so here."""
+        return await self.session.post(self.to, message, {ID_HEADER: card.id})
 
     async def _send(self, card: Card) -> str | None:
         answer = await self.post(self.message(card), card)

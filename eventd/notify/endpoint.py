@@ -3,7 +3,7 @@
 import base64
 import re
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -24,11 +24,16 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110 sec
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 
-class TransportSettings(Discreet, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Keys of every channel that posts over HTTP. ``tls_ca_file`` is PEM; ``proxy_url`` an HTTP proxy."""
+class TlsSettings(Discreet, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Keys of every channel that may speak TLS. ``tls_ca_file`` is PEM."""
 
     tls_ca_file: str | None = None
     tls_verify: bool = True
+
+
+class TransportSettings(TlsSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Keys of every channel that posts over HTTP. ``proxy_url`` is an HTTP proxy."""
+
     proxy_url: str | None = None
 
 
@@ -63,7 +68,8 @@ class HttpSettings(TransportSettings, frozen=True, forbid_unknown_fields=True, k
 
 
 class Endpoint:
-    """One far end. ``place`` (scheme and host) is all of its address that may be written anywhere."""
+    """One far end. ``place`` (scheme and host) is all of its address that may be written anywhere. ``secrets`` are
+    those that neither the address nor the headers hold."""
 
     def __init__(
         self,
@@ -72,14 +78,16 @@ class Endpoint:
         headers: dict[str, str] | None = None,
         tls: ssl.SSLContext | None = None,
         proxy: str | None = None,
+        schemes: Collection[str] = ("http", "https"),
+        secrets: Iterable[str] = (),
     ) -> None:
-        parts = _check_url(url)
+        parts = _check_url(url, schemes)
         self.url, self.headers, self.tls, self.proxy = url, headers or {}, tls, proxy
         self.place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        secrets = {*_secrets_of(parts), *self.headers.values()}
-        secrets |= {value.partition(" ")[2] for value in self.headers.values()}
-        secrets |= set(_secrets_of(urlsplit(proxy))) if proxy else set()
-        self._secrets = sorted((text for text in secrets if len(text) >= MIN_SECRET_LENGTH), key=len, reverse=True)
+        hidden = {*secrets, *_secrets_of(parts), *self.headers.values()}
+        hidden |= {value.partition(" ")[2] for value in self.headers.values()}
+        hidden |= set(_secrets_of(urlsplit(proxy))) if proxy else set()
+        self._secrets = sorted((text for text in hidden if len(text) >= MIN_SECRET_LENGTH), key=len, reverse=True)
 
     def scrub(self, text: str) -> str:
         """``text`` (say, an answer that echoes the request) without anything that was secret in the request."""
@@ -97,10 +105,10 @@ class Reaching(Protocol):
         """All of them, for `eventd doctor` to try."""
 
 
-def _check_url(url: str) -> SplitResult:
+def _check_url(url: str, schemes: Collection[str] = ("http", "https")) -> SplitResult:
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
     if not usable or re.search(r"[\x00-\x20\x7f]", url):
@@ -116,7 +124,7 @@ def _secrets_of(parts: SplitResult) -> Iterator[str]:
     yield from (value for _, value in parse_qsl(parts.query))
 
 
-def tls_context(settings: TransportSettings, base: Path) -> ssl.SSLContext:
+def tls_context(settings: TlsSettings, base: Path) -> ssl.SSLContext:
     """The client's TLS rules. Raises ValueError where the CA file cannot be used."""
     try:
         context = ssl.create_default_context(cafile=str(base / settings.tls_ca_file) if settings.tls_ca_file else None)

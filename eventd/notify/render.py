@@ -220,6 +220,7 @@ def view(notification: Notification, say: Words = ENGLISH) -> dict[str, Any]:
     facts = (_resolved_facts if resolved else _open_facts)(incident, say)
     return {
         "state": state(notification, say),
+        "colour": colour(notification),
         "headline": headline(incident, say),
         "facts": [(say(f"fact.{name}"), short(text, MAX_VALUE)) for name, text in facts if text],
         "chain": [] if resolved else chain_lines(incident, say),
@@ -235,6 +236,7 @@ def digest_view(digest: Digest, say: Words = ENGLISH, width: int = MAX_HEADLINE)
     at most ``width`` characters, ``digest`` as it is, ``say``."""
     return {
         "state": state(digest, say),
+        "colour": colour(digest),
         "headline": digest_headline(digest, say),
         "why": say(f"digest.{digest.why}"),
         "lines": [_line(told, say, width) for told in latest(digest)],

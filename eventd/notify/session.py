@@ -129,7 +129,7 @@ class Session:
         self.external_url = external_url.rstrip("/") if external_url else None
         self.base, self.stdout = base or Path(), stdout or sys.stdout
         self.clock, self.user_agent = clock, user_agent
-        self.failures = Failures(telemetry or Telemetry(), clock)
+        self.failures, self.total_timeout_s = Failures(telemetry or Telemetry(), clock), total_timeout_s
         self._timeout = aiohttp.ClientTimeout(
             total=total_timeout_s, connect=CONNECT_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S
         )

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import structlog
@@ -21,11 +22,12 @@ from chat_server import (
     slow,
 )
 from notify_fakes import HandClock, make_incident, make_notification, make_resolved
+from smtp_server import SmtpServer
 
 from eventd.contract import Channel
 from eventd.errors import ConfigError, DeliveryError, DeliveryFailure
 from eventd.model import Incident, Reason, utc
-from eventd.notify import alertmanager, chat, console, webhook
+from eventd.notify import alertmanager, chat, console, email, webhook
 from eventd.notify.session import Session
 from eventd.notify.trial import trial, trial_over
 from eventd.registry import load_notifiers
@@ -39,15 +41,22 @@ MAKERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {
     "alertmanager": lambda url, keys: alertmanager.Settings(urls=(f"{url}/{SECRET}",), bearer_token=TOKEN, **keys),
     "slack": lambda url, keys: chat.UrlSettings(url=f"{url}/services/{SECRET}", **keys),
     "console": lambda _url, keys: console.Settings(**keys),
+    "email": lambda url, keys: email.Settings(
+        server="127.0.0.1", port=urlsplit(url).port, security="none", from_="e@b.example", to=("c@d.example",), **keys
+    ),
 }
 HTTP = ["webhook", "alertmanager", "slack"]
+#: Far ends that do not speak HTTP.
+SERVERS: dict[str, Callable[[], Any]] = {"email": SmtpServer}
 
 HOSTILE = "x\x1b[31m<!channel> @here `code` <http://evil|ok> {{ 7*7 }} \u202egnp\u2028\r\n*bold* & \ud800 \x00end"
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ChatServer]:
-    async with ChatServer() as running:
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[ChatServer]:
+    """The far end of the kind that is tested."""
+    kind = getattr(request.node, "callspec", None) and request.node.callspec.params.get("kind")
+    async with SERVERS.get(kind, ChatServer)() as running:
         yield running
 
 
@@ -277,7 +286,7 @@ async def test_every_field_may_be_missing(kind: str, bench: Bench, server: ChatS
     assert "FW1" in everything_sent(bench, server)
 
 
-@pytest.mark.parametrize("kind", ["slack", "console"])
+@pytest.mark.parametrize("kind", ["slack", "console", "email"])
 async def test_a_template_that_breaks_later_leaves_the_plain_text(
     kind: str, bench: Bench, server: ChatServer, tmp_path: Any
 ) -> None:
@@ -294,7 +303,7 @@ async def test_a_template_that_breaks_later_leaves_the_plain_text(
     assert "MAJOR: Tunnel to branch-7" in everything_sent(bench, server)
 
 
-@pytest.mark.parametrize("kind", ["slack", "console"])
+@pytest.mark.parametrize("kind", ["slack", "console", "email"])
 @pytest.mark.parametrize("source", ["{{ nonsense }}", "{% if %}", "{{ incident.__class__ }}", "{{ 1/0 }}"])
 async def test_a_template_that_cannot_work_is_a_configuration_error(
     kind: str, source: str, bench: Bench, tmp_path: Any

@@ -1,8 +1,10 @@
 """Real peer programs for end-to-end tests: where they are, and what to do when they are not."""
 
+import importlib
 import os
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -36,6 +38,18 @@ def peer(program: str) -> str:
     if found := shutil.which(program, path=path):
         return found
     hint = f"{program} is missing: apt-get install {PACKAGES[program]}"
+    if os.environ.get("EVENTD_REQUIRE_PEERS") == "1":
+        pytest.fail(hint)
+    pytest.skip(hint)
+
+
+def library(name: str) -> ModuleType:
+    """A module of a library that plays a far end. Without it the test is skipped; with ``EVENTD_REQUIRE_PEERS=1`` it
+    fails: `make install` installs all of them."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        hint = f"{name} is missing: make install"
     if os.environ.get("EVENTD_REQUIRE_PEERS") == "1":
         pytest.fail(hint)
     pytest.skip(hint)
