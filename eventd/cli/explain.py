@@ -57,6 +57,8 @@ def _under(remote: Remote, incident: Any) -> list[ChildRow]:
 
 def _blocks(found: Any, under: list[ChildRow]) -> Iterator[str]:
     now = story.now()
+    if found.get("notice"):
+        yield found["notice"]
     if found["incident"] is not None:
         yield story.incident_block(msgspec.convert(found["incident"], Incident), now, under)
     for one in found["explanations"]:

@@ -28,6 +28,14 @@ WAITS = {
     "unhush": "until then nobody is told",
     "publish": "counters are written down",
 }
+#: Timers that only tell what is known already.
+TELLING = ("remind", "unhush")
+#: What the timer ``stale`` waits for where no all-clear is awaited, by what is.
+AWAITED = {
+    "traffic": "if no traffic has come until then, it is told that it still waits",
+    "peer": "if the far end has not come until then, it is told that it still waits",
+    "nothing": "if nothing is heard until then, the matter is closed",
+}
 
 
 class Wait(Struct, frozen=True):
@@ -133,7 +141,7 @@ def _of_group(desk: Desk, group: GroupState, case: Case) -> Explanation:
         peer=case.peer,
         stands="down" if group.kind in OUTAGES else "unknown",
         since=utc(case.since),
-        says=desk.incident(case).summary,
+        says=_says(desk, case, None),
         incident=texts.incident_id(case),
         judged=_told(desk, Decision(case.since, "group", texts.words(case.cause), 1, case.since)),
         waits=tuple(_waits(case)),
@@ -143,13 +151,25 @@ def _of_group(desk: Desk, group: GroupState, case: Case) -> Explanation:
 
 def _says(desk: Desk, case: Case | None, main: PeerState | None) -> str:
     if case is not None and case.announced:
-        return desk.incident(case).summary
+        return " ".join([desk.incident(case).summary, *_teller(desk, case)])
     if case is not None:
         why = texts.words(case.stop or case.cause)
         return f"Held back since {texts.clock(case.since)} UTC: {why}. Nobody is told yet."
     if main is not None:
         return f"Told by the incident of {main.device}, the other end of the link."
     return "Nothing is open."
+
+
+def _teller(desk: Desk, case: Case) -> Iterator[str]:
+    """Which incident tells it, if not its own, and what keeps that one from being told."""
+    group = desk.fleet.groups.get(case.group) if case.group else None
+    teller = group.case if group is not None and group.case is not None else case
+    if teller is not case:
+        yield f"It is told by incident {texts.incident_id(teller)}: {desk.incident(teller).title}."
+    hushed = desk.hush.by(desk.incident(teller), desk.now)
+    if hushed is not None:
+        _, until, _, name = hushed
+        yield f"Nobody is told of it before {utc(until):%Y-%m-%d %H:%M} UTC, because of {name}."
 
 
 def _judged(desk: Desk, case: Case) -> Told:
@@ -184,4 +204,6 @@ def _told(desk: Desk, one: Decision) -> Told:
 
 def _waits(case: Case) -> Iterator[Wait]:
     for name, at in sorted(case.timers.items(), key=lambda pair: pair[1]):
-        yield Wait(name, utc(at), WAITS[name])
+        if not (case.group and name in TELLING):  # the parent speaks for it
+            awaited = AWAITED.get(case.awaits) if name == "stale" else None
+            yield Wait(name, utc(at), awaited or WAITS[name])

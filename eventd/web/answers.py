@@ -129,13 +129,15 @@ class RejectedRow(Struct, frozen=True):
 
 class Why(Struct, frozen=True):
     """Why things stand as they do. ``incident`` is the one that was asked for; ``incidents`` are the latest of the peer
-    or device, or those open at ``at``; ``messages`` the latest, or those near ``at``."""
+    or device, or those open at ``at``; ``messages`` the latest, or those near ``at``. ``notice`` says what ``at`` does
+    not reach back to."""
 
     at: datetime | None
     incident: Incident | None
     explanations: tuple[Explanation, ...]
     incidents: tuple[Incident, ...]
     messages: tuple[EventRow, ...]
+    notice: str | None = None
 
 
 class ReasonRow(Reason, frozen=True):

@@ -30,6 +30,13 @@ LOOKED_AT = 500
 NEAR_S = 120.0
 
 
+#: Said where a moment of the past is asked for.
+NOTICE = (
+    "How it stands, its rules and its timers are those of now: of {at:%Y-%m-%d %H:%M:%S} UTC only the incidents and the "
+    "messages are kept. What would run then: replay the recording or the messages of that time."
+)
+
+
 class WhyApi:
     """The handler of ``/api/v1/explain``."""
 
@@ -107,6 +114,7 @@ def _answer(
         explanations=tuple(explanations),
         incidents=tuple(incidents),
         messages=tuple(map(event_row, messages)),
+        notice=None if at is None else NOTICE.format(at=utc(at)),
     )
 
 

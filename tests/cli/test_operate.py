@@ -109,7 +109,9 @@ async def test_why_says_rule_timers_and_what_would_have_changed_it(site: Site) -
         ):
             assert part in text, text
     assert "FW2" in await done(site, "explain", "FW2")
-    assert "incidents open then" in await done(site, "explain", "2.1.1.1", "--at", "2026-01-05T10:02:00Z")
+    then = await done(site, "explain", "2.1.1.1", "--at", "2026-01-05T10:02:00Z")
+    assert "incidents open then" in then
+    assert then.startswith("How it stands, its rules and its timers are those of now: of 2026-01-05 10:02:00 UTC only")
     assert json.loads(await done(site, "explain", "2.1.1.2", "-f", "json"))["explanations"][0]["stands"] == "up"
     result = await run(site.url, "explain", "9.9.9.9")
     assert (result.exit_code, "nothing was ever heard of peer '9.9.9.9'" in result.output) == (1, True)

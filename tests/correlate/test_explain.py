@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from correlate_strategies import EPOCH, inventory, tell
 
-from eventd.correlate import Settings, rules
+from eventd.correlate import Settings, Silence, rules
 from eventd.correlate.explain import WAITS
 from eventd.correlate.timers import TIMERS
 
@@ -97,3 +97,24 @@ def test_a_device_tells_what_it_noted() -> None:
     assert [told.rule for told in found.decisions] == ["context", "context"]
     assert any("link went down (GE1)" in line for line in found.near)
     assert story.correlator.explain(EPOCH + 5, device="other") == []
+
+
+def test_a_child_leaves_telling_to_its_parent_and_says_what_silences_that() -> None:
+    text = "\n".join(f"{n / 10} stop dpd timeout peer=10.0.0.{n} interface=GE1" for n in range(1, 8))
+    story = tell(text, until=60)
+    [child] = story.correlator.explain(EPOCH + 60, peer="10.0.0.3")
+    assert "remind" not in [wait.timer for wait in child.waits]
+    assert f"It is told by incident {child.parent}: FW1 lost 7 peers on GE1" in child.says
+    assert "Nobody is told" not in child.says
+    quiet = Silence("s1", {"kind": "interface_outage"}, EPOCH + 60, EPOCH + 600, "ann", "line works")
+    story.correlator.silence(quiet, EPOCH + 60)
+    [child] = story.correlator.explain(EPOCH + 61, peer="10.0.0.3")
+    assert "before 2026-01-05 10:10 UTC, because of the silence of ann (line works)" in child.says
+    parent = story.correlator.explain(EPOCH + 61, device="FW1")[0]
+    assert "because of the silence of ann" in parent.says
+    assert "remind" in [wait.timer for wait in parent.waits]
+
+
+def test_what_waits_for_traffic_does_not_wait_for_an_all_clear() -> None:
+    found = one("0 stop config modify or manual offline", 60, trigger="traffic")
+    assert ["still waits" in wait.means for wait in found.waits if wait.timer == "stale"] == [True]

@@ -65,7 +65,9 @@ async def test_a_moment_gives_the_incidents_open_then_and_the_messages_near_it(s
     found = await why(site, f"peer=2.1.1.1&at={EPOCH + 1050}")
     assert [incident.opened_at for incident in found.incidents] == [utc(EPOCH + 1000)]
     assert [message.received_at for message in found.messages] == [utc(EPOCH + 1002), utc(EPOCH + 1000)]
+    assert "timers are those of now" in (found.notice or "")
     assert (await why(site, f"peer=2.1.1.1&at={EPOCH + 2500}")).incidents == ()
+    assert (await why(site, "peer=2.1.1.1")).notice is None
 
 
 async def test_a_device_is_explained(site: Site) -> None:
