@@ -51,7 +51,7 @@ def record(case: Case, event: Event, now: float, text: str | None = None, *, bad
         case.interface = case.interface or event.interface
     explains = reasons.better(event.reason, case.cause)
     if explains:
-        case.cause = event.reason
+        case.cause, case.says = event.reason, event.device if event.device != case.device else ""
     return explains
 
 

@@ -89,7 +89,7 @@ class Desk:
 
     def incident(self, case: Case) -> Incident:
         """A case as people and machines see it."""
-        incident = headlines.incident(case, self.inventory, self.external_url)
+        incident = headlines.incident(case, self.inventory, self.external_url, self.fleet.owner(case.peer))
         if case.acked_until is not None and self.now >= case.acked_until:
             incident = replace(incident, acked_by=None, acked_note=None, acked_until=None)
         hushed = case.resolved_at is None and self.hush.by(incident, self.now) is not None

@@ -38,7 +38,7 @@ def relay(desk: Desk, echo: PeerState, event: Event, now: float, rule: PeerRule)
         if event.event == "ipsec.tunnel.start" and not echo.tunnels_down:
             _alive(desk, main, told, now)
         elif told.announced:
-            cases.progress(desk, told, now, news=phrases.CAUSE_KNOWN if hear(told, event.reason) else "")
+            cases.progress(desk, told, now, news=phrases.CAUSE_KNOWN if hear(told, event.reason, event.device) else "")
     desk.settle(main.key, main)
 
 

@@ -91,7 +91,7 @@ def _steady(flap: Case, pace: float, now: float) -> bool:
     flap.step(now, f"stops at a steady pace, every {texts.span(pace)}")
     if flap.cause is not None and flap.cause.category not in PACED_CATEGORIES:
         return False
-    flap.cause = evidence.paced(flap.cause)
+    flap.cause, flap.says = evidence.paced(flap.cause), ""
     return True
 
 

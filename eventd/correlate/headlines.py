@@ -24,10 +24,10 @@ from eventd.inventory import Inventory
 from eventd.model import Incident, Reason, utc
 
 
-def incident(case: Case, inventory: Inventory, external_url: str | None) -> Incident:
-    """An announced case as people and machines see it."""
+def incident(case: Case, inventory: Inventory, external_url: str | None, owner: str | None) -> Incident:
+    """An announced case as people and machines see it. ``owner`` is the device that has the address of its peer."""
     known = inventory.peer(case.peer)
-    name = name_of(case, inventory)
+    name = (known.name if known else "") or _far_end(case, owner)
     ident = texts.incident_id(case)
     return Incident(
         id=ident,
@@ -59,19 +59,16 @@ def incident(case: Case, inventory: Inventory, external_url: str | None) -> Inci
         opened_severity=case.opened_severity,
         runbook_url=known.runbook_url if known else None,
         tags=known.tags if known else (),
-        title=title(case, name, listed=known is not None),
+        title=title(case, name, listed=bool(known and known.name)),
         device_site=device.site if (device := inventory.device(case.device)) else None,
         continued_by=case.heir_id or None,
     )
 
 
-def name_of(case: Case, inventory: Inventory) -> str:
-    """The name of its peer: as the inventory has it, else that of the device there, if it is listed or has told its
-    own end of the link; empty where nobody says."""
-    known = inventory.peer(case.peer)
-    if known is not None and known.name:
-        return known.name
-    return (inventory.device_at(case.peer) if case.peer else None) or case.far_device
+def _far_end(case: Case, owner: str | None) -> str:
+    """The name of the device at the other end, where it has told its side or its address is known; else empty."""
+    name = case.far_device or owner or ""
+    return "" if name == case.device or texts.is_address(name) else name
 
 
 def lost(case: Case) -> int:
@@ -211,9 +208,14 @@ def _why(reason: Reason | None) -> str:
     return f"{words(reason)}{meaning}"
 
 
+def _cause(case: Case) -> str:
+    """Why, and who says so, if it is another device than that of the incident."""
+    return f"{case.says} says {_why(case.cause)}" if case.says else _why(case.cause)
+
+
 def _on_purpose(case: Case, peer: str) -> str:
     text = f"the tunnel to {peer} was taken down on purpose: {_why(case.stop)}; {AWAITS[case.awaits]}."
-    return text if case.cause == case.stop else f"{text} Since then: {_why(case.cause)}."
+    return text if case.cause == case.stop else f"{text} Since then: {_cause(case)}."
 
 
 def _down(case: Case, peer: str) -> str:
@@ -222,33 +224,33 @@ def _down(case: Case, peer: str) -> str:
     if case.waited:
         unproven = f"no start of it came within {span(case.waited)}"
         return f"the tunnel to {peer} is down: it was to be replaced ({words(case.stop)}), but {unproven}." + (
-            "" if case.cause == case.stop else f" Cause: {_why(case.cause)}."
+            "" if case.cause == case.stop else f" Cause: {_cause(case)}."
         )
-    return f"the tunnel to {peer} is down: {_why(case.cause)}."
+    return f"the tunnel to {peer} is down: {_cause(case)}."
 
 
 def _probe(case: Case, peer: str) -> str:
-    return f"the SLA probe to {peer} gets no answer; whether the tunnel stands, it does not say: {_why(case.cause)}."
+    return f"the SLA probe to {peer} gets no answer; whether the tunnel stands, it does not say: {_cause(case)}."
 
 
 def _poor(case: Case, peer: str) -> str:
-    return f"the way to {peer} works, but poorly: {_why(case.cause)}."
+    return f"the way to {peer} works, but poorly: {_cause(case)}."
 
 
 def _degraded(case: Case, peer: str) -> str:
-    return f"some traffic to {peer} is cut off while the rest works: {_why(case.cause)}."
+    return f"some traffic to {peer} is cut off while the rest works: {_cause(case)}."
 
 
 def _failing(case: Case, peer: str) -> str:
     beside = " while a tunnel to it works" if case.beside else ""
     unknown = " It was never seen with a tunnel and is not in the inventory." if case.stranger else ""
-    return f"negotiation with {peer} fails{beside} ({times(case.failures)}): {_why(case.cause)}.{unknown}"
+    return f"negotiation with {peer} fails{beside} ({times(case.failures)}): {_cause(case)}.{unknown}"
 
 
 def _flapping(case: Case, peer: str) -> str:
     now = ", and is down now" if case.awaits else ""
     often = f"every {span(case.pace)}" if case.pace else f"down {times(case.count)}"
-    return f"the tunnel to {peer} keeps going down and up ({often}){now}: {_why(case.cause)}."
+    return f"the tunnel to {peer} keeps going down and up ({often}){now}: {_cause(case)}."
 
 
 def _selfheal(case: Case, _peer: str) -> str:
@@ -260,7 +262,7 @@ def _selfheal(case: Case, _peer: str) -> str:
 
 def _condition(case: Case, peer: str) -> str:
     about = f" concerning {peer}" if case.peer else ""
-    return f"{case.awaits}{about}: {_why(case.cause)}." if case.cause else f"{case.awaits}{about}."
+    return f"{case.awaits}{about}: {_cause(case)}." if case.cause else f"{case.awaits}{about}."
 
 
 def _silent(case: Case, _peer: str) -> str:
@@ -278,7 +280,7 @@ def _group(case: Case, peer: str) -> str:
         "device_outage": f"{_lost(case)} were lost together",
         "peer_outage": f"{peer} was lost by {_lost(case)}",
     }[sort_of(case)]
-    return f"{what}{_standing(case)}: {_why(case.cause)}."
+    return f"{what}{_standing(case)}: {_cause(case)}."
 
 
 HEADLINES: dict[str, Callable[[Case, str], str]] = {

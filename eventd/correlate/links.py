@@ -8,7 +8,7 @@ the addresses that a device was seen to use as its own.
 import ipaddress
 from collections.abc import Iterator
 
-from eventd.correlate import books, cases, indexes, phrases, reasons
+from eventd.correlate import books, cases, indexes, phrases, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.fleet import Fleet
 from eventd.correlate.settings import LINK_WINDOW
@@ -109,15 +109,7 @@ def _order(desk: Desk, peer: PeerState, case: Case, other: Case) -> tuple[bool, 
     notice, then the first by name."""
     falling = desk.fleet.count_near(indexes.lost(peer.device), case.since, desk.settings.group_window)
     first = case.since if abs(case.since - other.since) > desk.settings.twin_window else 0.0
-    return _is_address(peer.device), -falling, first, peer.device
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+    return texts.is_address(peer.device), -falling, first, peer.device
 
 
 def _echo(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case, at: float) -> None:
@@ -131,7 +123,7 @@ def _echo(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case, 
         told.far_device = case.device
     told.failures += case.failures
     far = main.peer != peer.peer
-    explains = [hear(told, reason, far=far) for reason in (case.stop, case.cause)]
+    explains = [hear(told, reason, case.device, far=far) for reason in (case.stop, case.cause)]
     peer.case, peer.linked, peer.fell = None, main.key, case.since
     desk.suppress("far-end", peer, f"told by the incident of {main.device}")
     if not told.announced:
@@ -141,12 +133,12 @@ def _echo(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case, 
     desk.settle(main.key, main)
 
 
-def hear(told: Case, reason: Reason | None, *, far: bool = True) -> bool:
-    """Note what the far end says; True when it explains more than what was known."""
+def hear(told: Case, reason: Reason | None, device: str, *, far: bool = True) -> bool:
+    """Note what ``device``, the far end, says; True when it explains more than what was known."""
     told.far = told.far or (reason if far else None)
     if not reasons.better(reason, told.cause):
         return False
-    told.cause = reason
+    told.cause, told.says = reason, device
     return True
 
 

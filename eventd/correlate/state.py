@@ -108,7 +108,9 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     peers that had fallen when it was last told. ``hushed``: something was kept from being told that is to be told when
     that ends. ``hint`` is a step that something near it suggests; ``beside``: while another tunnel worked; ``pace`` is
     the steady distance of its stops in seconds. ``missing`` is how many children of a
-    group are not back. ``told``: somebody was notified of it.
+    group are not back, ``names`` those of its first peers, ``taker`` the device that has taken over ``moved`` of them.
+    ``far_device`` is the other end, where it told its side; ``says`` another device that gave the cause; ``hush`` what
+    kept it untold; ``probe``: only a probe says that it is down. ``told``: somebody was notified of it.
     """
 
     device: str
@@ -164,6 +166,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     taker: str = ""
     moved: int = 0
     far_device: str = ""
+    says: str = ""
     probe: bool = False
     hush: str = ""
     acked_note: str = ""

@@ -1,6 +1,7 @@
 """What people read of a case in pieces: durations, reasons, the chain, the steps to take (the sentences:
 `eventd.correlate.headlines`)."""
 
+import ipaddress
 from hashlib import blake2b
 
 from eventd.correlate.phrases import SOOTHING, UNEXPLAINED, UNEXPLAINED_STEPS
@@ -35,6 +36,15 @@ def times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
+def is_address(name: str) -> bool:
+    """Whether a device is known by nothing but its address."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
 def words(reason: Reason | None, *, glossed: bool = False) -> str:
     """A reason in the device's own words, ``glossed`` with what they mean where that cannot be guessed."""
     if reason is None:
@@ -57,13 +67,14 @@ def _line(step: Step) -> str:
 
 def actions(case: Case) -> tuple[str, ...]:
     """The steps of the cause, then those of the stop unless it was expected, none twice: what a reason advises when
-    all goes well contradicts an alert."""
+    all goes well contradicts an alert. The steps of a reason that another device gave are to be taken there."""
     merged: dict[str, None] = {}
     for reason in (case.cause, case.stop):
         if reason is not None and (reason is case.cause or not reason.expected):
-            merged.update(dict.fromkeys(step for step in reason.actions if not _soothes(reason, step)))
-    steps = (_named(step) for step in merged)
-    found = [step for step in steps if step is not None]
+            at = f"On {case.says}: " if case.says and reason is case.cause else ""
+            steps = (_named(step) for step in reason.actions if not _soothes(reason, step))
+            merged.update(dict.fromkeys(at + step for step in steps if step is not None))
+    found = list(merged)
     if not found and case.kind in UNEXPLAINED:
         found = [step.format(peer=case.peer or "the peer", device=case.device) for step in UNEXPLAINED_STEPS]
     return tuple([case.hint, *found] if case.hint else found)[:MAX_ACTIONS]

@@ -53,7 +53,7 @@ def on_reason(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
         return
     case.step(now, f"the reason: {texts.words(event.reason)}")
     if reasons.unsaid(case.cause) or reasons.better(event.reason, case.cause):
-        case.cause = event.reason
+        case.cause, case.says = event.reason, ""
     if case.announced or nature == "standby":
         return
     tunnel = books.find(peer, event, now, wanted=False)

@@ -32,8 +32,8 @@ NEAR_S = 120.0
 
 #: Said where a moment of the past is asked for.
 NOTICE = (
-    "How it stands, its rules and its timers are those of now: of {at:%Y-%m-%d %H:%M:%S} UTC only the incidents and the "
-    "messages are kept. What would run then: replay the recording or the messages of that time."
+    "How it stands, its rules and its timers are those of now: of {at:%Y-%m-%d %H:%M:%S} UTC only the incidents and "
+    "the messages are kept. What would run then: replay the recording or the messages of that time."
 )
 
 

@@ -120,3 +120,28 @@ def test_a_restart_at_any_point_changes_nothing_for_links(said, points: set[int]
     fleet = plain.correlator._fleet
     for peer in fleet.peers.values():
         assert not peer.linked or fleet.peers[peer.linked].case is not None
+
+
+def test_the_end_that_spoke_first_tells_it_and_names_the_other() -> None:
+    first = only(tell(f"{UP}0 stop dpd timeout {HUB}\n8 stop dpd timeout {BRANCH}"))
+    assert first.title == "tunnel to BRANCH down on HUB: dpd timeout, since 10:00 UTC"
+    assert first.peer_name == "BRANCH"
+    assert "the tunnel to BRANCH (2.1.1.1) is down" in first.summary
+    assert only(tell(f"{UP}0 stop dpd timeout {BRANCH}\n8 stop dpd timeout {HUB}")).title.startswith(
+        "tunnel to HUB down"
+    )
+
+
+def test_the_other_end_is_named_even_if_it_says_nothing_about_it() -> None:
+    assert only(tell(f"{UP}0 stop dpd timeout {HUB}")).title.startswith("tunnel to BRANCH down on HUB")
+
+
+def test_the_reason_of_the_other_end_is_told_as_its_own_and_its_steps_are_taken_there() -> None:
+    told = only(tell(f"{UP}0 stop peer request {HUB}\n8 stop dpd timeout {BRANCH}"))
+    assert "BRANCH says dpd timeout" in told.summary
+    assert told.actions == (
+        "On BRANCH: Step for dpd timeout", "On BRANCH: Step for all", "Step for peer request", "Step for all",
+    )  # fmt: skip
+    own = only(tell(f"{UP}0 stop peer request {HUB}\n8 stop dpd timeout {BRANCH}\n90 fail authentication fail {HUB}"))
+    assert "says" not in own.summary
+    assert own.actions[0] == "Step for authentication fail"
