@@ -76,9 +76,16 @@ class UrlSettings(ChatSettings, frozen=True, forbid_unknown_fields=True, kw_only
         yield from ways_faults(given, "url", required=True)
 
 
+def urgent(told: Told) -> bool:
+    """Whether something critical opened."""
+    each = told.notifications if isinstance(told, Digest) else (told,)
+    return any(one.what == "opened" and one.incident.severity == "critical" for one in each)
+
+
 class Card(Struct, frozen=True):
     """What a message is made of. ``title``: one printable line, not escaped; ``body``: in the chat's own markup,
-    within its limits, or without any where ``bare``; ``colour``: severity or ``resolved``; ``link``: where to look."""
+    within its limits, or without any where ``bare``; ``colour``: severity or ``resolved``; ``link``: where to look;
+    ``urgent``: something critical opened."""
 
     id: str
     title: str
@@ -87,6 +94,7 @@ class Card(Struct, frozen=True):
     link: str | None
     thread: str | None
     bare: bool = False
+    urgent: bool = False
 
 
 class Texts:
@@ -99,8 +107,12 @@ class Texts:
     #: Whether the title has a place of its own, and is therefore not in the body.
     titled: ClassVar[bool] = False
     #: Longest body, by `size`.
-    limit: ClassVar[int] = 4000
+    limit: int = 4000
     size: ClassVar[Callable[[str], int]] = len
+    #: The same for plain text, where it differs.
+    plain_limit: int | None = None
+    #: Makes plain text harmless where it could mean something to the service or its clients.
+    harmless: ClassVar[Callable[[str], str]] = str
     #: Incidents in a digest: as many as fit with headlines of the least of `WIDTHS`.
     digests: int = 30
 
@@ -128,7 +140,8 @@ class Texts:
 
     async def deliver_plain(self, told: Told) -> str | None:
         """The fallback: no template, no markup, one short text."""
-        text = fit(plain(told, self._say), self.limit, type(self).size)
+        text = type(self).harmless(plain(told, self._say))
+        text = fit(text, self.plain_limit or self.limit, type(self).size)
         return await self._send(self.card(told, text, bare=True))
 
     async def refresh(self, incidents: Sequence[Incident], now: float) -> None: ...
@@ -153,14 +166,16 @@ class Texts:
         return fit(text, self.limit, size)
 
     def _tail(self, incident: Incident) -> str:
-        return CUT if incident.url is None else f"{CUT} {self.markup.escape(clean(incident.url))}"
+        if incident.url is None:
+            return CUT
+        return f"{CUT} {self.markup.link(self.markup.escape(clean(incident.id)), clean(incident.url))}"
 
     def card(self, told: Told, body: str, *, bare: bool = False) -> Card:
         """What a message is made of."""
         one = None if isinstance(told, Digest) else told
         link = self.session.external_url if one is None else one.incident.url
         thread = None if one is None else one.thread
-        return Card(told.id, title(told, self._say), body, colour(told), link, thread, bare)
+        return Card(told.id, title(told, self._say), body, colour(told), link, thread, bare, urgent(told))
 
 
 class Chat(Texts):

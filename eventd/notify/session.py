@@ -30,6 +30,9 @@ MAX_ANSWER_BYTES = 65_536
 MAX_QUOTE = 200
 #: A far end may ask us to wait, but not to keep an alarm back for longer than this.
 MAX_RETRY_AFTER_S = 3600.0
+#: How a far end asks us to wait: RFC 9110, and Feishu's gateway in seconds (https://open.feishu.cn/document/server-docs/
+#: api-call-guide/frequency-control).
+WAIT_HEADERS = ("Retry-After", "x-ogw-ratelimit-reset")
 #: The same failure text of the same channel is logged once in this time.
 LOG_AGAIN_S = 600.0
 
@@ -180,7 +183,8 @@ class Session:
                 allow_redirects=False,
             ) as response:
                 text = (await _first_bytes(response.content)).decode("utf-8", "replace")
-                retry_after = parse_retry_after(response.headers.get("Retry-After"), self.clock())
+                asked = next((response.headers[name] for name in WAIT_HEADERS if name in response.headers), None)
+                retry_after = parse_retry_after(asked, self.clock())
                 return Answer(response.status, text, retry_after)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             # Not chained: what aiohttp raises may hold the whole address.
