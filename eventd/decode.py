@@ -5,7 +5,9 @@ Used by the pipeline and by `eventd decode`; it does no I/O.
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from eventd.contract import Origin, event_from_syslog, event_from_trap
 from eventd.ends import Ends
@@ -21,11 +23,20 @@ from eventd.registry import Registry
 KNOWN_EVENTS = frozenset((*EVENTS, None))
 
 
-class Examined(NamedTuple):
+class Unclaimed(Struct, frozen=True):
+    """A well-formed log that no handler claims. Nine of ten lines are such on a firewall that logs its policies, and
+    they are only counted: `Decoder.event` makes an event of one that somebody wants to see."""
+
+    message: Message
+    record: SyslogRecord
+    device: str
+
+
+class Examined(Struct, frozen=True):
     """One message looked at: what it says, the answer that an inform's sender waits for, and whether this inform was
     here before (its answer got lost, or came too late)."""
 
-    result: Event | Malformed
+    result: Event | Malformed | Unclaimed
     response: bytes | None = None
     repeated: bool = False
 
@@ -55,7 +66,14 @@ class Decoder:
 
     def decode(self, message: Message) -> Event | Malformed:
         """One message in, one object out; never raises."""
-        return self.examine(message).result
+        result = self.examine(message).result
+        return result if isinstance(result, Malformed) else self.event(result)
+
+    def event(self, result: Event | Unclaimed) -> Event:
+        """What a well-formed message says of itself."""
+        if isinstance(result, Event):
+            return result
+        return event_from_syslog(result.record, self._origin(result.message, result.record, result.device))
 
     def examine(self, message: Message) -> Examined:
         """As `decode`, and with it what else the pipeline has to know. An inform that was received well is answered
@@ -63,7 +81,7 @@ class Decoder:
         response, repeated = None, False
         try:
             if message.transport in SYSLOG_TRANSPORTS:
-                return Examined(self.ends.order(_checked(self._syslog(message))))
+                return Examined(self._syslog(message))
             record = parse_notification(message.payload, self.access, message.received_at)
             response, repeated = record.response, self._repeated(record, message)
             return Examined(self.ends.order(_checked(self._trap(record, message))), response, repeated)
@@ -81,15 +99,17 @@ class Decoder:
         engine, for one)."""
         return report_for(message.payload, self.access, message.received_at, reason)
 
-    def _syslog(self, message: Message) -> Event:
+    def _syslog(self, message: Message) -> Event | Unclaimed:
         record = parse_syslog(message.payload)
-        received_at = utc(message.received_at)
         device = self.identities.of_syslog(record, message.source, message.received_at)
-        origin = Origin(message.transport, message.source, received_at, device, self._time(record, device, received_at))
         handler = self.registry.for_syslog(record)
         if handler is None or handler.decode_syslog is None:
-            return event_from_syslog(record, origin)
-        return handler.decode_syslog(record, origin)
+            return Unclaimed(message, record, device)
+        return self.ends.order(_checked(handler.decode_syslog(record, self._origin(message, record, device))))
+
+    def _origin(self, message: Message, record: SyslogRecord, device: str) -> Origin:
+        received_at = utc(message.received_at)
+        return Origin(message.transport, message.source, received_at, device, self._time(record, device, received_at))
 
     def _trap(self, record: TrapRecord, message: Message) -> Event:
         device = self.identities.of_trap(record, message.source, message.received_at)

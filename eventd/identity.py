@@ -30,6 +30,7 @@ SEVERAL_WITHIN_S = 3600.0
 UNPROVEN_LEVEL = "noAuthNoPriv"
 #: Two names are enough to know that there are several.
 MAX_NAMES_PER_SOURCE = 2
+_NOTHING: dict[str, float] = {}
 
 
 class Seen(Struct):
@@ -111,6 +112,8 @@ class Identities:
         )
 
     def _learn(self, source: str, hostname: str, at: float) -> None:
+        if self.learned.get(source, _NOTHING).get(hostname) == at:
+            return  # once for all that one look at a socket brought
         names = self.learned.pop(source, None)
         if names is None:
             if len(self.learned) >= MAX_LEARNED_SOURCES:

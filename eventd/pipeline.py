@@ -5,23 +5,25 @@ every scrape. Nobody is told and no inform is answered before the commit that ma
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
 import msgspec
 
+from eventd import ledger
 from eventd.contract import Batch, EngineChange, JournalRow, Verdict
 from eventd.correlate import Correlator
-from eventd.decode import Decoder
+from eventd.decode import Decoder, Unclaimed
 from eventd.errors import RejectReason, StoreError, UnstorableError
 from eventd.intake import Intake
 from eventd.model import Change, Event, Malformed, Message, Notification
 from eventd.parse.conceal import COMMUNITY_TRANSPORTS, without_community
 from eventd.receivers.quotas import Quotas
 from eventd.skew import Skews, advice
+from eventd.surviving import Surviving
 from eventd.telemetry import RateLimit, Telemetry, get_logger
 
 #: Messages between two looks at the sockets (a few milliseconds): without CAP_NET_ADMIN a receive buffer may hold no
@@ -45,6 +47,8 @@ REPORTS_PER_SECOND = 5.0
 USUAL_CHANGES = (EngineChange.LEARNED, EngineChange.REBOOTED)
 #: What a whole fleet may do at once, or anybody in the name of any engine: one line stands for all.
 COMMON_CHANGES = (*USUAL_CHANGES, EngineChange.SHARED, EngineChange.CLAIMED)
+#: Where a defect may cost a step.
+ROOMS = ("receive", "correlate", "timers", "route", "state", "reply", "stream")
 #: Devices whose last message time and clock skew are exported; a fleet has a few thousand.
 MAX_DEVICES = 10_000
 
@@ -94,6 +98,7 @@ class Pipeline:
         self._tallies_since: float | None = None
         self._limit = RateLimit()
         self._reports = Quotas(REPORTS_PER_SECOND)
+        self._surviving = {room: Surviving(room, self._defect, correlator.take_faults) for room in ROOMS}
         telemetry.provide("queued", intake.queued)
 
     async def run(self) -> None:
@@ -107,11 +112,13 @@ class Pipeline:
 
     async def step(self, messages: Sequence[Message], now: float) -> None:
         """Judge ``messages``, let time get on to ``now`` (Unix seconds), and make all of it durable."""
+        ends = Counter[tuple[str, str]]()
         for number, message in enumerate(messages, 1):
-            self._absorb(message)
+            ends[message.transport, self._absorb(message)] += 1
             if number % POLL_EVERY == 0 and not self.intake.closed:
-                with self._surviving("receive"):
+                with self._surviving["receive"]:
                     self.intake.poll()
+        ledger.enter(ends, self._batch.tallies, self.telemetry)
         self._tick(now)
         self._tell_engines()
         await self._commit()
@@ -141,36 +148,35 @@ class Pipeline:
 
     # --- one message ---------------------------------------------------------------------------------------------
 
-    def _absorb(self, message: Message) -> None:
-        result, response, repeated = self.decoder.examine(message)
-        self._tally("received")
-        if response is not None and message.reply is not None:
-            self._replies.append(partial(message.reply, response))
+    def _absorb(self, message: Message) -> str:
+        """Do with a message what is to be done; how it ended (`ledger.LEDGER`)."""
+        examined = self.decoder.examine(message)
+        result = examined.result
+        if examined.response is not None and message.reply is not None:
+            self._replies.append(partial(message.reply, examined.response))
         if isinstance(result, Malformed):
             self._reject(message, result)
-            return
-        self.telemetry.inc("parsed", message.transport)
-        self._tally("parsed")
-        self._heard(result)
-        if result.event is None:
-            self._unrecognised(message, result)
-        else:
-            if message.transport in COMMUNITY_TRANSPORTS:
-                result = msgspec.structs.replace(result, raw=self._raw(message, result.raw))
-            self._judge(result, message.received_at, repeated)
+            return "rejected"
+        if self.last_heard.get(result.device) != message.received_at:  # once for all that one look at a socket brought
+            with self._surviving["correlate"]:
+                self._heard(self.decoder.event(result))
+        if isinstance(result, Unclaimed) or result.event is None:
+            if b"IPSEC" in message.payload:
+                self._check_unrecognised(message, self.decoder.event(result))
+            return "unrecognised"
+        if message.transport in COMMUNITY_TRANSPORTS:
+            result = msgspec.structs.replace(result, raw=self._raw(message, result.raw))
+        return self._judge(result, message.received_at, examined.repeated)
 
-    def _unrecognised(self, message: Message, result: Event) -> None:
-        self.telemetry.inc("unrecognised", message.transport)
-        self._tally("unrecognised")
-        if b"IPSEC" in message.payload and result.header.mnemonic is None:
-            held = self._limit.allow(("unrecognised", message.source))
-            if held is not None:
-                log.warning(
-                    "this looks like an IPsec message and is not recognised; a relay may have rewritten it",
-                    source=message.source,
-                    raw=result.raw[:200],
-                    held_back=held,
-                )
+    def _check_unrecognised(self, message: Message, event: Event) -> None:
+        """Say so where a message about IPsec is not taken for one."""
+        if event.header.mnemonic is None and (held := self._limit.allow(("unrecognised", message.source))) is not None:
+            log.warning(
+                "this looks like an IPsec message and is not recognised; a relay may have rewritten it",
+                source=message.source,
+                raw=event.raw[:200],
+                held_back=held,
+            )
 
     def _raw(self, message: Message, raw: str) -> str:
         """The text under which a message is kept and logged: whoever may read that may not therefore send traps."""
@@ -181,7 +187,6 @@ class Pipeline:
     def _reject(self, message: Message, result: Malformed) -> None:
         reason = result.error.reason
         self.telemetry.inc("rejected", message.transport, reason)
-        self._tally("rejected")
         if message.transport == "snmp-v3":
             self._usm_error(reason)
             if self._asks(message, reason) and reason == RejectReason.UNKNOWN_ENGINE:
@@ -232,9 +237,8 @@ class Pipeline:
             self.skews.forget(gone)
         self.last_heard.pop(event.device, None)
         arrived = self.last_heard[event.device] = event.received_at.timestamp()
-        with self._surviving("correlate"):
-            if (verdict := self.correlator.hear(event.device, arrived)) is not None:
-                self._keep(verdict)
+        if (verdict := self.correlator.hear(event.device, arrived)) is not None:
+            self._keep(verdict)
         if event.device_time is not None:
             skew = self.skews.heard(event.device, event.device_time.timestamp() - arrived, arrived)
             if skew is not None:
@@ -254,29 +258,26 @@ class Pipeline:
             held_back=held,
         )
 
-    def _judge(self, event: Event, received_at: float, repeated: bool) -> None:
-        """``repeated``: an inform whose answer its sender missed; it is a duplicate whenever it comes."""
+    def _judge(self, event: Event, received_at: float, repeated: bool) -> str:
+        """How it ended. ``repeated``: an inform whose answer its sender missed; it is a duplicate whenever it comes."""
         assert event.event is not None
         self._tick(received_at)
         self.telemetry.inc("events", event.event)
-        self._tally("events")
         verdict = Verdict(duplicate=repeated)
         if not repeated:
-            with self._surviving("correlate"):
+            with self._surviving["correlate"]:
                 verdict = self.correlator.apply(event, self._now)
-        fate = "duplicates" if verdict.duplicate else "correlated"
-        self.telemetry.inc(fate)
-        self._tally(fate)
         if event.reason is not None and not verdict.duplicate:
             self.telemetry.inc("reasons", event.event, event.reason.category, event.reason.name or "unknown")
         touched_by = tuple(dict.fromkeys(change.incident.id for change in verdict.changes))
         self._batch.journal.append(JournalRow(event, verdict.duplicate, touched_by))
         self._keep(verdict)
         self.telemetry.observe("pipeline_latency_seconds", max(0.0, self._clock() - received_at))
+        return "duplicates" if verdict.duplicate else "correlated"
 
     def _tick(self, now: float) -> None:
         """Move time on to ``now``, letting every timer fire that is due by then. Back it goes only by a large step."""
-        with self._surviving("timers"):
+        with self._surviving["timers"]:
             if now < self._now - CLOCK_STEP_S:
                 log.warning("the clock was set back", seconds=round(self._now - now, 3))
                 step, self._now = now - self._now, now
@@ -285,16 +286,6 @@ class Pipeline:
             deadline = self.correlator.next_deadline()
             if deadline is not None and deadline <= self._now:
                 self._keep(self.correlator.tick(self._now))
-
-    @contextlib.contextmanager
-    def _surviving(self, where: str) -> Iterator[None]:
-        """A defect of ours costs one step, is counted and logged, and never stops the service."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001  a remote message must not be able to end the service
-            self._defect(where, error)
-        for fault in self.correlator.take_faults():
-            self._defect(where, fault)
 
     def _defect(self, where: str, error: Exception) -> None:
         self.telemetry.inc("internal_errors", where)
@@ -318,18 +309,15 @@ class Pipeline:
         elif change.what == "resolved" and incident.resolved_at is not None:
             lasted = (incident.resolved_at - incident.opened_at).total_seconds()
             self.telemetry.observe("incident_duration_seconds", max(0.0, lasted))
-        with self._surviving("route"):
+        with self._surviving["route"]:
             self._batch.notifications.extend(self.route(change, self._now))
-
-    def _tally(self, name: str) -> None:
-        self._batch.tallies[name] = self._batch.tallies.get(name, 0) + 1
 
     # --- one commit ----------------------------------------------------------------------------------------------
 
     async def _commit(self) -> None:
         batch = self._batch
         for key in self._touched:
-            with self._surviving("state"):
+            with self._surviving["state"]:
                 batch.states[key] = self.correlator.dump(key)
         self._touched.clear()
         if batch and self._may_wait(batch):
@@ -344,12 +332,12 @@ class Pipeline:
                 done.set_result(None)
         replies, self._replies = self._replies, []
         for reply in replies:
-            with self._surviving("reply"):
+            with self._surviving["reply"]:
                 reply()
         if batch.notifications:
             self._enqueued()
         if changes:
-            with self._surviving("stream"):
+            with self._surviving["stream"]:
                 self._committed(changes)
 
     def _may_wait(self, batch: Batch) -> bool:

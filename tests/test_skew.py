@@ -157,6 +157,13 @@ async def test_with_its_zone_in_the_inventory_it_has_no_skew(monkeypatch: pytest
     assert log.lines == []
 
 
+async def test_what_one_look_at_a_socket_brought_is_one_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines that a relay held back come all at once: they must not outvote the others."""
+    monkeypatch.setattr(pipeline, "log", Log())
+    hall = await heard([PRINTED, PRINTED + 1, PRINTED + 2, *[PRINTED + 500] * 20])
+    assert -2.0 <= hall.skews.seconds()["FW1"] <= -1.0
+
+
 async def test_a_device_that_is_forgotten_loses_its_skew_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "MAX_DEVICES", 1)
     hall = await heard([PRINTED])

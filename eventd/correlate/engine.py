@@ -147,6 +147,8 @@ class Correlator:
 
     def take_faults(self) -> list[Exception]:
         """What rules raised since the last call, at most the first `MAX_FAULTS`."""
+        if not self._faults:
+            return []
         taken, self._faults = self._faults, []
         return taken
 

@@ -16,6 +16,7 @@ from eventd.parse.timestamps import WALL, parse_stamp
 #: PRI is facility (0-23) x 8 + severity (0-7): RFC 5424 section 6.2.1.
 MAX_PRI = 191
 BLANKS = b" \t\r\n\0"
+_PRIS = {b"%d" % pri: pri for pri in range(MAX_PRI + 1)}
 
 _PRI = re.compile(rb"<(\d+)>")
 _ADDRESS = re.compile(rb"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+(?:%\w+)?")
@@ -71,9 +72,10 @@ def read_pri(payload: bytes, start: int) -> tuple[int | None, int]:
 
 def checked_pri(digits: bytes, at: int = 0) -> int:
     """The number of a PRI whose ``<`` stands at byte ``at``; raises as `read_pri`."""
-    if len(digits) > 3 or int(digits) > MAX_PRI or (digits[:1] == b"0" and len(digits) > 1):
+    pri = _PRIS.get(digits)
+    if pri is None:
         raise ParseError(RejectReason.BAD_PRI, at + 1, f"<{digits[:8].decode()}> is not 0 to {MAX_PRI}")
-    return int(digits)
+    return pri
 
 
 def read_hostname(word: bytes) -> str | None:

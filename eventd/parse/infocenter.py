@@ -371,12 +371,12 @@ def _form(
     """Which layout of info-center it is."""
     if version == b"10":
         return COMWARE
-    if version is None and mark is None and not ids:
+    if not ids and version is None and mark is None:
         return "C"
-    if "alarmID" in ids or suffix is not None:
+    if suffix is not None or "alarmID" in ids:
         return "F"
+    if not ids:
+        return "A" if oid is None else "D"
     if ids.keys() & {"CID", "VS"}:
         return "G" if oid is not None or mark in (b"t", b"T") else "E"
-    if ids:
-        return "B"
-    return "A" if oid is None else "D"
+    return "B"
