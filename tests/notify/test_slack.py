@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from chat_server import ChatServer, answer, huge
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from notify_fakes import make_incident, make_notification
 
@@ -100,6 +100,7 @@ def blocks_of(text: str) -> list[str]:
     return [block["text"]["text"] for block in message["blocks"]]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="a&<\n é…", max_size=400), st.integers(1, 120))
 def test_any_text_fits_the_limits(text: str, times: int) -> None:
     sections = blocks_of("\n".join(map(slack.escape, (text * times).split("\n"))))
@@ -108,6 +109,7 @@ def test_any_text_fits_the_limits(text: str, times: int) -> None:
     assert sum(map(len, sections)) <= slack.MAX_TOTAL
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="a&<>", min_size=2900, max_size=3300))
 def test_a_cut_never_leaves_half_an_entity(text: str) -> None:
     for section in blocks_of(slack.escape(text)):
