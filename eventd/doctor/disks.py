@@ -6,6 +6,7 @@ from pathlib import Path
 
 from eventd.config import Config
 from eventd.doctor.finding import Finding
+from eventd.store import usable
 
 MIB = 2**20
 #: With less the next storm fills it: a journal row is about 1.5 kB, so this is 70,000 events.
@@ -16,7 +17,11 @@ SOME_BYTES = 1024 * MIB
 
 def examine(config: Config) -> Iterator[Finding]:
     """Store and recording."""
-    yield from _place("store.path", Path(config.store.path), SOME_BYTES)
+    path = Path(config.store.path)
+    found = list(_place("store.path", path, SOME_BYTES))
+    if all(finding.level != "problem" for finding in found) and (trouble := usable.trouble(path)) is not None:
+        found = [Finding("disk", "problem", f"store.path: {trouble}", "set store.path to a file of eventd's own")]
+    yield from found
     if config.record.path is not None:
         yield from _place("record.path", Path(config.record.path), config.record.max_bytes * config.record.files)
 

@@ -1,10 +1,18 @@
 """``eventd check`` says what it accepts."""
 
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from eventd.cli.check import command
+from eventd.store import Settings, SqliteStore
 
 
 def test_a_recording_is_named_with_its_bound(tmp_path: Path) -> None:
@@ -12,3 +20,114 @@ def test_a_recording_is_named_with_its_bound(tmp_path: Path) -> None:
     file.write_text('[record]\npath = "r"\nfiles = 3\n')
     done = CliRunner().invoke(command, ["-c", str(file)])
     assert "records   r, 3 × 67108864 bytes at most" in done.output
+
+
+# --- the store ----------------------------------------------------------------------------------------------------
+
+
+def _foreign(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE t (x)")
+    db.close()
+
+
+def _newer(path: Path) -> None:
+    asyncio.run(_made(path))
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 9999")
+    db.close()
+
+
+async def _made(path: Path) -> None:
+    store = await SqliteStore.open(Settings(path=str(path)))
+    await store.close()
+
+
+UNUSABLE: dict[str, tuple[str, Callable[[Path], object], str]] = {
+    "a folder": ("x", Path.mkdir, "is a folder"),
+    "below a file": ("x/eventd.db", lambda path: path.parent.write_bytes(b""), "Not a directory"),
+    "far below a file": ("x/y/eventd.db", lambda path: path.parents[1].write_bytes(b""), "Not a directory"),
+    "not SQLite": ("x", lambda path: path.write_text("[store]\n"), "is no SQLite file"),
+    "cut": ("x", lambda path: path.write_bytes(b"SQLite format 3\0"), "is no SQLite file"),
+    "of another program": ("x", _foreign, "is a database of another program"),
+    "of a newer eventd": ("x", _newer, "is of a newer eventd: schema version 9999"),
+    "a device": ("x", lambda path: path.symlink_to("/dev/null"), "is no ordinary file"),
+    "a link to nothing": ("x", lambda path: path.symlink_to("nothing"), "is a link to what does not exist"),
+}
+
+
+def snapshot(folder: Path) -> list[tuple[str, int, int]]:
+    return sorted((str(path), path.lstat().st_size, path.lstat().st_mtime_ns) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_where_no_store_can_be_is_told_with_its_line_and_left_alone(tmp_path: Path, case: str) -> None:
+    name, make, says = UNUSABLE[case]
+    folder = tmp_path / "var"
+    folder.mkdir()
+    make(folder / name)
+    file = tmp_path / "eventd.toml"
+    file.write_text(
+        f'[store]\npath = "{folder / name}"\n[[channels]]\nname = "c"\ntype = "console"\ntemplate_file = "-"\n'
+    )
+    before = snapshot(tmp_path)
+    done = CliRunner().invoke(command, ["-c", str(file)])
+    assert done.exit_code == 2
+    assert f"{file}:2: store.path: " in done.output
+    assert says in done.output
+    assert "template_file" in done.output, "all problems at once"
+    assert snapshot(tmp_path) == before
+
+
+def test_where_a_store_can_be_is_good_and_nothing_is_made(tmp_path: Path) -> None:
+    asyncio.run(_made(tmp_path / "ours.db"))
+    (tmp_path / "empty.db").write_bytes(b"")
+    before = snapshot(tmp_path)
+    for name in ("ours.db", "empty.db", "new.db", "deep/below/new.db"):
+        file = tmp_path.with_suffix(".toml")
+        file.write_text(f'[store]\npath = "{tmp_path / name}"\n')
+        done = CliRunner().invoke(command, ["-c", str(file)])
+        assert (done.exit_code, f"keeps     {tmp_path / name}" in done.output) == (0, True), done.output
+    assert snapshot(tmp_path) == before
+
+
+def test_a_store_in_use_is_good(tmp_path: Path) -> None:
+    """Its header may say nothing yet: what it is stands in the write-ahead log."""
+
+    async def used() -> None:
+        store = await SqliteStore.open(Settings(path=str(tmp_path / "x.db")))
+        file = tmp_path / "eventd.toml"
+        file.write_text(f'[store]\npath = "{tmp_path / "x.db"}"\n')
+        done = CliRunner().invoke(command, ["-c", str(file)])
+        await store.close()
+        assert done.exit_code == 0, done.output
+
+    asyncio.run(used())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="drops its rights, which only root can")
+@pytest.mark.parametrize(
+    ("name", "says"), [("x.db", "cannot write in "), ("a/x.db", "/a cannot be made"), ("kept.db", "kept.db")]
+)
+def test_who_cannot_write_there_is_told_so(name: str, says: str) -> None:
+    """In a folder that everybody may enter: those of tests are for their owner alone."""
+    code = f"""
+import os, pathlib, tempfile
+from click.testing import CliRunner
+from eventd.cli.check import command
+folder = pathlib.Path(tempfile.mkdtemp())
+folder.chmod(0o755)
+(folder / "kept.db").write_bytes(b"")
+(folder / "eventd.toml").write_text('[store]\\npath = "%s/{name}"' % folder)
+CliRunner().invoke(command, ["-c", str(folder / "eventd.toml")])  # what that user may not import
+os.seteuid(65534)
+done = CliRunner().invoke(command, ["-c", str(folder / "eventd.toml")])
+print(done.exit_code, done.output)
+os.seteuid(0)
+[file.unlink() for file in folder.iterdir()]
+folder.rmdir()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("2 ")
+    assert "user 65534 cannot write" in done.stdout
+    assert says in done.stdout
