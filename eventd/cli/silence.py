@@ -14,7 +14,7 @@ from eventd.printable import printable, printable_json
 
 #: What people of amtool type.
 ALIASES = {"query": "list", "ls": "list", "expire": "remove", "rm": "remove", "delete": "remove"}
-HEADINGS = ("id", "status", "until (UTC)", "match", "by", "reason")
+HEADINGS = ("id", "kind", "status", "from (UTC)", "until (UTC)", "match", "by", "reason")
 
 
 class _Group(click.Group):
@@ -66,36 +66,56 @@ def _match(given: tuple[str, ...]) -> dict[str, list[str]]:
 @command.command(name="list")
 @remote_options
 @click.option(
-    "--status", type=click.Choice(["active", "pending", "expired", "all"]), default="active", show_default=True
+    "--status",
+    type=click.Choice(["current", "active", "pending", "expired", "all"]),
+    default="current",
+    show_default=True,
+    help="current: in force and to come. expired: that ended within a day, and planned work that is over.",
 )
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="A table, or an object per line.",
+)  # fmt: skip
 def list_(remote: Remote, status: str, form: str) -> None:
-    """Silences in force, or that ended within a day; the one that ends first first."""
-    found = remote.ask("silences", status=None if status == "all" else status, limit=1000)["items"]
+    """Silences, and planned work (kind maintenance) as the configuration of the service has it: of a weekly window the
+    one that holds, or the next. The one that ends first comes first."""
+    only = None if status in ("all", "current") else status
+    found = remote.ask("silences", status=only, limit=1000)["items"]
+    found = [row for row in found if status != "current" or row["status"] != "expired"]
     if form == "json":
         for row in found:
             click.echo(printable_json(json.dumps(row, ensure_ascii=False)))
     elif not found:
         click.echo("There is none.")
     else:
-        click.echo(table(HEADINGS, map(_row, found), wraps=("match", "reason")), nl=False)
+        click.echo(table(HEADINGS, map(_row, found), wraps=("until (UTC)", "match", "reason")), nl=False)
 
 
 def _row(row: Any) -> tuple[str, ...]:
     pairs = ((key, [value] if isinstance(value, str) else value) for key, value in row["match"].items())
-    match = " ".join(f"{key}={','.join(values)}" for key, values in pairs)
-    return row["id"], row["status"], _until(row), match, row["who"], row["reason"]
+    match = " ".join(f"{key}={','.join(values)}" for key, values in pairs) or "everything"
+    window = f" ({row['window']})" if row["window"] else ""
+    times = (_moment(row["starts_at"]), _moment(row["until"]) + window)
+    return row["id"], row["kind"], row["status"], *times, match, row["who"], row["reason"]
 
 
 def _until(row: Any) -> str:
-    return story.moment(msgspec.convert(row["until"], datetime), story.now())
+    return _moment(row["until"])
+
+
+def _moment(text: str) -> str:
+    return story.moment(msgspec.convert(text, datetime), story.now())
 
 
 @command.command()
 @remote_options
 @click.argument("idents", nargs=-1, required=True, metavar="ID...")
 def remove(remote: Remote, idents: tuple[str, ...]) -> None:
-    """End silences now. The beginning of an ID is enough if no other begins so."""
+    """End silences now; what they held back and is still open is told. The beginning of an ID is enough if no other
+    begins so. Planned work is ended in the configuration of the service.
+
+    eventd silence remove 9ff2
+    """
     known = [row["id"] for row in remote.ask("silences", limit=1000)["items"]]
     for given in idents:
         found = [ident for ident in known if ident == given] or [ident for ident in known if ident.startswith(given)]

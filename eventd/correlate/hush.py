@@ -77,13 +77,18 @@ class Maintenance(Checked, frozen=True, forbid_unknown_fields=True):
 
     def covers(self, at: float) -> float | None:
         """When it ends, if it holds at ``at``."""
+        start, end = self.window(at)
+        return end if start <= at < end else None
+
+    def window(self, at: float) -> tuple[float, float]:
+        """Begin and end (Unix seconds) of the window that holds at ``at``, else of the next one; of a window that comes
+        only once and is over, of that one."""
         zone = _zone(self.time_zone)
         if self.weekly is not None:
-            return _covers_weekly(self.weekly, zone, at)
+            return _weekly_window(self.weekly, zone, at)
         assert self.start is not None
         assert self.end is not None
-        start, end = (_aware(moment, zone).timestamp() for moment in (self.start, self.end))
-        return end if start <= at < end else None
+        return _aware(self.start, zone).timestamp(), _aware(self.end, zone).timestamp()
 
 
 class Hush:
@@ -173,13 +178,12 @@ def _minute(day: str, hour: str, minute: str) -> int:
     return (_DAYS.index(day.casefold()) * 24 + int(hour)) * 60 + int(minute)
 
 
-def _covers_weekly(text: str, zone: tzinfo, at: float) -> float | None:
+def _weekly_window(text: str, zone: tzinfo, at: float) -> tuple[float, float]:
+    """The first that is not over at ``at``: of last week, this one, or the next."""
     begin, length = _week_minutes(text)
     local = datetime.fromtimestamp(at, zone).replace(tzinfo=None)
     monday = (local - timedelta(days=local.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
-    for week in (-1, 0):
-        start = monday + timedelta(weeks=week, minutes=begin)
-        end = start + timedelta(minutes=length)
-        if start <= local < end:
-            return end.replace(tzinfo=zone).timestamp()
-    return None
+    starts = (monday + timedelta(weeks=week, minutes=begin) for week in (-1, 0, 1))
+    windows = ((start, start + timedelta(minutes=length)) for start in starts)
+    stamps = (tuple(moment.replace(tzinfo=zone).timestamp() for moment in window) for window in windows)
+    return next((start, end) for start, end in stamps if at < end)

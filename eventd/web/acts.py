@@ -15,8 +15,9 @@ from eventd.model import Incident, utc
 from eventd.telemetry import get_logger
 from eventd.web import access, bodies
 from eventd.web import query as q
-from eventd.web.answers import RequestError, SilenceRow, answer
+from eventd.web.answers import RequestError, answer
 from eventd.web.bodies import Moment, body
+from eventd.web.hushed import quiet_rows, silence_row
 from eventd.web.query import page, query
 from eventd.web.service import Service
 
@@ -113,12 +114,10 @@ class Acts:
     # --- silences -------------------------------------------------------------------------------------------------
 
     async def silences(self, request: web.Request) -> web.Response:
-        """Silences in force and those that ended lately, the one that ends first first."""
+        """Silences in force, those that ended lately and planned work, the one that ends first first."""
         wanted = query(request, q.SILENCES)
         limit, before = wanted.pop("limit"), wanted.pop("before", ())
-        now = self._service.now()
-        rows = (silence_row(silence, now) for silence in self._service.correlator.silences())
-        found = (row for row in rows if wanted.get("status") in (None, row.status))
+        found = (row for row in quiet_rows(self._service) if wanted.get("status") in (None, row.status))
         return answer(page(found, lambda row: (f"{row.until.timestamp():020.6f}", row.id), limit, before))
 
     async def silence(self, request: web.Request) -> web.Response:
@@ -151,25 +150,13 @@ class Acts:
         query(request, q.NO_KEYS)
         ident, correlator = request.match_info["id"], self._service.correlator
         found = next((silence for silence in correlator.silences() if silence.id == ident), None)
+        if found is None and any(row.id == ident for row in quiet_rows(self._service)):
+            raise RequestError(409, f"{ident} stands in the configuration: take it out there and reload")
         if found is None:
             raise RequestError(404, f"no silence {ident!r}")
         await self._operate(lambda at: correlator.unsilence(ident, at))
         log.info("silence ended", silence=ident, who=self._name(request))
         return answer(silence_row(found, max(self._service.now(), found.until)))
-
-
-def silence_row(silence: Silence, now: float, incidents: int | None = None) -> SilenceRow:
-    """A silence as the API shows it."""
-    return SilenceRow(
-        id=silence.id,
-        status="active" if silence.covers(now) else "expired" if silence.until <= now else "pending",
-        match=silence.match,
-        starts_at=utc(silence.starts),
-        until=utc(silence.until),
-        who=silence.who,
-        reason=silence.reason,
-        incidents=incidents,
-    )
 
 
 def _nameable(at: float) -> float:

@@ -104,7 +104,10 @@ class DeviceRow(Struct, frozen=True):
 
 
 class SilenceRow(Struct, frozen=True):
-    """A silence. ``incidents``: how many open ones it fits, said only when it is made."""
+    """A silence, or planned work (``kind`` ``maintenance``), which stands in the configuration and can be ended only
+    there: its ``id`` is its key, ``starts_at`` and ``until`` are the window that holds or the next one, ``window`` how
+    it is written if it comes every week. ``incidents``: how many open ones a silence fits, said only when it is made.
+    """
 
     id: str
     status: Literal["active", "pending", "expired"]
@@ -114,6 +117,8 @@ class SilenceRow(Struct, frozen=True):
     who: str
     reason: str
     incidents: int | None = None
+    kind: Literal["silence", "maintenance"] = "silence"
+    window: str | None = None
 
 
 class RejectedRow(Struct, frozen=True):

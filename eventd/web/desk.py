@@ -6,25 +6,23 @@ No scripts and no state: what a page shows is in its address, and the browser re
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import jinja2
 from aiohttp import web
 
 import eventd
 from eventd.contract import JournalRow
-from eventd.correlate.hush import Maintenance
 from eventd.errors import StoreError
 from eventd.model import Incident, PeerStatus, utc
 from eventd.notify.render import cut
 from eventd.web import query as q
-from eventd.web.acts import silence_row
 from eventd.web.answers import NO_STORE, DeviceRow, SilenceRow, rejected_row, shown_raw
 from eventd.web.api import devices
 from eventd.web.evidence import evidence
 from eventd.web.family import children
-from eventd.web.hushed import as_now
+from eventd.web.hushed import as_now, quiet_rows
 from eventd.web.learned import Learner
 from eventd.web.looks import make_environment
 from eventd.web.query import query
@@ -222,16 +220,9 @@ class Desk:
         return frozenset(address for address in addresses if address is not None and known.peer(address) is None)
 
     def _quiet(self) -> dict[str, Any]:
-        """Silences in force or to come, and planned windows with the moment until which they hold now."""
-        now = self._service.now()
-        rows = [silence_row(silence, now) for silence in self._service.correlator.silences() if silence.until > now]
-        windows: list[tuple[Maintenance, Any]] = []
-        for window in self._service.maintenance:
-            until = window.covers(now)
-            if until is not None or not _over(window, now):
-                windows.append((window, None if until is None else utc(until)))
-        silences: list[SilenceRow] = rows[:SILENCE_ROWS]
-        return {"silences": silences, "silences_left_out": len(rows) - len(silences), "windows": windows}
+        """Silences and planned work in force or to come; what holds now comes first."""
+        rows = sorted((row for row in quiet_rows(self._service) if row.status != "expired"), key=_by_beginning)
+        return {"silences": rows[:SILENCE_ROWS], "silences_left_out": max(0, len(rows) - SILENCE_ROWS)}
 
     def _devices(self, device: str | None) -> dict[str, Any]:
         """Devices, those never heard and then those silent for longest first."""
@@ -269,12 +260,9 @@ def _by_urgency(incident: Incident, *, stranger: bool) -> tuple[int, bool, bool,
     return urgency, cared_for, not incident.children, stranger, -incident.opened_at.timestamp()
 
 
-def _over(window: Maintenance, now: float) -> bool:
-    """Whether a window that does not hold now never will again."""
-    if window.end is None:
-        return False
-    zone = window.end.tzinfo or ZoneInfo(window.time_zone)
-    return window.end.replace(tzinfo=zone).timestamp() <= now
+def _by_beginning(row: SilenceRow) -> tuple[bool, datetime, str]:
+    active = row.status == "active"
+    return not active, row.until if active else row.starts_at, row.id
 
 
 def _by_state(peer: PeerStatus, *, stranger: bool) -> tuple[int, bool, str, str, str]:

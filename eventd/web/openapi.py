@@ -110,7 +110,8 @@ OPERATIONS = (
     ),
     Operation(
         path="/api/v1/silences",
-        does="Silences in force and those that ended within a day, the one that ends first first.",
+        does="Silences in force, those that ended within a day, and the planned work of the configuration (kind "
+        "maintenance: the window that holds or the next one), the one that ends first first.",
         keys=q.SILENCES,
         returns=SilenceRow,
         pages=True,
@@ -129,11 +130,12 @@ OPERATIONS = (
     ),
     Operation(
         path="/api/v1/silences/{id}",
-        does="End a silence now; what it held back and is still open is told.",
+        does="End a silence now; what it held back and is still open is told. Planned work stands in the configuration "
+        "and is ended there (409).",
         method="delete",
         tag="change",
         returns=SilenceRow,
-        refusals=(400, 401, 403, 404, 503),
+        refusals=(400, 401, 403, 404, 409, 503),
     ),
     Operation(
         path="/api/v1/explain",

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 import trustme
 from click.testing import CliRunner, Result
+from correlate_strategies import EPOCH
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 from web_fakes import LOCAL, FakeService, Site, serving
 
 from eventd.cli import main
-from eventd.correlate.hush import Silence
+from eventd.correlate.hush import Maintenance, Silence
+from eventd.model import utc
 from eventd.web.settings import Token
 
 READ, OPERATE = "read-token-0123456789", "operate-token-0123456789"
@@ -198,6 +200,21 @@ async def test_silences_are_made_listed_and_ended(site: Site) -> None:
     assert await done(site, "silence", "expire", ident[:5]) == f"{ident} has ended\n"
     assert await done(site, "silence", "list") == "There is none.\n"
     assert (await run(site.url, "silence", "remove", ident)).exit_code == 1
+
+
+async def test_planned_work_is_listed_and_not_ended(site: Site) -> None:
+    site.service.maintenance = (
+        Maintenance(match={"device": "FW7"}, weekly="Sat 22:00-Sun 02:00", reason="patch day"),
+        Maintenance(start=utc(EPOCH - 9000), end=utc(EPOCH - 900), reason="over"),
+    )
+    text = await done(site, "silence", "list")
+    for part in ("maintenance[0]", "maintenance  pending", "01-10 22:00:00", "Sat 22:00-Sun 02:00 UTC", "device=FW7"):
+        assert part in text
+    assert "over" not in text
+    assert "everything" in await done(site, "silence", "list", "--status", "expired")
+    assert await done(site, "silence", "list", "--status", "active") == "There is none.\n"
+    result = await run(site.url, "silence", "remove", "maintenance[0]")
+    assert (result.exit_code, "stands in the configuration" in result.output) == (1, True)
 
 
 @pytest.mark.parametrize(

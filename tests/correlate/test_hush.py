@@ -150,7 +150,21 @@ def test_weekly_windows(weekly: str, zone: str, inside: list[str], outside: list
         assert until is not None, text
         assert found.covers(until) is None
     for text in outside:
-        assert found.covers(moment(text + "+00:00").timestamp()) is None, text
+        at = moment(text + "+00:00").timestamp()
+        assert found.covers(at) is None, text
+        start, end = found.window(at)
+        assert at < start < end, "the next one"
+        assert found.covers(start) == end
+
+
+def test_the_next_window_is_by_the_clock_of_its_zone_also_across_a_change_of_it() -> None:
+    found = window(weekly="Sun 01:30-03:30", time_zone="Europe/Berlin")
+    start, end = found.window(moment("2026-03-25T00:00+00:00").timestamp())
+    assert (start, end) == (moment("2026-03-29T00:30+00:00").timestamp(), moment("2026-03-29T01:30+00:00").timestamp())
+    once = window(start=moment("2026-11-28T21:00+00:00"), end=moment("2026-11-28T22:00+00:00"))
+    assert {once.window(moment(f"2026-11-2{day}T21:30+00:00").timestamp()) for day in (1, 8, 9)} == {
+        (moment("2026-11-28T21:00+00:00").timestamp(), moment("2026-11-28T22:00+00:00").timestamp())
+    }
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from correlate_strategies import EPOCH
 from web_fakes import FakeService, Site, serving
 
+from eventd.correlate.hush import Maintenance
 from eventd.errors import StoreError
 from eventd.model import Incident, utc
 from eventd.web import acts
@@ -98,6 +99,33 @@ async def test_a_silence_is_made_listed_and_ended(site: Site) -> None:
     assert not opened(site).silenced
     assert not (await site.json(f"incidents/{opened(site).id}", headers=bearer(READ)))["silenced"]
     assert (await act(site, f"silences/{row.id}", "DELETE"))[0] == 404
+
+
+async def test_planned_work_is_listed_with_the_silences_and_ends_in_the_configuration(site: Site) -> None:
+    site.service.maintenance = (
+        Maintenance(match={"device": "FW7"}, weekly="Mon 09:00-11:00", reason="patch day"),
+        Maintenance(match={"site": ["Oslo"]}, weekly="Sat 22:00-Sun 02:00", time_zone="Europe/Oslo"),
+        Maintenance(start=utc(EPOCH - 9000), end=utc(EPOCH - 900), reason="over"),
+    )
+    made = (await act(site, "silences", json={"match": {"device": "FW1"}, "duration": "2h"}))[1]
+    rows = (await site.json("silences", headers=bearer(READ)))["items"]
+    assert [(row["id"], row["kind"], row["status"], row["starts_at"][5:16]) for row in rows] == [
+        ("maintenance[2]", "maintenance", "expired", "01-05T07:30"),
+        ("maintenance[0]", "maintenance", "active", "01-05T09:00"),
+        (made["id"], "silence", "active", made["starts_at"][5:16]),
+        ("maintenance[1]", "maintenance", "pending", "01-10T21:00"),
+    ]
+    assert [row["window"] for row in rows] == [None, "Mon 09:00-11:00 UTC", None, "Sat 22:00-Sun 02:00 Europe/Oslo"]
+    assert (rows[1]["until"], rows[1]["who"], rows[1]["reason"]) == (
+        "2026-01-05T11:00:00Z",
+        "configuration",
+        "patch day",
+    )
+    pending = (await site.json("silences?status=pending", headers=bearer(READ)))["items"]
+    assert [row["match"] for row in pending] == [{"site": ["Oslo"]}]
+    status, refused = await act(site, "silences/maintenance[0]", "DELETE")
+    assert (status, "take it out there and reload" in refused["error"]) == (409, True)
+    assert (await act(site, "silences/maintenance[9]", "DELETE"))[0] == 404
 
 
 def bearer(token: str) -> dict[str, str]:

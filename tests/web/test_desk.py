@@ -296,9 +296,9 @@ async def test_silences_and_planned_work_are_listed(site: Site) -> None:
     site.service.correlator.silence(Silence("s", {"device": "FW3"}, EPOCH, EPOCH + 900, "bob", "new uplink"), EPOCH)
     text = (await look(site)).text.partition("Silences and planned work")[2]
     for part in (
-        "silenced 10:15:00 device=FW3 bob new uplink",
-        "planned work 11:00:00 device=FW7 configuration patch day",
-        "planned Sat 22:00-Sun 02:00 UTC site=Oslo,Rome configuration",
+        "silenced until 10:15:00 device=FW3 bob new uplink",
+        "planned work until 11:00:00 Mon 09:00-11:00 UTC device=FW7 configuration patch day",
+        "planned 01-10 22:00 to 01-11 02:00 Sat 22:00-Sun 02:00 UTC site=Oslo,Rome configuration",
     ):
         assert part in text
     assert "long over" not in text
