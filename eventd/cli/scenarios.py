@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from eventd.config import Config
-from eventd.errors import ConfigError
+from eventd.errors import ConfigError, Problem
 from eventd.model import Event, Malformed
 from eventd.printable import printable
 from eventd.registry import Registry
-from eventd.scenarios import Outcome, Player, Scenario, judge, read_book
-from eventd.scenarios.play import Heard
+from eventd.scenarios import Outcome, Player, judge, read_book
+from eventd.scenarios.book import Draft
+from eventd.scenarios.play import Heard, Ready
 from eventd.scenarios.verdict import Score, at, describe, wanted
 from eventd.scenarios.wire import EPOCH
 from eventd.telemetry import setup_logging
@@ -27,29 +28,40 @@ def check_book(config: Config, registry: Registry, folder: str) -> bool:
     Raises:
         ConfigError: with everything that is wrong with the files.
     """
-    book = read_book(Path(folder))
+    drafts = read_book(Path(folder))
     end_logging = setup_logging(json=False, level="error")
     try:
-        outcomes = asyncio.run(_play(Player(config, registry), book))
+        player = Player(config, registry)
+        outcomes = asyncio.run(_play(player, _prepared(player, drafts)))
     finally:
         end_logging()
     click.echo(_total(outcomes))
     return all(outcome.good or outcome.scenario.pending for outcome in outcomes)
 
 
-async def _play(player: Player, book: list[Scenario]) -> list[Outcome]:
-    outcomes, problems = list[Outcome](), []
-    for scenario in book:
+def _prepared(player: Player, drafts: list[Draft]) -> list[Ready]:
+    """All scenarios with their messages: nothing is played before everything that is wrong with any file is known."""
+    ready, problems = list[Ready](), list[Problem]()
+    for draft in drafts:
+        problems += draft.problems
+        if draft.scenario is None:
+            continue
         try:
-            outcome = judge(scenario, await player.play(scenario))
+            ready.append(player.prepare(draft.scenario))
         except ConfigError as error:
             problems += error.problems
-            continue
+    if problems:
+        raise ConfigError(problems)
+    return ready
+
+
+async def _play(player: Player, book: list[Ready]) -> list[Outcome]:
+    outcomes = list[Outcome]()
+    for ready in book:
+        outcome = judge(ready.scenario, await player.run(ready))
         outcomes.append(outcome)
         for line in _report(outcome):
             click.echo(line)
-    if problems:
-        raise ConfigError(problems)
     return outcomes
 
 
@@ -67,13 +79,18 @@ def _report(outcome: Outcome) -> Iterator[str]:
 
 
 def _details(outcome: Outcome) -> Iterator[str]:
-    yield from (f"! {printable(what)}" for what in outcome.complaints)
+    for what in outcome.complaints:
+        first, *more = what.splitlines()
+        yield f"! {printable(first)}"
+        yield from (f"    {printable(line)}" for line in more)
     expected = outcome.scenario.incidents
     yield "expected:" if expected else "expected: no incident"
-    yield from (f"  {printable(wanted(one))}" for one in expected[:SHOWN_LAST])
+    yield from (f"  {printable(wanted(one))}" for one in expected)
     concluded = outcome.played.incidents
     yield "concluded:" if concluded else "concluded: no incident"
-    yield from (f"  {printable(describe(one))}" for one in concluded[:SHOWN_LAST])
+    yield from (f"  {printable(describe(one))}" for one in concluded[:SHOWN_FIRST])
+    if len(concluded) > SHOWN_FIRST:
+        yield f"  and {len(concluded) - SHOWN_FIRST} more"
     yield "timeline:"
     yield from (f"  {line}" for line in _cut(_timeline(outcome)))
 

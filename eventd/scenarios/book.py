@@ -137,25 +137,24 @@ class Scenario(Struct, frozen=True):
     messages: tuple[Messages, ...]
 
 
-def read_book(folder: Path) -> list[Scenario]:
+class Draft(Struct, frozen=True):
+    """A file as far as it can be understood: with ``problems``, the scenario holds what is good of it, so that what
+    does not depend on the rest can still be tried. None where there is no timeline."""
+
+    scenario: Scenario | None
+    problems: list[Problem]
+
+
+def read_book(folder: Path) -> list[Draft]:
     """All scenarios of a folder and those below it, by name.
 
     Raises:
-        ConfigError: with every problem of every file; also where there is no file at all.
+        ConfigError: there is no file at all.
     """
     files = sorted(folder.rglob("*.toml"))
-    problems: list[Problem] = []
     if not files:
-        problems.append(Problem("scenarios", "no *.toml file in this folder", str(folder)))
-    found: list[Scenario] = []
-    for file in files:
-        try:
-            found.append(read_scenario(file, file.relative_to(folder).with_suffix("").as_posix()))
-        except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(problems)
-    return found
+        raise ConfigError([Problem("scenarios", "no *.toml file in this folder", str(folder))])
+    return [read_draft(file, file.relative_to(folder).with_suffix("").as_posix()) for file in files]
 
 
 def read_scenario(file: Path, name: str | None = None) -> Scenario:
@@ -164,37 +163,51 @@ def read_scenario(file: Path, name: str | None = None) -> Scenario:
     Raises:
         ConfigError: with every problem found.
     """
-    reader, document = read(file)
-    given: _File | None = reader.struct(_File, document, "")
-    if given is None:
-        raise ConfigError(reader.problems)
+    draft = read_draft(file, name)
+    if draft.scenario is None or draft.problems:
+        raise ConfigError(draft.problems)
+    return draft.scenario
+
+
+def read_draft(file: Path, name: str | None = None) -> Draft:
+    """One file, with every problem of it that can be seen without playing it."""
+    try:
+        reader, document = read(file)
+    except ConfigError as error:
+        return Draft(None, list(error.problems))
+    given = reader.draft(_File, document, "")
+    if not hasattr(given, "timeline"):
+        _check(reader, given)
+        return Draft(None, reader.problems)
     script = tuple(_script(reader, given.timeline))
-    until = _until(reader, given, script)
     scenario = Scenario(
         name=name or file.stem,
         file=str(file),
-        title=given.title,
-        why=given.why,
-        source=given.source,
-        pending=given.pending,
+        title=_good(given, "title", ""),
+        why=_good(given, "why", ""),
+        source=_good(given, "source", ""),
+        pending=_good(given, "pending"),
         script=script,
-        until=until,
-        senders=_senders(reader, given.senders, script),
+        until=_until(reader, given, script),
+        senders=_senders(reader, _good(given, "senders"), script),
         known=_known(reader, given),
-        correlate=_correlate(reader, given.correlate),
-        routes=given.routes,
-        maintenance=given.maintenance,
-        nothing=given.nothing,
-        untold_others=given.untold_others,
-        suppressed=given.suppressed,
-        not_suppressed=given.not_suppressed,
-        incidents=given.incident,
-        messages=given.messages,
+        correlate=_correlate(reader, _good(given, "correlate")),
+        routes=_good(given, "routes"),
+        maintenance=_good(given, "maintenance"),
+        nothing=_good(given, "nothing", default=False),
+        untold_others=_good(given, "untold_others", default=False),
+        suppressed=_good(given, "suppressed", ()),
+        not_suppressed=_good(given, "not_suppressed", ()),
+        incidents=_good(given, "incident", ()),
+        messages=_good(given, "messages", ()),
     )
-    _check(reader, scenario)
-    if reader.problems:
-        raise ConfigError(reader.problems)
-    return scenario
+    _check(reader, given)
+    return Draft(scenario, reader.problems)
+
+
+def _good(given: Any, name: str, default: Any = None) -> Any:
+    """A field of a struct or of the draft of one, which lacks those that cannot be understood."""
+    return getattr(given, name, default)
 
 
 def _script(reader: Document, text: str) -> list[Line]:
@@ -212,10 +225,11 @@ def _script(reader: Document, text: str) -> list[Line]:
     return sorted(made, key=lambda line: line.at)
 
 
-def _until(reader: Document, given: _File, script: Iterable[Line]) -> float:
+def _until(reader: Document, given: Any, script: Iterable[Line]) -> float:
     last = max((line.at for line in script), default=0.0)
-    until = last + RUN_ON_S if given.until is None else _moment(reader, "until", given.until)
-    if until < last:
+    text = _good(given, "until")
+    until = last + RUN_ON_S if text is None else _moment(reader, "until", text)
+    if until < last and reader.sound("until"):
         reader.fault("until", "the timeline goes on after it")
     return until
 
@@ -235,25 +249,27 @@ def _senders(reader: Document, tables: Any, script: Iterable[Line]) -> dict[str,
         reader.fault("senders", "expected tables: [senders.NAME]")
         return {}
     used = {line.who for line in script} - OURS.keys()
-    for name in tables.keys() - used:
+    for name in sorted(tables.keys() - used) if reader.sound("timeline") else ():
         reader.fault(f"senders.{name}", "sends nothing in the timeline")
-    read_ones = {name: reader.struct(Sender, table, f"senders.{name}") for name, table in tables.items()}
-    for name, sender in read_ones.items():
+    found = dict[str, Sender]()
+    for name, table in tables.items():
+        sender = reader.struct(Sender, table, f"senders.{name}")
         try:
             _ = sender and sender.ahead_s
+            found |= {name: sender} if sender else {}
         except ValueError as error:
             reader.fault(f"senders.{name}.clock_ahead", str(error))
-    return {name: sender for name, sender in read_ones.items() if sender is not None}
+    return found
 
 
-def _known(reader: Document, given: _File) -> inventory.Inventory | None:
-    if given.devices is None and given.peers is None:
+def _known(reader: Document, given: Any) -> inventory.Inventory | None:
+    devices, peers = _good(given, "devices"), _good(given, "peers")
+    if (devices is None and peers is None) or not (reader.sound("devices") and reader.sound("peers")):
         return None
-    devices, peers = given.devices or (), given.peers or ()
     before = len(reader.problems)
-    for key, what in inventory.faults(devices, peers):
+    for key, what in inventory.faults(devices or (), peers or ()):
         reader.fault(key, what)
-    return inventory.Inventory(devices, peers) if len(reader.problems) == before else None
+    return inventory.Inventory(devices or (), peers or ()) if len(reader.problems) == before else None
 
 
 def _correlate(reader: Document, table: Any) -> dict[str, Any]:
@@ -263,38 +279,43 @@ def _correlate(reader: Document, table: Any) -> dict[str, Any]:
     return {} if settings is None else {name: getattr(settings, name) for name in table}
 
 
-def _check(reader: Document, scenario: Scenario) -> None:
-    """What the parts say must fit together, and say something."""
-    channels = {name for route in scenario.routes or () for name in route.channels}
-    for problem in routing.validate(scenario.routes or (), channels):
-        reader.fault(problem.key, problem.what)
-    for index, expected in enumerate(scenario.incidents):
+def _check(reader: Document, given: Any) -> None:
+    """What the parts say must fit together, and say something; of a draft what can be known."""
+    routes, incidents, messages = (_good(given, name) for name in ("routes", "incident", "messages"))
+    channels: set[str] | None = None
+    if reader.sound("routes"):
+        channels = {name for route in routes or () for name in route.channels}
+        for problem in routing.validate(routes or (), channels):
+            reader.fault(problem.key, problem.what)
+    for index, expected in enumerate(incidents or ()):
         _check_expected(reader, f"incident[{index}]", expected)
-    for index, count in enumerate(scenario.messages):
-        _check_count(reader, f"messages[{index}]", count, channels if scenario.routes is not None else None)
-    if not scenario.nothing and not scenario.incidents and not scenario.messages:
+    for index, count in enumerate(messages or ()):
+        _check_count(reader, f"messages[{index}]", count, channels if routes is not None else None)
+    nothing = _good(given, "nothing", default=False)
+    if not nothing and incidents == () and messages == ():
         reader.fault("nothing", "nothing is expected: [[incident]], [[messages]] or nothing = true")
-    if scenario.nothing and any(expected.told != () for expected in scenario.incidents):
+    if nothing and any(_good(expected, "told", ()) != () for expected in incidents or ()):
         reader.fault("nothing", "nobody is to be told of anything, yet an incident does not say told = []")
 
 
-def _check_expected(reader: Document, key: str, expected: Expected) -> None:
-    kinds = (("kind", expected.kind, INCIDENT_KINDS), ("parent", expected.parent, INCIDENT_KINDS),
-             ("category", expected.category, REASON_CATEGORIES))  # fmt: skip
-    for name, value, known in kinds:
+def _check_expected(reader: Document, key: str, expected: Any) -> None:
+    known_values = (("kind", INCIDENT_KINDS), ("parent", INCIDENT_KINDS), ("category", REASON_CATEGORIES))
+    for name, known in known_values:
+        value = _good(expected, name)
         if value is not None and value not in known:
             reader.fault(f"{key}.{name}", f"{value!r} is none of {', '.join(known)}")
     for name in ("began", "over_by", "not_over_before"):
-        _moment(reader, f"{key}.{name}", getattr(expected, name))
-    for what in expected.told or ():
+        _moment(reader, f"{key}.{name}", _good(expected, name))
+    for what in _good(expected, "told") or ():
         if what not in ("opened", "updated", "resolved"):
             reader.fault(f"{key}.told", f"{what!r} is none of opened, updated, resolved")
 
 
-def _check_count(reader: Document, key: str, count: Messages, channels: set[str] | None) -> None:
-    if count.at_most is None and count.at_least is None:
+def _check_count(reader: Document, key: str, count: Any, channels: set[str] | None) -> None:
+    if reader.sound(key) and count.at_most is None and count.at_least is None:
         reader.fault(key, "at_most or at_least is missing")
-    if channels is not None and count.channel is not None and count.channel not in channels:
-        reader.fault(f"{key}.channel", f"{count.channel!r} is named by no route of this scenario")
+    channel = _good(count, "channel")
+    if channels is not None and channel is not None and channel not in channels:
+        reader.fault(f"{key}.channel", f"{channel!r} is named by no route of this scenario")
     for name in ("since", "until"):
-        _moment(reader, f"{key}.{name}", getattr(count, name))
+        _moment(reader, f"{key}.{name}", _good(count, name))

@@ -56,6 +56,15 @@ class Played(Struct, frozen=True):
     idle: list[str]
 
 
+class Ready(Struct, frozen=True):
+    """A scenario with its messages and the configuration that it is played under."""
+
+    scenario: Scenario
+    config: Config
+    spoken: list[Spoken]
+    heard: list[Heard]
+
+
 class Player:
     """Plays scenarios against one configuration, whose inventory, routes, channels and timers hold where a scenario
     brings none of its own."""
@@ -63,15 +72,23 @@ class Player:
     def __init__(self, config: Config, registry: Registry) -> None:
         self._config, self._registry, self._wire = config, registry, Wire(registry)
 
-    async def play(self, scenario: Scenario) -> Played:
-        """Let it happen.
+    def prepare(self, scenario: Scenario) -> Ready:
+        """Its messages.
 
         Raises:
-            ConfigError: the timeline holds what no device could say.
+            ConfigError: with everything in the timeline that no device could say.
         """
         config = self._config_of(scenario)
         spoken = self._wire.messages(scenario)
-        heard = _decoded(decoder(config, self._registry), spoken, scenario)
+        return Ready(scenario, config, spoken, _decoded(decoder(config, self._registry), spoken, scenario))
+
+    async def play(self, scenario: Scenario) -> Played:
+        """Let it happen. Raises as `prepare` does."""
+        return await self.run(self.prepare(scenario))
+
+    async def run(self, ready: Ready) -> Played:
+        """Let happen what was prepared."""
+        scenario, config, spoken, heard = ready.scenario, ready.config, ready.spoken, ready.heard
         steps: list[Step] = []
         replay = Replay(config, self._registry, steps.append)
         down_until, idle = float("-inf"), list[str]()

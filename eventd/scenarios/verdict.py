@@ -1,11 +1,12 @@
 """Compares what was concluded with what a scenario expects, and counts how often identity and cause were right."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from msgspec import Struct, field
 
-from eventd.model import Incident
+from eventd.model import Incident, Reason
 from eventd.scenarios.book import Expected, Messages, Scenario
 from eventd.scenarios.play import Concluded, Played, Told
 from eventd.scenarios.script import moment
@@ -21,6 +22,8 @@ TOLERANCE_S = 0.001
 #: A storm opens hundreds; a list of complaints that nobody reads to its end helps nobody.
 MAX_COMPLAINTS = 20
 
+
+_BRACKETS = re.compile(r" \([^()]*\)")
 
 #: Kind of every incident by its id.
 Kinds = Mapping[str, str]
@@ -151,10 +154,19 @@ def _score(outcome: Outcome, expected: Expected, taken: list[Concluded], kinds: 
 
 def _cause_is(expected: Expected, incident: Incident) -> bool:
     cause = incident.cause
-    name = None if cause is None else cause.name or cause.text
-    category = None if cause is None else cause.category
-    same = expected.cause is None or (name or "").casefold() == expected.cause.casefold()
-    return same and expected.category in (None, category)
+    if cause is None:
+        return expected.cause is None and expected.category is None
+    wanted = (expected.cause or "*").casefold()
+    same = any(wanted == words or fnmatchcase(words, wanted) for words in _words_of(cause))
+    return same and expected.category in (None, cause.category)
+
+
+def _words_of(cause: Reason) -> set[str]:
+    """What a cause is called: by name, in the device's words, as headlines say it (without what stands in brackets),
+    and how these begin: ``link went down`` of ``link went down (GigabitEthernet0/0/1): Interface physical link``."""
+    spoken = [cause.text, cause.told, _BRACKETS.sub("", cause.text)]
+    begins = [text.partition(": ")[0] for text in spoken]
+    return {text.casefold() for text in (cause.name, *spoken, *begins) if text}
 
 
 def _wrong(expected: Expected, one: Concluded, kinds: Kinds) -> Iterator[str]:
@@ -168,15 +180,16 @@ def _wrong(expected: Expected, one: Concluded, kinds: Kinds) -> Iterator[str]:
             yield f"{name} is {found(one)!r}, expected {want!r}"
     if not _cause_is(expected, one.last):
         cause = one.last.cause
-        said = None if cause is None else f"{cause.name or cause.text} ({cause.category})"
-        yield f"cause is {said}, expected {expected.cause or expected.category}"
+        said = "none" if cause is None else f"{cause.text!r} (name {cause.name!r}, category {cause.category})"
+        want = " of category ".join(filter(None, (expected.cause and repr(expected.cause), expected.category)))
+        yield f"cause is {said}, expected {want}"
     yield from _wrong_times(expected, one)
     for name in ("chain", "summary", "actions"):
         text = getattr(one.last, name)
         whole = text if isinstance(text, str) else "\n".join(text)
         for part in getattr(expected, name):
             if part.casefold() not in whole.casefold():
-                yield f"{name} does not say {part!r}: {whole!r}"
+                yield "\n".join((f"{name} does not say {part!r}; it says", *(whole.splitlines() or ("nothing",))))
     for witness in expected.witnesses or ():
         if not any(fnmatchcase(f"{found.transport} {found.device}", witness) for found in one.last.witnesses):
             yield f"{witness!r} is not among the witnesses"

@@ -71,6 +71,7 @@ class Wire:
                 message = self._message(line, devices[line.who], number)
             except (SendError, ValueError, KeyError) as error:
                 what = str(error) if isinstance(error, SendError) else f"cannot be sent: {error}"
+                what = what.removesuffix("; --force sends it")  # which there is only on the command line
                 problems.setdefault(line.number, Problem("timeline", what, scenario.file, line.number))
                 continue
             devices[line.who].last = message

@@ -226,6 +226,82 @@ def test_a_book_that_cannot_be_read_is_told_whole(check: Any) -> None:
     assert "one.toml:7: timeline: IPSECTUNNELSTOP has no field 'raeson'" in result.output
 
 
+MISTAKES = """title = "t"
+wy = "w"
+until = "soon"
+timeline = '''
++0   FW1 syslog ipsec.tunnel.start peer=203.0.113.7
++1m  FW1 syslog ipsec.tunnel.stop peer=203.0.113.777
++2m  FW1 syslog ipsec.tunnel.stpo peer=203.0.113.7
++3m  FW1 pigeon ipsec.tunnel.stop peer=203.0.113.7
+'''
+[[peers]]
+address = "nowhere"
+[correlate]
+outage_hld = "1s"
+[[incident]]
+kind = "tunel_down"
+told = ["shouted"]
+[[incident]]
+kind = "tunnel_down"
+severity = "grave"
+began = "noon"
+[[messages]]
+channel = "x"
+at_most = -1.5
+[senders.FW1]
+clock_ahead = "long"
+"""
+
+
+def test_all_mistakes_of_all_files_are_told_at_once_each_with_its_line(check: Any, tmp_path: Path) -> None:
+    (tmp_path / "book" / "another.toml").write_text(GOOD.replace("reason=", "raeson="))
+    result = check(MISTAKES)
+    assert result.exit_code == 2
+    found = [line.rpartition("/")[2] for line in result.output.splitlines() if "/book/" in line]
+    assert found.pop() == "one.toml: why: is missing"
+    places = [" ".join(line.split(" ")[:2]) for line in found]
+    assert places == [
+        "another.toml:7: timeline:",
+        *(f"one.toml:{place}:" for place in (
+            "2: wy", "3: until", "5: timeline", "6: timeline", "7: timeline", "8: timeline", "11: peers[0].address",
+            "13: correlate.outage_hld", "15: incident[0].kind", "16: incident[0].told", "19: incident[1].severity",
+            "20: incident[1].began", "23: messages[0].at_most", "25: senders.FW1.clock_ahead",
+        )),
+    ], result.output  # fmt: skip
+    assert "FAILED" not in result.output
+
+
+def test_a_cause_may_be_named_or_said_as_the_device_or_a_headline_says_it(complaints: Any) -> None:
+    cut = """until = "+30m"
+timeline = '''
++0s  x8 FW1 syslog ipsec.tunnel.start peer=203.0.113.0+{n} interface=GigabitEthernet0/0/1
++5m  FW1 syslog link.down interface=GigabitEthernet0/0/1
++5m30s x8 FW1 syslog ipsec.tunnel.stop peer=203.0.113.0+{n} reason="dpd timeout" interface=GigabitEthernet0/0/1
+'''
+untold_others = true
+[[incident]]
+kind = "interface_outage"
+"""
+    for cause in ("link.down", "link went down", "Link went down (GigabitEthernet0/0/1)", "link went down*"):
+        assert complaints(HEAD + cut + f'cause = "{cause}"\n') == "", cause
+    for cause in ("link", "went down", "dpd timeout"):
+        assert "cause is 'link went down" in complaints(HEAD + cut + f'cause = "{cause}"\n'), cause
+        assert f"(name 'link.down', category peer-unreachable), expected '{cause}'" in complaints(
+            HEAD + cut + f'cause = "{cause}"\n'
+        )
+
+
+def test_what_a_text_says_instead_is_shown_whole_a_line_each(check: Any) -> None:
+    result = check(GOOD + 'actions = ["call the carrier"]\nsummary = ["' + "x" * 300 + '"]\n')
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.endswith("actions does not say 'call the carrier'; it says"))
+    assert lines[at + 1].startswith(" " * 15)
+    assert lines[at + 2].startswith(" " * 15)
+    assert f"summary does not say {'x' * 300!r}; it says" in result.output
+
+
 def test_a_folder_without_files(tmp_path: Path) -> None:
     (tmp_path / "eventd.toml").write_text("")
     result = CliRunner().invoke(
