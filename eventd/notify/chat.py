@@ -20,6 +20,8 @@ from eventd.notify.words import Language, words
 
 #: What people can follow. Beyond it, what comes at once is told together.
 READABLE_PER_MINUTE = 10
+#: Colours by `Card.colour`, for services that take any: dark red, red, amber, blue, green.
+COLOURS = {"critical": 0x8B0000, "major": 0xD93025, "warning": 0xF29900, "info": 0x1A73E8, "resolved": 0x188038}
 #: Widths to which the headlines of a digest are cut, one after the other, until all of its lines fit.
 WIDTHS = (MAX_HEADLINE, 70, 40, 24)
 

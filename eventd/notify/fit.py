@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from eventd.notify.render import CUT
 
-#: The beginning of an entity or an escape at the end of a cut text.
-_HALF = re.compile(r"(&[a-zA-Z0-9#]{0,7}|\\)$")
+#: The beginning of an entity, an escape or a tag at the end of a cut text.
+_HALF = re.compile(r"(&[a-zA-Z0-9#]{0,7}|\\+|<[^<>\n]*)$")
 
 
 def octets(text: str) -> int:
@@ -16,7 +16,7 @@ def octets(text: str) -> int:
 
 def fit(text: str, limit: int, size: Callable[[str], int] = len, tail: str = CUT) -> str:
     """At most ``limit`` by ``size`` (characters, or `octets`). A text that is longer ends in ``tail``, which should say
-    where the rest is. Cut at the end of a line where that keeps at least half; never inside an entity."""
+    where the rest is. Cut at the end of a line where that keeps at least half; never inside an entity or a tag."""
     if size(text) <= limit:
         return text
     room = limit - size(tail) - 1

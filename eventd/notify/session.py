@@ -67,6 +67,15 @@ class Answer(Struct, frozen=True):
         """Whether the status says success; the text may still say otherwise."""
         return 200 <= self.status < 300
 
+    @property
+    def said(self) -> dict[str, Any]:
+        """The JSON object in the text; empty where there is none."""
+        try:
+            found = msgspec.json.decode(self.text)
+        except msgspec.DecodeError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
     def error(self, to: Endpoint, failure: DeliveryFailure | None = None, retryable: bool = False) -> DeliveryError:
         """This answer as an error: under ``failure`` where the channel knows better than the status."""
         if failure is None:

@@ -1,16 +1,22 @@
-"""Slack incoming webhooks, and what speaks like them (Mattermost, Rocket.Chat)."""
+"""Slack: an incoming webhook, and what speaks like one (Rocket.Chat); or a bot, whose messages about one incident are
+one thread."""
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from eventd.checked import Fault
 from eventd.contract import Notifier
 from eventd.errors import DeliveryError, DeliveryFailure
-from eventd.notify.chat import Card, Chat, UrlSettings, build_url_chat
-from eventd.notify.endpoint import Endpoint
+from eventd.notify.chat import Card, Chat, ChatSettings
+from eventd.notify.endpoint import Endpoint, configuring, endpoint
 from eventd.notify.render import CUT, Markup
-from eventd.notify.session import Answer
+from eventd.notify.secrets import read_secret, ways_faults
+from eventd.notify.session import ID_HEADER, Answer, Session
+
+API_URL = "https://slack.com/api"
 
 #: https://docs.slack.dev/reference/block-kit/blocks : blocks per message, characters per section.
 MAX_BLOCKS = 50
@@ -21,7 +27,8 @@ MAX_TOTAL = 12_000
 APART_S = 1.0
 
 #: Words in the body that judge the request, whatever the status: https://docs.slack.dev/messaging/
-#: sending-messages-using-incoming-webhooks, "Handling errors". What is not listed is judged by its status.
+#: sending-messages-using-incoming-webhooks, "Handling errors", and for bots https://docs.slack.dev/reference/methods/
+#: chat.postMessage, "Errors". What is not listed is judged by its status, and under 200 may pass.
 WORDS: dict[str, tuple[DeliveryFailure, bool]] = {
     **dict.fromkeys(
         (
@@ -31,29 +38,65 @@ WORDS: dict[str, tuple[DeliveryFailure, bool]] = {
             "invalid_attachments",
             "no_text",
             "too_many_attachments",
+            "too_many_contents",
         ),
         (DeliveryFailure.RENDER, False),
     ),
     **dict.fromkeys(("msg_too_long", "msg_blocks_too_long"), (DeliveryFailure.TOO_LARGE, False)),
     **dict.fromkeys(("ratelimited", "rate_limited", "message_limit_exceeded"), (DeliveryFailure.RATE_LIMITED, True)),
-    **dict.fromkeys(("rollup_error", "internal_error", "service_unavailable"), (DeliveryFailure.SERVER_ERROR, True)),
+    **dict.fromkeys(
+        ("fatal_error", "internal_error", "request_timeout", "rollup_error", "service_unavailable"),
+        (DeliveryFailure.SERVER_ERROR, True),
+    ),
     **dict.fromkeys(
         (
+            "access_denied",
+            "account_inactive",
             "action_prohibited",
+            "as_user_not_supported",
             "channel_is_archived",
             "channel_not_found",
+            "ekm_access_denied",
+            "enterprise_is_restricted",
+            "invalid_auth",
             "invalid_token",
+            "is_archived",
+            "missing_scope",
             "no_active_hooks",
+            "no_permission",
             "no_service",
             "no_service_id",
             "no_team",
+            "not_allowed_token_type",
+            "not_authed",
+            "not_in_channel",
+            "org_login_required",
             "posting_to_general_channel_denied",
+            "restricted_action",
+            "restricted_action_non_threadable_channel",
+            "restricted_action_read_only_channel",
+            "restricted_action_thread_locked",
+            "team_access_not_granted",
             "team_disabled",
+            "token_expired",
+            "token_revoked",
             "user_not_found",
         ),
         (DeliveryFailure.REFUSED, False),
     ),
 }
+
+#: What is wrong with the thread only: the message can stand for itself. ``thread_not_found`` is of
+#: conversations.replies; that this method would say it is a guess.
+THREADLESS = frozenset(
+    (
+        "cannot_reply_to_message",
+        "message_not_found",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_thread_locked",
+        "thread_not_found",
+    )
+)
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'"})
 _MENTION = re.compile(r"@(?=here|channel|everyone)", re.IGNORECASE)
@@ -110,6 +153,33 @@ def judge(answer: Answer, to: Endpoint) -> DeliveryError | None:
     return None if word == "ok" else answer.error(to, DeliveryFailure.SERVER_ERROR, retryable=True)
 
 
+class Settings(ChatSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Either ``url`` of an incoming webhook (or ``url_file``, ``url_env``), or ``token`` of a bot with the scope
+    ``chat:write`` (or ``token_file``, ``token_env``) and the ``channel`` it was invited to. ``api_url`` is for bots."""
+
+    url: str | None = None
+    url_file: str | None = None
+    url_env: str | None = None
+    token: str | None = None
+    token_file: str | None = None
+    token_env: str | None = None
+    channel: str | None = None
+    api_url: str = API_URL
+
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from super().faults(given)
+        bot = any(given.get(f"token{way}") is not None for way in ("", "_file", "_env"))
+        yield from ways_faults(given, "url", required=not bot)
+        yield from ways_faults(given, "token")
+        if bot and any(given.get(f"url{way}") is not None for way in ("", "_file", "_env")):
+            yield "token", "and url exclude each other: a bot or a webhook"
+        if bot and "channel" in given and not given["channel"]:
+            yield "channel", "is missing: a bot is told where to post"
+        if not bot and given.get("channel") is not None:
+            yield "channel", "is for a bot (token); the address of a webhook says where it posts"
+
+
 class Slack(Chat):
     """One incoming webhook."""
 
@@ -135,4 +205,47 @@ class Slack(Chat):
         return judge(answer, self.to)
 
 
-NOTIFIER = Notifier(kind="slack", settings=UrlSettings, build=build_url_chat(Slack))
+class SlackBot(Slack):
+    """One bot in one channel (https://docs.slack.dev/reference/methods/chat.postMessage)."""
+
+    def __init__(self, to: Endpoint, settings: Settings, session: Session) -> None:
+        super().__init__(to, settings, session)
+        self._channel = settings.channel
+
+    def message(self, card: Card) -> dict[str, Any]:
+        """The same, with the channel, and no previews of pages."""
+        return {**super().message(card), "channel": self._channel, "unfurl_links": False, "unfurl_media": False}
+
+    def receipt(self, answer: Answer) -> str | None:
+        """``CHANNEL/TS``: a time stamp is the name of a message in its channel only."""
+        found = answer.said.get("ts")
+        return None if found is None else f"{self._channel}/{found}"
+
+    async def post(self, message: dict[str, Any], card: Card) -> Answer:
+        """Into the thread of the first message; an end is shown in the channel too, so that people notice."""
+        channel, _, ts = (card.thread or "").rpartition("/")
+        if not ts or channel != self._channel:
+            return await self._post(message, card)
+        ended = {"reply_broadcast": True} if card.colour == "resolved" else {}
+        answer = await self._post({**message, "thread_ts": ts, **ended}, card)
+        return await self._post(message, card) if _word(answer.text) in THREADLESS else answer
+
+    async def _post(self, message: dict[str, Any], card: Card) -> Answer:
+        return await self.session.post(self.to, message, {ID_HEADER: card.id}, path="/chat.postMessage")
+
+
+def build(name: str, settings: Settings, session: Session) -> Slack:
+    """Raises `ConfigError` where the address, the token, the CA file or a template cannot be used."""
+    with configuring(name):
+        token = read_secret(settings, "token", session.base)
+        if token is None:
+            url = read_secret(settings, "url", session.base) or ""
+            return Slack(endpoint(url, settings, session.base), settings, session)
+        if not re.fullmatch(r"[\x21-\x7e]+", token):
+            raise ValueError("token: holds characters that HTTP does not allow")
+        api = endpoint(settings.api_url.rstrip("/"), settings, session.base, "api_url")
+        to = Endpoint(api.url, headers={"Authorization": f"Bearer {token}"}, tls=api.tls, proxy=api.proxy)
+        return SlackBot(to, settings, session)
+
+
+NOTIFIER = Notifier(kind="slack", settings=Settings, build=build)

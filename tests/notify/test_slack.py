@@ -1,5 +1,6 @@
 """Slack's own ways: words instead of statuses, markup, limits."""
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from notify_fakes import make_incident, make_notification
 
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.notify import slack
-from eventd.notify.chat import Card, UrlSettings
+from eventd.notify.chat import Card
 from eventd.notify.endpoint import Endpoint
 from eventd.notify.session import Answer, Session
 
@@ -57,7 +58,7 @@ async def test_an_endless_200_is_a_failure() -> None:
     async with ChatServer() as server:
         session = Session()
         server.then(huge())
-        channel = slack.NOTIFIER.build("ops", UrlSettings(url=server.url + "/x"), session)
+        channel = slack.NOTIFIER.build("ops", slack.Settings(url=server.url + "/x"), session)
         with pytest.raises(DeliveryError, match="server_error"):
             await channel.deliver(make_notification())
         await session.close()
@@ -66,7 +67,7 @@ async def test_an_endless_200_is_a_failure() -> None:
 async def test_the_fallback_has_neither_blocks_nor_markup() -> None:
     async with ChatServer() as server:
         session = Session()
-        channel: Any = slack.NOTIFIER.build("ops", UrlSettings(url=server.url + "/x"), session)
+        channel: Any = slack.NOTIFIER.build("ops", slack.Settings(url=server.url + "/x"), session)
         server.then(answer(400, "invalid_blocks"))
         with pytest.raises(DeliveryError):
             await channel.deliver(make_notification())
@@ -93,9 +94,13 @@ def test_markup_from_the_wire_is_taken_off(wire: str, shown: str) -> None:
     assert slack.escape(wire) == shown
 
 
+@cache
+def nowhere() -> Any:
+    return slack.NOTIFIER.build("ops", slack.Settings(url="http://127.0.0.1:9/x"), Session())
+
+
 def blocks_of(text: str) -> list[str]:
-    channel: Any = slack.NOTIFIER.build("ops", UrlSettings(url="http://127.0.0.1:9/x"), Session())
-    message = channel.message(Card("id", "title", text, "major", None, None))
+    message = nowhere().message(Card("id", "title", text, "major", None, None))
     assert all(block["text"]["verbatim"] for block in message["blocks"])
     return [block["text"]["text"] for block in message["blocks"]]
 
@@ -124,5 +129,5 @@ def test_short_text_is_kept_whole() -> None:
 def test_a_late_message_says_so() -> None:
     late = make_notification(incident=make_incident(late_s=3700.0))
     session = Session()
-    channel: Any = slack.NOTIFIER.build("ops", UrlSettings(url="http://127.0.0.1:9/x"), session)
+    channel: Any = slack.NOTIFIER.build("ops", slack.Settings(url="http://127.0.0.1:9/x"), session)
     assert "this message is 1h 1m late" in channel.body(late)

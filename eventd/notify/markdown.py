@@ -1,0 +1,45 @@
+"""Markdown of chats: what came over the wire stays text in it, and only our own links are links."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import quote
+
+#: Not seen and of no width; keeps what it parts from being read as one (a name, an address).
+JOINER = "\u2060"
+
+#: Where a chat would begin to see a name or an address of its own accord: after ``@`` and within ``://`` and ``www.``.
+_LIVE = re.compile(r"(?<=@)(?=\S)|(?<=:)(?=/)|(?<=www)(?=\.)", re.IGNORECASE)
+#: What would begin a list or a heading where a value stands first in a line.
+_START = re.compile(r"^(?=[-+=]|\d{1,9}[.)](?:\s|$))")
+_IN_ADDRESS = re.compile(r"[\s()<>\[\]\\|\"'`*_~]")
+
+
+def nameless(text: str) -> str:
+    """``text`` with nothing in it that a chat sees as a name or an address, for places that know no markup."""
+    return _LIVE.sub(JOINER, text)
+
+
+def escaper(escapes: dict[str, str]) -> Callable[[str], str]:
+    """A `Markup.escape` for one line: ``escapes`` says what is written for a character that means something."""
+    table = str.maketrans(escapes)
+
+    def escape(text: str) -> str:
+        return _START.sub(JOINER, nameless(text)).translate(table)
+
+    return escape
+
+
+def backslashed(marks: str) -> dict[str, str]:
+    """Escapes by a backslash (CommonMark 2.4)."""
+    return {mark: f"\\{mark}" for mark in marks}
+
+
+def address(url: str) -> str | None:
+    """``url`` as it may stand in a link whatever it holds; None where it does not lead to the web."""
+    return _IN_ADDRESS.sub(lambda found: quote(found[0], safe=""), url) if re.match("https?://", url) else None
+
+
+def link(text: str, url: str) -> str:
+    """A `Markup.link`."""
+    to = address(url)
+    return text if to is None else f"[{text}]({to})"
