@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from eventd.contract import Notifier
 from eventd.errors import DeliveryError, DeliveryFailure
+from eventd.model import Digest, Told
 from eventd.notify.chat import COLOURS, Card, Chat, UrlSettings
 from eventd.notify.endpoint import Endpoint, configuring, endpoint
 from eventd.notify.fit import fit
@@ -63,7 +64,7 @@ class Discord(Chat):
     markup = Markup(escape, ("**", "**"), "- ", link)
     titled = True
     limit = MAX_DESCRIPTION
-    digests = 20
+    digests = 16
 
     def __init__(self, name: str, to: Endpoint, settings: Settings, session: Session) -> None:
         super().__init__(to, settings, session)
@@ -95,6 +96,16 @@ class Discord(Chat):
         """The id of the message."""
         found = answer.said.get("id")
         return None if found is None else str(found)
+
+    async def deliver(self, told: Told) -> str | None:
+        """A digest gives no receipt: it is about several incidents, and not over when one of them is."""
+        receipt = await super().deliver(told)
+        return None if isinstance(told, Digest) else receipt
+
+    async def deliver_plain(self, told: Told) -> str | None:
+        """Likewise."""
+        receipt = await super().deliver_plain(told)
+        return None if isinstance(told, Digest) else receipt
 
     async def post(self, message: dict[str, Any], card: Card) -> Answer:
         """A new message, so that people notice; of an incident that ended, the first one changes as well."""

@@ -155,7 +155,8 @@ def endpoint(url: str, settings: TransportSettings, base: Path, key: str = "url"
         lambda: _named(key, url),
         lambda: settings.proxy_url is None or _named("proxy_url", settings.proxy_url),
         lambda: http_headers(settings, base) if isinstance(settings, HttpSettings) else {},
-        lambda: tls_context(settings, base),
+        # None: the session has the usual rules; reading the system's authorities once more for each channel takes time.
+        lambda: tls_context(settings, base) if settings.tls_ca_file or not settings.tls_verify else None,
     )
     return Endpoint(url, headers=headers, tls=tls, proxy=settings.proxy_url)
 

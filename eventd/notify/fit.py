@@ -28,7 +28,7 @@ def fit(text: str, limit: int, size: Callable[[str], int] = len, tail: str = CUT
 
 def _longest(text: str, room: int, size: Callable[[str], int]) -> str:
     """The longest beginning of ``text`` within ``room``."""
-    low, high = 0, min(len(text), max(0, room))
+    low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if size(text[:middle]) <= room else (low, middle - 1)

@@ -12,6 +12,7 @@ import msgspec
 
 from eventd.contract import Notifier
 from eventd.errors import DeliveryError, DeliveryFailure
+from eventd.model import Told
 from eventd.notify.chat import Card, Chat, UrlSettings, build_url_chat
 from eventd.notify.endpoint import Endpoint
 from eventd.notify.markdown import JOINER
@@ -107,6 +108,10 @@ class Teams(Chat):
     limit = MAX_MESSAGE - FRAME
     size = octets
     digests = 40
+
+    def text(self, told: Told) -> str:
+        """`contract.Talker`, without our marks."""
+        return _MARKS.sub("", super().text(told).replace(_TO, " "))
 
     def message(self, card: Card) -> dict[str, Any]:
         """The title on the colour, the text below, a button to the incident."""

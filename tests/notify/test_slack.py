@@ -4,12 +4,13 @@ from functools import cache
 from typing import Any
 
 import pytest
-from chat_server import ChatServer, answer, huge
+from chat_server import ChatServer, answer, echo, huge
+from hostile import over
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from notify_fakes import make_incident, make_notification
 
-from eventd.errors import DeliveryError, DeliveryFailure
+from eventd.errors import ConfigError, DeliveryError, DeliveryFailure
 from eventd.notify import slack
 from eventd.notify.chat import Card
 from eventd.notify.endpoint import Endpoint
@@ -39,6 +40,13 @@ HERE = Endpoint("https://hooks.slack.com/services/T000/B000/xyzzy123")
         (200, "<html>please log in</html>", DeliveryFailure.SERVER_ERROR, True),
         (200, "", DeliveryFailure.SERVER_ERROR, True),
         (200, "[1]", DeliveryFailure.SERVER_ERROR, True),
+        (200, '{"ok":false,"error":"not_in_channel"}', DeliveryFailure.REFUSED, False),
+        (200, '{"ok":false,"error":"invalid_auth"}', DeliveryFailure.REFUSED, False),
+        (200, '{"ok":false,"error":"is_archived"}', DeliveryFailure.REFUSED, False),
+        (200, '{"ok":false,"error":"missing_scope","needed":"chat:write"}', DeliveryFailure.REFUSED, False),
+        (200, '{"ok":false,"error":"msg_too_long"}', DeliveryFailure.TOO_LARGE, False),
+        (200, '{"ok":false,"error":"invalid_blocks"}', DeliveryFailure.RENDER, False),
+        (200, '{"ok":false,"error":"fatal_error"}', DeliveryFailure.SERVER_ERROR, True),
     ],
 )
 def test_the_body_is_believed_before_the_status(
@@ -131,3 +139,87 @@ def test_a_late_message_says_so() -> None:
     session = Session()
     channel: Any = slack.NOTIFIER.build("ops", slack.Settings(url="http://127.0.0.1:9/x"), session)
     assert "this message is 1h 1m late" in channel.body(late)
+
+
+# --- a bot ---------------------------------------------------------------------------------------------------------
+
+
+SAID = '{"ok":true,"channel":"C1","ts":"1700000000.000100","message":{}}'
+
+
+async def told_by_bot(server: ChatServer, *told: Any) -> list[str | None]:
+    session = Session()
+    keys = slack.Settings(token="xoxb-very-secret", channel="C1", api_url=server.url + "/api/")
+    channel: Any = slack.NOTIFIER.build("ops", keys, session)
+    server.always = answer(200, SAID)
+    try:
+        return [await channel.deliver(one) for one in told]
+    finally:
+        await session.close()
+
+
+async def test_a_bot_begins_a_thread_and_shows_its_end_in_the_channel_too() -> None:
+    async with ChatServer() as server:
+        first = make_notification()
+        update = make_notification(what="updated", thread="C1/1700000000.000100")
+        receipts = await told_by_bot(server, first, update, over("C1/1700000000.000100"))
+    assert receipts == ["C1/1700000000.000100"] * 3
+    assert {seen.path for seen in server.seen} == {"/api/chat.postMessage"}
+    assert {seen.headers["Authorization"] for seen in server.seen} == {"Bearer xoxb-very-secret"}
+    opened, updated, ended = (seen.json for seen in server.seen)
+    assert opened["channel"] == "C1"
+    assert "thread_ts" not in opened
+    assert updated["thread_ts"] == ended["thread_ts"] == "1700000000.000100"
+    assert "reply_broadcast" not in updated
+    assert ended["reply_broadcast"] is True
+
+
+async def test_the_thread_of_another_channel_is_none() -> None:
+    async with ChatServer() as server:
+        await told_by_bot(server, over("C2/1700000000.000100"), over("strange"))
+    assert not any("thread_ts" in seen.json for seen in server.seen)
+
+
+async def test_a_thread_that_is_gone_does_not_keep_the_message_back() -> None:
+    async with ChatServer() as server:
+        server.then(answer(200, '{"ok":false,"error":"thread_not_found"}'))
+        assert await told_by_bot(server, over("C1/1.2")) == ["C1/1700000000.000100"]
+    assert ["thread_ts" in seen.json for seen in server.seen] == [True, False]
+
+
+async def test_the_token_of_a_bot_is_in_no_error() -> None:
+    async with ChatServer() as server:
+        server.then(echo(500))
+        with pytest.raises(DeliveryError) as caught:
+            await told_by_bot(server, make_notification())
+    assert "xoxb" not in str(caught.value)
+    assert "***" in str(caught.value)
+
+
+async def test_a_webhook_has_no_threads() -> None:
+    async with ChatServer() as server:
+        session = Session()
+        channel: Any = slack.NOTIFIER.build("ops", slack.Settings(url=server.url + "/x"), session)
+        assert await channel.deliver(over("C1/1.2")) is None
+        await session.close()
+    assert "thread_ts" not in server.seen[0].json
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ({}, "url: is missing"),
+        ({"token": "x"}, "channel: is missing"),
+        ({"token": "x", "channel": "C1", "url_env": "U"}, "token: and url exclude each other"),
+        ({"url": "https://x/y", "channel": "C1"}, "channel: is for a bot"),
+        ({"token": "x", "token_file": "y", "channel": "C1"}, "token: is given more than once"),
+    ],
+)
+def test_it_is_a_webhook_or_a_bot(keys: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        slack.Settings(**keys)
+
+
+def test_a_token_that_no_header_takes_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigError, match="token: holds characters"):
+        slack.NOTIFIER.build("ops", slack.Settings(token="a b", channel="C1"), Session())

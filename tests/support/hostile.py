@@ -1,76 +1,67 @@
-"""Hostile input for a running service: real messages of every kind, mutated, cut, glued and random, without end."""
+"""What somebody who can put words into a syslog line would try on a chat."""
 
-import random
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import os
+from typing import Any
 
-import snmp_strategies as snmp
-from snmp_strategies import damage
-from storm import fail_line, start_line, stop_line, stop_trap
+from hypothesis import strategies as st
+from notify_fakes import T0, make_incident, make_notification, make_resolved
 
-from eventd.parse.snmp import DEFAULT_ENGINE_ID
-from eventd.parse.snmp_pdu import INFORM, encode_pdu
-from eventd.parse.usm import REPORTABLE_FLAG
+from eventd.model import Digest, Incident, Notification, Reason, utc
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+#: How many hostile incidents each chat is told of.
+EXAMPLES = int(os.environ.get("EVENTD_HOSTILE", "30"))
+#: Addresses that are ours and may be links.
+PAGE = "https://eventd.example/incidents/a1b2c3d4e5f6"
+RUNBOOK = "https://eventd.example/runbook#dpd-timeout"
 
-#: The users of `snmp_strategies.USERS` and the engine id that their informs are for, as a configuration has them.
-SNMP = (
-    f'communities = ["public"]\nengine_id = "{DEFAULT_ENGINE_ID.hex()}"\n'
-    """
-[[receivers.snmp.users]]
-name = "fw"
-auth = "SHA256"
-auth_key = "auth-password"
-priv = "AES128"
-priv_key = "priv-password"
-[[receivers.snmp.users]]
-name = "fw-auth"
-level = "authNoPriv"
-auth = "SHA"
-auth_key = "auth-password"
-[[receivers.snmp.users]]
-name = "fw-open"
-level = "noAuthNoPriv"
-[[receivers.snmp.users]]
-name = "fw-des"
-auth = "MD5"
-auth_key = "auth-password"
-priv = "DES"
-priv_key = "priv-password"
-"""
-)
+PIECES = (
+    "@everyone", "@here", "@channel", "@all", "<@123456789012345678>", "<@&1>", "<#1>", "<!channel>", "<!here|here>",
+    "<users/all>", "@bob", "@bob_b", "bob@evil.example", "<at>Bob</at>", "tg://user?id=1", "t.me/evil", "evil.example",
+    "/reboot", "#tag", "$USD", "+15551234567", "[click](https://evil.example)", "[click][1]", "![x](http://evil/x.png)",
+    "<https://evil.example|bank>", "<a href='https://evil'>x</a>", '<a href="tg://user?id=1">x</a>', "</b></code>",
+    "https://evil.example/a_b", "HTTP://EVIL", "www.evil.example", "javascript:alert(1)", "mailto:a@evil.example",
+    "**", "*b*", "__", "_i_", "~~s~~", "||spoiler||", "`code`", "```", "> quote", "# head", "- item", "1. one",
+    "-# sub", "---", "===", "\\", "\\\\", "\\*", "\\[", "&lt;", "&amp;#42;", "&", "<", ">", "]", "(", ")", '"', "'",
+    '"}],"x":[{"', "{{DATE(2017-02-14T06:00:00Z)}}", "${x}", "{{ 7*7 }}", "{% if %}", "\ue000", "\ue002x\ue003https://evil\ue004",
+    "\n", "\r\n", "\u2028", "\u202e", "\u200b", "\x00", "\x1b[31m", "\ud800", "\U0001f525", "本", "é", " ", "x", "0",
+)  # fmt: skip
+
+texts = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), min_size=1, max_size=12).map("".join)
 
 
-def lines() -> list[bytes]:
-    """Syslog lines of every kind that the golden folders have, and a few more."""
-    golden = [path.read_bytes().rstrip(b"\n") for path in sorted(GOLDEN.rglob("input.txt"))]
-    return [*golden, stop_line(1).encode(), start_line(1).encode(), fail_line(1, "authentication fail", 15).encode()]
+def incident_of(text: str, **changed: Any) -> Incident:
+    """An incident that says ``text`` wherever a device or a peer can put something."""
+    fields: dict[str, Any] = dict.fromkeys(
+        ("device", "peer", "peer_name", "site", "device_site", "interface", "vsys", "summary", "title"), text
+    )
+    fields |= {"chain": (text, f"22:13:00 {text}"), "actions": (text,), "cause": Reason(text, meaning=text)}
+    return make_incident(**fields | {"url": PAGE, "runbook_url": RUNBOOK, **changed})
 
 
-def traps() -> list[bytes]:
-    """Notifications of v1, v2c and v3, traps and informs, whose v3 time is now."""
-    golden = [bytes.fromhex(path.read_text()) for path in sorted(GOLDEN.rglob("input.hex"))]
-    now, inform = time.time(), encode_pdu(INFORM, 5, snmp.STOP)
-    devices = [snmp.Device(user, booted_at=now - 5000) for user in snmp.USERS]
-    ours = [snmp.Device(user, DEFAULT_ENGINE_ID, 1, 0.0) for user in snmp.USERS]
-    v3 = [device.message(now=now) for device in devices] + [
-        device.message(inform, now=now, flags=REPORTABLE_FLAG) for device in ours
-    ]
-    return [*golden, stop_trap(1), *v3 * 8]
+def told_of(text: str) -> Notification:
+    """Its opening."""
+    return make_notification(incident=incident_of(text))
 
 
-def stream_of(seeds: list[bytes], count: int, seed: int) -> Iterator[bytes]:
-    """``count`` messages: a tenth whole, the rest damaged in one of several ways; never longer than a datagram."""
-    rng = random.Random(seed)
-    ways: list[Callable[[bytes], bytes]] = [
-        lambda message: message,
-        *[lambda message: damage(message, rng)] * 5,
-        lambda message: message[: rng.randrange(len(message) + 1)],
-        lambda message: message + rng.choice(seeds),
-        lambda message: message[: rng.randrange(len(message) + 1)] + rng.choice(seeds)[rng.randrange(20) :],
-        lambda _: rng.randbytes(rng.randrange(300)),
-    ]
-    for _ in range(count):
-        yield rng.choice(ways)(rng.choice(seeds))
+def digest_of(count: int, title: str = "*" * 120, **changed: Any) -> Digest:
+    """So many open incidents at once, each with a long headline, an id and an address of its own."""
+    each = (
+        make_notification(
+            what="updated",
+            incident=make_incident(
+                id=f"a1b2c3d4e{n:03}",
+                severity="critical",
+                title=title,
+                url=f"https://eventd.noc.example.net/incidents/a1b2c3d4e{n:03}",
+                **changed,
+            ),
+            id=f"n{n}",
+        )
+        for n in range(count)
+    )
+    return Digest("d-1", "ops", "storm", tuple(each), utc(T0))
+
+
+def over(thread: str | None = None, **changed: Any) -> Notification:
+    """An end, which belongs to the message ``thread``."""
+    return make_notification(incident=make_resolved(url=PAGE, **changed), thread=thread)
