@@ -12,7 +12,7 @@ from eventd.model import Digest, Told
 from eventd.notify.chat import COLOURS, Card, Chat, UrlSettings
 from eventd.notify.endpoint import Endpoint, configuring, endpoint
 from eventd.notify.fit import fit
-from eventd.notify.markdown import backslashed, escaper, link
+from eventd.notify.markdown import backslashed, by_line, escaper, link
 from eventd.notify.render import Markup
 from eventd.notify.secrets import read_secret
 from eventd.notify.session import ID_HEADER, Answer, Session, parse_retry_after
@@ -64,6 +64,7 @@ class Discord(Chat):
     markup = Markup(escape, ("**", "**"), "- ", link)
     titled = True
     limit = MAX_DESCRIPTION
+    harmless = by_line(escape)
     digests = 16
 
     def __init__(self, name: str, to: Endpoint, settings: Settings, session: Session) -> None:
@@ -75,10 +76,9 @@ class Discord(Chat):
         quiet: dict[str, Any] = {"allowed_mentions": {"parse": []}}
         if not card.bare:
             return quiet | {"embeds": [self._embed(card)]}
-        text = "\n".join(map(escape, card.body.splitlines()))
-        if len(text) <= MAX_CONTENT:
-            return quiet | {"content": text, "flags": SUPPRESS_EMBEDS}
-        return quiet | {"embeds": [{"description": fit(text, MAX_DESCRIPTION)}]}
+        if len(card.body) <= MAX_CONTENT:
+            return quiet | {"content": card.body, "flags": SUPPRESS_EMBEDS}
+        return quiet | {"embeds": [{"description": card.body}]}
 
     def _embed(self, card: Card) -> dict[str, Any]:
         embed = {

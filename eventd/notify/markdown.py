@@ -29,6 +29,11 @@ def escaper(escapes: dict[str, str]) -> Callable[[str], str]:
     return escape
 
 
+def by_line(escape: Callable[[str], str]) -> Callable[[str], str]:
+    """The same for text of several lines: a `Chat.harmless`."""
+    return lambda text: "\n".join(map(escape, text.split("\n")))
+
+
 def backslashed(marks: str) -> dict[str, str]:
     """Escapes by a backslash (CommonMark 2.4)."""
     return {mark: f"\\{mark}" for mark in marks}

@@ -10,8 +10,7 @@ from eventd.contract import Notifier
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.notify.chat import COLOURS, Card, Chat, UrlSettings, build_url_chat
 from eventd.notify.endpoint import Endpoint
-from eventd.notify.fit import fit
-from eventd.notify.markdown import backslashed, escaper, link, nameless
+from eventd.notify.markdown import backslashed, by_line, escaper, link, nameless
 from eventd.notify.render import Markup
 from eventd.notify.session import Answer
 
@@ -51,13 +50,14 @@ class Mattermost(Chat):
 
     markup = Markup(escape, ("**", "**"), "- ", link)
     limit = MAX_POST
+    harmless = by_line(escape)
     digests = 60
 
     def message(self, card: Card) -> dict[str, Any]:
         """``fallback`` is what a notification on a phone shows. No ``title``: whether it is Markdown depends on the
         client, so what would be right in one has backslashes in another."""
         if card.bare:
-            return {"text": fit("\n".join(map(escape, card.body.splitlines())), MAX_POST)}
+            return {"text": card.body}
         summary = nameless(card.title).translate(_NO_BRACKETS)
         return {
             "attachments": [{"fallback": summary, "color": f"#{COLOURS[card.colour]:06X}", "text": card.body}],

@@ -107,6 +107,7 @@ class Teams(Chat):
     titled = True
     limit = MAX_MESSAGE - FRAME
     size = octets
+    harmless = escape
     digests = 40
 
     def text(self, told: Told) -> str:
@@ -122,7 +123,7 @@ class Teams(Chat):
             "type": "AdaptiveCard",
             "version": "1.4",
             "msteams": {"width": "Full"},
-            "body": blocks(escape(card.body)) if card.bare else [head, *blocks(card.body)],
+            "body": [*([] if card.bare else [head]), *blocks(card.body)],
         }
         if card.link and len(card.link) <= MAX_ADDRESS and not card.bare:
             content["actions"] = [{"type": "Action.OpenUrl", "title": "eventd", "url": card.link}]
