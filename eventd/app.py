@@ -21,6 +21,8 @@ from eventd.correlate.hush import Maintenance
 from eventd.decode import Decoder
 from eventd.errors import EventdError, StoreError
 from eventd.gauges import Gauges
+from eventd.heart import LOOK_EVERY_S as BEAT_LOOK_S
+from eventd.heart import Heart
 from eventd.identity import Identities
 from eventd.intake import Intake
 from eventd.inventory import Inventory
@@ -87,6 +89,7 @@ class App:
         self.listeners = Listeners(self.intake, self.telemetry, clock)
         self.losses = Losses(self.listeners.kernel_drops, clock)
         self.recorder = Recorder()
+        self.heart = Heart(self)
         self.intake.poll = self.listeners.poll
         self._ready = False
         self._stop = asyncio.Event()
@@ -133,6 +136,7 @@ class App:
                 tasks.create_task(self._every(SAVE_LEARNED_EVERY_S, self._save_learned), name="save learned"),
                 tasks.create_task(self._every(SAVE_ENGINES_EVERY_S, self._save_engines), name="save engines"),
                 tasks.create_task(self._every(LOOK_EVERY_S, self.losses.look), name="look for losses"),
+                tasks.create_task(self._every(BEAT_LOOK_S, self.heart.tick), name="heartbeat"),
             ]
             await self._give_up_orphans(self.config)
             self._start_delivery(self.config)
@@ -191,6 +195,7 @@ class App:
             pipeline.cancel()
         await self.listeners.close()
         await self._stop_delivery()
+        await self.heart.close()
         await self._quietly(self._save_learned)
         await self._quietly(lambda: self._kept_engines.save_all(self._clock()))
         if not committed:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from eventd import correlate, inventory, recorder, store, verify
+from eventd import correlate, heartbeat, inventory, recorder, store, verify
 from eventd.checked import trying
 from eventd.correlate import Maintenance
 from eventd.discreet import Discreet
@@ -120,6 +120,7 @@ class Config(Discreet, frozen=True):
     metrics: Metrics
     log: Log
     record: recorder.Settings
+    heartbeat: heartbeat.Settings
     channels: tuple[ChannelConfig, ...]
     routes: tuple[Route, ...]
     maintenance: tuple[Maintenance, ...]
@@ -170,6 +171,7 @@ SECTIONS: dict[str, type[Struct]] = {
     "metrics": Metrics,
     "log": Log,
     "record": recorder.Settings,
+    "heartbeat": heartbeat.Settings,
 }
 KNOWN = (*SECTIONS, "receivers", "channels", "routes", "maintenance", "inventory", "handlers")
 
@@ -381,10 +383,9 @@ class _InventoryFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _inventory(main: Document, name: Any) -> inventory.Inventory:
-    if name is None:
-        return inventory.Inventory()
     if not isinstance(name, str):
-        main.fault("inventory", "must be text, the name of a file")
+        if name is not None:
+            main.fault("inventory", "must be text, the name of a file")
         return inventory.Inventory()
     try:
         reader, document = read(main.beside(name))

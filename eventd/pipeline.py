@@ -89,6 +89,8 @@ class Pipeline:
         self.last_heard: dict[str, float] = {}
         self.skews = Skews()
         self.store_failing: str | None = None
+        #: steps made, for whoever wants to see it move
+        self.steps = 0
         self._now = 0.0
         self._batch = Batch()
         self._changes: list[Change] = []
@@ -122,6 +124,7 @@ class Pipeline:
         self._tick(now)
         self._tell_engines()
         await self._commit()
+        self.steps += 1
 
     def _patience(self) -> float:
         """Seconds until something other than a message wants to be done, never negative."""

@@ -79,6 +79,13 @@ SPECS = (
     Spec("outbox_pending", "gauge", "Notifications waiting in the outbox.", ("channel",)),
     Spec("notification_failures", "counter", "Failed tries to deliver.", ("channel", "reason")),
     Spec("notification_refreshes", "counter", "Repeated sendings of current state.", ("channel", "outcome")),
+    Spec(
+        "heartbeats",
+        "counter",
+        "Heartbeats due: sent, failed (not taken by all who wait for it), or withheld because a stage stands still.",
+        ("outcome",),
+        _each(("sent", "failed", "withheld")),
+    ),
     Spec("kernel_drops", "counter", "Datagrams the kernel dropped on our sockets.", ("transport",)),
     Spec(
         "host_udp_errors",

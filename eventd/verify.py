@@ -33,6 +33,9 @@ class Parts(Protocol):
     def access_users(self) -> tuple[Any, ...]: ...
 
     @property
+    def heartbeat(self) -> Any: ...
+
+    @property
     def channels(self) -> tuple[Any, ...]: ...
 
 
@@ -65,6 +68,11 @@ def attempt(parts: Parts, sound: Callable[[str], bool] = lambda _: True) -> tupl
         with _noting(found, "receivers.snmp.users"):
             Access(parts.receivers.snmp.communities if parts.receivers.snmp else (), parts.access_users)
     _try_channels(found, parts, sound)
+    if sound("heartbeat"):
+        with _noting(found, "heartbeat"):
+            parts.heartbeat.far_end()
+            if parts.heartbeat.alertmanager and not any(channel.type == "alertmanager" for channel in parts.channels):
+                raise ValueError("alertmanager: there is no channel of this type")
     return found.problems, handlers
 
 

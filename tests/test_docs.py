@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import rules_page
 
-from eventd import correlate, recorder, store
+from eventd import correlate, heartbeat, recorder, store
 from eventd.config import Log, Metrics, SnmpEngine, SnmpReceiver, SnmpUser, load
 from eventd.correlate.hush import Maintenance
 from eventd.durations import parse_duration
@@ -33,10 +33,14 @@ SECTIONS = {
     "metrics": Metrics,
     "log": Log,
     "record": recorder.Settings,
+    "heartbeat": heartbeat.Settings,
 }
 #: shown with an example value because there is no default
 EXAMPLES_ONLY = {
     "record.path",
+    "heartbeat.url",
+    "heartbeat.tls_ca_file",
+    "heartbeat.proxy_url",
     "cert_file",
     "key_file",
     "client_ca_file",
@@ -91,7 +95,19 @@ def test_the_example_has_every_key(settings: type[msgspec.Struct]) -> None:
 
 def test_the_example_as_it_stands_is_the_built_in_configuration() -> None:
     built_in, example = load(None), load(str(EXAMPLE))
-    for key in ("receivers", "store", "web", "correlate", "metrics", "log", "record", "channels", "routes", "handlers"):
+    for key in (
+        "receivers",
+        "store",
+        "web",
+        "correlate",
+        "metrics",
+        "log",
+        "record",
+        "heartbeat",
+        "channels",
+        "routes",
+        "handlers",
+    ):
         assert getattr(example, key) == getattr(built_in, key), key
 
 

@@ -24,6 +24,8 @@ TIMEOUT_S = 5.0
 async def examine(config: Config) -> list[Finding]:
     """Every far end of every channel."""
     ends = [(channel.name, end) for channel in config.channels for end in await _far_ends(channel)]
+    if (watcher := config.heartbeat.far_end()) is not None:
+        ends.append(("heartbeat", watcher))
     found = await asyncio.gather(*(_reach(name, end) for name, end in ends))
     return [finding for findings in found for finding in findings]
 

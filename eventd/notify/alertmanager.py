@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from eventd.checked import Fault, all_of
-from eventd.contract import Channel, Notifier, Pace
+from eventd.contract import Notifier, Pace
 from eventd.errors import DeliveryError
 from eventd.model import Digest, Incident, Told, utc
 from eventd.notify.alert import Alert, alerts
@@ -78,6 +78,10 @@ class Alertmanager:
         if refused is not None:
             raise refused
 
+    async def tell(self, told: Sequence[Alert]) -> None:
+        """Tell every peer something that is no incident. Raises `DeliveryError` where none accepts."""
+        await self._tell_all(told, self._peers)
+
     async def close(self) -> None: ...
 
     async def _tell_all(self, told: Sequence[Alert], peers: Sequence[Endpoint]) -> None:
@@ -100,7 +104,7 @@ class Alertmanager:
         return None if answer.ok else answer.error(peer)
 
 
-def build(name: str, settings: Settings, session: Session) -> Channel:
+def build(name: str, settings: Settings, session: Session) -> Alertmanager:
     """Raises `ConfigError` where an address, a secret or the CA file cannot be used."""
     with configuring(name):
         urls = [url.rstrip("/").removesuffix(PATH) + PATH for url in settings.urls]

@@ -109,6 +109,10 @@ class Delivery:
                 await worker.close()
             self._ended.set()
 
+    def looks(self) -> dict[str, int]:
+        """How often each channel's worker has looked for something to tell: one that stands still is stuck."""
+        return {worker.name: worker.looks for worker in self._workers}
+
     def wake(self) -> None:
         """Look at the outbox now. Call it on the loop."""
         for worker in self._workers:
@@ -151,6 +155,7 @@ class _Worker:
         self._paused_until, self._streak = 0.0, 0
         self._window = Window(channel.pace)
         self._last_look = 0.0
+        self.looks = 0
 
     def wake(self) -> None:
         self._woken.set()
@@ -167,6 +172,7 @@ class _Worker:
         remembered = False
         while not self._stopping:
             self._woken.clear()
+            self.looks += 1
             try:
                 if not remembered:
                     since = self._clock() - MINUTE_S

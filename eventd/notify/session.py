@@ -173,14 +173,15 @@ class Session:
         method: str = "POST",
         path: str = "",
     ) -> Answer:
-        """POST (or another ``method``) ``payload`` as JSON to ``to``, with ``path`` behind its own and ``query`` added;
-        any status is an answer.
+        """POST (or another ``method``) ``payload`` as JSON (None: nothing) to ``to``, with ``path`` behind its own and
+        ``query`` added; any status is an answer.
 
         Raises:
             DeliveryError: no whole answer came (connect, timeout, tls, server_error). Always retryable.
         """
-        body = msgspec.json.encode(payload)
-        sent = {"Content-Type": "application/json", **to.headers, **(headers or {})}
+        body = None if payload is None else msgspec.json.encode(payload)
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        sent = {**kind, **to.headers, **(headers or {})}
         try:
             async with self._http().request(
                 method,
