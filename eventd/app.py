@@ -253,8 +253,7 @@ class App:
         )
 
     def _route(self, change: Change, now: float) -> list[Notification]:
-        names = [channel.name for channel in self.config.channels]
-        return routing.notifications(change, self.config.routes, names, now)
+        return routing.notifications(change, self.config.routes, self.config.listeners, now)
 
     def _make_channels(self, config: Config, session: Session) -> dict[str, Channel]:
         notifiers = load_notifiers()

@@ -19,7 +19,7 @@ from eventd.document import Document, did_you_mean, join, read
 from eventd.errors import ConfigError, Problem
 from eventd.matching import faults
 from eventd.notify import routing
-from eventd.notify.routing import Route
+from eventd.notify.routing import Quiet, Route
 from eventd.parse.engines import Allowance
 from eventd.parse.usm import User, user_faults
 from eventd.receivers.addresses import overlap, parse_listen
@@ -101,12 +101,14 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ChannelConfig(Struct, frozen=True):
-    """One channel: ``settings`` is an instance of its notifier's settings class, ``key`` where it stands."""
+    """One channel: ``settings`` is an instance of its notifier's settings class, ``key`` where it stands, ``quiet`` the
+    hours in which it is told only what is grave."""
 
     name: str
     type: str
     settings: Any
     key: str = "channels"
+    quiet: Quiet | None = None
 
 
 class Config(Discreet, frozen=True):
@@ -131,6 +133,11 @@ class Config(Discreet, frozen=True):
     tokens: Mapping[str, Token]
     document: Document
     path: str | None = None
+
+    @property
+    def listeners(self) -> Mapping[str, Quiet | None]:
+        """Who can be told: names of all channels, with their quiet hours."""
+        return {channel.name: channel.quiet for channel in self.channels}
 
 
 def load(path: str | None) -> Config:
@@ -328,7 +335,8 @@ def _channels(reader: Document, tables: Any) -> tuple[ChannelConfig, ...]:
             reader.fault(key, "must be a table")
             continue
         own = dict(table)
-        name, kind = own.pop("name", None), own.pop("type", None)
+        name, kind, hours = (own.pop(common, None) for common in ("name", "type", "quiet"))
+        quiet = None if hours is None else reader.draft(Quiet, hours, join(key, "quiet"))
         if not isinstance(name, str) or not name:
             reader.fault(join(key, "name"), "is missing" if name is None else "must be text that is not empty")
         elif name in {channel.name for channel in channels}:
@@ -341,7 +349,7 @@ def _channels(reader: Document, tables: Any) -> tuple[ChannelConfig, ...]:
             settings = reader.draft(notifiers[kind].settings, own, key)
             if isinstance(settings, SimpleNamespace):  # which nobody will build, and so find out
                 _check_readable(reader, key, {way: file for way, file in vars(settings).items() if way[-5:] == "_file"})
-        channels.append(ChannelConfig(str(name), str(kind), settings, key))
+        channels.append(ChannelConfig(str(name), str(kind), settings, key, quiet))
     return tuple(channels)
 
 
@@ -349,7 +357,7 @@ def _check_routes(reader: Document, routes: tuple[Any, ...], channels: tuple[Cha
     """Routes that are no good otherwise are checked as far as they go."""
     known = [channel.name for channel in channels]
     for index, row in enumerate(routes):
-        filled = Route(getattr(row, "channels", tuple(known)), getattr(row, "match", {}))
+        filled = Route(channels=getattr(row, "channels", tuple(known)), match=getattr(row, "match", {}))
         for problem in routing.validate([filled], known):
             reader.fault(problem.key.replace("routes[0]", f"routes[{index}]", 1), problem.what)
 

@@ -22,6 +22,7 @@ FACTS: dict[str, Callable[[Incident], Iterable[str | None]]] = {
     "vsys": lambda incident: (incident.vsys,),
     "category": lambda incident: (incident.cause.category if incident.cause else "unknown",),
     "fault_side": lambda incident: (incident.fault_side,),
+    "owner": lambda incident: (incident.owner,),
     "tag": lambda incident: incident.tags,
 }
 

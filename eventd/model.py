@@ -346,6 +346,8 @@ class Incident(Struct, frozen=True):
     #: what it is about, in at most some 120 characters; ``summary`` tells more.
     title: str = ""
     device_site: str | None = None
+    #: whose peer it is, by the inventory.
+    owner: str | None = None
     #: the incident that goes on with a matter that has become another one.
     continued_by: str | None = None
     #: why this step is told, in a few words, where that is not the beginning or the end: what has changed.
@@ -360,7 +362,8 @@ class Change(Struct, frozen=True):
 
     ``notify`` is False for steps worth keeping but not worth telling (a repeated negotiation failure). ``first``:
     nobody has been told of the incident yet, so this step is an opening to whoever is told of it. ``kept``: the rule
-    (docs/rules.md) that kept a step from being told that was worth it.
+    (docs/rules.md) that kept a step from being told that was worth it. ``taken``: somebody has acknowledged the
+    incident, or takes that back, which nobody is told but whoever would be told if nobody did.
     """
 
     what: ChangeKind
@@ -368,6 +371,7 @@ class Change(Struct, frozen=True):
     notify: bool = True
     first: bool = False
     kept: str | None = None
+    taken: bool = False
 
 
 class Notification(Struct, frozen=True):

@@ -21,7 +21,8 @@ from eventd.errors import ConfigError, DeliveryError, Problem
 from eventd.inputs import REORDER, Input, at_time, time_of
 from eventd.intake import Intake
 from eventd.inventory import engine_id
-from eventd.model import Change, Event, Incident, Malformed, Message, Notification, utc
+from eventd.later import Later
+from eventd.model import Change, ChangeKind, Event, Incident, Malformed, Message, Notification, utc
 from eventd.notify import routing
 from eventd.notify.render import plain
 from eventd.notify.session import Session
@@ -45,8 +46,8 @@ Text = Callable[[Notification], str]
 
 class Step(Struct, frozen=True):
     """One thing that happened: a step in the life of an incident (``channel`` and ``text`` null), or a notification
-    that would have been sent, with its text as the channel would send it (plain where the channel sends none for
-    people). ``kept``: the rule after which a step was told to nobody."""
+    that would have been sent, ``told`` as which step, with its text as the channel would send it (plain where the
+    channel sends none for people). ``kept``: the rule after which a step was told to nobody."""
 
     at: datetime
     what: str
@@ -54,6 +55,7 @@ class Step(Struct, frozen=True):
     channel: str | None = None
     text: str | None = None
     kept: str | None = None
+    told: ChangeKind | None = None
 
 
 class IncidentCounts(Struct, frozen=True):
@@ -180,7 +182,8 @@ class Replay:
         self, config: Config, registry: Registry, tell: Callable[[Step], Any], texts: Mapping[str, Text] | None = None
     ) -> None:
         self._config, self._tell, self._telemetry, self._texts = config, tell, Telemetry(), texts or {}
-        self._channels = [channel.name for channel in config.channels]
+        self._listeners = config.listeners
+        self._later = Later()
         self._states = _States()
         self._correlator = self._new_correlator()
         self._now = 0.0
@@ -245,20 +248,31 @@ class Replay:
 
     async def pass_time(self, until: float) -> None:
         """Let every timer fire that is due by ``until``, Unix seconds."""
-        while (due := self._correlator.next_deadline()) is not None and due <= until:
+        while (due := self._next(until)) is not None:
             self._now = max(self._now, due)
+            for one in self._later.due(self._now):
+                self._notify(one, self._now)
             await self._pipeline.step([], self._now)
+
+    def _next(self, until: float) -> float | None:
+        """When a timer or something to be told later is due, if it is by ``until``."""
+        found = [at for at in (self._correlator.next_deadline(), self._later.next_due()) if at is not None]
+        return min((at for at in found if at <= until), default=None)
 
     def _route(self, change: Change, now: float) -> list[Notification]:
         self._resolved += change.what == "resolved"
         self._tell(Step(utc(now), change.what, change.incident, kept=change.kept))
-        found = routing.notifications(change, self._config.routes, self._channels, now)
+        found = routing.notifications(change, self._config.routes, self._listeners, now)
         for one in found:
             if one.id not in self._told:  # the outbox takes the same step for the same channel only once
                 self._told.add(one.id)
-                self._notified[one.channel] += 1
-                self._tell(Step(utc(now), "notified", one.incident, one.channel, self._text(one)))
+                if (told := self._later.put(one)) is not None:
+                    self._notify(told, now)
         return found
+
+    def _notify(self, one: Notification, now: float) -> None:
+        self._notified[one.channel] += 1
+        self._tell(Step(utc(now), "notified", one.incident, one.channel, self._text(one), told=one.what))
 
     def _text(self, notification: Notification) -> str:
         """As the channel would send it: plain, too, where its template fails."""
@@ -298,7 +312,7 @@ class Replay:
                 open=sum(self._correlator.open_counts().values()),
                 kinds=by("incidents_opened", 0),
             ),
-            notifications={name: self._notified[name] for name in self._channels},
+            notifications={name: self._notified[name] for name in self._listeners},
             unreadable=self._unreadable,
             defects=total("internal_errors") + self._bugs,
             first=None if self._first is None else utc(self._first),

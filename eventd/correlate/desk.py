@@ -55,11 +55,19 @@ class Desk:
         self._touched[key] = None
 
     def publish(
-        self, what: ChangeKind, case: Case, at: float, *, notify: bool = True, recalled: bool = False, news: str = ""
+        self,
+        what: ChangeKind,
+        case: Case,
+        at: float,
+        *,
+        notify: bool = True,
+        recalled: bool = False,
+        taken: bool = False,
+        news: str = "",
     ) -> None:
         """One step in the life of an announced incident, as it stands now; ``news`` says in a few words why it is told.
-        ``recalled``: told once more, only because it is still open. An end is told to whoever was told of the
-        beginning, whatever has changed since."""
+        ``recalled``: told once more, only because it is still open; ``taken``: it was acknowledged, or that was taken
+        back. An end is told to whoever was told of the beginning, whatever has changed since."""
         case.updated_at = at
         case.timers.pop("publish", None)
         incident = self.incident(case)
@@ -70,7 +78,7 @@ class Desk:
         else:
             kept = self._keeps(case, incident, at, recalled=recalled) if notify else None
             notify = notify and kept is None
-        self._changes.append(Change(what, incident, notify, notify and not case.told, kept))
+        self._changes.append(Change(what, incident, notify, notify and not case.told, kept, taken and case.told))
         case.told = case.told or notify
 
     def _keeps(self, case: Case, incident: Incident, at: float, *, recalled: bool) -> str | None:

@@ -183,7 +183,7 @@ class Correlator:
                 case.acked_by, case.acked_note, case.acked_until = who, note, until
                 said = f": {note}" if note else ""
                 case.step(now, f"taken by {who}{said}" if who else "nobody has it any more")
-                self._desk.publish("updated", case, now, notify=False)
+                self._desk.publish("updated", case, now, notify=False, taken=True)
                 self._settle(key, state)
                 break
         return self._desk.verdict()

@@ -58,6 +58,7 @@ def incident(case: Case, inventory: Inventory, external_url: str | None, owner: 
         url=None if external_url is None else f"{external_url.rstrip('/')}/incidents/{ident}",
         opened_severity=case.opened_severity,
         runbook_url=known.runbook_url if known else None,
+        owner=known.owner if known else None,
         tags=known.tags if known else (),
         title=title(case, name, listed=bool(known and known.name)),
         device_site=device.site if (device := inventory.device(case.device)) else None,

@@ -1,48 +1,101 @@
-"""Who is told of what: the ``[[routes]]`` of the configuration, as pure functions."""
+"""Who is told of what and when: ``[[routes]]`` and quiet hours of the configuration, as pure functions."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, field
 
+from eventd.checked import Checked, Fault, trying
 from eventd.errors import Problem
 from eventd.matching import faults, matches, severities
-from eventd.model import Change, Incident, Notification, utc
+from eventd.model import SEVERITIES, Change, Incident, Notification, Severity, utc
+from eventd.weekly import covers, windows, zone
+
+#: An escalation that comes a week later reaches nobody who could still do something.
+MAX_AFTER_S = 7 * 86_400.0
 
 
-class Route(Struct, frozen=True, forbid_unknown_fields=True):
+class Weekly(Checked, frozen=True):
+    """Settings with windows that come back every week (`eventd.weekly`), by the clock of ``time_zone``."""
+
+    time_zone: str = "UTC"
+
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        if given.get("time_zone") is not None:
+            yield from trying("time_zone", zone, (given["time_zone"],))
+        if given.get("when") is not None:
+            yield from trying("when", windows, given["when"])
+
+    def ends(self, when: Sequence[str], at: float) -> float | None:
+        """When the window ends that holds ``at`` that time (Unix seconds); None while none does."""
+        return covers(when, zone(self.time_zone), at)
+
+
+class Route(Weekly, frozen=True, forbid_unknown_fields=True):
     """Incidents that ``match`` go to ``channels``; later routes are looked at only with ``continue = true``.
 
-    Every key of ``match`` must agree; a list means any of them. Text may hold shell wildcards (``fw-*``).
+    Every key of ``match`` must agree; a list means any of them. Text may hold shell wildcards (``fw-*``). With ``when``
+    only in these windows; what began in one is told to its end. ``after`` seconds (an escalation): only if by then
+    nobody has acknowledged the incident and it is not over.
     """
 
-    channels: tuple[str, ...]
+    channels: tuple[str, ...] = ()
     match: dict[str, str | list[str]] = field(default_factory=dict)
     continue_: bool = field(name="continue", default=False)
+    when: tuple[str, ...] = ()
+    after: Annotated[float, Meta(ge=0, le=MAX_AFTER_S)] = 0.0
+
+    def takes(self, incident: Incident, now: float) -> bool:
+        """Whether it is about this incident at ``now``."""
+        if not matches(self.match, incident):
+            return False
+        began = incident.opened_at.timestamp()
+        return not self.when or any(self.ends(self.when, at) is not None for at in (now, began))
 
 
-def _first_match(incident: Incident, routes: Sequence[Route]) -> Iterable[str]:
+class Quiet(Weekly, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Hours in which a channel is told only what is ``below`` no longer: what is less grave is held until they end, and
+    told together then."""
+
+    when: tuple[str, ...]
+    below: Severity = "critical"
+
+    def until(self, incident: Incident, now: float) -> float | None:
+        """When the channel may be told of it (Unix seconds); None if at once."""
+        gravest = max(SEVERITIES.index(severity) for severity in severities(incident))
+        return None if gravest >= SEVERITIES.index(self.below) else self.ends(self.when, now)
+
+
+#: Names of all configured channels, with their quiet hours.
+Listeners = Mapping[str, Quiet | None]
+
+
+def _first_match(incident: Incident, routes: Sequence[Route], now: float) -> Iterator[tuple[str, float]]:
     for candidate in routes:
-        if matches(candidate.match, incident):
-            yield from candidate.channels
+        if candidate.takes(incident, now):
+            yield from ((name, candidate.after) for name in candidate.channels)
             if not candidate.continue_:
                 return
 
 
-def route(incident: Incident, routes: Sequence[Route], all_channels: Sequence[str]) -> tuple[str, ...]:
-    """The channels that are told of an incident: each once, in the order of the routes.
+def route(incident: Incident, routes: Sequence[Route], all_channels: Iterable[str], now: float) -> dict[str, float]:
+    """The channels that are told of an incident, each with the seconds for which it waits for somebody to acknowledge
+    it; in the order of the routes.
 
     Without any route that is every channel. An incident that rose in severity is routed as what it was and as what
     it became, so that an all-clear reaches everyone who got the alarm.
     """
     if not routes:
-        return tuple(dict.fromkeys(all_channels))
-    steps = (
-        msgspec.structs.replace(incident, opened_severity=severity, severity=severity)
-        for severity in severities(incident)
-    )
-    return tuple(dict.fromkeys(channel for step in steps for channel in _first_match(step, routes)))
+        return dict.fromkeys(all_channels, 0.0)
+    found: dict[str, float] = {}
+    for severity in severities(incident):
+        step = msgspec.structs.replace(incident, opened_severity=severity, severity=severity)
+        for name, after in _first_match(step, routes, now):
+            found[name] = min(after, found.get(name, after))
+    return found
 
 
 def notification_id(change: Change, channel: str) -> str:
@@ -52,18 +105,34 @@ def notification_id(change: Change, channel: str) -> str:
     return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def notifications(change: Change, routes: Sequence[Route], channels: Sequence[str], now: float) -> list[Notification]:
-    """What has to be told because of one change; nothing where the change is not worth telling.
+def notifications(change: Change, routes: Sequence[Route], channels: Listeners, now: float) -> list[Notification]:
+    """What has to be told because of one change at ``now`` (Unix seconds); nothing where it is not worth telling.
 
-    ``channels`` are the names of all configured channels, ``now`` Unix seconds.
+    That somebody has taken an incident goes to channels that wait for that, and is told to none of them.
     """
-    if not change.notify:
+    if not (change.notify or change.taken):
         return []
-    what = "opened" if change.first else change.what
+    found = route(change.incident, routes, channels, now).items()
     return [
-        Notification(notification_id(change, channel), channel, what, change.incident, utc(now))
-        for channel in route(change.incident, routes, channels)
+        _notification(change, name, after, channels.get(name), now) for name, after in found if change.notify or after
     ]
+
+
+def _notification(change: Change, channel: str, after: float, quiet: Quiet | None, now: float) -> Notification:
+    """``now`` or later: after quiet hours, or once nobody has acknowledged it for ``after`` seconds."""
+    waited = now + after
+    held = None if quiet is None else quiet.until(change.incident, waited)
+    due = held or (waited if after else None)
+    return Notification(
+        notification_id(change, channel),
+        channel,
+        "opened" if change.first else change.what,
+        change.incident,
+        utc(now),
+        due_at=None if due is None else utc(due),
+        held=held is not None,
+        escalates=after > 0,
+    )
 
 
 def validate(routes: Sequence[Route], channels: Iterable[str]) -> list[Problem]:

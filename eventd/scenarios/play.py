@@ -179,14 +179,11 @@ def _unlike(found: Event | Malformed | None) -> str:
 
 
 def _told(steps: list[Step]) -> list[Told]:
-    """A notification follows the change that it tells."""
-    told, what = list[Told](), ""
-    for step in steps:
-        if step.channel is None:
-            what = step.what
-        else:
-            told.append(Told(step.at.timestamp() - EPOCH, step.channel, what, step.incident))
-    return told
+    return [
+        Told(step.at.timestamp() - EPOCH, step.channel, step.told or "", step.incident)
+        for step in steps
+        if step.channel is not None
+    ]
 
 
 def _incidents(steps: list[Step], told: list[Told]) -> list[Concluded]:

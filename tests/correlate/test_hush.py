@@ -174,7 +174,7 @@ def test_the_next_window_is_by_the_clock_of_its_zone_also_across_a_change_of_it(
         ({"start": moment("2026-01-01T00:00+00:00")}, "both start and end"),
         ({"start": moment("2026-01-02T00:00"), "end": moment("2026-01-01T00:00")}, "not after"),
         ({"weekly": "Sat 22-Sun 2"}, "not like"),
-        ({"weekly": "Xyz 22:00-23:00"}, "no day and time"),
+        ({"weekly": "Xyz 22:00-23:00"}, "none of Mon"),
         ({"weekly": "Sat 22:00-23:00", "time_zone": "Nowhere/Land"}, "not a known time zone"),
         ({"weekly": "Sat 22:00-23:00", "end": moment("2026-01-01T00:00")}, "either"),
     ],

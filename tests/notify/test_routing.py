@@ -8,14 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from notify_fakes import T0, make_incident, make_resolved
 
-from eventd.model import SEVERITIES, Change, utc
-from eventd.notify.routing import Route, matches, notifications, route, validate
+from eventd.model import SEVERITIES, Change, Incident, utc
+from eventd.notify import routing
+from eventd.notify.routing import Quiet, Route, matches, notifications, validate
 
 ALL = ("chat", "pager", "am")
+NO_QUIET = dict.fromkeys(ALL)
+#: A Tuesday, 22:13 UTC.
+TUESDAY = T0
+HOUR = 3600.0
 
 
 def routes(*tables: dict[str, Any]) -> list[Route]:
     return msgspec.convert(tables, list[Route])
+
+
+def route(incident: Incident, table: list[Route], names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(routing.route(incident, table, names, T0))
 
 
 def test_without_routes_everyone_is_told() -> None:
@@ -80,9 +89,9 @@ def test_whoever_got_the_alarm_gets_the_all_clear_after_the_severity_rose() -> N
 def test_no_channel_is_named_twice_and_the_order_is_stable(opened: str, now: str, data: st.DataObject) -> None:
     table = [
         Route(
-            tuple(data.draw(st.lists(st.sampled_from(ALL), min_size=1, max_size=4))),
-            {"severity": data.draw(st.lists(st.sampled_from(SEVERITIES), min_size=1))},
-            data.draw(st.booleans()),
+            channels=tuple(data.draw(st.lists(st.sampled_from(ALL), min_size=1, max_size=4))),
+            match={"severity": data.draw(st.lists(st.sampled_from(SEVERITIES), min_size=1))},
+            continue_=data.draw(st.booleans()),
         )
         for _ in range(data.draw(st.integers(1, 4)))
     ]
@@ -93,13 +102,13 @@ def test_no_channel_is_named_twice_and_the_order_is_stable(opened: str, now: str
 
 
 def test_a_step_not_worth_telling_makes_no_notification() -> None:
-    assert notifications(Change("updated", make_incident(), notify=False), [], ALL, T0) == []
+    assert notifications(Change("updated", make_incident(), notify=False), [], NO_QUIET, T0) == []
 
 
 def test_the_same_step_has_the_same_id_and_another_step_another() -> None:
-    first = notifications(Change("opened", make_incident()), [], ALL, T0)
-    again = notifications(Change("opened", make_incident()), [], ALL, T0 + 99)
-    later = notifications(Change("updated", make_incident(updated_at=utc(T0 + 1))), [], ALL, T0)
+    first = notifications(Change("opened", make_incident()), [], NO_QUIET, T0)
+    again = notifications(Change("opened", make_incident()), [], NO_QUIET, T0 + 99)
+    later = notifications(Change("updated", make_incident(updated_at=utc(T0 + 1))), [], NO_QUIET, T0)
     assert [n.id for n in first] == [n.id for n in again]
     assert len({n.id for n in (*first, *later)}) == 6
     assert [n.channel for n in first] == list(ALL)
@@ -108,7 +117,8 @@ def test_the_same_step_has_the_same_id_and_another_step_another() -> None:
 
 def test_ids_are_the_same_in_every_run() -> None:
     assert (
-        notifications(Change("opened", make_incident()), [], ["chat"], T0)[0].id == "8e7e39f61b03658794e71bcbe3a11fbc"
+        notifications(Change("opened", make_incident()), [], {"chat": None}, T0)[0].id
+        == "8e7e39f61b03658794e71bcbe3a11fbc"
     )
 
 
@@ -128,3 +138,82 @@ def test_routes_that_cannot_do_what_was_meant_are_named_all_at_once() -> None:
 
 def test_good_routes_have_no_problems() -> None:
     assert validate(routes({"match": {"severity": ["m*"], "site": "x"}, "channels": ["am"]}), ALL) == []
+
+
+# --- later, or only at times ----------------------------------------------------------------------------------------
+
+
+def told(change: Change, table: list[Route], now: float = T0, **quiet: Quiet) -> dict[str, float]:
+    """Channels, with how many seconds later each is told."""
+    found = notifications(change, table, NO_QUIET | quiet, now)
+    return {one.channel: one.due_at.timestamp() - now if one.due_at else 0.0 for one in found}
+
+
+def test_an_escalation_waits_and_is_taken_back_by_an_acknowledgement_that_nobody_is_told() -> None:
+    table = routes({"channels": ["chat"], "continue": True}, {"channels": ["pager"], "after": 900})
+    assert told(Change("opened", make_incident()), table) == {"chat": 0.0, "pager": 900.0}
+    opened = notifications(Change("opened", make_incident()), table, NO_QUIET, T0)
+    assert [one.escalates for one in opened] == [False, True]
+    taken = make_incident(acked_by="ada")
+    assert told(Change("updated", taken, notify=False, taken=True), table) == {"pager": 900.0}
+    assert told(Change("updated", taken, notify=False), table) == {}
+
+
+def test_a_channel_that_is_told_at_once_by_one_route_does_not_wait_for_another() -> None:
+    table = routes(
+        {"match": {"severity": "critical"}, "channels": ["pager"], "continue": True},
+        {"channels": ["pager"], "after": 900},
+    )
+    grave = make_incident(severity="critical", opened_severity="critical")
+    assert told(Change("opened", grave), table) == {"pager": 0.0}
+    assert told(Change("opened", make_incident()), table) == {"pager": 900.0}
+
+
+@pytest.mark.parametrize(
+    ("when", "time_zone", "names"),
+    [
+        (["Tue 20:00-23:00"], "UTC", ("pager",)),
+        (["Mon-Fri 08:00-18:00", "daily 22:00-06:00"], "UTC", ("pager",)),
+        (["Mon-Fri 08:00-18:00"], "UTC", ("chat",)),
+        (["Mon-Fri 08:00-18:00"], "America/Los_Angeles", ("pager",)),
+        (["Sat 08:00-Tue 22:13"], "UTC", ("chat",)),
+        (["Sat 08:00-Tue 22:14"], "UTC", ("pager",)),
+    ],
+)
+def test_a_route_holds_in_its_windows(when: list[str], time_zone: str, names: tuple[str, ...]) -> None:
+    table = routes({"channels": ["pager"], "when": when, "time_zone": time_zone}, {"channels": ["chat"]})
+    incident = make_incident(opened_at=utc(TUESDAY), updated_at=utc(TUESDAY))
+    assert tuple(told(Change("opened", incident), table, TUESDAY)) == names
+
+
+def test_whoever_heard_of_the_beginning_in_a_window_hears_of_the_end_outside_of_it() -> None:
+    table = routes({"channels": ["pager"], "when": ["Tue 22:00-22:30"]}, {"channels": ["chat"]})
+    over = make_resolved(opened_at=utc(TUESDAY))
+    assert tuple(told(Change("resolved", over), table, TUESDAY + 5 * HOUR)) == ("pager",)
+
+
+def test_quiet_hours_hold_back_what_is_not_grave_until_they_end() -> None:
+    quiet = Quiet(when=("daily 22:00-07:00",), below="critical")
+    found = told(Change("opened", make_incident()), [], TUESDAY, chat=quiet)
+    assert found["pager"] == 0.0
+    assert (utc(TUESDAY + found["chat"]).hour, utc(TUESDAY + found["chat"]).minute) == (7, 0)
+    (held,) = [n for n in notifications(Change("opened", make_incident()), [], {"chat": quiet}, TUESDAY) if n.held]
+    assert not held.escalates
+    grave = make_incident(severity="critical", opened_severity="critical")
+    assert told(Change("opened", grave), [], TUESDAY, chat=quiet)["chat"] == 0.0
+    assert told(Change("opened", make_incident()), [], TUESDAY + 10 * HOUR, chat=quiet)["chat"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("table", "what"),
+    [
+        ({"when": ["Tuesday 1:00-2:00"]}, "when: "),
+        ({"when": ["Tue 25:00-2:00"]}, "when: "),
+        ({"when": ["Xyz 1:00-2:00"]}, "when: "),
+        ({"when": ["Mon-Fri 8:00-Sat 18:00"]}, "when: "),
+        ({"time_zone": "Mars/North"}, "time_zone: "),
+    ],
+)
+def test_a_window_that_cannot_be_is_a_fault(table: dict[str, Any], what: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=what):
+        routes({"channels": ["chat"], **table})
