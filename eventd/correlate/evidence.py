@@ -124,6 +124,28 @@ def paced(cause: Reason | None) -> Reason:
     )
 
 
+#: Name of the cause of what `eventd.correlate.switchover` misses.
+LEFT_BEHIND = "not taken over"
+
+
+def left_behind(taker: str, old: str) -> Reason:
+    """Others of its device came up on another one, which has taken them over, and this peer did not."""
+    return Reason(
+        text=f"not taken over by {taker}",
+        name=LEFT_BEHIND,
+        known=True,
+        category="peer-unreachable",
+        severity="major",
+        meaning=f"Other peers of {old} came up on {taker} while {old} said nothing; of this one no start is known",
+        actions=(
+            f"See whether {old} is alive: it has said nothing since before its peers moved",
+            f"See whether the tunnel stands on {taker}; if not, compare how both are configured for this peer",
+            "Where the units of a pair synchronise their tunnels, look at the state of that",
+        ),
+        source="eventd: judged from the starts on the other device",
+    )
+
+
 def shared(cause: Reason, sort: str) -> Reason:
     """A reason that many peers gave: first what they have in common, then its steps as they read for one of them."""
     alike = TOGETHER["failing"] if cause.category in ALIKE else ONE_PLACE

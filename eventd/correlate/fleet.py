@@ -23,7 +23,7 @@ from eventd.correlate.indexes import (
     standing,
     traits,
 )
-from eventd.correlate.settings import EVICT_SCAN, MAX_DEVICES, MAX_PEERS
+from eventd.correlate.settings import EVICT_SCAN, MAX_DEVICES, MAX_PEERS, MAX_UNITS
 from eventd.correlate.state import (
     PUBLIC,
     Case,
@@ -254,6 +254,15 @@ class Fleet:
     def by_address(self, address: str) -> Iterator[tuple[str, PeerState]]:
         """The peers with that address, of whatever device."""
         return self._all(self._by_address.at(address))
+
+    def count_sharing(self, address: str) -> int:
+        """How many devices' peers have that address."""
+        return len(self._by_address.at(address))
+
+    def shared(self, address: str) -> Sequence[PeerState]:
+        """The peers with that address, if so few devices have them that two may be a pair."""
+        keys = self._by_address.at(address)
+        return [self.peers[key] for key in sorted(keys)] if 1 < len(keys) <= MAX_UNITS else ()
 
     def between(self, device: str, address: str) -> Iterator[tuple[str, PeerState]]:
         """The peers of one device with that address, of whatever vsys."""

@@ -48,8 +48,9 @@ def left(desk: Desk, key: str) -> None:
         group.case.timers["settle"] = desk.now + desk.settings.group_window
         cases.progress(desk, group.case, desk.now)
     else:
-        group.case.step(desk.now, f"all {group.case.count} {SORTS[group.kind].went}")
-        cases.resolve(desk, group, group.case, desk.now, "")
+        moved = _moved(group.case)
+        group.case.step(desk.now, moved or f"all {group.case.count} {SORTS[group.kind].went}")
+        cases.resolve(desk, group, group.case, desk.now, moved)
     desk.settle(key, group)
 
 
@@ -94,7 +95,7 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     if case.count <= case.fallen and not _worth_telling(group, len(names)):
         return
     if group.back:
-        news = f"{case.count - len(names)} of {case.count} {SORTS[group.kind].went}"
+        news = _moved(case) or f"{case.count - len(names)} of {case.count} {SORTS[group.kind].went}"
         case.step(at, f"{news}, {SORTS[group.kind].left}: {_listed(names)}")
     else:
         news = f"{case.count} in all, {case.fallen} before"
@@ -104,6 +105,11 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     group.back, case.fallen, case.missing = 0, case.count, len(names)
     if not cases.escalate(desk, case, at, _severity(desk, group, case), news):
         cases.progress(desk, case, at, news=news)
+
+
+def _moved(case: Case) -> str:
+    """Which device has taken over how many; empty where none has."""
+    return f"{case.taker} has taken over {case.moved} of {case.count}" if case.taker else ""
 
 
 def _worth_telling(group: GroupState, missing: int) -> bool:

@@ -170,10 +170,9 @@ def _standing(case: Case) -> str:
         return " and down now" if case.awaits else ""
     if case.family != "group":
         return ""
-    back = f", {case.taker} has taken over {case.moved}" if case.taker else ""
     left = "still failing" if case.kind == "negotiation_failing" else "still missing"
     missing = f", {case.missing} {left}" if 0 < case.missing < case.count else ""
-    return back + missing + (", flapping" if case.awaits else "") + (" that still work" if case.beside else "")
+    return missing + (", flapping" if case.awaits else "") + (" that still work" if case.beside else "")
 
 
 # --- the sentence ---------------------------------------------------------------------------------------------------
@@ -281,7 +280,8 @@ def _group(case: Case, peer: str) -> str:
         "device_outage": f"{_lost(case)} were lost together",
         "peer_outage": f"{peer} was lost by {_lost(case)}",
     }[sort_of(case)]
-    return f"{what}{_standing(case)}: {_cause(case)}."
+    moved = f", {case.taker} has taken over {case.moved}" if case.taker else ""
+    return f"{what}{moved}{_standing(case)}: {_cause(case)}."
 
 
 HEADLINES: dict[str, Callable[[Case, str], str]] = {

@@ -38,6 +38,7 @@ def _peer(peer: PeerState, delta: float) -> None:
 def _device(device: DeviceState, delta: float) -> None:
     device.notes = [replace(note, at=note.at + delta) for note in device.notes]
     device.lines_down = {line: at + delta for line, at in device.lines_down.items()}
+    device.moves = [replace(move, at=move.at + delta) for move in device.moves]
     device.heals = [at + delta for at in device.heals]
 
 

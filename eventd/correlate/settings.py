@@ -92,6 +92,14 @@ TOLD_AGAIN = 0.25
 PACE_STOPS = 4
 PACE_SPREAD = 0.1
 MIN_PACE = 120.0
+#: Peers of one device that come up on another one, so soon after each other: it has taken them over, whoever says so.
+#: Fewer may be two faults; after three minutes a branch that has a second gateway may have gone there by itself.
+MOVED_PEERS = 3
+TAKEOVER_WINDOW = 180.0
+#: A peer that more devices have is a hub that all of them see: no pair shares it.
+MAX_UNITS = 4
+#: Moves remembered per device: those that make it evident, and a few for a third device between them.
+MAX_MOVES = 8
 #: The two ends of a link find out apart: probes go out every 10 to 60 s and are repeated some times.
 LINK_WINDOW = 300.0
 

@@ -288,9 +288,17 @@ class Note(Struct, frozen=True, array_like=True):
     event: str = ""
 
 
+class Move(Struct, frozen=True, array_like=True):
+    """A peer of one device came up on another one, ``device``."""
+
+    at: float
+    device: str
+    peer: str
+
+
 class DeviceState(Struct, kw_only=True, omit_defaults=True):
     """What is known of one device beyond its peers. ``also`` has further names of its conditions: a log and a trap
-    about one thing name it differently."""
+    about one thing name it differently. ``moves`` are the latest of its peers that came up elsewhere."""
 
     device: str
     heard_at: float
@@ -301,6 +309,7 @@ class DeviceState(Struct, kw_only=True, omit_defaults=True):
     conditions: dict[str, Case] = field(default_factory=dict)
     also: dict[str, str] = field(default_factory=dict)
     lines_down: dict[str, float] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
 
     def cases(self) -> Iterator[Case]:
