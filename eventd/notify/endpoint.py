@@ -3,7 +3,7 @@
 import base64
 import re
 import ssl
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -84,16 +84,23 @@ class Endpoint:
         parts = _check_url(url, schemes)
         self.url, self.headers, self.tls, self.proxy = url, headers or {}, tls, proxy
         self.place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        hidden = {*secrets, *_secrets_of(parts), *self.headers.values()}
+        hidden = {*secrets, *secrets_of(parts), *self.headers.values()}
         hidden |= {value.partition(" ")[2] for value in self.headers.values()}
-        hidden |= set(_secrets_of(urlsplit(proxy))) if proxy else set()
-        self._secrets = sorted((text for text in hidden if len(text) >= MIN_SECRET_LENGTH), key=len, reverse=True)
+        hidden |= set(secrets_of(urlsplit(proxy))) if proxy else set()
+        #: a text (say, an answer that echoes the request) without anything that was secret in the request
+        self.scrub = scrubber(hidden)
 
-    def scrub(self, text: str) -> str:
-        """``text`` (say, an answer that echoes the request) without anything that was secret in the request."""
-        for secret in self._secrets:
+
+def scrubber(secrets: Iterable[str]) -> Callable[[str], str]:
+    """Takes ``secrets`` out of a text, the longest first."""
+    found = sorted((text for text in set(secrets) if len(text) >= MIN_SECRET_LENGTH), key=len, reverse=True)
+
+    def scrub(text: str) -> str:
+        for secret in found:
             text = text.replace(secret, "***")
         return text
+
+    return scrub
 
 
 @runtime_checkable
@@ -116,7 +123,7 @@ def _check_url(url: str, schemes: Collection[str] = ("http", "https")) -> SplitR
     return parts
 
 
-def _secrets_of(parts: SplitResult) -> Iterator[str]:
+def secrets_of(parts: SplitResult) -> Iterator[str]:
     """Whatever of an address could be a key: the path and its parts, the query and its values, user and password."""
     yield from (parts.path, parts.query, parts.fragment, parts.username or "", parts.password or "")
     yield from parts.path.split("/")

@@ -22,12 +22,26 @@ from chat_server import (
     slow,
 )
 from notify_fakes import HandClock, make_incident, make_notification, make_resolved
+from peers import library
 from smtp_server import SmtpServer
 
 from eventd.contract import Channel
 from eventd.errors import ConfigError, DeliveryError, DeliveryFailure
 from eventd.model import Incident, Reason, utc
-from eventd.notify import alertmanager, chat, console, dingtalk, discord, email, feishu, slack, telegram, webhook, wecom
+from eventd.notify import (
+    alertmanager,
+    apprise,
+    chat,
+    console,
+    dingtalk,
+    discord,
+    email,
+    feishu,
+    slack,
+    telegram,
+    webhook,
+    wecom,
+)
 from eventd.notify.session import Session
 from eventd.notify.trial import trial, trial_over
 from eventd.registry import load_notifiers
@@ -51,10 +65,13 @@ MAKERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {
     "email": lambda url, keys: email.Settings(
         server="127.0.0.1", port=urlsplit(url).port, security="none", from_="e@b.example", to=("c@d.example",), **keys
     ),
+    "apprise": lambda url, keys: (
+        library("apprise") and apprise.Settings(urls=(f"{url.replace('http', 'json', 1)}/{SECRET}",), **keys)
+    ),
 }
 #: Far ends that do not speak HTTP.
 SERVERS: dict[str, Callable[[], Any]] = {"email": SmtpServer}
-HTTP = [kind for kind in MAKERS if kind not in {"console", *SERVERS}]
+HTTP = [kind for kind in MAKERS if kind not in {"console", "apprise", *SERVERS}]
 #: Those that have templates.
 TEMPLATED = [kind for kind in MAKERS if kind not in {"webhook", "alertmanager"}]
 #: What says that a message was taken, where it is not ``ok``.
@@ -113,7 +130,7 @@ async def failure(channel: Channel) -> DeliveryError:
 
 
 def everything_sent(bench: Bench, server: ChatServer) -> str:
-    return bench.stdout.getvalue() + "".join(seen.body.decode() for seen in server.seen)
+    return bench.stdout.getvalue() + "".join(seen.body.decode().replace("\\u2026", "…") for seen in server.seen)
 
 
 def test_every_notifier_that_exists_is_held_to_this_contract() -> None:

@@ -3,6 +3,7 @@
 import importlib
 import os
 import shutil
+import warnings
 from pathlib import Path
 from types import ModuleType
 
@@ -47,7 +48,12 @@ def library(name: str) -> ModuleType:
     """A module of a library that plays a far end. Without it the test is skipped; with ``EVENTD_REQUIRE_PEERS=1`` it
     fails: `make install` installs all of them."""
     try:
-        return importlib.import_module(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what they import that will be gone in later versions of Python
+            module = importlib.import_module(name)
+            if name == "apprise":
+                module.Apprise.instantiate("json://localhost")  # loads its plug-ins
+            return module
     except ModuleNotFoundError:
         hint = f"{name} is missing: make install"
     if os.environ.get("EVENTD_REQUIRE_PEERS") == "1":

@@ -1,0 +1,167 @@
+"""Apprise: what it says and what it does not, several services, a library that hangs or is not there."""
+
+import asyncio
+import json
+import sys
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import structlog
+from chat_server import ChatServer, answer
+from notify_fakes import make_incident, make_notification, make_resolved
+from peers import library
+
+from eventd.checked import SettingsError
+from eventd.config import load
+from eventd.errors import ConfigError, DeliveryError, DeliveryFailure
+from eventd.notify import apprise
+from eventd.notify.apprise import Settings
+from eventd.notify.session import Session
+from eventd.verify import verify
+
+SECRET = "T0PSECRETKEY"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ChatServer]:
+    async with ChatServer() as running:
+        yield running
+
+
+def address(server: ChatServer, path: str = SECRET) -> str:
+    return f"{server.url.replace('http', 'json')}/{path}"
+
+
+def channel(*urls: str, timeout_s: float = 10.0, **keys: Any) -> Any:
+    library("apprise")
+    return apprise.NOTIFIER.build("ops", Settings(urls=urls, **keys), Session(total_timeout_s=timeout_s))
+
+
+async def failure(of: Any) -> DeliveryError:
+    with pytest.raises(DeliveryError) as caught:
+        await of.deliver(make_notification())
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("severity", "kind"), [("critical", "failure"), ("major", "failure"), ("warning", "warning"), ("info", "info")]
+)
+async def test_title_text_and_kind_arrive(severity: Any, kind: str, server: ChatServer) -> None:
+    await channel(address(server)).deliver(make_notification(incident=make_incident(severity=severity)))
+    (seen,) = server.seen
+    said = json.loads(seen.body)
+    assert said["type"] == kind
+    assert said["title"].startswith(f"{severity.upper()} Tunnel to branch-7")
+    assert "ping 203.0.113.7 from FW1" in said["message"]
+    assert "Tunnel to branch-7 (203.0.113.7) on FW1 is down: dpd timeout" not in said["message"].splitlines()[0]
+
+
+async def test_an_end_is_a_success(server: ChatServer) -> None:
+    await channel(address(server)).deliver(make_notification(incident=make_resolved()))
+    assert json.loads(server.seen[0].body)["type"] == "success"
+
+
+@pytest.mark.parametrize("status", [301, 400, 403, 429, 500])
+async def test_what_it_does_not_get_through_is_tried_again_and_no_secret_is_said(
+    status: int, server: ChatServer
+) -> None:
+    server.always = answer(status, f"no {SECRET}")
+    with structlog.testing.capture_logs() as logs:
+        ops = channel(address(server))
+        error = await failure(ops)
+        ops.session.failures.note("ops", error)
+    assert (error.reason, error.retryable) == (DeliveryFailure.SERVER_ERROR, True)
+    assert error.detail.startswith("JSON by Apprise: ")
+    assert SECRET not in str(error) + json.dumps(logs) + repr(Settings(urls=(address(server),)))
+
+
+async def test_who_fails_does_not_cost_the_others_their_message(server: ChatServer) -> None:
+    async with ChatServer() as other:
+        other.always = answer(500)
+        ops = channel(address(other), address(server))
+        with structlog.testing.capture_logs() as logs:
+            await ops.deliver(make_notification())
+        assert len(server.seen) == len(other.seen) == 1
+        assert ops.session.failures._telemetry.value("notification_failures", "ops", "server_error") == 1
+        assert SECRET not in json.dumps(logs)
+
+
+async def test_a_text_has_a_bound(server: ChatServer) -> None:
+    giant = make_incident(summary="x" * 9000, chain=("y" * 700,) * 20)
+    await channel(address(server)).deliver(make_notification(incident=giant))
+    assert len(json.loads(server.seen[0].body)["message"]) <= 2000
+
+
+class Stuck:
+    """A service whose library never returns before it is let go."""
+
+    name = "Stuck"
+
+    def __init__(self) -> None:
+        self.release, self.asked = threading.Event(), 0
+
+    def notify(self, card: Any) -> apprise.Result:
+        self.asked += 1
+        self.release.wait(10)
+        return apprise.Result(self.name, True, "")
+
+
+async def test_what_hangs_is_given_up_and_does_not_pile_up() -> None:
+    stuck = Stuck()
+    ops: Any = apprise.Apprise("ops", [stuck], Settings(urls=("x://",)), Session(total_timeout_s=0.02))  # type: ignore[list-item]
+    for _ in range(3):
+        error = await failure(ops)
+        assert (error.reason, error.retryable) == (DeliveryFailure.TIMEOUT, True)
+    assert stuck.asked == 1
+    stuck.release.set()
+    await asyncio.to_thread(ops._free.wait, 5)
+    await ops.deliver(make_notification())
+    assert stuck.asked == 2
+
+
+async def test_a_bug_of_a_plug_in_is_one_of_ours() -> None:
+    def fails(card: Any) -> apprise.Result:
+        raise ZeroDivisionError
+
+    service: Any = SimpleNamespace(name="x", notify=fails)
+    ops = apprise.Apprise("ops", [service], Settings(urls=("x://",)), Session())
+    with pytest.raises(ZeroDivisionError):
+        await ops.deliver(make_notification())
+
+
+def test_an_address_that_it_does_not_know_is_said_without_saying_it(tmp_path: Path) -> None:
+    library("apprise")
+    (tmp_path / "urls").write_text("json://127.0.0.1/a\nnonsense://T0PSECRETKEY/x\n")
+    file = tmp_path / "eventd.toml"
+    file.write_text('[[channels]]\nname = "ops"\ntype = "apprise"\nurls_file = "urls"\n')
+    with pytest.raises(ConfigError) as caught:
+        verify(load(str(file)))
+    assert "channels[0].urls_file: address 2 is no address that Apprise knows" in str(caught.value)
+    assert "T0PSECRETKEY" not in str(caught.value)
+    (tmp_path / "urls").write_text("json://127.0.0.1/a json://127.0.0.1/b")
+    verify(load(str(file)))
+
+
+def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    file = tmp_path / "eventd.toml"
+    file.write_text('[[channels]]\nname = "ops"\ntype = "apprise"\nurls = ["json://127.0.0.1/a"]\n')
+    with pytest.raises(ConfigError, match=r"channels\[0\]\.type: needs Apprise: pip install 'eventd\[apprise\]'"):
+        verify(load(str(file)))
+
+
+@pytest.mark.parametrize(
+    ("keys", "what"),
+    [
+        ({}, "urls: is missing"),
+        ({"urls": ()}, "urls: must have 1 to"),
+        ({"urls": ("a://",), "urls_env": "X"}, "urls: is given more than once"),
+    ],
+)
+def test_what_cannot_work_is_said_at_the_start(keys: dict[str, Any], what: str) -> None:
+    with pytest.raises(SettingsError, match=what):
+        Settings(**keys)
