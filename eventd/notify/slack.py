@@ -186,7 +186,7 @@ class Slack(Chat):
     apart_s = APART_S
     markup = Markup(escape, ("*", "*"), "• ", lambda text, url: f"<{escape(url)}|{text}>")
     limit = MAX_TOTAL
-    digests = 80
+    digests = 45
 
     def message(self, card: Card) -> dict[str, Any]:
         """``verbatim`` keeps Slack from making links and mentions out of plain text."""
