@@ -81,8 +81,9 @@ def moment(value: datetime) -> Markup:
 
 
 def clock(value: datetime, now: datetime) -> Markup:
-    """The same, shorter: only the time of day if it was today."""
-    shown = value.strftime("%H:%M:%S" if value.date() == now.date() else "%m-%d %H:%M")
+    """The same, shorter: only the time of day if it is today, without the year if it is this one."""
+    near = "%H:%M:%S" if value.date() == now.date() else "%m-%d %H:%M"
+    shown = value.strftime(near if value.year == now.year else "%Y-%m-%d %H:%M")
     return Markup('<time datetime="{}Z" title="{} UTC">{}</time>').format(
         value.replace(tzinfo=None).isoformat(timespec="milliseconds"), value.strftime("%Y-%m-%d %H:%M:%S"), shown
     )
