@@ -30,7 +30,15 @@ class _AnyCommunity(Access):
 
 
 @click.command()
-@click.option("-f", "--format", "form", type=click.Choice(["json", "text"]), default="json", show_default=True)
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["json", "text"]),
+    default="json",
+    show_default=True,
+    help="An object per line, or a block for people.",
+)
 @click.option(
     "--transport",
     type=click.Choice(["syslog", "trap"]),
@@ -47,8 +55,15 @@ def command(
     (time, transport, source and payload, parted by tabs), JSON lines of this command or of the journal, and packet
     captures (pcap, pcapng).
 
-    One JSON object per message comes out, in input order. Malformed messages come out too and do not change the exit
-    status.
+    One JSON object per message comes out, in input order.
+
+    Exit status: 0 done (malformed messages come out too and do not change it), 1 a file could not be read, 2 wrong
+    arguments or configuration.
+
+    \b
+    eventd decode received.log
+    tail -F /var/log/fw.log | eventd decode -f text
+    eventd decode --transport trap traps.hex
     """
     decoder = _decoder(config, community, Usm(usm))
     write = _write_json if form == "json" else _write_text

@@ -35,7 +35,14 @@ FIELDS = {"addresses": ("sources", "addresses"), "hostnames": ("hostnames",), "e
     help="toml: [[devices]] of an inventory, of what was learned.",
 )
 def command(remote: Remote, device: str | None, form: str) -> None:
-    """Devices that the running service knows: when each was heard, and what was learned that no inventory says."""
+    """Devices that the running service knows: when each was heard, and what was learned that no inventory says.
+
+    Exit status: 0 done, 1 the service does not answer, 2 wrong arguments.
+
+    \b
+    eventd devices
+    eventd devices -f toml > learned.toml
+    """
     rows = list(_rows(remote, device))
     if form == "json":
         for row in rows:

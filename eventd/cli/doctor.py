@@ -17,13 +17,24 @@ COLOURS = dict(zip(LEVELS, ("green", "cyan", "yellow", "red"), strict=True))
 
 @click.command()
 @click.option("-c", "--config", "path", type=click.Path(dir_okay=False), help="Configuration. Default: built-in.")
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or an object per line.",
+)
 def command(path: str | None, form: str) -> None:
     """Look for what would bite: ports, receive buffers, open files, the clock, file rights, disks, certificates, far
     ends that are not reached, relays taken for devices, device clocks, devices never heard.
 
     Nothing is changed and no alert is sent. Run it as the user of the service, whether or not the service runs.
     Exit status: 0 when nothing is a problem, 1 otherwise, 2 for a bad configuration.
+
+    \b
+    eventd doctor -c /etc/eventd/eventd.toml
     """
     config = load(path)
     verify(config)

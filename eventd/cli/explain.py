@@ -19,11 +19,27 @@ from eventd.web.answers import ChildRow
 @remote_options
 @click.option("--device", help="Only as this device sees the peer.")
 @click.option("--at", metavar="TIME", help="The incidents and messages near then (RFC 3339), instead of the latest.")
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or one object.",
+)
 @click.argument("what", metavar="PEER|ID|DEVICE")
 def command(remote: Remote, what: str, device: str | None, at: str | None, form: str) -> None:
     """Why a peer (address or name), an incident (ID, or how it begins) or a device stands as it does: by which rule,
-    which timers run until when, what was decided lately, and what would have changed it."""
+    which timers run until when, what was decided lately, and what would have changed it.
+
+    Exit status: 0 done, 1 nothing is known of it or no service answers, 2 wrong arguments.
+
+    \b
+    eventd explain 203.0.113.7
+    eventd explain 751c
+    eventd explain fw-oslo-1 --at 2026-11-26T03:10:00Z
+    """
     found = _ask(remote, what, device, at)
     if form == "json":
         click.echo(printable_json(json.dumps(found, ensure_ascii=False)))

@@ -20,16 +20,32 @@ HEADINGS = ("id", "severity", "what", "device", "for", "taken by", "")
 @click.option(
     "--status", type=click.Choice(["open", "resolved", "all"]), default="open", show_default=True, help="Which."
 )
-@click.option("--severity", type=click.Choice(SEVERITIES))
-@click.option("--kind", type=click.Choice(INCIDENT_KINDS))
+@click.option("--severity", type=click.Choice(SEVERITIES), help="Only of this one, as it is now.")
+@click.option("--kind", type=click.Choice(INCIDENT_KINDS), help="Only of this one.")
 @click.option("--device", help="Only of this device.")
 @click.option("--peer", help="Only with this peer (address).")
 @click.option("--site", help="Only of this site.")
 @click.option("--children", is_flag=True, help="Also those that an outage of many tells.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many, latest first.")
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="A table, or an object per line (docs/events.md).",
+)
 def command(remote: Remote, status: str, form: str, children: bool, **wanted: Any) -> None:
-    """Incidents of the running service, the latest first."""
+    """Incidents of the running service, the latest first. Without --children or --peer those that another one tells are
+    left out.
+
+    Exit status: 0 done (also where there is none), 1 the service does not answer, 2 wrong arguments.
+
+    \b
+    eventd incidents --severity critical
+    eventd incidents --status all --device fw-oslo-1 -f json
+    """
     parent = None if children or wanted["peer"] else "none"
     answer = remote.ask("incidents", status=None if status == "all" else status, parent=parent, **wanted)
     found = [msgspec.convert(item, Incident) for item in answer["items"]]

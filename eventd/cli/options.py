@@ -46,10 +46,18 @@ def usm_options(command: Command) -> Command:
 _USM = (
     click.option("--user", help="SNMPv3 user name."),
     click.option("--level", type=click.Choice(LEVELS, False), help="Default: what the keys given allow."),
-    click.option("--auth", type=click.Choice(AUTH_NAMES, False), default="SHA256", show_default=True),
+    click.option(
+        "--auth",
+        type=click.Choice(AUTH_NAMES, False),
+        default="SHA256",
+        show_default=True,
+        help="Authentication protocol.",
+    ),
     click.option("--auth-key", help="Authentication password."),
     click.option("--auth-key-file", type=_FILE, help="File that holds it."),
-    click.option("--priv", type=click.Choice(PRIV_NAMES, False), default="AES128", show_default=True),
+    click.option(
+        "--priv", type=click.Choice(PRIV_NAMES, False), default="AES128", show_default=True, help="Privacy protocol."
+    ),
     click.option("--priv-key", help="Privacy password."),
     click.option("--priv-key-file", type=_FILE, help="File that holds it."),
     click.option("--engine-id", type=EngineId(), help="Authoritative engine id."),

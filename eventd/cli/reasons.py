@@ -88,11 +88,24 @@ class Shown(Struct, frozen=True):
     type=click.Choice(["offline", "negotiation", "condition"]),
     help="Why a tunnel ended, or was not made; other states.",
 )
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="A table or blocks, or an object per line.",
+)
 def command(words: tuple[str, ...], vendor: str | None, space: str | None, form: str) -> None:
     """Search the reason catalogue by name, alias, code or words of meaning and steps; without an argument list all.
 
-    Exit status 1 where nothing fits.
+    Exit status: 0 found, 1 nothing fits.
+
+    \b
+    eventd reasons dpd timeout
+    eventd reasons 18 --vendor huawei
+    eventd reasons -f json
     """
     text = " ".join(words) if words else None
     rows = [row for catalogue in load().catalogues for row in catalogue.rows]

@@ -146,15 +146,20 @@ def remote_options(command: Command) -> Command:
 
 
 _OPTIONS = (
-    click.option("--url", envvar="EVENTD_URL", default=DEFAULT_URL, show_default=True, help="Where eventd is."),
+    click.option(
+        "--url", envvar="EVENTD_URL", default=DEFAULT_URL, show_default=True, help="Where eventd is; also EVENTD_URL."
+    ),
     click.option(
         "--token-file",
         envvar="EVENTD_TOKEN_FILE",
         type=click.Path(dir_okay=False),
-        help="File with the token; or the token itself in EVENTD_TOKEN.",
+        help="File with the token, also EVENTD_TOKEN_FILE; or the token itself in EVENTD_TOKEN.",
     ),
     click.option(
-        "--ca-file", envvar="EVENTD_CA_FILE", type=click.Path(dir_okay=False), help="CA of its certificate (PEM)."
+        "--ca-file",
+        envvar="EVENTD_CA_FILE",
+        type=click.Path(dir_okay=False),
+        help="CA of its certificate (PEM); also EVENTD_CA_FILE.",
     ),
 )
 

@@ -117,8 +117,14 @@ def command(
     """Replay messages (recordings, text, JSON lines of decode or the journal, packet captures) on a virtual clock: the
     incidents and notifications that a service with this configuration would have had. Nothing is opened or sent.
 
-    The same input gives the same output, byte for byte. Several files are read as one, by time. The exit status does
-    not say whether two configurations differ.
+    The same input gives the same output, byte for byte. Several files are read as one, by time.
+
+    Exit status: 0 done (whether or not two configurations differ), 1 a file could not be read, 2 wrong arguments or
+    configuration.
+
+    \b
+    eventd replay -c eventd.toml -f text --texts received.rec.1 received.rec
+    eventd replay -c eventd.toml --against patient.toml -f text received.rec
     """
     if whole and (form != "text" or against is not None):
         raise click.UsageError("--texts goes with -f text, and without --against")

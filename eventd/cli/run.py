@@ -32,7 +32,14 @@ from eventd.verify import verify
     help="Keep everything received in FILE, for decode and replay (record.path of the configuration).",
 )
 def command(path: str | None, record: str | None) -> None:
-    """Receive, judge and alert until told to stop (SIGTERM, SIGINT). SIGHUP reloads the configuration."""
+    """Receive, judge and alert until told to stop (SIGTERM, SIGINT). SIGHUP reloads the configuration.
+
+    Exit status: 0 stopped as told, 1 it could not go on, 2 wrong arguments or configuration.
+
+    \b
+    eventd run -c /etc/eventd/eventd.toml
+    eventd run -c eventd.toml --record var/received.rec
+    """
     early: list[int] = []  # reloads asked for before the loop listens: what was changed meanwhile is taken when ready
     signal.signal(signal.SIGHUP, lambda number, _: early.append(number))
     try:

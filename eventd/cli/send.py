@@ -76,14 +76,32 @@ _layout = _all(
     click.option(
         "--utc-offset", type=Offset(), default="+00:00", show_default=True, help="Zone of the device's clock."
     ),
-    click.option("--value-style", type=click.Choice(list(syslog.VALUE_STYLES)), default="bare", show_default=True),
+    click.option(
+        "--value-style",
+        type=click.Choice(list(syslog.VALUE_STYLES)),
+        default="bare",
+        show_default=True,
+        help="How values are written.",
+    ),
     click.option("--hostname", default="FW1", show_default=True, help="Name of the sending device."),
-    click.option("--facility", type=click.IntRange(0, 23), default=syslog.DEFAULT_FACILITY, show_default=True),
+    click.option(
+        "--facility",
+        type=click.IntRange(0, 23),
+        default=syslog.DEFAULT_FACILITY,
+        show_default=True,
+        help="Number in <PRI>.",
+    ),
     click.option("--seq", type=click.IntRange(0), default=1, show_default=True, help="First number in [n]."),
 )
 
 _stream = _all(
-    click.option("--transport", type=click.Choice(["udp", "tcp", "tls"]), default="udp", show_default=True),
+    click.option(
+        "--transport",
+        type=click.Choice(["udp", "tcp", "tls"]),
+        default="udp",
+        show_default=True,
+        help="By what it is sent.",
+    ),
     click.option("--framing", type=click.Choice(list(FRAMINGS)), default="octet", show_default=True, help="TCP, TLS."),
     click.option("--ca-file", type=_FILE, help="Whom to trust. Default: the system's."),
     click.option("--cert-file", type=_FILE, help="Our certificate."),
@@ -92,8 +110,8 @@ _stream = _all(
 )
 
 _snmp = _all(
-    click.option("--version", type=click.Choice(["1", "2c", "3"]), default="2c", show_default=True),
-    click.option("--community", default="public", show_default=True),
+    click.option("--version", type=click.Choice(["1", "2c", "3"]), default="2c", show_default=True, help="Of SNMP."),
+    click.option("--community", default="public", show_default=True, help="Of v1 and v2c."),
     usm_options,
     click.option("--suffix/--no-suffix", default=True, help="Row index on columns, .0 on scalars. Default: yes."),
 )
@@ -118,7 +136,15 @@ def command() -> None:
 @_layout
 @_stream
 def send_syslog(**options: Any) -> None:
-    """Send EVENT as syslog."""
+    """Send EVENT as syslog.
+
+    Exit status: 0 all sent, 1 it could not be sent, 2 wrong arguments.
+
+    \b
+    eventd send syslog ipsec.tunnel.stop peer=203.0.113.7 reason="dpd timeout" --to localhost:5514
+    eventd send syslog ipsec.tunnel.stop --vendor h3c --transport tls --ca-file ca.pem --to fw-log.example.net
+    eventd send syslog link.down interface=GigabitEthernet0/0/1 --print
+    """
     registry = load()
     with _usage():
         given = _pairs(options["pairs"])
@@ -154,7 +180,14 @@ def _link(host: str, port: int, options: Options) -> Link:
 @_snmp
 @click.option("--agent-addr", help="agent-addr of a v1 trap. Default: 0.0.0.0, not known.")
 def send_trap(**options: Any) -> None:
-    """Send EVENT as an SNMP trap."""
+    """Send EVENT as an SNMP trap.
+
+    Exit status: 0 all sent, 1 it could not be sent, 2 wrong arguments.
+
+    \b
+    eventd send trap hwIPSecTunnelStop peer=203.0.113.7 --to localhost:1162
+    eventd send trap ipsec.tunnel.stop --version 3 --user eventd --auth-key-file a --priv-key-file p --to localhost
+    """
     with contextlib.ExitStack() as whole:
         with _usage():
             make = _trap_maker(options, whole)
@@ -197,9 +230,17 @@ def _ipv4(text: str | None) -> str:
 @_common
 @_snmp
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True, help="Seconds.")
-@click.option("--retries", type=click.IntRange(0), default=1, show_default=True)
+@click.option(
+    "--retries", type=click.IntRange(0), default=1, show_default=True, help="How often again without an answer."
+)
 def send_inform(**options: Any) -> None:
-    """Send EVENT as an SNMP inform and wait for each answer."""
+    """Send EVENT as an SNMP inform and wait for each answer.
+
+    Exit status: 0 all were acknowledged, 1 one was not, 2 wrong arguments.
+
+    \b
+    eventd send inform ipsec.tunnel.stop peer=203.0.113.7 --to localhost:1162
+    """
     from eventd.sender import traps  # pysnmp takes 0.2 s to import
 
     if options["version"] == "1":
@@ -223,8 +264,17 @@ def send_inform(**options: Any) -> None:
 @command.command("list")
 @click.argument("event", required=False)
 def list_events(event: str | None) -> None:
-    """List the messages of EVENT, or of all, with their fields."""
+    """List the messages of EVENT, or of all, with their fields.
+
+    Exit status: 0 done, 1 no message tells of EVENT.
+
+    \b
+    eventd send list
+    eventd send list ipsec.tunnel.stop
+    """
     registry = load()
+    if event is not None and event not in {*registry.syslog_templates, *registry.trap_templates}:
+        raise SendError(f"no message tells of {event!r}; `eventd send list` shows all")
     _list("syslog", registry.syslog_templates, event)
     _list("trap", registry.trap_templates, event)
 

@@ -14,11 +14,26 @@ from eventd.web.answers import ChildRow
 
 @click.command()
 @remote_options
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or one object.",
+)
 @click.argument("ident", metavar="ID")
 def command(remote: Remote, ident: str, form: str) -> None:
     """One incident whole: why, what to do, what happened, and the messages that prove it. The beginning of its ID is
-    enough if no other begins so."""
+    enough if no other begins so.
+
+    Exit status: 0 done, 1 there is no such incident or no service, 2 wrong arguments.
+
+    \b
+    eventd show 751c
+    eventd show 751c -f json | jq .under
+    """
     whole = remote.ask(path("incidents", find(remote, ident)["id"]))
     if form == "json":
         click.echo(printable_json(json.dumps(whole, ensure_ascii=False)))

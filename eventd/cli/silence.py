@@ -42,6 +42,9 @@ def add(
 
     A key given twice means any of its values; values may hold shell wildcards. The id of the silence is printed.
 
+    Exit status: 0 done, 1 it could not be made, 2 wrong arguments.
+
+    \b
     eventd silence add device=FW1 'peer=10.2.*' --for 2h --reason "new uplink"
     """
     if (length is None) == (until is None):
@@ -78,7 +81,14 @@ def _match(given: tuple[str, ...]) -> dict[str, list[str]]:
 )  # fmt: skip
 def list_(remote: Remote, status: str, form: str) -> None:
     """Silences, and planned work (kind maintenance) as the configuration of the service has it: of a weekly window the
-    one that holds, or the next. The one that ends first comes first."""
+    one that holds, or the next. The one that ends first comes first.
+
+    Exit status: 0 done (also where there is none), 1 the service does not answer, 2 wrong arguments.
+
+    \b
+    eventd silence list
+    eventd silence list --status all -f json
+    """
     only = None if status in ("all", "current") else status
     found = remote.ask("silences", status=only, limit=1000)["items"]
     found = [row for row in found if status != "current" or row["status"] != "expired"]
@@ -114,6 +124,9 @@ def remove(remote: Remote, idents: tuple[str, ...]) -> None:
     """End silences now; what they held back and is still open is told. The beginning of an ID is enough if no other
     begins so. Planned work is ended in the configuration of the service.
 
+    Exit status: 0 done, 1 there is no such silence, 2 wrong arguments.
+
+    \b
     eventd silence remove 9ff2
     """
     known = [row["id"] for row in remote.ask("silences", limit=1000)["items"]]

@@ -1,8 +1,11 @@
 """The command group: help, version and exit statuses."""
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -73,6 +76,21 @@ def shell(line: str) -> subprocess.CompletedProcess[str]:
 def test_a_reader_that_has_seen_enough_is_no_failure(arguments: str) -> None:
     done = shell(f"eventd {arguments} | head -1 >/dev/null; exit ${{PIPESTATUS[0]}}")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def _leaves(group: click.Group, name: str) -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for each in group.list_commands(context):
+        found = group.get_command(context, each)
+        assert found is not None
+        yield from _leaves(found, f"{name} {each}") if isinstance(found, click.Group) else [(f"{name} {each}", found)]
+
+
+@pytest.mark.parametrize(("name", "command"), list(_leaves(main, "eventd")))
+def test_help_explains_every_option_and_has_exit_status_and_an_example(name: str, command: click.Command) -> None:
+    assert [option.opts for option in command.params if isinstance(option, click.Option) and not option.help] == []
+    assert "Exit status" in str(command.help)
+    assert re.search(f"^ *{name} ?", str(command.help), re.MULTILINE), "an example, a line of its own"
 
 
 @pytest.mark.parametrize("arguments", ["reasons", "reasons psk", "send list", "decode <(echo '<13>x')"])
