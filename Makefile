@@ -12,7 +12,7 @@ help:
 	@echo "make run      set everything up and run eventd on its built-in defaults (Ctrl-C stops it)"
 	@echo "make test     set everything up and run the tests"
 	@echo "make lint     ruff, mypy --strict, import floors"
-	@echo "make bench    messages/s and CPU per message, beside plain pysnmp"
+	@echo "make bench    messages/s, CPU and memory, beside other programs (FULL=1: longer)"
 	@echo "make conformance  write docs/conformance.md from the tests"
 	@echo "make scenarios  play the scenario book and write docs/scenarios.md"
 	@echo "make rules    write docs/rules.md from the rules"
@@ -41,7 +41,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
-	$(BIN)/python tests/bench/run.py
+	EVENTD_PEERS_DIR=$${EVENTD_PEERS_DIR:-/opt/eventd-peers} $(BIN)/python tests/bench/compare.py $(if $(FULL),--full)
 
 conformance: $(STAMP)
 	$(BIN)/python tests/support/conformance.py

@@ -1,7 +1,7 @@
 """Messages per second and CPU per message, in one run: decoding alone, end to end, and plain pysnmp's receiver on the
 same traps.
 
-    make bench            (or: python tests/bench/run.py [--messages N])
+    python tests/bench/run.py [--messages N]
 
 End to end is a real eventd process on loopback, from the socket to the commit, with the store on the same disk as
 this checkout. The sender rests while the receiver's socket holds enough, so that nothing is dropped and the rate is

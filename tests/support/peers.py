@@ -24,20 +24,26 @@ PACKAGES = {
     "systemd-analyze": "systemd",
     "snmptrapd": "snmptrapd",
     "tcpdump": "tcpdump",
+    "syslog-ng": "syslog-ng-core",
 }
+
+
+def found(program: str) -> str | None:
+    """Path of a real peer program; None where it is not installed. Programs unpacked from a package with
+    ``dpkg-deb -x`` are found below ``EVENTD_PEERS_DIR``."""
+    unpacked = os.environ.get("EVENTD_PEERS_DIR")
+    folders = [str(Path(unpacked, sub)) for sub in ("usr/sbin", "usr/bin")] if unpacked else []
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin", *folders])
+    return shutil.which(program, path=path)
 
 
 def peer(program: str) -> str:
     """Path of a real peer program.
 
-    Without it the test is skipped with the package to install; with ``EVENTD_REQUIRE_PEERS=1`` it fails. Programs
-    unpacked from a package with ``dpkg-deb -x`` are found below ``EVENTD_PEERS_DIR``.
+    Without it the test is skipped with the package to install; with ``EVENTD_REQUIRE_PEERS=1`` it fails.
     """
-    unpacked = os.environ.get("EVENTD_PEERS_DIR")
-    folders = [str(Path(unpacked, sub)) for sub in ("usr/sbin", "usr/bin")] if unpacked else []
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin", *folders])
-    if found := shutil.which(program, path=path):
-        return found
+    if path := found(program):
+        return path
     hint = f"{program} is missing: apt-get install {PACKAGES[program]}"
     if os.environ.get("EVENTD_REQUIRE_PEERS") == "1":
         pytest.fail(hint)

@@ -107,15 +107,24 @@ def mixture(count: int, garbage: float = 0.0, seed: int = 1) -> Iterator[tuple[s
 
 
 def waiting_bytes(port: int) -> int:
-    """Bytes that wait in the receive queues of the UDP sockets bound to ``port`` (proc(5), /proc/net/udp)."""
-    wanted, total = f"{port:04X}", 0
+    """Bytes that wait in the receive queues of the UDP sockets bound to ``port``."""
+    return sum(int(fields[4].split(":")[1], 16) for fields in _udp_sockets(port))
+
+
+def datagrams_dropped(port: int) -> int:
+    """Datagrams that the kernel dropped on the UDP sockets bound to ``port``."""
+    return sum(int(fields[12]) for fields in _udp_sockets(port))
+
+
+def _udp_sockets(port: int) -> Iterator[list[str]]:
+    """Their rows in proc(5), /proc/net/udp."""
+    wanted = f"{port:04X}"
     for table in ("/proc/net/udp", "/proc/net/udp6"):
         if Path(table).exists():
             for line in Path(table).read_text().splitlines()[1:]:
                 fields = line.split()
                 if fields[1].rsplit(":", 1)[1] == wanted:
-                    total += int(fields[4].split(":")[1], 16)
-    return total
+                    yield fields
 
 
 def send_datagrams(port: int, messages: Iterable[bytes], burst: int = 64, source: str = "127.0.0.1") -> int:

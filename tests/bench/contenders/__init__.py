@@ -1,0 +1,1 @@
+"""The programs compared, one module each."""

@@ -1,0 +1,19 @@
+"""pysnmp's notification receiver as its documentation shows it (``../pysnmp_receiver.py``)."""
+
+import sys
+from pathlib import Path
+
+from contenders.base import Program
+
+RECEIVER = Path(__file__).parent.parent / "pysnmp_receiver.py"
+
+
+class Pysnmp(Program):
+    """Results are calls of the callback."""
+
+    name, does = "pysnmp", "decodes, counts"
+    needs = sys.executable
+    loads = ("traps",)
+
+    def command(self) -> list[str]:
+        return [sys.executable, str(RECEIVER), str(self.port), str(self.out)]

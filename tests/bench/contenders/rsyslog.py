@@ -1,0 +1,55 @@
+"""rsyslog that takes the fields out of each line with mmnormalize and writes six of them to a file."""
+
+import os
+from pathlib import Path
+
+from peers import peer
+from storm import start_line, stop_line
+
+from contenders.base import Program
+
+FIELDS = ("SeqNum", "SrcIP", "DstIP", "FlowInfo", "VsysName", "InterfaceName")
+CONFIG = """
+global(workDirectory="{folder}")
+module(load="imudp" batchSize="256")
+module(load="mmnormalize")
+template(name="fields" type="string" string="{fields}\\n")
+input(type="imudp" address="127.0.0.1" port="{port}" rcvbufSize="4m" ruleset="ipsec")
+ruleset(name="ipsec" queue.type="FixedArray" queue.size="200000" queue.dequeueBatchSize="1024") {{
+  if $rawmsg contains "IPSEC" then {{
+    action(type="mmnormalize" rulebase="{folder}/rules" useRawMsg="on")
+    action(type="omfile" file="{folder}/out" template="fields")
+  }}
+}}
+"""
+
+
+def rule(line: str) -> str:
+    """A rule of liblognorm that takes every field of a line like this one."""
+    _, listed = line.split(" (", 1)
+    parts, at = ["%head:char-to:(%("], 0
+    fields = [pair.strip().partition("=")[0] for pair in listed.rstrip(")").split(",")]
+    for key, after in zip(fields, [*fields[1:], ")"], strict=True):
+        at = listed.index(f"{key}=", at)
+        end = listed.index(f"{after}=", at) if after != ")" else len(listed) - 1
+        value = listed[at + len(key) + 1 : end].rstrip(", ")
+        gap = listed[at + len(key) + 1 + len(value) : end]
+        parts.append(f"{key}=%{key}:char-to:{after if after == ')' else ','}%{gap}")
+    return "rule=:" + "".join(parts) + ")\n"
+
+
+class Rsyslog(Program):
+    """Results are lines in a file."""
+
+    name, does = "rsyslog", "takes the fields out (mmnormalize), writes six"
+    needs = "rsyslogd"
+    proof = b"10 198.51.100.1 10."
+    loads = ("relevant", "irrelevant", "changes")
+
+    def command(self) -> list[str]:
+        folder = self.folder
+        (folder / "rules").write_text("version=2\n" + rule(stop_line(0)) + rule(start_line(0)))
+        fields = " ".join(f"%$!{field}%" for field in FIELDS)
+        (folder / "conf").write_text(CONFIG.format(folder=folder, fields=fields, port=self.port))
+        modules = Path(os.environ.get("EVENTD_PEERS_DIR", "/")) / "usr/lib/x86_64-linux-gnu/rsyslog"
+        return [peer(self.needs), "-M", str(modules), "-n", "-f", str(folder / "conf"), "-i", str(folder / "pid")]
