@@ -95,7 +95,7 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     if case.count <= case.fallen and not _worth_telling(group, len(names)):
         return
     if group.back:
-        news = _moved(case) or f"{case.count - len(names)} of {case.count} {SORTS[group.kind].went}"
+        news = _moved(case) or SORTS[group.kind].gone(case.count - len(names), case.count)
         case.step(at, f"{news}, {SORTS[group.kind].left}: {_listed(names)}")
     else:
         news = f"{case.count} in all, {case.fallen} before"

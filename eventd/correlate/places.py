@@ -27,6 +27,11 @@ class Sort(Struct, frozen=True):
     went: str
     left: str = "still missing"
 
+    def gone(self, number: int, total: int) -> str:
+        """How many of all have gone, as a sentence: ``8 of 10 are back``."""
+        went = self.went if number != 1 else self.went.replace("are ", "is ").replace("have ", "has ")
+        return f"{number} of {total} {went}"
+
 
 SORTS = {
     "interface": Sort("interface_outage", "peers lost", "are back"),

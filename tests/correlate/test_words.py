@@ -41,6 +41,8 @@ def test_a_group_says_how_many_are_back_or_more() -> None:
     down = "\n".join(f"{n} stop dpd timeout peer=10.0.0.{n}" for n in range(8))
     back = "\n".join(f"{300 + n} start peer=10.0.0.{n}" for n in range(3))
     assert news(tell(f"{down}\n{back}", until=500)) == ["3 of 8 are back"]
+    one = "\n".join(f"{300 + n} start peer=10.0.0.{n}" for n in range(1))
+    assert news(tell(f"{down}\n{one}", until=500)) == ["1 of 8 is back"]
     more = "\n".join(f"{30 + n} stop dpd timeout peer=10.0.1.{n}" for n in range(4))
     assert news(tell(f"{down}\n{more}", until=500)) == ["12 in all, 8 before"]
 
