@@ -62,6 +62,20 @@ def test_a_tunnel_is_not_told_twice() -> None:
 
 
 @pytest.mark.peer
+@pytest.mark.parametrize(("job", "receiver"), [("eventd", "dead-man"), ("prometheus", "nobody")])
+def test_the_heartbeat_goes_to_whoever_waits_for_it(job: str, receiver: str) -> None:
+    test = [peer("amtool"), "config", "routes", "test", f"--config.file={DEPLOY / 'alertmanager.yml'}"]
+    done = subprocess.run(
+        [*test, "alertname=Watchdog", f"job={job}", "severity=none"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.strip() == receiver
+
+
+@pytest.mark.peer
 def test_the_rules_fire_when_they_should() -> None:
     cases = ROOT / "tests/support/prometheus_rules.test.yml"
     done = subprocess.run(

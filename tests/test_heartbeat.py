@@ -309,7 +309,10 @@ async def test_a_receiver_that_is_not_there_stops_it(server: ChatServer, tmp_pat
         house.app.listeners.running[key] = receiver
 
 
-async def test_a_database_that_cannot_be_written_stops_it(server: ChatServer, tmp_path: Path) -> None:
+async def test_a_database_that_cannot_be_written_stops_it(
+    server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heart_module, "STORE_TIMEOUT_S", 0.3)
     async with House(tmp_path, server.url) as house:
         await house.minutes(1)
         house.clock.jump(STORE_S)

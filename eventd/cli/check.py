@@ -66,6 +66,8 @@ def _summary(config: Config, found: Registry) -> list[str]:
     lines = [f"receives  {kind} on {', '.join(s.addresses)}" for kind, s in _receivers(config)]
     lines.append(f"serves    {', '.join(config.web.addresses)}")
     lines.append(f"tells     {', '.join(f'{channel.name} ({channel.type})' for channel in config.channels)}")
+    if config.heartbeat.on:
+        lines.append(f"beats     every {config.heartbeat.every:g} s")
     lines.append(f"keeps     {config.store.path}")
     if config.record.path is not None:
         lines.append(f"records   {config.record.path}, {config.record.files} × {config.record.max_bytes} bytes at most")

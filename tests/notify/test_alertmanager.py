@@ -17,6 +17,7 @@ from service import free_port
 
 from eventd.contract import Channel
 from eventd.errors import ConfigError, DeliveryError, DeliveryFailure
+from eventd.heartbeat import watchdog
 from eventd.model import utc
 from eventd.notify import alertmanager
 from eventd.notify.alert import fingerprint
@@ -196,6 +197,19 @@ async def channel(real: RealAlertmanager) -> AsyncIterator[Channel]:
     session = Session(external_url="http://eventd.example")
     yield alertmanager.build("am", alertmanager.Settings(urls=(real.url,)), session)
     await session.close()
+
+
+@pytest.mark.peer
+async def test_the_watchdog_fires_at_the_real_alertmanager_until_it_is_told_no_more(
+    real: RealAlertmanager, channel: Channel
+) -> None:
+    assert isinstance(channel, alertmanager.Alertmanager)
+    since = utc(time.time() - 100)
+    await channel.tell([watchdog("eventd.example", since, time.time(), 0.75, "http://eventd.example")])
+    (alert,) = await real.until(lambda found: len(found) == 1)
+    assert alert["labels"]["alertname"] == "Watchdog"
+    assert alert["labels"]["severity"] == "none"
+    await real.until(lambda found: not found)
 
 
 @pytest.mark.peer
