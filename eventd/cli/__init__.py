@@ -20,6 +20,7 @@ COMMANDS = {
     "doctor": "What would bite: ports, buffers, clock, rights, far ends, senders.",
     "decode": "Messages in, decoded events out.",
     "replay": "Recorded messages in, incidents and notifications out.",
+    "test-alert": "A marked test alert through the real channels: what does each far end answer?",
     "send": "Send real messages of any event, to test an installation.",
     "reasons": "Search the reason catalogue.",
     "incidents": "Incidents of the running service.",

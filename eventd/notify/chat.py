@@ -15,7 +15,7 @@ from eventd.notify.fit import fit
 from eventd.notify.render import BARE, CUT, MAX_HEADLINE, Markup, Renderer, clean, colour, plain, title
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import ID_HEADER, Answer, Session
-from eventd.notify.trial import tried_template
+from eventd.notify.tried import tried_template
 from eventd.notify.words import Language, words
 
 #: What people can follow. Beyond it, what comes at once is told together.

@@ -14,7 +14,7 @@ from eventd.model import Incident, Told
 from eventd.notify.endpoint import configuring
 from eventd.notify.render import BARE, ENGLISH, Renderer, colour, plain
 from eventd.notify.session import Session
-from eventd.notify.trial import tried_template
+from eventd.notify.tried import tried_template
 from eventd.notify.words import Language, Words, words
 
 #: A terminal or a pipe that takes no text for this long is stuck (a paused pager, a full pipe).

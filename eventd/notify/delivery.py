@@ -165,7 +165,7 @@ class _Worker:
         self._woken.set()
 
     async def close(self) -> None:
-        if (error := _error(await self._guarded(self.channel.close()))) is not None:
+        if (error := _error(await guarded(self.channel.close()))) is not None:
             self._log.warning("channel did not close", error=str(error))
 
     async def run(self) -> None:
@@ -227,7 +227,7 @@ class _Worker:
 
     async def _try(self, told: Told) -> str | DeliveryError | None:
         """The receipt of the far end, or how it failed."""
-        result = await self._guarded(self.channel.deliver(told))
+        result = await guarded(self.channel.deliver(told))
         if (
             isinstance(result, DeliveryError)
             and _plain_may_help(told, result)
@@ -235,21 +235,8 @@ class _Worker:
         ):
             self._failures.note(self.name, result, next_try="plain text")
             self._window.note(self._clock())
-            result = await self._guarded(self.channel.deliver_plain(told))
+            result = await guarded(self.channel.deliver_plain(told))
         return result
-
-    async def _guarded(self, action: Awaitable[T]) -> T | DeliveryError:
-        """What it returns, or how it failed. No bug of a channel gets past here, and no text of an unforeseen exception
-        either: it may hold an address."""
-        try:
-            async with asyncio.timeout(TRY_TIMEOUT_S):
-                return await action
-        except DeliveryError as error:
-            return error
-        except TimeoutError:
-            return DeliveryError(DeliveryFailure.TIMEOUT, f"no end within {TRY_TIMEOUT_S:.0f} s", retryable=True)
-        except Exception as error:  # noqa: BLE001 - a bug of one channel must not stop the others
-            return DeliveryError(DeliveryFailure.INTERNAL, _where(error), retryable=True)
 
     async def _delivered(self, told: Told, receipt: str | None) -> None:
         now = self._clock()
@@ -304,7 +291,7 @@ class _Worker:
     async def refresh(self) -> None:
         """Repeat the current state: at once after the start, then every ``refresh_s``."""
         while not self._stopping:
-            error = _error(await self._guarded(self._refresh_once()))
+            error = _error(await guarded(self._refresh_once()))
             self._telemetry.inc("notification_refreshes", self.name, "failed" if error else "ok")
             if error is not None:
                 self._failures.note(self.name, error, during="refresh")
@@ -315,6 +302,20 @@ class _Worker:
         incidents = await self._outbox.alerting(self.name, now - RESOLVED_FOR_S)
         if incidents:
             await self.channel.refresh(incidents, now)
+
+
+async def guarded(action: Awaitable[T]) -> T | DeliveryError:
+    """What it returns, or how it failed. No bug of a channel gets past here, and no text of an unforeseen exception
+    either: it may hold an address."""
+    try:
+        async with asyncio.timeout(TRY_TIMEOUT_S):
+            return await action
+    except DeliveryError as error:
+        return error
+    except TimeoutError:
+        return DeliveryError(DeliveryFailure.TIMEOUT, f"no end within {TRY_TIMEOUT_S:.0f} s", retryable=True)
+    except Exception as error:  # noqa: BLE001 - a bug of one channel must not stop the others
+        return DeliveryError(DeliveryFailure.INTERNAL, _where(error), retryable=True)
 
 
 def _error(result: object) -> DeliveryError | None:

@@ -1,13 +1,8 @@
-"""A marked trial alert: to test an installation end to end, and to try out templates before they are needed."""
-
-from pathlib import Path
+"""A marked trial alert, to test an installation end to end."""
 
 from msgspec.structs import replace
 
-from eventd.errors import DeliveryError
-from eventd.model import Digest, Incident, Notification, Reason, Told, Witness, utc
-from eventd.notify.render import ENGLISH, Markup, Renderer, own_template
-from eventd.notify.words import Words
+from eventd.model import Digest, Incident, Notification, Reason, Witness, utc
 
 MARK = "[TEST]"
 
@@ -46,9 +41,9 @@ def trial(channel: str, now: float) -> Notification:
     return Notification(f"{incident.id}-opened-{channel}", channel, "opened", incident, utc(now))
 
 
-def trial_over(opened: Notification) -> Notification:
-    """The all-clear of a trial, `TRIAL_LENGTH_S` after its opening."""
-    when = utc(opened.incident.opened_at.timestamp() + TRIAL_LENGTH_S)
+def trial_over(opened: Notification, now: float | None = None) -> Notification:
+    """The all-clear of a trial at ``now`` (Unix seconds), or `TRIAL_LENGTH_S` after its opening."""
+    when = utc(opened.incident.opened_at.timestamp() + TRIAL_LENGTH_S if now is None else now)
     over = replace(opened.incident, status="resolved", updated_at=when, resolved_at=when)
     return replace(opened, id=opened.id.replace("opened", "resolved"), what="resolved", incident=over, created_at=when)
 
@@ -58,37 +53,3 @@ def trial_digest(channel: str, now: float) -> Digest:
     opened = trial(channel, now)
     other = replace(opened, id=f"{opened.id}-2", incident=replace(opened.incident, id=f"{opened.incident.id}-2"))
     return Digest(f"{opened.id}-digest", channel, "storm", (opened, trial_over(other)), opened.created_at)
-
-
-def tried_template(
-    own: str,
-    file: str | None,
-    markup: Markup,
-    base: Path,
-    *,
-    key: str = "template_file",
-    say: Words = ENGLISH,
-    titled: bool = False,
-) -> Renderer:
-    """The operator's template ``file`` (relative to ``base``), else our ``own``, once it rendered trials: an incident
-    and its end, or for the key of digests a digest.
-
-    Raises:
-        ValueError: it cannot be read, is no template, or uses something that does not exist.
-    """
-    try:
-        source = own_template(own) if file is None else (base / file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{key}: {file} cannot be read: {error}") from error
-    try:
-        renderer = Renderer(source, markup, say, titled=titled)
-    except ValueError as error:
-        raise ValueError(f"{key}: {error}") from error
-    opened = trial("trial", 0.0)
-    tried: tuple[Told, ...] = (opened, trial_over(opened)) if key == "template_file" else (trial_digest("trial", 0.0),)
-    for told in tried:
-        try:
-            renderer(told)
-        except DeliveryError as error:
-            raise ValueError(f"{key}: {error.detail}") from error
-    return renderer

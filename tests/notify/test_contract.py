@@ -326,11 +326,11 @@ async def test_every_field_may_be_missing(kind: str, bench: Bench, server: ChatS
 async def test_a_template_that_breaks_later_leaves_the_plain_text(
     kind: str, bench: Bench, server: ChatServer, tmp_path: Any
 ) -> None:
-    """It renders the trials, so nothing is wrong at start; then it meets an incident it was not made for."""
+    """It renders the samples, so nothing is wrong at start; then it meets an incident it was not made for."""
     template = tmp_path / "own.j2"
-    template.write_text("{{ incident.cause.text }} {{ incident.peer.upper() }}")
+    template.write_text("{{ 1 // (incident.count - 4711) }}")
     channel: Any = bench.build(kind, server.url, template_file=str(template))
-    lacking = make_notification(incident=make_incident(peer=None, peer_name=None, cause=None))
+    lacking = make_notification(incident=make_incident(count=4711))
     with pytest.raises(DeliveryError) as caught:
         await channel.deliver(lacking)
     assert (caught.value.reason, caught.value.retryable) == (DeliveryFailure.RENDER, False)
