@@ -1,10 +1,16 @@
 """What is sent to the contenders: one row per load."""
 
+import time
 from collections.abc import Callable, Iterator
 
 from msgspec import Struct
+from snmp_strategies import Device, user
 from storm import IRRELEVANT, start_line, stop_line, stop_trap
 
+#: Peers and devices of a very large installation.
+FLEET_PEERS, FLEET_DEVICES = 20_000, 500
+#: The one SNMPv3 user and engine.
+USER, ENGINE = user(), bytes.fromhex("800007db0300e0fc000001")
 #: Distinct peers: as many as a large hub has.
 PEERS = 200
 
@@ -17,6 +23,12 @@ class Load(Struct, frozen=True):
     port: str
     messages: Callable[[int, int], Iterator[bytes]]
     relevant: Callable[[int], int] = lambda count: count
+    stream: bool = False
+
+
+DEVICE = Device(USER, ENGINE, booted_at=time.time() - 5000)
+#: First octet of a v2 trap PDU (RFC 3416 section 3), which is the last part of a v2c message.
+TRAP_TAG = 0xA7
 
 
 def _stops(first: int, count: int) -> Iterator[bytes]:
@@ -39,10 +51,28 @@ def _traps(first: int, count: int) -> Iterator[bytes]:
     return (made[number % PEERS] for number in range(first, first + count))
 
 
+def _fleet(first: int, count: int) -> Iterator[bytes]:
+    for number in range(first, first + count):
+        at = number % FLEET_PEERS
+        line = stop_line if number // FLEET_PEERS % 2 else start_line
+        yield line(at, device=f"FW{at % FLEET_DEVICES}").encode()
+
+
+def _v3_traps(first: int, count: int) -> Iterator[bytes]:
+    """Each is another message of now, because copies and old ones are refused."""
+    now = time.time()
+    for number in range(first + 1, first + count + 1):
+        trap = stop_trap(number % PEERS)
+        yield DEVICE.message(trap[trap.index(TRAP_TAG) :], now=now, msg_id=number)
+
+
 #: Counts have to be multiples of ten (`_mostly_irrelevant`).
 LOADS = (
     Load("relevant", "syslog_udp", _stops),
     Load("irrelevant", "syslog_udp", _mostly_irrelevant, lambda count: count // 10),
     Load("changes", "syslog_udp", _changes),
+    Load("fleet", "syslog_udp", _fleet),
+    Load("tcp", "syslog_tcp", _changes, stream=True),
     Load("traps", "snmp", _traps),
+    Load("v3 traps", "snmp", _v3_traps),
 )

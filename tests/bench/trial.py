@@ -31,15 +31,15 @@ class Trial(Struct, frozen=True):
     cpu_us: float
 
 
-def paced(port: int, messages: Iterable[bytes], rate: float) -> float:
-    """Send datagrams evenly; seconds it took."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+def paced(port: int, messages: Iterable[bytes], rate: float, *, stream: bool = False) -> float:
+    """Send datagrams evenly, or lines over one connection, as fast as they are taken at most; seconds it took."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM if stream else socket.SOCK_DGRAM) as sock:
         sock.connect(("127.0.0.1", port))
         started = time.perf_counter()
         for number, message in enumerate(messages):
             if number % BURST == 0 and (early := started + number / rate - time.perf_counter()) > 0:
                 time.sleep(early)
-            sock.send(message)
+            sock.sendall(message + b"\n" if stream else message)
         return time.perf_counter() - started
 
 
@@ -49,7 +49,7 @@ def attempt(contender: Contender, first: int, rate: float, seconds: float) -> Tr
     messages = list(contender.load.messages(first, count))
     done, lost = contender.done() + contender.expects(count), contender.lost()
     cpu, started = cpu_seconds(contender.pid), time.perf_counter()
-    took = paced(contender.port, messages, rate)
+    took = paced(contender.port, messages, rate, stream=contender.load.stream)
     passed = _finished(contender, done, started + took + LAG_S)
     whole = time.perf_counter() - started
     cost = (cpu_seconds(contender.pid) - cpu) / count * 1e6

@@ -85,7 +85,7 @@ class Program(Contender):
     def _listens(self) -> bool:
         log = (self.folder / "log").read_text(errors="replace")
         assert self._process.poll() is None, f"{self.name} ended: {log}"
-        ports = Path("/proc/net/udp").read_text()
+        ports = Path("/proc/net/tcp" if self.load.stream else "/proc/net/udp").read_text()
         return f":{self._port:04X} " in ports
 
     @abstractmethod

@@ -8,16 +8,26 @@ from service import Service
 
 from contenders.base import Contender
 
+USER_OF_V3 = """communities = ["public"]
+[[receivers.snmp.users]]
+name = "fw"
+level = "authPriv"
+auth = "SHA256"
+auth_key = "auth-password"
+priv = "AES128"
+priv_key = "priv-password"
+"""
+
 
 class Eventd(Contender):
     """Results are events that are committed; asked of its database, which costs it nothing."""
 
     name, does = "eventd", "decodes, judges, journals (fsync), alerts"
-    loads = ("relevant", "irrelevant", "changes", "traps")
+    loads = ("relevant", "irrelevant", "changes", "fleet", "tcp", "traps", "v3 traps")
 
     def __init__(self, folder: Path, load: Load) -> None:
         super().__init__(folder, load)
-        self._service = Service(folder)
+        self._service = Service(folder, snmp_extra=USER_OF_V3)
         self._service.start()
         self._journal = sqlite3.connect(f"file:{folder / 'eventd.db'}?mode=ro", uri=True)
 

@@ -12,9 +12,10 @@ FIELDS = ("SeqNum", "SrcIP", "DstIP", "FlowInfo", "VsysName", "InterfaceName")
 CONFIG = """
 global(workDirectory="{folder}")
 module(load="imudp" batchSize="256")
+module(load="imtcp")
 module(load="mmnormalize")
 template(name="fields" type="string" string="{fields}\\n")
-input(type="imudp" address="127.0.0.1" port="{port}" rcvbufSize="4m" ruleset="ipsec")
+{input}
 ruleset(name="ipsec" queue.type="FixedArray" queue.size="200000" queue.dequeueBatchSize="1024") {{
   if $rawmsg contains "IPSEC" then {{
     action(type="mmnormalize" rulebase="{folder}/rules" useRawMsg="on")
@@ -22,6 +23,11 @@ ruleset(name="ipsec" queue.type="FixedArray" queue.size="200000" queue.dequeueBa
   }}
 }}
 """
+
+INPUTS = {
+    False: 'input(type="imudp" address="127.0.0.1" port="{port}" rcvbufSize="4m" ruleset="ipsec")',
+    True: 'input(type="imtcp" address="127.0.0.1" port="{port}" ruleset="ipsec")',
+}
 
 
 def rule(line: str) -> str:
@@ -44,12 +50,14 @@ class Rsyslog(Program):
     name, does = "rsyslog", "takes the fields out (mmnormalize), writes six"
     needs = "rsyslogd"
     proof = b"10 198.51.100.1 10."
-    loads = ("relevant", "irrelevant", "changes")
+    loads = ("relevant", "irrelevant", "changes", "fleet", "tcp")
 
     def command(self) -> list[str]:
         folder = self.folder
         (folder / "rules").write_text("version=2\n" + rule(stop_line(0)) + rule(start_line(0)))
         fields = " ".join(f"%$!{field}%" for field in FIELDS)
-        (folder / "conf").write_text(CONFIG.format(folder=folder, fields=fields, port=self.port))
+        (folder / "conf").write_text(
+            CONFIG.format(folder=folder, fields=fields, input=INPUTS[self.load.stream].format(port=self.port))
+        )
         modules = Path(os.environ.get("EVENTD_PEERS_DIR", "/")) / "usr/lib/x86_64-linux-gnu/rsyslog"
         return [peer(self.needs), "-M", str(modules), "-n", "-f", str(folder / "conf"), "-i", str(folder / "pid")]

@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping
 
+from loads import ENGINE, USER
 from peers import peer
 
 from contenders.base import Program
+
+CONFIG = f"""disableAuthorization yes
+createUser -e 0x{ENGINE.hex()} {USER.name} SHA-256 auth-password AES priv-password
+authUser log {USER.name} priv
+"""
 
 
 class Snmptrapd(Program):
@@ -12,12 +18,12 @@ class Snmptrapd(Program):
 
     name, does = "snmptrapd", "decodes, writes"
     needs = "snmptrapd"
-    loads = ("traps",)
+    loads = ("traps", "v3 traps")
     proof = b"dpd timeout"
     mark = b"@TRAP"
 
     def command(self) -> list[str]:
-        (self.folder / "conf").write_text("disableAuthorization yes\n")
+        (self.folder / "conf").write_text(CONFIG)
         (self.folder / "snmp.conf").write_text("serverRecvBuf 4194304\nmibs :\n")
         written = ["-F", "@TRAP %b %v\\n", "-Lf", str(self.out), "-p", str(self.folder / "pid")]
         named = ["-n", "-On", "-m", "", "-M", ""]

@@ -6,7 +6,7 @@ from contenders.base import Program
 
 CONFIG = """@version: 3.38
 options {{ use-dns(no); keep-hostname(yes); stats-freq(0); flush-lines(500); log-fifo-size(400000); threaded(yes); }};
-source s {{ network(ip("127.0.0.1") transport("udp") port({port}) so-rcvbuf(4194304) flags(no-parse)
+source s {{ network(ip("127.0.0.1") transport("{transport}") port({port}) so-rcvbuf(4194304) flags(no-parse)
   log-iw-size(400000) log-fetch-limit(1000)); }};
 destination d {{ file("{folder}/out"
   template("${{k.SeqNum}} ${{k.SrcIP}} ${{k.DstIP}} ${{k.FlowInfo}} ${{k.VsysName}} ${{k.InterfaceName}}\\n")); }};
@@ -24,10 +24,12 @@ class SyslogNg(Program):
     name, does = "syslog-ng", "takes the fields out (kv-parser), groups by gateway pair (grouping-by), writes six"
     needs = "syslog-ng"
     proof = b"10 198.51.100.1 10."
-    loads = ("relevant", "irrelevant", "changes")
+    loads = ("relevant", "irrelevant", "changes", "fleet", "tcp")
 
     def command(self) -> list[str]:
         folder = self.folder
-        (folder / "conf").write_text(CONFIG.format(folder=folder, port=self.port))
+        (folder / "conf").write_text(
+            CONFIG.format(folder=folder, port=self.port, transport="tcp" if self.load.stream else "udp")
+        )
         files = ("-f", "conf", "-R", "persist", "-p", "pid", "-c", "ctl")
         return [peer(self.needs), "-F", "--no-caps", *files]
