@@ -12,6 +12,7 @@ import click
 from msgspec.structs import replace
 
 import eventd
+from eventd import pauses
 from eventd.app import STARTING, App
 from eventd.cli.problems import fail, report
 from eventd.config import Config, load
@@ -51,11 +52,13 @@ def command(path: str | None, record: str | None) -> None:
     as_json = config.log.format == "json" or (config.log.format == "auto" and not sys.stderr.isatty())
     end_logging = setup_logging(json=as_json, level=config.log.level)
     failures: list[str] = []
+    end_sparing = pauses.spare()
     try:
         asyncio.run(_serve(_first_then_again(config, partial(_read, path, record)), early))
     except* EventdError as group:
         failures = [str(error) for error in _leaves(group)]
     finally:
+        end_sparing()
         end_logging()
     for failure in failures:
         fail(failure)

@@ -264,6 +264,10 @@ class Fleet:
         keys = self._by_address.at(address)
         return [self.peers[key] for key in sorted(keys)] if 1 < len(keys) <= MAX_UNITS else ()
 
+    def is_alone(self, peer: PeerState) -> bool:
+        """Whether nobody else has its address."""
+        return peer.peer is None or len(self._by_address.at(peer.peer)) < 2
+
     def between(self, device: str, address: str) -> Iterator[tuple[str, PeerState]]:
         """The peers of one device with that address, of whatever vsys."""
         return self._all(self._between.at((device, address)))
@@ -279,6 +283,10 @@ class Fleet:
     def groups_of(self, device: str) -> Iterator[tuple[str, GroupState]]:
         """The groups of a device."""
         return ((key, self.groups[key]) for key in sorted(self._groups_of.at(device)))
+
+    def has_groups(self, device: str) -> bool:
+        """Whether there are any."""
+        return bool(self._groups_of.at(device))
 
     def switched(self) -> Iterator[str]:
         """The devices that said lately that they had switched over."""

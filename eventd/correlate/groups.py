@@ -240,7 +240,7 @@ def _severity(desk: Desk, group: GroupState, case: Case, falling: Falling = ()) 
     place = Place(group.kind, group.device, group.place)
     severity: Severity = case.severity if case.announced else "info"
     for child in [*(one for one, _ in falling), *(peer.case for _, peer in desk.fleet.members(place.key))]:
-        if child is not None:
+        if child is not None and reasons.worse(severity, child.severity) != severity:
             severity = reasons.worse(severity, _gravity(desk, child))
     if severity == "info" or group.kind not in OUTAGES:
         return severity

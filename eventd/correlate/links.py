@@ -61,7 +61,7 @@ def same_ends(fleet: Fleet, peer: PeerState) -> Iterator[PeerState]:
     """The same tunnel under another device's name: the other unit of a pair, or a firewall whose logs and traps come
     by different ways and that no inventory names. Own address and flow agree; where no flow is said, the address must
     be one that nobody else can have."""
-    if peer.peer is None:
+    if peer.peer is None or fleet.is_alone(peer):
         return
     ours = set(_ends(peer))
     found = {key: other for local, _ in ours for key, other in fleet.with_trait(indexes.by_end(peer.peer, local))}

@@ -146,7 +146,7 @@ def _stands(desk: Desk, peer: PeerState, case: Case) -> bool:
     """Whether a case is, or will be, told for itself as things are."""
     if case.announced and not case.growing:
         return True
-    if (place := opened(desk, peer, case)) is not None and place.kind != "far":
+    if desk.fleet.has_groups(peer.device) and (place := opened(desk, peer, case)) is not None and place.kind != "far":
         return False
     if case.growing:
         return True

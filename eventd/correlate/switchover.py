@@ -22,7 +22,7 @@ def taken_over(desk: Desk, peer: PeerState, case: Case) -> bool:
 
 def heir_of(desk: Desk, peer: PeerState, case: Case) -> PeerState | None:
     """The peer as the other unit has it, whose tunnel makes an end of a case that nobody was told of."""
-    if peer.peer is None or case.announced:
+    if case.announced or desk.fleet.is_alone(peer):
         return None
     units = _units(desk, peer)
     return next((other for other in units if _has_it(other, case) and _switched(desk, peer, other, case)), None)
