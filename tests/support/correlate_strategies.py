@@ -8,6 +8,7 @@ message of its own (other bytes) unless ``seq`` repeats.
 """
 
 import itertools
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,7 +91,8 @@ def parse(line: str, number: int) -> tuple[float, Event]:
     pairs = dict(word.split("=", 1) for word in rest if "=" in word)
     text = " ".join(word for word in rest if "=" not in word)
     facts: dict[str, Any] = {name: int(pairs.pop(name)) for name in _NUMBERS if name in pairs}
-    facts |= {name: pairs.pop(name) for name in _PLAIN if name in pairs}
+    # one object for each word, as handlers have them: what is a default is left out of saved bytes by being the same
+    facts |= {name: sys.intern(pairs.pop(name)) for name in _PLAIN if name in pairs}
     transport, mark = VIAS[pairs.pop("via", "log")]
     seq = facts.pop("seq", number)
     peer = pairs.pop("peer", PEER)
