@@ -1,4 +1,7 @@
-"""Promises that hold for every timeline, not only for the ones we thought of."""
+"""Promises that hold for every timeline, not only for the ones we thought of. ``EVENTD_HISTORIES`` is the number of
+timelines per promise, if it is set."""
+
+import os
 
 import pytest
 from correlate_strategies import EPOCH, inventory, parse, tell, timelines
@@ -13,13 +16,20 @@ from eventd.model import Event, utc
 Timeline = list[tuple[float, Event]]
 
 DAY = 86_400
+
+
+def many(timelines: int) -> settings:
+    """So many timelines, or as many as are asked for."""
+    return settings(max_examples=int(os.environ.get("EVENTD_HISTORIES", timelines)), deadline=None)
+
+
 fractions = st.lists(st.floats(0, 1), max_size=6)
 inventories = st.sampled_from(
     [inventory(), inventory(trigger="auto"), inventory(trigger="traffic"), inventory(mode="site-to-multisite")]
 )
 
 
-@settings(max_examples=120, deadline=None)
+@many(120)
 @given(timelines(), fractions)
 def test_extra_ticks_change_nothing(events: Timeline, moments: list[float]) -> None:
     end = events[-1][0]
@@ -30,7 +40,7 @@ def test_extra_ticks_change_nothing(events: Timeline, moments: list[float]) -> N
 
 
 @pytest.mark.conformance("RFC 5424 §6.2.3", "a device clock that is wrong by any amount changes no incident")
-@settings(max_examples=120, deadline=None)
+@many(120)
 @given(timelines(), st.data())
 def test_a_device_clock_that_is_wrong_by_any_amount_changes_nothing(events: Timeline, data: st.DataObject) -> None:
     late = data.draw(st.lists(st.integers(0, 20), min_size=len(events), max_size=len(events)))
@@ -47,7 +57,7 @@ def test_a_device_clock_that_is_wrong_by_any_amount_changes_nothing(events: Time
     assert wrong.duplicates == right.duplicates
 
 
-@settings(max_examples=120, deadline=None)
+@many(120)
 @given(timelines(), st.sets(st.integers(0, 25), max_size=4), inventories)
 def test_a_restart_at_any_point_changes_nothing(events: Timeline, points: set[int], known: object) -> None:
     until = events[-1][0] + DAY
@@ -58,7 +68,7 @@ def test_a_restart_at_any_point_changes_nothing(events: Timeline, points: set[in
     assert broken.saved == plain.saved
 
 
-@settings(max_examples=120, deadline=None)
+@many(120)
 @given(timelines(), st.data())
 def test_an_event_repeated_within_the_twin_window_changes_nothing(events: Timeline, data: st.DataObject) -> None:
     position = data.draw(st.integers(0, len(events) - 1))
@@ -71,7 +81,7 @@ def test_an_event_repeated_within_the_twin_window_changes_nothing(events: Timeli
     assert story.duplicates == plain.duplicates + 1
 
 
-@settings(max_examples=120, deadline=None)
+@many(120)
 @given(timelines(ways=False))
 def test_every_event_told_by_a_second_way_changes_only_the_witnesses(events: Timeline) -> None:
     plain = tell(events, until=events[-1][0] + DAY)
@@ -85,7 +95,7 @@ def test_every_event_told_by_a_second_way_changes_only_the_witnesses(events: Tim
     assert story.duplicates == plain.duplicates + len(events)
 
 
-@settings(max_examples=150, deadline=None)
+@many(150)
 @given(timelines(), inventories, st.floats(0, 1))
 def test_everything_open_is_open_for_a_reason_and_everything_down_is_somebodys_matter(
     events: Timeline, known: object, part: float
@@ -102,7 +112,7 @@ def test_everything_open_is_open_for_a_reason_and_everything_down_is_somebodys_m
     assert story.correlator.next_deadline() == min((due for due in dues if due is not None), default=None)
 
 
-@settings(max_examples=100, deadline=None)
+@many(100)
 @given(timelines())
 def test_the_life_of_an_incident_is_opened_then_updated_then_resolved_once(events: Timeline) -> None:
     story = tell(events, until=events[-1][0] + 2 * DAY)
@@ -122,7 +132,7 @@ def test_the_life_of_an_incident_is_opened_then_updated_then_resolved_once(event
     assert open_now == {ident for ident, life in lives.items() if life[-1] != "resolved"}
 
 
-@settings(max_examples=60, deadline=None)
+@many(60)
 @given(timelines())
 def test_proof_that_everything_is_up_resolves_everything(events: Timeline) -> None:
     end = events[-1][0] + 5000
@@ -135,14 +145,14 @@ def test_proof_that_everything_is_up_resolves_everything(events: Timeline) -> No
     assert [i for i in story.correlator.open_incidents() if i.peer] == []
 
 
-@settings(max_examples=60, deadline=None)
+@many(60)
 @given(timelines())
 def test_the_same_input_gives_the_same_bytes(events: Timeline) -> None:
     assert tell(events).picture() == tell(events).picture()
     assert all(at >= EPOCH for at in tell(events).correlator.devices().values())
 
 
-@settings(max_examples=100, deadline=None)
+@many(100)
 @given(
     st.permutations(
         ["0 stop dpd timeout flow=A stamp=0", "1 start flow=A stamp=1", "2 fail authentication fail stamp=0"]
@@ -155,7 +165,7 @@ def test_any_order_of_arrival_within_the_window_ends_the_same(order: list[str]) 
     assert next(story.correlator.peers()).up is True
 
 
-@settings(max_examples=30, deadline=None)
+@many(30)
 @given(st.permutations(["stop dpd timeout stamp=1", "start stamp=2", "stop dpd timeout stamp=3", "start stamp=0"]))
 def test_a_tunnel_that_ended_last_is_down_in_whatever_order_its_messages_arrive(order: list[str]) -> None:
     lines = [f"{n} {line} flow=A" for n, line in enumerate(order)]
