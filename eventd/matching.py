@@ -37,9 +37,9 @@ CLOSED: dict[str, tuple[str, ...]] = {
 
 
 def severities(incident: Incident) -> tuple[str, ...]:
-    """From the severity as opened to the one now: whoever was told of the opening is also told of the end."""
-    low, high = sorted((SEVERITIES.index(incident.opened_severity), SEVERITIES.index(incident.severity)))
-    return SEVERITIES[low : high + 1]
+    """Every severity from the least to the gravest it was: whoever was told of one is also told of the end."""
+    opened, now = SEVERITIES.index(incident.opened_severity), SEVERITIES.index(incident.severity)
+    return SEVERITIES[min(opened, now) : max(opened, now, SEVERITIES.index(incident.worst_severity)) + 1]
 
 
 def matches(match: Match, incident: Incident) -> bool:

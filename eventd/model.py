@@ -341,6 +341,8 @@ class Incident(Struct, frozen=True):
     url: str | None = None
     #: severity when opened: an alert label must not change while the incident is open.
     opened_severity: Severity = "info"
+    #: the gravest it was while it was open: that of a group falls when its peers come back.
+    worst_severity: Severity = "info"
     runbook_url: str | None = None
     tags: tuple[str, ...] = ()
     #: what it is about, in at most some 120 characters; ``summary`` tells more.

@@ -60,7 +60,7 @@ def announce(desk: Desk, case: Case, at: float, kind: str, severity: Severity) -
     known = desk.inventory.peer(case.peer)
     device = desk.inventory.device(case.device)
     case.kind, case.announced, case.told = kind, True, False
-    case.severity = case.opened_severity = severity
+    case.severity = case.opened_severity = case.worst_severity = severity
     case.site = (known.site if known else None) or (device.site if device else None)
     case.timers["remind"] = next_reminder(desk, at)
     if kind in NEEDS_ALL_CLEAR:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from eventd.contract import Verdict
-from eventd.correlate import headlines
+from eventd.correlate import headlines, reasons
 from eventd.correlate.fleet import Fleet
 from eventd.correlate.hush import Hush
 from eventd.correlate.settings import Settings
@@ -69,6 +69,7 @@ class Desk:
         ``recalled``: told once more, only because it is still open; ``taken``: it was acknowledged, or that was taken
         back. An end is told to whoever was told of the beginning, whatever has changed since."""
         case.updated_at = at
+        case.worst_severity = reasons.worse(case.worst_severity, case.severity)
         case.timers.pop("publish", None)
         incident = self.incident(case)
         if news:

@@ -32,7 +32,10 @@ def join(desk: Desk, peer: PeerState, case: Case, at: float) -> bool:
         if made is None:
             return False
         place, falling = made
-        _form(desk, place, falling, at)
+        if place.key in desk.fleet.groups:  # most of its peers had come back, and are lost again
+            _take_over(desk, place, falling, at)
+        else:
+            _form(desk, place, falling, at)
     _adopt(desk, desk.fleet.groups[place.key], place.key, peer, case)
     return True
 
@@ -57,11 +60,7 @@ def left(desk: Desk, key: str) -> None:
 def graver(desk: Desk, case: Case) -> None:
     """A child has become graver: its parent is never less grave."""
     group = desk.fleet.groups.get(case.group)
-    if (
-        group is not None
-        and group.case is not None
-        and cases.escalate(desk, group.case, desk.now, case.severity, f"a peer is {case.severity} now")
-    ):
+    if group is not None and group.case is not None and _rise(desk, group.case, desk.now, case.severity):
         desk.settle(case.group, group)
 
 
@@ -92,24 +91,38 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Timer ``settle``: nobody joined or came back for `group_window`. Tell what has changed since it was told."""
     key = Place(group.kind, group.device, group.place).key
     names = [_name(desk, peer) for _, peer in desk.fleet.members(key)]
-    if case.count <= case.fallen and not _worth_telling(group, len(names)):
+    severity = _severity(desk, group)
+    worse = reasons.worse(case.severity, severity) != case.severity
+    if case.count <= case.fallen and not worse and not _worth_telling(group, len(names)):
         return
+    if severity != case.severity and not worse:  # the gravest are back, or something of the place is up again
+        case.step(at, f"severity now {severity}")
+        case.severity = severity
     if group.back:
         news = _moved(case) or SORTS[group.kind].gone(case.count - len(names), case.count)
         case.step(at, f"{news}, {SORTS[group.kind].left}: {_listed(names)}")
     else:
-        news = f"{case.count} in all, {case.fallen} before"
+        grown = case.count > case.fallen
+        news = f"{case.count} in all, {case.fallen} before" if grown else f"{len(names)} of {case.count} missing again"
         case.step(at, news)
     if group.back:
         group.missing_told = len(names)
     group.back, case.fallen, case.missing = 0, case.count, len(names)
-    if not cases.escalate(desk, case, at, _severity(desk, group, case), news):
+    if not _rise(desk, case, at, severity, news):
         cases.progress(desk, case, at, news=news)
 
 
 def _moved(case: Case) -> str:
     """Which device has taken over how many; empty where none has."""
     return f"{case.taker} has taken over {case.moved} of {case.count}" if case.taker else ""
+
+
+def _rise(desk: Desk, case: Case, at: float, severity: Severity, news: str = "") -> bool:
+    """Raise the severity of a parent and tell, with a line of its chain; False when it is that grave already."""
+    rises = reasons.worse(case.severity, severity) != case.severity
+    if rises:
+        case.step(at, f"severity now {severity}")
+    return rises and cases.escalate(desk, case, at, severity, news or f"a peer is {severity} now")
 
 
 def _worth_telling(group: GroupState, missing: int) -> bool:
@@ -148,24 +161,30 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     before = _swallow(desk, place)
     parent.fallen += len(before)
     parent.beside = place.kind in OUTAGES and all(books.any_up(peer, at) for _, peer in falling)
-    cases.announce(desk, parent, at, parent.kind, _severity(desk, group, parent, falling))
-    for key, peer in [*before, *((peer.key, peer) for _, peer in falling)]:
-        if peer.case is not None and peer.case.announced and peer.case.group != place.key and not peer.case.growing:
-            _adopt(desk, group, place.key, peer, peer.case)
-            desk.publish("updated", peer.case, at, notify=False)
-            desk.settle(key, peer)
+    cases.announce(desk, parent, at, parent.kind, _severity(desk, group, falling))
+    _take_over(desk, place, [*before, *falling], at)
     parent.timers["settle"] = at + desk.settings.group_window
     desk.settle(place.key, group)
 
 
-def _swallow(desk: Desk, place: Place) -> list[tuple[str, PeerState]]:
+def _take_over(desk: Desk, place: Place, falling: Falling, at: float) -> None:
+    """Have as children those that are told already."""
+    group = desk.fleet.groups[place.key]
+    for case, peer in falling:
+        if peer.case is case and case.announced and case.group != place.key and not case.growing:
+            _adopt(desk, group, place.key, peer, case)
+            desk.publish("updated", case, at, notify=False)
+            desk.settle(peer.key, peer)
+
+
+def _swallow(desk: Desk, place: Place) -> Falling:
     """End the outages of single interfaces that an outage of their device takes over; their children."""
     if place.kind != "device":
         return []
     found = []
     for key, group in list(desk.fleet.groups_of(place.device)):
         if group.kind == "interface" and group.case is not None:
-            found += list(desk.fleet.members(key))
+            found += [(peer.case, peer) for _, peer in desk.fleet.members(key) if peer.case is not None]
             heir = desk.fleet.groups[place.key].case
             assert heir is not None
             cases.supersede(desk, group, group.case, heir, desk.now)
@@ -182,7 +201,9 @@ def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case)
         peer.counted, parent.count = case.parent, parent.count + 1
     parent.missing = desk.fleet.member_count(key) + (not desk.fleet.is_member(key, peer.key))
     parent.beside = parent.beside and books.any_up(peer, desk.now)
-    group.joined_at = max(group.joined_at, case.since)
+    group.joined_at = max(group.joined_at, case.fell or case.since)
+    if parent.missing > group.missing_told:
+        group.missing_told = 0  # so many are lost again that their return is news again
     for witness in case.witnesses:
         parent.add_witness(witness)
     if (name := _name(desk, peer)) not in parent.names and len(parent.names) < MAX_NAMED:
@@ -234,11 +255,11 @@ def _is_named(peer: PeerState) -> bool:
     return any(tunnel.interface or tunnel.ifindex is not None for tunnel in peer.tunnels.values())
 
 
-def _severity(desk: Desk, group: GroupState, case: Case, falling: Falling = ()) -> Severity:
+def _severity(desk: Desk, group: GroupState, falling: Falling = ()) -> Severity:
     """As grave as the gravest child; an outage major at least, and critical where nothing of the place is up any more,
     but information where it was on purpose."""
     place = Place(group.kind, group.device, group.place)
-    severity: Severity = case.severity if case.announced else "info"
+    severity: Severity = "info"
     for child in [*(one for one, _ in falling), *(peer.case for _, peer in desk.fleet.members(place.key))]:
         if child is not None and reasons.worse(severity, child.severity) != severity:
             severity = reasons.worse(severity, _gravity(desk, child))

@@ -57,6 +57,7 @@ def incident(case: Case, inventory: Inventory, external_url: str | None, owner: 
         actions=texts.actions(case),
         url=None if external_url is None else f"{external_url.rstrip('/')}/incidents/{ident}",
         opened_severity=case.opened_severity,
+        worst_severity=case.worst_severity,
         runbook_url=known.runbook_url if known else None,
         owner=known.owner if known else None,
         tags=known.tags if known else (),

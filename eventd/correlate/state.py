@@ -123,6 +123,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     announced: bool = False
     severity: Severity = "major"
     opened_severity: Severity = "major"
+    worst_severity: Severity = "info"
     stop: Reason | None = None
     cause: Reason | None = None
     count: int = 0

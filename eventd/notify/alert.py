@@ -95,8 +95,8 @@ def fingerprint(label_set: Mapping[str, str]) -> str:
 
 
 def label_severity(incident: Incident) -> str:
-    """The severity label of the alert that stands for an incident now: as opened, or higher if it rose."""
-    return max(incident.opened_severity, incident.severity, key=SEVERITIES.index)
+    """The severity label of the alert that stands for an incident now: as opened, or the gravest to which it rose."""
+    return max(incident.opened_severity, incident.severity, incident.worst_severity, key=SEVERITIES.index)
 
 
 def alerts(incident: Incident, firing_until: datetime) -> list[Alert]:

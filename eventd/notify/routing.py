@@ -92,7 +92,7 @@ def route(incident: Incident, routes: Sequence[Route], all_channels: Iterable[st
         return dict.fromkeys(all_channels, 0.0)
     found: dict[str, float] = {}
     for severity in severities(incident):
-        step = msgspec.structs.replace(incident, opened_severity=severity, severity=severity)
+        step = msgspec.structs.replace(incident, opened_severity=severity, severity=severity, worst_severity=severity)
         for name, after in _first_match(step, routes, now):
             found[name] = min(after, found.get(name, after))
     return found

@@ -305,3 +305,33 @@ def test_a_wrong_key_on_many_is_no_matter_of_the_line() -> None:
     parent = only(tell(f"{known(8)}\n{stops}\n{fails}"), "interface_outage")
     assert parent.actions[0].startswith("All of them fail for one reason")
     assert parent.actions[1].startswith("For one of them: ")
+
+
+def test_severity_follows_what_is_missing_and_the_chain_says_so() -> None:
+    text = (
+        f"{known(20)}\n{lines('stop dpd timeout', 0, peers(20))}\n{lines('start', 300, peers(16))}\n"
+        f"{lines('stop dpd timeout', 700, peers(16))}\n{lines('start', 1500, peers(20))}"
+    )
+    story = tell(text, until=2000)
+    outage = only(story, "interface_outage")
+    told = [c.incident for _, c in story.changes if c.notify and c.incident.id == outage.id]
+    assert [(i.opened_severity, i.severity, i.worst_severity, i.status) for i in told] == [
+        ("critical", "critical", "critical", "open"),
+        ("critical", "major", "critical", "open"),
+        ("critical", "critical", "critical", "open"),
+        ("critical", "critical", "critical", "resolved"),
+    ]
+    said = [line.rsplit("severity now ", 1)[-1] for line in outage.chain if "severity now" in line]
+    assert said == ["major", "critical"]
+
+
+def test_peers_that_came_back_and_are_lost_again_are_the_same_outage() -> None:
+    text = (
+        f"{known(20)}\n{lines('stop dpd timeout', 0, peers(20))}\n{lines('start', 300, peers(16))}\n"
+        f"{lines('stop dpd timeout', 700, peers(16))}"
+    )
+    story = tell(text, until=1000)
+    assert {i.id for i in story.final.values() if i.kind == "interface_outage"} == {
+        i.id for i in story.correlator.open_incidents() if i.kind == "interface_outage"
+    }
+    assert only(story, "interface_outage").count == 20

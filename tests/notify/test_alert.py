@@ -86,6 +86,15 @@ def test_when_a_risen_incident_is_over_all_its_alerts_are() -> None:
     }
 
 
+def test_a_severity_that_falls_again_leaves_the_label_as_it_is() -> None:
+    life = {"opened_severity": "warning", "severity": "major", "worst_severity": "critical"}
+    shown = alerts(make_incident(**life), UNTIL)
+    assert [alert.labels["severity"] for alert in shown if alert.ends_at == UNTIL] == ["critical"]
+    assert shown[0].annotations["current_severity"] == "major"
+    over = alerts(make_resolved(**life), UNTIL)
+    assert {alert.labels["severity"] for alert in over} == {"critical", "major", "warning"}
+
+
 @given(st.sampled_from(SEVERITIES), st.sampled_from(SEVERITIES))
 def test_one_alert_fires_and_never_under_a_lower_label_than_opened(opened: str, now: str) -> None:
     shown = alerts(make_incident(opened_severity=opened, severity=now), UNTIL)
