@@ -74,8 +74,9 @@ _END = st.sampled_from(
 )
 _FAIL = st.sampled_from(("authentication fail", "max transmit reached", "phase2 proposal or pfs mismatch"))
 _GAPS = (20.0, 40.0, 66.0, 100.0, 310.0, 950.0, 4000.0)
-#: Gaps after which no timer is about to fire, nor does any window end: seconds more or less decide nothing.
-CLEAR_GAPS = (45.0, 100.0, 320.0, 950.0, 4000.0)
+#: Gaps after which no timer is about to fire, nor does any window end, nor a hold that began after the gap together
+#: with a timer set before it (15 s and 60 s): seconds more or less decide nothing.
+CLEAR_GAPS = (50.0, 100.0, 320.0, 950.0, 4000.0)
 
 
 def _hub(peer: str) -> str:
@@ -294,8 +295,9 @@ def outcomes(story: Story) -> list[Outcome]:
     """What every incident came to, without what depends on when a message arrived: kind, device, peer, status,
     severity, name of the cause, where the fault lies, kind of the parent, whether anybody was told, and how often of
     its beginning and its end. Whoever fails to negotiate together with others is as good as they are: the first
-    stranger is told by name before there is a group, whoever that is. Of a link both ends of which fail to negotiate,
-    the end that tells it is the one whose second failure comes first."""
+    stranger is told by name before there is a group, whoever that is. What has become another incident is as grave as
+    that one: it may have ended a second before it rose. Of a link both ends of which fail to negotiate, the end that
+    tells it is the one whose second failure comes first."""
     told: dict[str, list[str]] = {}
     for _, change in story.changes:
         if change.notify and change.what != "updated":
@@ -314,7 +316,7 @@ def _outcome(story: Story, incident: Incident, told: list[str]) -> Outcome:
         device,
         "one of several" if above == "negotiation_failing" or peer in STRANGERS else peer,
         incident.status,
-        incident.severity,
+        story.final.get(incident.continued_by or "", incident).severity,
         (incident.cause.name or incident.cause.text) if incident.cause else "",
         incident.fault_side,
         above,
