@@ -40,6 +40,11 @@ def told_by(desk: Desk, peer: PeerState, case: Case) -> tuple[PeerState, Case] |
     return next(((main, told) for main, told in _other_ends(desk, peer) if _tells(desk, main, told, peer, case)), None)
 
 
+def is_single(desk: Desk, peer: PeerState) -> bool:
+    """Whether nobody else can know of its tunnels: its address is no device's, and no other device has it as a peer."""
+    return desk.fleet.is_alone(peer) and desk.fleet.owner(peer.peer) in (None, peer.device)
+
+
 def _other_ends(desk: Desk, peer: PeerState) -> list[tuple[PeerState, Case]]:
     ends = [*far_ends(desk, peer), *same_ends(desk.fleet, peer)]
     return [(other, other.case) for other in ends if other.case is not None]
