@@ -82,10 +82,8 @@ def explain(desk: Desk, case: Case) -> None:
             if known.event == RESTART:
                 case.side = "local"
             elif known.event == "link.down" and _carries(known, case):
-                case.side, case.hint = (
-                    "local",
-                    f"Look at {known.interface or 'the interface'} first: it went down{before}",
-                )
+                case.side = "local"
+                case.hint = f"Look at {known.interface or 'the interface'} first: {known.text}{before}"
     for name in desk.fleet.ends_at(case.peer):
         for known in desk.device(name, desk.now).notes if name != case.device else ():
             if known.event == RESTART and _near(known, case, desk.settings.twin_window):

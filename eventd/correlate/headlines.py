@@ -70,7 +70,8 @@ def incident(case: Case, inventory: Inventory, external_url: str | None, owner: 
 def _far_end(case: Case, owner: str | None) -> str:
     """The name of the device at the other end, where it has told its side or its address is known; else empty."""
     name = case.far_device or owner or ""
-    return "" if name == case.device or texts.is_address(name) else name
+    itself = name == case.device and case.kind != "peer_outage"  # which is an incident of the lost device, if known
+    return "" if itself or texts.is_address(name) else name
 
 
 def lost(case: Case) -> int:
@@ -105,7 +106,8 @@ def title(case: Case, name: str, *, listed: bool = True) -> str:
     """What a phone shows first: who, what, where, why, since when; at most `MAX_TITLE` characters. ``name`` is that of
     the peer, if it has one; not ``listed``: it is the name of a device, of which only the tunnel is down."""
     sort = sort_of(case)
-    who = f"tunnel to {name}" if name and not listed and sort in OF_TUNNELS else _who(case, sort, name)
+    who = _who(case, sort, name)
+    who = f"tunnel to {who}" if name and not listed and sort in OF_TUNNELS else who
     if case.resolved_at is not None:
         return _short(f"{_ended(case, sort, name, who)} after {span(case.resolved_at - case.since)}")
     why = words(case.cause, glossed=True) if case.cause or sort in OF_PEERS else ""
@@ -141,7 +143,8 @@ def _who(case: Case, sort: str, name: str) -> str:
         return case.device
     if case.peer is None:
         return _peer(case, name)
-    return name or ("unknown peer " if case.stranger else "") + case.peer
+    who = name or ("unknown peer " if case.stranger else "") + case.peer
+    return who if case.vsys == PUBLIC or case.kind == "peer_outage" else f"{who} (vsys {case.vsys})"
 
 
 def _filled(text: str, case: Case, name: str) -> str:

@@ -102,3 +102,13 @@ def test_few_peers_are_named_in_the_headline() -> None:
     assert "lost 2 peers (2.1.1.1, 2.1.1.2) on GE1: link went down" in next(
         i.title for i in tell(text).final.values() if i.kind == "interface_outage"
     )
+
+
+def test_the_headline_of_a_peer_in_a_virtual_system_says_which() -> None:
+    assert tell("0 stop dpd timeout vsys=blue").last.title.startswith("2.1.1.1 (vsys blue) down on FW1")
+
+
+def test_a_far_end_that_several_lost_has_its_name() -> None:
+    up = "-900 start device=HUB peer=3.1.1.1 local=2.1.1.1"
+    story = tell(f"{up}\n0 stop dpd timeout device=BR1\n1 stop dpd timeout device=BR2")
+    assert any(i.title.startswith("HUB lost by 2 devices") for i in story.final.values()), story.last.title
