@@ -46,6 +46,9 @@ _TOO_BIG = re.compile(r"5\.(3\.4|2\.3)\b")
 _FULL = re.compile(r"5\.2\.2\b")
 TOO_BIG = 552
 
+#: A name or an address, without anything that would mean more on a command line of SMTP.
+_HOST = re.compile(r"[A-Za-z0-9.:_\[\]-]+")
+
 
 def escape(text: str) -> str:
     """One value in HTML. A word joiner keeps mail programs from making links of addresses that came over the wire."""
@@ -95,7 +98,7 @@ class Settings(TlsSettings, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         if with_name and given.get("security") == "none":
             yield "security", "is none, and a password would be sent in clear"
         for name in ("server", "helo_name"):
-            if (host := given.get(name)) is not None and not re.fullmatch(r"[A-Za-z0-9.:_\[\]-]+", host):
+            if (host := given.get(name)) is not None and not _HOST.fullmatch(host):
                 yield name, "is not the name or address of a host"
         yield from trying("from", address, [given["from_"]] if "from_" in given else [])
         yield from trying("to", address, given.get("to", ()))
@@ -163,7 +166,7 @@ class Email(Texts):
             use_tls=settings.security == "tls",
             start_tls=False,
             tls_context=self._to.tls,
-            local_hostname=settings.helo_name or socket.gethostname() or "localhost",
+            local_hostname=settings.helo_name or _own_name(),
         )
         try:
             await client.connect()
@@ -177,6 +180,11 @@ class Email(Texts):
             return refused
         finally:
             client.close()
+
+
+def _own_name() -> str:
+    name = socket.gethostname()
+    return name if _HOST.fullmatch(name) else "localhost"
 
 
 class _NoTlsError(Exception):
