@@ -12,7 +12,7 @@ from eventd.errors import DeliveryError
 from eventd.model import Digest, Incident, Told
 from eventd.notify.endpoint import Endpoint, TransportSettings, configuring, endpoint
 from eventd.notify.fit import fit
-from eventd.notify.render import BARE, CUT, MAX_HEADLINE, Markup, Renderer, clean, colour, plain, title
+from eventd.notify.render import BARE, CUT, MAX_HEADLINE, MAX_PLAIN_LINE, Markup, Renderer, clean, colour, plain, title
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import ID_HEADER, Answer, Session
 from eventd.notify.tried import tried_template
@@ -24,6 +24,8 @@ READABLE_PER_MINUTE = 10
 COLOURS = {"critical": 0x8B0000, "major": 0xD93025, "warning": 0xF29900, "info": 0x1A73E8, "resolved": 0x188038}
 #: Widths to which the headlines of a digest are cut, one after the other, until all of its lines fit.
 WIDTHS = (MAX_HEADLINE, 70, 40, 24)
+#: A headline of which only the beginning of a name is left; for plain text, whose limit may be far lower.
+SHORTEST = 8
 
 
 #: ``max_per_minute`` of a channel.
@@ -142,8 +144,12 @@ class Texts:
 
     async def deliver_plain(self, told: Told) -> str | None:
         """The fallback: no template, no markup, one short text."""
-        text = type(self).harmless(plain(told, self._say))
-        text = fit(text, self.plain_limit or self.limit, type(self).size)
+        limit, size = self.plain_limit or self.limit, type(self).size
+        for width in (MAX_PLAIN_LINE, *WIDTHS[2:], SHORTEST):
+            text = type(self).harmless(plain(told, self._say, width))
+            if size(text) <= limit:
+                break
+        text = fit(text, limit, size)
         return await self._send(self.card(told, text, bare=True))
 
     async def refresh(self, incidents: Sequence[Incident], now: float) -> None: ...

@@ -234,9 +234,18 @@ class _Worker:
             and isinstance(self.channel, SpeaksPlain)
         ):
             self._failures.note(self.name, result, next_try="plain text")
-            self._window.note(self._clock())
+            if not await self._may_go():
+                return DeliveryError(result.reason, result.detail, retryable=True)
             result = await guarded(self.channel.deliver_plain(told))
         return result
+
+    async def _may_go(self) -> bool:
+        """Waits until the pace of the channel allows one more message; False where we have to stop before that."""
+        while (wait := self._window.opens(now := self._clock()) - now) > 0 and not self._stopping:
+            self._woken.clear()
+            await self._sleep(wait)
+        self._window.note(self._clock())
+        return not self._stopping
 
     async def _delivered(self, told: Told, receipt: str | None) -> None:
         now = self._clock()

@@ -245,11 +245,11 @@ def digest_view(digest: Digest, say: Words = ENGLISH, width: int = MAX_HEADLINE)
     }
 
 
-def plain(told: Told, say: Words = ENGLISH) -> str:
-    """The fallback without any template: state, headline, reason, since when, id; of a digest a line per incident.
-    All of it printable."""
+def plain(told: Told, say: Words = ENGLISH, width: int = MAX_PLAIN_LINE) -> str:
+    """The fallback without any template: state, headline, reason, since when, id; of a digest a line per incident, with
+    headlines of at most ``width`` characters. All of it printable."""
     if isinstance(told, Digest):
-        return "\n".join([title(told, say), say(f"digest.{told.why}"), *_plain_lines(told, say)])
+        return "\n".join([title(told, say), say(f"digest.{told.why}"), *_plain_lines(told, say, width)])
     incident = told.incident
     device, peer, reason = incident.device, peer_text(incident, say), reason_text(incident.cause, say)
     named = {"device": device, "peer": peer or "-", "reason": reason or "-", "since": time_text(incident.opened_at)}
@@ -263,10 +263,10 @@ def plain(told: Told, say: Words = ENGLISH) -> str:
     return "\n".join(lines)
 
 
-def _plain_lines(digest: Digest, say: Words) -> Iterator[str]:
+def _plain_lines(digest: Digest, say: Words, width: int) -> Iterator[str]:
     for told in latest(digest):
-        line = _line(told, say, MAX_PLAIN_LINE)
-        yield f"{line.state} {line.headline} {line.when}"
+        line = _line(told, say, width)
+        yield f"{line.state} {line.headline} {line.when} {short(told.incident.id, MAX_VALUE)}"
 
 
 class Markup(Struct, frozen=True):
