@@ -24,8 +24,9 @@ MAX_SUB_IDS = 128
 MAX_SUB_ID = 2**32 - 1
 #: The same in octets: a sub-identifier of 32 bits takes five.
 MAX_OID_OCTETS = MAX_SUB_IDS * 5
-#: Distinct OIDs of one vendor's notifications and objects with their row indexes are some thousand; about 1 MB.
-OID_CACHE = 4096
+#: Distinct OIDs of one vendor's notifications and objects are some hundred, with the row indexes of a hub any number;
+#: one of those is put together anew in a microsecond. About half a megabyte.
+OID_CACHE = 2048
 #: Octets that name an object of an enterprise's MIB (1.3.6.1.4.1, two of the enterprise, six of its own); behind them
 #: stands the row. New rows come with every negotiation, with the same row in each column: the two parts of an OID are
 #: remembered apart, which makes a new OID five times cheaper. Where a sub-identifier spans the cut, nothing is gained.

@@ -37,8 +37,9 @@ TAG_WITHIN = 1024
 #: The longest module name met has 17 letters; this much before a level the search for the tag begins.
 _BEFORE_LEVEL = 48
 
-#: Names repeat: a device knows some hundred mnemonics. Bounded, because the wire may hold anything.
-CACHED_NAMES = 4096
+#: Names repeat: a device knows some hundred mnemonics. Bounded, because the wire may hold anything: invented ones take
+#: half a kilobyte each.
+CACHED_NAMES = 512
 
 #: Program name of the cloud VPN gateway, which sends no tag (form J; Huawei Cloud VPN API, vpn_api_0145).
 CLOUD_GATEWAY = "ipsec_ike"

@@ -26,9 +26,9 @@ NO_YEAR = 2000
 #: 29 February without a year may be this far back (1896 to 1904 and 2096 to 2104 are the longest gaps).
 LEAP_GAP_YEARS = 8
 
-#: Stamps come in runs within one second from many devices; each distinct one is taken apart once. 4096 of them stay
-#: below 2 MB.
-CACHED_STAMPS = 4096
+#: Stamps come in runs within one second from many devices; each distinct one is taken apart once (6 µs, 300 bytes). Few
+#: of them are as many as the seconds by which the clocks of a fleet differ.
+CACHED_STAMPS = 512
 
 # Milliseconds, behind which some VRP releases print a second dotted number of unknown meaning; Comware's console puts
 # a colon before the milliseconds.

@@ -21,6 +21,7 @@ CONDITION = "condition"
 SPACES = ("offline", "negotiation", CONDITION)
 #: What an event can fill into a step, by placeholder.
 PLACEHOLDERS = ("peer", "local", "interface", "policy")
+MARKS = tuple(f"<{name}>" for name in PLACEHOLDERS)
 #: Where a value is not known, what a step can do without.
 DISPENSABLE = {
     "peer": re.compile(r"(?<=display ike sa)( remote <peer>)|(?<=display ipsec sa)( remote <peer>)"),
@@ -28,13 +29,30 @@ DISPENSABLE = {
     "interface": re.compile(r"(?<=display interface) <interface>"),
     "policy": re.compile(r"(?!)"),
 }
-#: Filled reasons remembered: every reason of every peer of a large hub in a bad hour.
-MAX_FILLED = 16_384
+#: Filled reasons remembered, a kilobyte each: what some hundred peers that retry every few seconds repeat. Whoever makes
+#: up peers makes up as many of them, and filling one anew takes a few microseconds.
+MAX_FILLED = 2048
+#: Texts and codes remembered with the row they were found in: a vendor has some two hundred reasons in a few spellings.
+MAX_TEXTS = 1024
+#: Steps of a row remembered without what an event did not say; four things to say make sixteen of each row at the most.
+MAX_SHAPES = 1024
 #: Longest reason, and longest values in its steps, that are remembered: Huawei's MIB allows 128 octets of reason, 63 of
 #: interface name and 255 of policy name. Longer ones are explained all the same, each time anew.
 MAX_REMEMBERED = 512
 #: Two words of a reason may stand in the text of another; three have not been seen to.
 MIN_WITHIN = 3
+
+#: What an event says, in the order of `PLACEHOLDERS`.
+Values = tuple[str | None, ...]
+
+
+class Match(Struct, frozen=True):
+    """The row that stands for a text and code, if any; what the code alone would mean where they contradict each
+    other; and whether the words only came near."""
+
+    row: CatalogueRow | None
+    code_text: str | None
+    loose: bool
 
 
 class Found(Struct, frozen=True):
@@ -68,6 +86,7 @@ class Book:
         self._by_text = self._index(normalise)
         self._by_loose = self._index(loosely) if loosely else {}
         self._by_code = {(row.space, code): row for row in self.catalogue.rows for code in row.codes}
+        self._matched = lru_cache(MAX_TEXTS)(self._match)
         self._remembered = lru_cache(MAX_FILLED)(self._find)
 
     def _index(self, spelled: Callable[[str], str | None]) -> dict[tuple[str, str], CatalogueRow]:
@@ -93,27 +112,28 @@ class Book:
         """As `resolve`, and how well text, code and catalogue agree."""
         values = tuple(map(context.get, PLACEHOLDERS))
         if sum(map(len, context.values())) + len(text or "") > MAX_REMEMBERED:
-            return self._find(space, text, code, values)
+            return self._filled(self._match(space, text, code), text, code, values)
         return self._remembered(space, text, code, values)
 
     def lists(self, space: str, text: str) -> bool:
         """Whether the catalogue lists this text."""
         return (space, normalise(text)) in self._by_text
 
-    def _find(self, space: str, text: str | None, code: int | None, values: tuple[str | None, ...]) -> Found:
+    def _find(self, space: str, text: str | None, code: int | None, values: Values) -> Found:
+        return self._filled(self._matched(space, text, code), text, code, values)
+
+    def _match(self, space: str, text: str | None, code: int | None) -> Match:
         said = self._by_text.get((space, normalise(text))) if text else None
         coded = self._by_code.get((space, code)) if code is not None else None
         near = self._near(space, text) if text and said is None and coded is None else None
-        row = said or coded or near
-        reason = row.reason if row else self.unknown
-        filled = replace(
-            reason,
-            text=text or reason.text or f"code {code}",
-            code=code,
-            actions=tuple(step for action in reason.actions if (step := _fill(action, values)) is not None),
-        )
         contradicts = said is not None and coded is not None and said is not coded
-        return Found(filled, coded.reason.name if contradicts and coded else None, near is not None)
+        return Match(said or coded or near, coded.reason.name if contradicts and coded else None, near is not None)
+
+    def _filled(self, match: Match, text: str | None, code: int | None, values: Values) -> Found:
+        reason = match.row.reason if match.row else self.unknown
+        said = text or reason.text or f"code {code}"
+        filled = replace(reason, text=said, code=code, actions=_fill(reason.actions, values))
+        return Found(filled, match.code_text, match.loose)
 
     def _near(self, space: str, text: str) -> CatalogueRow | None:
         if self._loosely is None:
@@ -177,13 +197,29 @@ def _row(
     )
 
 
-def _fill(step: str, values: tuple[str | None, ...]) -> str | None:
-    """A step for somebody who reads or types it: without what the event did not say. None for a command that does
-    something else, or nothing, without it."""
-    for name, value in zip(PLACEHOLDERS, values, strict=True):
+def _fill(steps: tuple[str, ...], values: Values) -> tuple[str, ...]:
+    """Steps for somebody who reads or types them."""
+    shaped = _shaped(steps, tuple([bool(value) for value in values]))
+    return tuple([_put(step, values) if "<" in step else step for step in shaped])
+
+
+def _put(step: str, values: Values) -> str:
+    for mark, value in zip(MARKS, values, strict=True):
         if value:
-            step = step.replace(f"<{name}>", value)
-        else:
+            step = step.replace(mark, value)
+    return step
+
+
+@lru_cache(MAX_SHAPES)
+def _shaped(steps: tuple[str, ...], known: tuple[bool, ...]) -> tuple[str, ...]:
+    """Steps without what an event did not say, and without those that need it."""
+    return tuple(shaped for step in steps if (shaped := _shape(step, known)) is not None)
+
+
+def _shape(step: str, known: tuple[bool, ...]) -> str | None:
+    """None for a command that does something else, or nothing, without what is not known."""
+    for name, is_known in zip(PLACEHOLDERS, known, strict=True):
+        if not is_known:
             step = DISPENSABLE[name].sub("", step)
             if any(f"<{name}>" in command for command in step.split("`")[1::2]):
                 return None

@@ -11,8 +11,8 @@ from typing import Any
 
 #: Gauge32 and Unsigned32 have at most ten digits (RFC 2578 section 7.1.11); longer ones are no numbers of Huawei's.
 MAX_DIGITS = 10
-#: Distinct addresses remembered: every peer of a large hub twice over. Beyond that, parsing anew costs 1.5 µs.
-MAX_ADDRESSES = 16_384
+#: Distinct addresses remembered, 200 bytes each; beyond that, parsing anew costs a few microseconds.
+MAX_ADDRESSES = 4096
 #: An IPv6 address has at most 45 characters (INET6_ADDRSTRLEN), a zone index some more. Nothing longer is parsed or
 #: remembered.
 MAX_ADDRESS_TEXT = 64
