@@ -399,5 +399,9 @@ class Framer(Protocol):
         """What is left when the stream ends: at most one unterminated message."""
 
     @property
+    def pending(self) -> bool:
+        """Whether a message has begun that is not whole."""
+
+    @property
     def errors(self) -> Mapping[str, int]:
         """How many frames were damaged, by reason, since the connection began."""

@@ -16,6 +16,7 @@ from msgspec import Struct, field
 
 from eventd.inventory import Inventory
 from eventd.model import SyslogRecord, TrapRecord
+from eventd.newcomers import Newcomers
 from eventd.parse.engines import Engines
 from eventd.parse.envelope import is_address
 
@@ -59,17 +60,32 @@ class Identities:
         self.inventory = inventory
         self._engines = Engines() if engines is None else engines
         self._forwarders = [ipaddress.ip_network(cidr, strict=False) for cidr in trusted_forwarders]
+        self.newcomers = Newcomers()
         self.learned: dict[str, dict[str, float]] = {} if learned is None else learned
         for source, names in self.learned.items():
             self.learned[source] = _names(names)
 
     def of_syslog(self, record: SyslogRecord, source: str, received_at: float) -> str:
-        """The device that a line is from; its host name is remembered for the address it came from."""
+        """The device that a line is from; its host name is remembered for the address it came from. A source that
+        makes up names is the device itself, under those that are too many (`eventd.newcomers`)."""
         relay = record.relay if record.relay and self._trusted(source) else None
-        if record.hostname:
+        hostname = record.hostname
+        if hostname:
             origin = relay if relay and is_address(relay.encode()) else source
-            self._learn(origin, record.hostname, received_at)
-        return self.inventory.identify(engine_id=None, agent=relay, hostname=record.hostname, source=source)
+            if self._believed(source, origin, hostname, received_at):
+                self._learn(origin, hostname, received_at)
+            else:
+                hostname = None
+        return self.inventory.identify(engine_id=None, agent=relay, hostname=hostname, source=source)
+
+    def _believed(self, source: str, origin: str, hostname: str, at: float) -> bool:
+        """Whether ``source`` may use a host name. One that has a single name may, and no table is needed for it."""
+        known = self.learned.get(origin)
+        if known is None or (len(known) == 1 and hostname in known):
+            return True
+        if self.inventory.known_as(hostname) is not None or self._trusted(source):
+            return True
+        return self.newcomers.admit(source, hostname, at, known)
 
     def of_trap(self, record: TrapRecord, source: str, received_at: float) -> str:
         """The device that a notification is from. One of v3 is known by its engine and by the address that this

@@ -13,8 +13,8 @@ from typing import Protocol
 
 import msgspec
 
-from eventd import ledger
-from eventd.contract import Batch, EngineChange, JournalRow, Verdict
+from eventd import ledger, notices
+from eventd.contract import Batch, JournalRow, Verdict
 from eventd.correlate import Correlator
 from eventd.decode import Decoder, Unclaimed
 from eventd.errors import RejectReason, StoreError, UnstorableError
@@ -43,10 +43,6 @@ COMMIT_RETRY_S = 1.0
 #: SNMPv3 Reports a second to one source: an honest sender needs two to get going, and whoever forges a source address
 #: must not be able to aim many at it.
 REPORTS_PER_SECOND = 5.0
-#: What every engine does; the rest wants a look.
-USUAL_CHANGES = (EngineChange.LEARNED, EngineChange.REBOOTED)
-#: What a whole fleet may do at once, or anybody in the name of any engine: one line stands for all.
-COMMON_CHANGES = (*USUAL_CHANGES, EngineChange.SHARED, EngineChange.CLAIMED)
 #: Where a defect may cost a step.
 ROOMS = ("receive", "correlate", "timers", "route", "state", "reply", "stream")
 #: Devices whose last message time and clock skew are exported; a fleet has a few thousand.
@@ -122,7 +118,7 @@ class Pipeline:
                     self.intake.poll()
         ledger.enter(ends, self._batch.tallies, self.telemetry)
         self._tick(now)
-        self._tell_engines()
+        notices.tell(self.decoder, self.telemetry, self._limit)
         await self._commit()
         self.steps += 1
 
@@ -223,15 +219,6 @@ class Pipeline:
     def _usm_error(self, reason: str) -> None:
         if (reason,) in self.telemetry.values("snmp_usm_errors"):
             self.telemetry.inc("snmp_usm_errors", reason)
-
-    def _tell_engines(self) -> None:
-        """Log what changed about SNMP engines since the last batch; the first sight of a fleet is one line."""
-        for change, engine_id, detail in self.decoder.access.engines.take_notices():
-            self.telemetry.inc("snmp_engine_changes", change)
-            held = self._limit.allow(("engine", change, b"" if change in COMMON_CHANGES else engine_id))
-            if held is not None:
-                tell = log.info if change in USUAL_CHANGES else log.warning
-                tell(f"SNMP engine: {change}", engine=engine_id.hex(), detail=detail, held_back=held)
 
     def _heard(self, event: Event) -> None:
         if event.device not in self.last_heard and len(self.last_heard) >= MAX_DEVICES:

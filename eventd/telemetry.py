@@ -182,6 +182,12 @@ SPECS = (
         "Source addresses that used several host names within an hour: relays, whose traps cannot be told apart.",
         known=((),),
     ),
+    Spec(
+        "hostnames_refused",
+        "counter",
+        "Messages under host names that are more than one address may make up; they count as that address's own.",
+        known=((),),
+    ),
     Spec("recorded", "counter", "Messages written to the recording.", known=((),)),
     Spec(
         "record_dropped",

@@ -32,6 +32,7 @@ from eventd.correlate import (
 )
 from eventd.correlate.desk import Desk
 from eventd.correlate.explain import Explanation
+from eventd.correlate.fading import Fading
 from eventd.correlate.fleet import Fleet, nameless
 from eventd.correlate.hush import Maintenance, Silence, silence_key
 from eventd.correlate.settings import HEAP_SLACK, MAX_FAULTS, Settings
@@ -68,6 +69,7 @@ class Correlator:
         #: (when, key); an entry counts only while it is the one in `_armed`.
         self._heap: list[tuple[float, str]] = []
         self._armed: dict[str, float] = {}
+        self._fading = Fading()
         self._faults: list[Exception] = []
         self._watched = _watched(inventory)
         #: Devices that were watched when the state was saved: what they said meanwhile nobody knows.
@@ -143,6 +145,7 @@ class Correlator:
             self._arm(key, state)
         for device in self._fleet.heard:
             self._fleet.heard[device] += delta_s
+        self._fading.shift(delta_s)
         return self._desk.verdict()
 
     def take_faults(self) -> list[Exception]:
@@ -275,6 +278,7 @@ class Correlator:
                 loaded.append((key, decode(key, blob)))
         for key, state in sorted(loaded, key=lambda pair: (pair[1].heard_at, pair[0])):
             self._fleet.put(key, state)
+            self._fading.note(key, 0.0)
             if isinstance(state, DeviceState) and state.conditions.get(devices.SILENT):
                 self._resumed.append(state)
             if not isinstance(state, GroupState):
@@ -294,6 +298,7 @@ class Correlator:
             return False
         fact, telling = twins.recall(state.facts, event, now, self._desk.settings.twin_window)
         state.heard_at = now
+        self._fading.note(key, now)
         try:
             if telling in ("twin", "explained"):
                 if telling == "explained" and isinstance(state, PeerState) and event.event == "ipsec.tunnel.stop":
@@ -370,6 +375,7 @@ class Correlator:
                 self._settle(key, state)
             else:
                 self._arm(key, state)
+        self._fading.fade(self._fleet.find, now - self._desk.settings.twin_window)
         self._desk.now = now
 
     def _settle(self, key: str, state: State) -> None:

@@ -69,6 +69,11 @@ def _way(event: Event) -> str:
     return f"{event.transport}|{form}|{event.header.mark or ''}"
 
 
+def forget(facts: list[Fact], before: float) -> None:
+    """Drop the facts last told before that time."""
+    facts[:] = [fact for fact in facts if fact.until >= before]
+
+
 def _forget(facts: list[Fact], before: float) -> None:
     gone = max(0, len(facts) - MAX_FACTS + 1)
     while gone < len(facts) and facts[gone].until < before:

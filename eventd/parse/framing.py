@@ -71,6 +71,11 @@ class StreamFramer:
         stream ended inside a counted frame)."""
         return MappingProxyType(self._errors)
 
+    @property
+    def pending(self) -> bool:
+        """Whether a message has begun that is not whole, or is being skipped."""
+        return bool(self._buffer or self._skip_octets)
+
     def feed(self, data: bytes) -> list[bytes]:
         """The messages completed by ``data``."""
         self._buffer += data

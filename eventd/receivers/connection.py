@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from eventd.receivers.tcp import StreamReceiver
 
+#: A message that has begun and is not whole after so long is not on its way: senders write a message at once, and what
+#: the network holds up comes within some ten seconds or not at all. Who dribbles longer stays as long as there is room.
+FRAME_PATIENCE_S = 30.0
+
 #: The frame error after which the rest of a stream has no meaning any more.
 SYNC_LOST = "sync_lost"
 
@@ -25,7 +29,7 @@ class Connection(asyncio.Protocol):
     """
 
     def __init__(self, receiver: "StreamReceiver", source: str, port: int) -> None:
-        self.source, self.proven = source, False
+        self.source = source
         self.opening: asyncio.Task[None] | None = None
         self._receiver, self._framer, self._port = receiver, receiver.framer(), port
         self._transport: asyncio.Transport | None = None
@@ -33,7 +37,16 @@ class Connection(asyncio.Protocol):
         self._idle_timer: asyncio.TimerHandle | None = None
         self._hold: asyncio.TimerHandle | None = None
         self._heard_at = 0.0
-        self._over = False
+        self._spoke = self._over = False
+        self._pending_since: float | None = None
+
+    @property
+    def proven(self) -> bool:
+        """Whether it has sent a whole message, and is not dawdling over the next one."""
+        since = self._pending_since
+        if since is None or self._hold or self._receiver.holds(self.source):
+            return self._spoke
+        return self._spoke and asyncio.get_running_loop().time() - since < FRAME_PATIENCE_S
 
     def pause(self) -> None:
         """Stop reading, if that is still wanted."""
@@ -50,6 +63,8 @@ class Connection(asyncio.Protocol):
             and not self._transport.is_closing()
         ):
             self._heard_at = asyncio.get_running_loop().time()
+            if self._pending_since is not None:
+                self._pending_since = self._heard_at  # it could not go on
             self._transport.resume_reading()
 
     def end(self) -> None:
@@ -82,7 +97,11 @@ class Connection(asyncio.Protocol):
             return
         self._heard_at = asyncio.get_running_loop().time() if self._idle_timer else 0.0
         payloads = self._framer.feed(data)
-        self.proven = self.proven or bool(payloads)
+        self._spoke = self._spoke or bool(payloads)
+        if not self._framer.pending:
+            self._pending_since = None
+        elif payloads or self._pending_since is None:
+            self._pending_since = asyncio.get_running_loop().time()
         wait = self._receiver.take(payloads, self.source, self._port)
         if wait and self._hold is None:
             self._hold = asyncio.get_running_loop().call_later(wait, self._let_go)

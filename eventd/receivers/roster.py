@@ -9,10 +9,12 @@ SOURCE_SHARE = 4
 
 
 class Guest(Protocol):
-    """A connection as the roster sees it; ``proven`` once a whole message came over it."""
+    """A connection as the roster sees it; ``proven`` when a whole message came over it and none is overdue now."""
 
     source: str
-    proven: bool
+
+    @property
+    def proven(self) -> bool: ...
 
 
 G = TypeVar("G", bound=Guest)
@@ -57,8 +59,8 @@ class Roster(Generic[G]):
         return len(self._guests) >= self._most
 
     def least_missed(self, newcomer: str) -> G | None:
-        """Who may be sent away for a connection of ``newcomer``: the oldest without a whole message so far, of the
-        source that has most of those. None where that would be a source with fewer connections than the newcomer's.
+        """Who may be sent away for a connection of ``newcomer``: the oldest that is not proven, of the source that has
+        most of those. None where that would be a source with fewer connections than the newcomer's.
 
         A sender whose connection was closed opens another; one that never said anything loses nothing by it.
         """

@@ -29,8 +29,8 @@ DISPENSABLE = {
     "interface": re.compile(r"(?<=display interface) <interface>"),
     "policy": re.compile(r"(?!)"),
 }
-#: Filled reasons remembered, a kilobyte each: what some hundred peers that retry every few seconds repeat. Whoever makes
-#: up peers makes up as many of them, and filling one anew takes a few microseconds.
+#: Filled reasons remembered, a kilobyte each: what some hundred peers that retry every few seconds repeat. Whoever
+#: makes up peers makes up as many of them, and filling one anew takes a few microseconds.
 MAX_FILLED = 2048
 #: Texts and codes remembered with the row they were found in: a vendor has some two hundred reasons in a few spellings.
 MAX_TEXTS = 1024

@@ -18,8 +18,8 @@ _LENGTHS = (4, 16)
 #: An address as text. Octets of the length of an address that are anything else are the address itself: 10.10.10.10 is
 #: four line feeds, which padding would be taken for.
 _ADDRESS_TEXT = re.compile(rb"[\s\0]*[0-9A-Fa-f.:%-]+[\s\0]*|[ \0]*")
-#: OIDs whose object is remembered, 200 bytes each: the eleven columns of the tunnels that repeat themselves. Finding one
-#: anew takes 2 µs.
+#: OIDs whose object is remembered, 200 bytes each: the eleven columns of the tunnels that repeat themselves. Finding
+#: one anew takes 2 µs.
 MAX_LOCATED = 4096
 
 Value = int | bytes | str | None

@@ -33,7 +33,10 @@ KINDS = logs(
 )
 #: "Physical state on the interface GigabitEthernet1/0/1 changed to down." (V7), "Ethernet0/6 link status is DOWN.",
 #: "Line protocol on the interface Vlan-interface1 is UP." (V5): all captured but the last, which is recalled.
-_STATE = re.compile(r"(?<!\S)(\S{1,64}) (?:link status is|changed to|is) (?:protocol )?(up|down)\b", re.IGNORECASE)
+#: "GigabitEthernet0/0/1 change status to down" is how Huawei says it, under this mnemonic where people mix them up.
+_STATE = re.compile(
+    r"(?<!\S)(\S{1,64}?):? (?:link status is|changed? (?:status )?to|is) (?:protocol )?(up|down)\b", re.IGNORECASE
+)
 #: "Sess[10.0.10.1/10.0.10.2, LD/RD:1/2, Interface:Vlan10, SessType:Ctrl, LinkType:INET], Ver:1, Sta: UP->DOWN, Diag: 1"
 _SESSION = re.compile(r"Sess\[[^/\],]{1,64}/([^,\]]{1,64})([^\]]{0,256})\]", re.IGNORECASE)
 _INTERFACE = re.compile(r"Interface:\s{0,3}([^,]{1,64})", re.IGNORECASE)
@@ -41,13 +44,13 @@ _CHANGE = re.compile(r"Sta:\s{0,3}(\w{1,16})\s{0,3}->\s{0,3}(\w{1,16})", re.IGNO
 
 
 def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
-    """Raises `DecodeError` where the text says neither up nor down."""
+    """A text that says neither up nor down is no event. Raises `DecodeError` for a BFD session that says less."""
     kind = _event.kind_of(record, KINDS)
     if kind is BFD:
         return _session(record, origin)
     state = _STATE.search(record.text)
     if state is None:
-        raise DecodeError(NAME, "the text says neither up nor down")
+        return _event.unclaimed(record, origin)
     return _event.syslog_event(record, origin, _turned(kind, state[2]), {"interface": state[1]}, {})
 
 

@@ -14,14 +14,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from eventd.contract import Origin, SyslogTemplate
-from eventd.errors import DecodeError
 from eventd.model import Event, SyslogRecord, TrapRecord
 from handlers.huawei import _event, _fields, _varbinds
 from handlers.huawei._family import handler, logs
 from handlers.huawei._tables import BY_MNEMONIC, Kind
 from handlers.huawei._templates import alarm, wire_fields
 
-NAME = "huawei.link"
 DOWN, UP = "link.down", "link.up"
 BFD = {"track": "bfd"}
 #: Said in one mnemonic for both directions; the text decides.
@@ -41,10 +39,11 @@ KEYS = {
     "downreason": "reason",
 }
 #: "Interface GE0/0/1 has turned into DOWN state." and "The line protocol IP on the interface GE0/0/1 has entered the
-#: UP state."; the trap form names the interface by its index. PHY says "GigabitEthernet0/0/1: change status to down".
+#: UP state."; the trap form names the interface by its index. PHY says "GigabitEthernet0/0/1: change status to down",
+#: which people who write it from memory say without the colon.
 _STATES = (
     re.compile(r"interface (\S+) (?:has )?(?:turned into|entered the) (up|down) state", re.IGNORECASE),
-    re.compile(r"(\S+): *change status to (up|down)", re.IGNORECASE),
+    re.compile(r"(?<!\S)(\S{1,64}?):? *change status to (up|down)\b", re.IGNORECASE),
 )
 HEARTBEAT = {"track": "hrp"}
 #: ALM-15795049: "HRP link changes to [hwHrpTrapLinkState]."; its values are documented nowhere.
@@ -52,7 +51,7 @@ _HEARTBEAT_UP = re.compile(r"(?:changes to |^)(?:up|normal)\b", re.IGNORECASE)
 
 
 def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
-    """Raises `DecodeError` where a message for both directions says neither."""
+    """A message for both directions that says neither is no event."""
     if _event.is_h3c(record):
         return _event.unclaimed(record, origin)
     outside, fields, cut = _fields.fields_of(record.text)
@@ -64,7 +63,7 @@ def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
         _name_interface(state[1], known)
     if kind.event is None:
         if state is None:
-            raise DecodeError(NAME, "the text says neither up nor down")
+            return _event.unclaimed(record, origin)
         kind = Kind(kind.name, UP) if state[2].lower() == "up" else Kind(kind.name, DOWN, "warning")
     elif kind.mark == HEARTBEAT and _HEARTBEAT_UP.search(outside):
         kind = Kind(kind.name, UP, mark=HEARTBEAT)

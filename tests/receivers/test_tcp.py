@@ -210,6 +210,51 @@ async def test_who_never_said_anything_makes_room_first(sink, telemetry):
     assert telemetry.value("connections_refused", "syslog-tcp", "evicted") == 1
 
 
+async def test_who_said_something_and_now_dribbles_makes_room_and_who_is_quiet_stays(sink, telemetry, monkeypatch):
+    monkeypatch.setattr("eventd.receivers.connection.FRAME_PATIENCE_S", 0.05)
+    async with (
+        receiver(sink, telemetry=telemetry, max_connections=3, max_per_source=2) as rx,
+        connection(rx) as (_, quiet),
+        connection(rx, local=("127.0.0.3", 0)) as (slow, dribble),
+        connection(rx, local=("127.0.0.4", 0)) as (_, busy),
+    ):
+        quiet.write(b"one\n")
+        dribble.write(b"two\n<")
+        busy.write(b"three\n<")
+        await sink.holds(3)
+        await asyncio.sleep(0.1)
+        dribble.write(b"1")  # one more byte of the same frame is no progress
+        busy.write(b"188>four\n<1")  # this frame is a new one
+        await sink.holds(4)
+        async with connection(rx, local=("127.0.0.5", 0)) as (_, new):
+            new.write(b"five\n")
+            with contextlib.suppress(ConnectionResetError):
+                assert await slow.read() == b""
+            await sink.holds(6)
+        quiet.write(b"six\n")
+        busy.write(b"88>seven\n")
+        await sink.holds(8)
+    assert sorted(sink.payloads) == sorted(
+        [b"one", b"two", b"three", b"<188>four", b"<1", b"five", b"six", b"<188>seven"]
+    )
+    assert telemetry.value("connections_refused", "syslog-tcp", "evicted") == 1
+
+
+async def test_whoever_has_room_may_take_its_time(sink, telemetry, monkeypatch):
+    monkeypatch.setattr("eventd.receivers.connection.FRAME_PATIENCE_S", 0.01)
+    async with receiver(sink, telemetry=telemetry, max_connections=2) as rx, connection(rx) as (_, slow):
+        slow.write(b"one\n<188>t")
+        await sink.holds(1)
+        await asyncio.sleep(0.05)
+        async with connection(rx, local=("127.0.0.5", 0)) as (_, new):
+            new.write(b"three\n")
+            await sink.holds(2)
+        slow.write(b"wo\n")
+        await sink.holds(3)
+    assert sink.payloads == [b"one", b"three", b"<188>two"]
+    assert telemetry.value("connections_refused", "syslog-tcp", "evicted") == 0
+
+
 async def test_a_source_that_crowds_the_sink_waits_alone(telemetry):
     sink = FakeSink()
     async with (

@@ -71,6 +71,10 @@ class LineFramer:
         self.errors: dict[str, int] = {}
         self._rest = b""
 
+    @property
+    def pending(self) -> bool:
+        return bool(self._rest)
+
     def feed(self, data: bytes) -> list[bytes]:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line, reason in ((b"!", "bad_frame"), (b"!!", "sync_lost")):
