@@ -24,11 +24,10 @@ class Fading:
     def fade(self, find: Callable[[str], State | None], before: float) -> None:
         """Forget all facts last told before that time."""
         while self._told_at:
-            key, at = self._told_at.popitem(last=False)
-            if at >= before:
-                self._told_at[key] = at
-                self._told_at.move_to_end(key, last=False)
+            key = next(iter(self._told_at))
+            if self._told_at[key] >= before:
                 return
+            del self._told_at[key]
             state = find(key)
             if state is None or isinstance(state, GroupState):
                 continue

@@ -20,6 +20,7 @@ async def examine(config: Config) -> list[Finding]:
         [_running(service)],
         sockets.ports(config, service),
         sockets.receive_buffers(config),
+        sockets.open_to_all(config),
         sockets.open_files(config, service),
         clock.examine(),
         files.examine(config),

@@ -6,6 +6,7 @@ import re
 import resource
 import socket
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 from eventd.config import RECEIVERS, Config, listening
@@ -68,6 +69,25 @@ def receive_buffers(config: Config) -> Iterator[Finding]:
             seen = f"{key}: {granted} of {size} bytes are granted: net.core.rmem_max is {_rmem_max()}, no CAP_NET_ADMIN"
             advice = f"sysctl -w net.core.rmem_max={size} (and the same in /etc/sysctl.d/), or give it CAP_NET_ADMIN"
             yield Finding("receive buffers", "warning", seen, advice)
+
+
+def open_to_all(config: Config) -> Iterator[Finding]:
+    """UDP receivers that strangers reach: a source address proves nothing there, and forged ones share one buffer."""
+    for name in RECEIVERS:
+        settings = getattr(config.receivers, name)
+        if settings is None or not hasattr(settings, "recv_buffer_bytes"):
+            continue
+        key = f"receivers.{name}.allow"
+        if settings.allow:
+            yield Finding("strangers", "ok", f"{key}: {len(settings.allow)} networks may send")
+        elif any(_from_outside(listen) for listen in settings.addresses):
+            seen = f"{key} is empty: a flood of forged addresses would fill the buffer that all senders share"
+            advice = f"{key} with the networks of the firewalls, and the same in the firewall before this machine"
+            yield Finding("strangers", "note", seen, advice)
+
+
+def _from_outside(listen: str) -> bool:
+    return not ip_address(parse_listen(listen)[0]).is_loopback
 
 
 def _by_privilege(size: int) -> str:

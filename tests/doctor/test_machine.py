@@ -64,6 +64,19 @@ def test_a_privileged_port_without_the_privilege_is_a_problem_with_the_capabilit
     assert "CAP_NET_BIND_SERVICE" in found["advice"]
 
 
+def test_a_udp_port_that_strangers_reach_wants_an_allow_list(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    assert list(sockets.open_to_all(load(str(path)))) == []
+    snmp = "[receivers.snmp]\nlisten = "
+    path.write_text(path.read_text().replace(snmp + '"127.0.0.1', snmp + '"0.0.0.0'))
+    [found] = sockets.open_to_all(load(str(path)))
+    assert (found.check, found.level) == ("strangers", "note")
+    assert "receivers.snmp.allow" in found.seen
+    path.write_text(path.read_text().replace(snmp, '[receivers.snmp]\nallow = ["192.0.2.0/24"]\nlisten = '))
+    [found] = sockets.open_to_all(load(str(path)))
+    assert found.level == "ok"
+
+
 # --- buffers, files --------------------------------------------------------------------------------------------------
 
 
