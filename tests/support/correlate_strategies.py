@@ -9,6 +9,7 @@ message of its own (other bytes) unless ``seq`` repeats.
 
 import itertools
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from msgspec import Struct, field
 
 from eventd.contract import Verdict
-from eventd.correlate import Correlator, Settings
+from eventd.correlate import Correlator, Settings, twins
+from eventd.correlate.state import KINDS, GroupState, State, decode
 from eventd.inventory import Inventory, Peer
 from eventd.model import Change, Event, Header, Incident, Reason, to_json
 
@@ -200,6 +202,19 @@ def tell(
     end = until if until is not None else (events[-1][0] if events else 0) + 120
     story.take(end, story.correlator.tick(EPOCH + end))
     return story
+
+
+def lasting(saved: Mapping[str, bytes], before: float = float("inf")) -> dict[str, State | bytes]:
+    """What was saved, without the facts last told ``before`` that time: those fade, when is all the same."""
+    found: dict[str, State | bytes] = {}
+    for key, blob in saved.items():
+        if key.partition("|")[0] not in KINDS:
+            found[key] = blob  # a silence
+            continue
+        state = found[key] = decode(key, blob)
+        if not isinstance(state, GroupState):
+            twins.forget(state.facts, before)
+    return found
 
 
 def restart(story: Story, settings: Settings, known: Inventory) -> None:
