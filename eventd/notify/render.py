@@ -54,14 +54,14 @@ def short(value: object, limit: int) -> str:
     return cut(clean(text if len(text) <= enough else text[:enough] + CUT), limit)
 
 
-def duration_text(seconds: float) -> str:
+def duration_text(seconds: float, say: Words = ENGLISH) -> str:
     """``45s``, ``3m 20s``, ``2h 5m``, ``3d 4h``: the two largest units."""
     left = max(0, round(seconds))
     parts: list[str] = []
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
         count, left = divmod(left, size)
         if count or (unit == "s" and not parts):
-            parts.append(f"{count}{unit}")
+            parts.append(say(f"span.{unit}", n=count))
     return " ".join(parts[:2])
 
 
@@ -94,9 +94,9 @@ def headline(incident: Incident, say: Words = ENGLISH) -> str:
     if incident.title or incident.summary:
         news = incident.news if incident.status == "open" else None
         text = say.text(incident.title or incident.summary)
-        return short(f"{say.text(news)}{say('value.colon')} {text}" if news else text, MAX_HEADLINE)
-    about = ", ".join(filter(None, (incident.device, peer_text(incident, say))))
-    return short(f"{kind_text(incident.kind, say)}{say('value.colon')} {about}", MAX_HEADLINE)
+        return short(say("value.joined", first=say.text(news), rest=text) if news else text, MAX_HEADLINE)
+    about = say("value.comma").join(filter(None, (incident.device, peer_text(incident, say))))
+    return short(say("value.joined", first=kind_text(incident.kind, say), rest=about), MAX_HEADLINE)
 
 
 def story(incident: Incident, say: Words = ENGLISH) -> str:
@@ -145,14 +145,14 @@ def digest_headline(digest: Digest, say: Words = ENGLISH) -> str:
 
 
 def _late(incident: Incident, say: Words) -> str:
-    return say("value.late", span=duration_text(incident.late_s)) if incident.late_s else ""
+    return say("value.late", span=duration_text(incident.late_s, say)) if incident.late_s else ""
 
 
 def _open_facts(incident: Incident, say: Words) -> Iterator[tuple[str, str]]:
     told = story(incident, say)
     meaning = say.text(incident.cause.meaning or "") if incident.cause else ""
     places = (("site", incident.device_site), ("vsys", incident.vsys), ("interface", incident.interface))
-    where = ", ".join(say(f"value.{kind}", name=name) for kind, name in places if name)
+    where = say("value.comma").join(say(f"value.{kind}", name=name) for kind, name in places if name)
     at = say("value.site", name=incident.site) if incident.peer and incident.site else ""
     yield "what", told
     yield "device", say("value.with", text=incident.device, more=where) if where else incident.device
@@ -172,7 +172,7 @@ def _resolved_facts(incident: Incident, say: Words) -> Iterator[tuple[str, str]]
     yield "what", story(incident, say)
     yield "device", incident.device
     yield "peer", peer_text(incident, say)
-    yield "duration", duration_text((ended - incident.opened_at).total_seconds())
+    yield "duration", duration_text((ended - incident.opened_at).total_seconds(), say)
     yield "from", say("value.period", begin=time_text(incident.opened_at), end=time_text(ended))
     yield "was", reason_text(incident.cause, say)
     yield "late", _late(incident, say)
@@ -207,7 +207,7 @@ def _line(told: Notification, say: Words, width: int) -> Line:
         when = say("digest.since", time=time_text(incident.opened_at))
     else:
         ended = incident.resolved_at or incident.updated_at
-        span = duration_text((ended - incident.opened_at).total_seconds())
+        span = duration_text((ended - incident.opened_at).total_seconds(), say)
         when = say("digest.lasted", span=span, time=time_text(ended))
     return Line(state(told, say), cut(headline(incident, say), width, "…"), when, incident)
 
@@ -255,7 +255,7 @@ def plain(told: Told, say: Words = ENGLISH, width: int = MAX_PLAIN_LINE) -> str:
     named = {"device": device, "peer": peer or "-", "reason": reason or "-", "since": time_text(incident.opened_at)}
     texts = {name: f"{say(f'fact.{name}')} {short(text, MAX_VALUE)}" for name, text in named.items()}
     lines = (
-        f"{state(told, say)}{say('value.colon')} {headline(incident, say)}",
+        say("value.joined", first=state(told, say), rest=headline(incident, say)),
         f"{texts['device']} {texts['peer']}",
         f"{texts['reason']} {texts['since']}",
         f"{say('part.incident')} {short(incident.id, MAX_VALUE)}",

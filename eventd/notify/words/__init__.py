@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
-Language = Literal["en"]
+Language = Literal["en", "zh"]
 
 
 class Words:
