@@ -30,12 +30,12 @@ def test_invented_names_do_not_keep_a_real_one_out(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(identity, "MAX_LEARNED_SOURCES", 100)
     known = Identities(Inventory())
     for number in range(1000):
-        known.of_syslog(record(f"forged{number}"), f"10.0.{number // 250}.{number % 250}", 1.0)
+        known.of_syslog(record(f"forged{number}"), f"10.0.{number // 250}.{number % 250}", float(number))
         if number % 50 == 0:
-            known.of_syslog(record("FW1"), "192.0.2.1", 1.0)
+            known.of_syslog(record("FW1"), "192.0.2.1", float(number))
     known.of_syslog(record("FW2"), "192.0.2.2", 1.0)
     assert len(known.learned) == 100
-    assert known.learned["192.0.2.1"] == {"FW1": 1.0}
+    assert known.learned["192.0.2.1"] == {"FW1": 950.0}
     assert known.learned["192.0.2.2"] == {"FW2": 1.0}
 
 

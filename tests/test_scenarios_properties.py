@@ -36,7 +36,7 @@ BENIGN = (
         "+{b}s FW1 syslog ipsec.tunnel.start peer={p}",
     ),
     ("+{a}s FW1 syslog ipsec.tunnel.stop peer={p} reason='phase1 sa replace'",),
-    ("+{a}s FW1 syslog ipsec.negotiation.fail peer=198.51.100.0+{n} reason='authentication fail'",),
+    ("+{a}s FW1 syslog ipsec.negotiation.fail peer=198.18.0.0+{n} reason='authentication fail'",),
     (f"+{{a}}s FW1 syslog/F linkDown_active {LINK}", f"+{{b}}s FW1 syslog/F linkDown_clear {LINK}"),
     ("+{a}s FW1 trap ipsec.dpd.fail peer={p}", "+{b}s FW1 trap ipsec.dpd.success peer={p}"),
     ("+{a}s FW2 syslog IPSEC_TUNNEL_TEARED_DOWN peer={p} reason='dpd timeout' State=Backup",),
