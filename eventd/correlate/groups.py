@@ -30,7 +30,7 @@ def join(desk: Desk, peer: PeerState, case: Case, at: float) -> bool:
     if place is None:
         made = places.made(desk, peer, case)
         if made is None:
-            return False
+            return _goes_on(desk, peer, case)
         place, falling = made
         if place.key in desk.fleet.groups:  # most of its peers had come back, and are lost again
             _take_over(desk, place, falling, at)
@@ -38,6 +38,17 @@ def join(desk: Desk, peer: PeerState, case: Case, at: float) -> bool:
             _form(desk, place, falling, at)
     _adopt(desk, desk.fleet.groups[place.key], place.key, peer, case)
     return True
+
+
+def _goes_on(desk: Desk, peer: PeerState, case: Case) -> bool:
+    """Whether what a child has become stays with its group: an outage of many tells that a child is down altogether;
+    that peers failed to negotiate does not."""
+    group = desk.fleet.groups.get(case.group)
+    if group is not None and group.kind in OUTAGES:
+        _adopt(desk, group, case.group, peer, case)
+        return True
+    case.group = case.parent = ""
+    return False
 
 
 def left(desk: Desk, key: str) -> None:

@@ -335,3 +335,16 @@ def test_peers_that_came_back_and_are_lost_again_are_the_same_outage() -> None:
         i.id for i in story.correlator.open_incidents() if i.kind == "interface_outage"
     }
     assert only(story, "interface_outage").count == 20
+
+
+def test_a_tunnel_that_dies_after_its_peer_failed_alike_with_others_is_told() -> None:
+    fails = lines("fail authentication fail", 0, peers(5)) + "\n" + lines("fail authentication fail", 20, peers(5))
+    story = tell(f"{known(5)}\n{fails}\n300 stop dpd timeout peer={peers(1)[0]} {UPLINK}", until=400)
+    [down] = [change for _, change in story.changes if change.incident.kind == "tunnel_down"]
+    assert (down.what, down.notify, down.incident.parent) == ("opened", True, None)
+    assert len(only_group(story).children) == 5
+
+
+def only_group(story) -> Incident:
+    [found] = [i for i in story.final.values() if i.kind == "negotiation_failing" and i.peer is None]
+    return found
