@@ -14,7 +14,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from msgspec import Struct
 
 from eventd.errors import DeliveryError, DeliveryFailure
-from eventd.model import SEVERITIES, Digest, Incident, Notification, Reason, Told
+from eventd.model import SEVERITIES, Digest, DigestReason, Incident, Notification, Reason, Told
 from eventd.notify.words import Words, words
 from eventd.printable import HIDDEN
 
@@ -75,11 +75,11 @@ def kind_text(kind: str, say: Words = ENGLISH) -> str:
     return say.get(f"kind.{kind}", kind)
 
 
-def peer_text(incident: Incident, say: Words = ENGLISH) -> str:
-    """Name and address of the peer, whichever are known."""
-    if incident.peer_name and incident.peer and incident.peer_name != incident.peer:
-        return say("value.with", text=incident.peer_name, more=incident.peer)
-    return incident.peer_name or incident.peer or ""
+def peer_text(incident: Incident, say: Words = ENGLISH, where: str | None = None) -> str:
+    """Name and address of the peer, whichever are known, and ``where`` it is."""
+    name = incident.peer_name or incident.peer or ""
+    more = [text for text in (incident.peer if incident.peer != name else None, where) if text]
+    return say("value.with", text=name, more=", ".join(more)) if more else name
 
 
 def reason_text(reason: Reason | None, say: Words = ENGLISH) -> str:
@@ -134,8 +134,9 @@ def latest(digest: Digest) -> list[Notification]:
 
 def title(told: Told, say: Words = ENGLISH) -> str:
     """The first line of a message, which is all that a phone shows of it: state, who, what and why."""
-    about = digest_headline(told, say) if isinstance(told, Digest) else headline(told.incident, say)
-    return f"{state(told, say)} {about}"
+    if isinstance(told, Digest):
+        return f"{state(told, say)}{say('value.colon')} {digest_headline(told, say)}"
+    return f"{state(told, say)} {headline(told.incident, say)}"
 
 
 def digest_headline(digest: Digest, say: Words = ENGLISH) -> str:
@@ -153,10 +154,10 @@ def _open_facts(incident: Incident, say: Words) -> Iterator[tuple[str, str]]:
     meaning = say.text(incident.cause.meaning or "") if incident.cause else ""
     places = (("site", incident.device_site), ("vsys", incident.vsys), ("interface", incident.interface))
     where = say("value.comma").join(say(f"value.{kind}", name=name) for kind, name in places if name)
-    at = say("value.site", name=incident.site) if incident.peer and incident.site else ""
+    at = say("value.site", name=incident.site) if incident.peer and incident.site else None
     yield "what", told
     yield "device", say("value.with", text=incident.device, more=where) if where else incident.device
-    yield "peer", say("value.with", text=peer_text(incident, say), more=at) if at else peer_text(incident, say)
+    yield "peer", peer_text(incident, say, at)
     yield "reason", reason_text(incident.cause, say)
     yield "meaning", "" if meaning.rstrip(".") in told else meaning
     yield "side", say(f"side.{incident.fault_side}") if incident.fault_side != "unknown" else ""
@@ -193,7 +194,7 @@ def action_lines(incident: Incident, say: Words = ENGLISH) -> list[str]:
 
 class Line(Struct, frozen=True):
     """One incident in a digest: ``state`` and ``headline`` as in a message of its own, ``when`` it began or how long
-    it lasted."""
+    it lasted, with the date; empty where it is news."""
 
     state: str
     headline: str
@@ -201,9 +202,11 @@ class Line(Struct, frozen=True):
     incident: Incident
 
 
-def _line(told: Notification, say: Words, width: int) -> Line:
+def _line(told: Notification, say: Words, width: int, why: DigestReason) -> Line:
     incident = told.incident
-    if incident.status == "open":
+    if why == "storm":
+        when = ""  # the headline says it to the minute
+    elif incident.status == "open":
         when = say("digest.since", time=time_text(incident.opened_at))
     else:
         ended = incident.resolved_at or incident.updated_at
@@ -239,7 +242,7 @@ def digest_view(digest: Digest, say: Words = ENGLISH, width: int = MAX_HEADLINE)
         "colour": colour(digest),
         "headline": digest_headline(digest, say),
         "why": say(f"digest.{digest.why}"),
-        "lines": [_line(told, say, width) for told in latest(digest)],
+        "lines": [_line(told, say, width, digest.why) for told in latest(digest)],
         "digest": digest,
         "say": say,
     }
@@ -265,8 +268,8 @@ def plain(told: Told, say: Words = ENGLISH, width: int = MAX_PLAIN_LINE) -> str:
 
 def _plain_lines(digest: Digest, say: Words, width: int) -> Iterator[str]:
     for told in latest(digest):
-        line = _line(told, say, width)
-        yield f"{line.state} {line.headline} {line.when} {short(told.incident.id, MAX_VALUE)}"
+        line = _line(told, say, width, digest.why)
+        yield " ".join(filter(None, (line.state, line.headline, line.when, short(told.incident.id, MAX_VALUE))))
 
 
 class Markup(Struct, frozen=True):

@@ -130,7 +130,7 @@ async def test_a_digest_lists_every_incident_and_answers_to_none(server: SmtpSer
     await channel(server).deliver(digest)
     (mail,) = server.seen
     assert mail.message["References"] is None
-    assert mail.message["Subject"] == "80 INCIDENTS 80 open, 0 resolved"
+    assert mail.message["Subject"] == "80 INCIDENTS: 80 open, 0 resolved"
     text, page = mail.part("plain"), mail.part("html")
     assert text is not None
     assert page is not None
