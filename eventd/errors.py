@@ -6,6 +6,7 @@
     ├── DecodeError    a well-formed message of a known kind lacks what makes it that event
     ├── StoreError     the database cannot be opened, read or written
     │   └── UnstorableError  what was to be written can never be: trying again is no use
+    ├── OutboxError    what an operator asked for cannot be done to a notification as it stands
     └── DeliveryError  one notification was not accepted by the far end
 
 ``reason`` is always one of a short closed set, so that it can be a metric label; the detail is for the log.
@@ -127,6 +128,14 @@ class StoreError(EventdError):
 
 class UnstorableError(StoreError):
     """The values handed over cannot be written, now or later: a bug of whoever made them. Do not try again."""
+
+
+class OutboxError(EventdError):
+    """What an operator asked for cannot be done to a notification as it stands; ``missing``: there is none."""
+
+    def __init__(self, text: str, *, missing: bool = False) -> None:
+        super().__init__(text)
+        self.missing = missing
 
 
 class DeliveryFailure(StrEnum):

@@ -1,12 +1,14 @@
 """What every store is: its settings, its pages, its ledger and the rule by which one notification replaces another."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Annotated, Generic, Literal, Protocol, TypedDict, TypeVar, Unpack
 
 from msgspec import Meta, Struct
 
 from eventd.contract import Batch, JournalRow, Outbox
 from eventd.model import Incident, Malformed, Notification
+from eventd.store.letters import Letter, LetterFilters, State
 
 T = TypeVar("T")
 
@@ -55,7 +57,7 @@ MAX_COUNTED = 1000
 NEWS, ALL_CLEARS = LANES = (0, 1)
 
 #: Outcome of a try (`contract.Settled`) → state of the notification.
-STATE_AFTER = {"delivered": "delivered", "dead": "dead", "retry": "pending"}
+STATE_AFTER: Mapping[str, State] = {"delivered": "delivered", "dead": "dead", "retry": "pending"}
 STATES = ("pending", "delivered", "dead", "superseded")
 
 #: Names the store itself counts under; a batch may not use them for its tallies.
@@ -200,6 +202,25 @@ class Store(Outbox, Protocol):
 
     async def outbox_counts(self) -> dict[str, dict[str, int]]:
         """How many notifications are kept, by channel and state."""
+
+    async def letters(self, *, limit: int = DEFAULT_PAGE, **filters: Unpack[LetterFilters]) -> Page[Letter]:
+        """Notifications as they stand in the outbox, the latest enqueued first."""
+
+    async def oldest_waiting(self, now: float) -> dict[str, float]:
+        """By channel, since when (Unix seconds) the oldest of what should have been told by ``now`` is pending."""
+
+    async def retry(self, ident: str) -> Letter:
+        """Have a pending notification (and what is told in one digest with it) tried at once; one that was given up
+        stays so, and a new one tells the incident as it stands now. The one that will be tried, after the commit.
+
+        Raises `OutboxError` where that makes no sense.
+        """
+
+    async def drop(self, ident: str, who: str) -> Letter:
+        """Give up a pending notification because ``who`` wants that, or close one that was given up. After the commit.
+
+        Raises `OutboxError` where that makes no sense, or while it is in flight.
+        """
 
     async def prune(self, now: float) -> int:
         """Remove what is older than the retention and nobody refers to. Returns how many rows went."""

@@ -89,9 +89,9 @@ WHERE incident = ? AND channel = ? AND (state = 'delivered' OR (state = 'pending
 
 -- name: outbox_insert
 INSERT INTO outbox
-    (seq, id, lane, place, channel, incident, what, state, attempts, next_at, created_at, held, escalates, json)
+    (seq, id, lane, place, channel, incident, what, state, attempts, next_at, created_at, wanted_at, held, escalates, json)
 VALUES (
-    :seq, :id, :lane, :place, :channel, :incident, :what, 'pending', :attempts, :next_at, :created_at, :held,
+    :seq, :id, :lane, :place, :channel, :incident, :what, 'pending', :attempts, :next_at, :created_at, :wanted_at, :held,
     :escalates, :json
 );
 
@@ -172,6 +172,29 @@ DELETE FROM digests WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.digest =
 
 -- name: outbox_counts
 SELECT channel, state, count(*) FROM outbox GROUP BY channel, state ORDER BY channel, state;
+
+-- name: outbox_letters
+SELECT seq, json, state, attempts, next_at, settled_at, last_error, digest, sent_again_as, dropped_by FROM outbox
+WHERE {where} ORDER BY seq DESC LIMIT :limit;
+
+-- name: outbox_letter
+SELECT seq, json, state, attempts, next_at, settled_at, last_error, digest, sent_again_as, dropped_by FROM outbox
+WHERE id = ?;
+
+-- Since when the oldest of what should have been told waits.
+-- name: outbox_oldest
+SELECT channel, min(wanted_at) FROM outbox WHERE state = 'pending' AND wanted_at <= ? GROUP BY channel;
+
+-- What is told in one digest is tried in one message.
+-- name: outbox_at_once
+UPDATE outbox SET next_at = 0
+WHERE state = 'pending' AND (id = :id OR digest = (SELECT digest FROM outbox WHERE id = :id));
+
+-- name: outbox_sent_again
+UPDATE outbox SET sent_again_as = ? WHERE id = ?;
+
+-- name: outbox_dropped
+UPDATE outbox SET dropped_by = ? WHERE id = ?;
 
 -- Retention. The cut is the oldest time to keep.
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from eventd.contract import Settled, Waiting
-from eventd.model import Digest, DigestReason, Notification, Told
+from eventd.model import Digest, DigestReason, Incident, Notification, Told
 from eventd.store import unstorable
 from eventd.store.base import (
     LONGEST_WAIT_S,
@@ -25,9 +25,18 @@ from eventd.store.base import (
     untold_escalation,
 )
 from eventd.store.database import QUERIES
+from eventd.store.letters import Letter, check_drop, check_retry, dropped, make_letter, no_letter, told_again, wanted_at
 from eventd.store.rows import EPOCH, Tally, micros, text
 
 _notification = msgspec.json.Decoder(Notification)
+_incident = msgspec.json.Decoder(Incident)
+
+
+def letter(row: Any) -> Letter:
+    """A row of ``outbox_letters``."""
+    _, json, state, attempts, next_at, settled_at, *rest = row
+    settled = None if settled_at is None else EPOCH + timedelta(microseconds=settled_at)
+    return make_letter(replace(_notification.decode(json), attempts=attempts), state, next_at, settled, tuple(rest))
 
 
 class _Earlier(Struct, frozen=True):
@@ -93,6 +102,7 @@ class Queue:
                 "incident": about[0],
                 "next_at": due,
                 "created_at": micros(stored.created_at),
+                "wanted_at": micros(wanted_at(stored)),
                 "json": text(stored),
             },
         )
@@ -219,3 +229,39 @@ class Queue:
                 self._maybe_told.discard(ident)
         self._in_flight.pop(settled.id, None)
         self._maybe_told.discard(settled.id)
+
+    # --- what operators do ----------------------------------------------------------------------------------------
+
+    def _letter(self, ident: str) -> Letter:
+        if (row := self._one("outbox_letter", ident)) is None:
+            raise no_letter(ident)
+        return letter(row)
+
+    def retry(self, ident: str, enqueue: Callable[[Notification, Tally], None]) -> Letter:
+        """`Store.retry`; ``enqueue`` puts a new notification in."""
+        with self._transaction() as tally:
+            found = self._letter(ident)
+            check_retry(found)
+            if found.state == "pending":
+                self._db.execute(QUERIES["outbox_at_once"], {"id": ident})
+                return self._letter(ident)
+            dead = _notification.decode(self._one("outbox_letter", ident)[1])
+            again = told_again(dead, _incident.decode(self._one("incident", found.incident)[0]))
+            enqueue(again, tally)
+            self._db.execute(QUERIES["outbox_sent_again"], (again.id, ident))
+            return self._letter(again.id)
+
+    def drop(self, ident: str, who: str) -> Letter:
+        """`Store.drop`."""
+        who = unstorable.writable(who)
+        with self._transaction() as tally:
+            found = self._letter(ident)
+            check_drop(found, in_flight=bool({ident, found.digest} & self._in_flight.keys()))
+            if found.state == "pending":
+                at = round(self._clock() * 1e6)
+                self._db.execute(QUERIES["outbox_settle"], ("dead", at, dropped(who), None, ident))
+                tally["notifications_dead", found.channel] += 1
+            self._db.execute(QUERIES["outbox_dropped"], (who, ident))
+            dropped_one = self._letter(ident)
+        self._maybe_told.discard(ident)
+        return dropped_one

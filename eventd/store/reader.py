@@ -11,6 +11,8 @@ from eventd.contract import JournalRow
 from eventd.model import Event, Incident, Malformed
 from eventd.store.base import MAX_PAGE, Page
 from eventd.store.database import CHECKS, QUERIES
+from eventd.store.letters import Letter
+from eventd.store.queue import letter
 
 #: A question that takes longer is given up, so that one cannot hold up all others; commits are not affected anyway.
 QUERY_TIMEOUT_S = 5.0
@@ -34,6 +36,16 @@ INCIDENT_WHERE = {name: f"{name} = :{name}" for name in ("status", "kind", "devi
     "id": "id >= :id AND id < :id || '~'",
     "parent": "coalesce(json_extract(json, '$.parent'), 'none') = :parent",
     "child_of": "id IN (SELECT value FROM incidents AS i, json_each(i.json, '$.children') WHERE i.id = :child_of)",
+    "before": "seq < :before",
+}
+LETTER_WHERE = {
+    "id": INCIDENT_WHERE["id"],
+    "channel": "channel = :channel",
+    "state": "state = :state",
+    "incident": "incident = :incident",
+    # As its index has it.
+    "undelivered": "state IN ('pending', 'dead') AND sent_again_as IS NULL AND dropped_by IS NULL AND :undelivered",
+    "wanted_before": "wanted_at < :wanted_before",
     "before": "seq < :before",
 }
 MALFORMED_WHERE = {"before": "seq < :before"}
@@ -87,6 +99,12 @@ class Reader:
         """`Store.incidents`."""
         rows, following = self._page("incidents", INCIDENT_WHERE, filters, limit)
         return Page(tuple(_incident.decode(json) for _, json in rows), following)
+
+    def letters(self, filters: Mapping[str, Any], limit: int) -> Page[Letter]:
+        """`Store.letters`."""
+        exact = {name: _micros(value) if name == "wanted_before" else value for name, value in filters.items()}
+        rows, following = self._page("outbox_letters", LETTER_WHERE, exact, limit)
+        return Page(tuple(map(letter, rows)), following)
 
     def malformed(self, filters: Mapping[str, Any], limit: int) -> Page[Malformed]:
         """`Store.malformed`."""

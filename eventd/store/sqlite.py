@@ -21,6 +21,7 @@ from eventd.errors import StoreError, UnstorableError
 from eventd.model import Digest, DigestReason, Incident, Malformed, Told
 from eventd.store import database, unstorable
 from eventd.store.base import DEFAULT_PAGE, ChannelTotals, EventFilters, IncidentFilters, Page, Settings
+from eventd.store.letters import Letter, LetterFilters
 from eventd.store.reader import Reader
 from eventd.store.writer import Writer
 
@@ -210,6 +211,25 @@ class SqliteStore:
     async def outbox_counts(self) -> dict[str, dict[str, int]]:
         """`Store.outbox_counts`."""
         return await self._read(self._reader.outbox_counts)
+
+    # --- what operators do with the outbox -----------------------------------------------------------------------
+
+    async def letters(self, *, limit: int = DEFAULT_PAGE, **filters: Unpack[LetterFilters]) -> Page[Letter]:
+        """`Store.letters`."""
+        return await self._read(self._reader.letters, filters, limit)
+
+    async def oldest_waiting(self, now: float) -> dict[str, float]:
+        """`Store.oldest_waiting`."""
+        found = await self._read(self._reader.all, "outbox_oldest", (round(now * 1e6),))
+        return {channel: at / 1e6 for channel, at in found}
+
+    async def retry(self, ident: str) -> Letter:
+        """`Store.retry`."""
+        return await self._write(self._writer.retry, ident)
+
+    async def drop(self, ident: str, who: str) -> Letter:
+        """`Store.drop`."""
+        return await self._write(self._writer.queue.drop, ident, who)
 
     # --- upkeep --------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from eventd.store.base import (
     check_tallies,
 )
 from eventd.store.database import QUERIES
+from eventd.store.letters import Letter
 from eventd.store.queue import Queue
 from eventd.store.rows import Tally, micros, text
 from eventd.telemetry import get_logger
@@ -226,6 +227,10 @@ class Writer:
         if not self._one("incident", notification.incident.id):
             self._insert_incident(incident_row(notification.incident), tally)
         self.queue.put(notification, self._next("notifications_enqueued", tally), tally)
+
+    def retry(self, ident: str) -> Letter:
+        """`Store.retry`."""
+        return self.queue.retry(ident, self._enqueue)
 
     # --- small things and retention ------------------------------------------------------------------------------
 

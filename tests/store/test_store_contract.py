@@ -2,15 +2,19 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from store_samples import START, at, batch, incident, malformed, notification, row, unix
 
 from eventd.contract import Batch, Settled, Waiting
+from eventd.errors import OutboxError
 from eventd.model import Digest, Incident, Notification
 from eventd.store import MemoryStore, Settings, SqliteStore, Store
 from eventd.store.base import OWN_TALLIES
+from eventd.store.letters import Letter
 
 DAY = 86400.0
 
@@ -563,3 +567,200 @@ async def test_incidents_are_found_by_the_list_of_the_one_that_tells_them(store:
     assert [one.id for one in (await store.incidents(child_of="aa", parent="dd")).items] == ["cc"]
     assert (await store.incidents(child_of="bb")).items == ()
     assert (await store.incidents(child_of="never")).items == ()
+
+
+# --- what operators do with the outbox ------------------------------------------------------------------------------
+
+
+async def dead(store: Store, *notifications: Notification, error: str = "refused: 404") -> None:
+    """Have them given up."""
+    await store.commit(batch(notifications=list(notifications)))
+    for one in notifications:
+        assert await store.claim(one.channel, unix(DAY)) is not None
+        await store.settle(Settled(one.id, "dead", error=error))
+
+
+async def one_letter(store: Store, ident: str) -> Letter:
+    [letter] = (await store.letters(id=ident)).items
+    return letter
+
+
+async def balanced(store: Store) -> dict[str, int]:
+    """The totals of the channel, which must add up."""
+    found = msgspec.structs.asdict(store.totals()["chat"])
+    assert found["enqueued"] == sum(n for name, n in found.items() if name != "enqueued")
+    counts = (await store.outbox_counts())["chat"]
+    assert {name: n for name, n in found.items() if n and name != "enqueued"} == counts
+    return found
+
+
+async def test_what_was_not_delivered_is_listed_with_why(store: Store) -> None:
+    await dead(store, notification("n1", incident("i1", title="branch down")))
+    await store.commit(batch(notifications=[notification("n2", incident("i2"), seconds=5)]))
+    await store.commit(
+        batch(notifications=[later("n3", incident("i3"), 50), notification("m1", incident("i1"), channel="pager")])
+    )
+    await store.claim("chat", unix(10))
+    await store.settle(Settled("n2", "retry", unix(70), "timeout: 15 s"))
+    given_up, tried = await one_letter(store, "n1"), await one_letter(store, "n2")
+    assert (given_up.state, given_up.error, given_up.settled_at) == ("dead", "refused: 404", at(0))
+    assert (given_up.incident, given_up.title, given_up.severity, given_up.attempts) == (
+        "i1",
+        "branch down",
+        "major",
+        1,
+    )
+    assert (tried.state, tried.error, tried.next_try_at, tried.attempts) == ("pending", "timeout: 15 s", at(70), 1)
+    held = await one_letter(store, "n3")
+    assert (held.wanted_at, held.next_try_at, held.settled_at) == (at(50), at(50), None)
+    assert await store.oldest_waiting(unix(40)) == {"chat": unix(5), "pager": unix(0)}
+    assert await store.oldest_waiting(unix(3)) == {"pager": unix(0)}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({}, ["n5", "n4", "n3", "n2", "n1"]),
+        ({"undelivered": True}, ["n5", "n4", "n2"]),
+        ({"channel": "pager"}, ["n5"]),
+        ({"state": "dead"}, ["n2"]),
+        ({"incident": "i3"}, ["n4", "n3"]),
+        ({"undelivered": True, "wanted_before": unix(4)}, ["n2"]),
+        ({"id": "n3"}, ["n3"]),
+        ({"state": "delivered", "before": 1}, []),
+    ],
+)
+async def test_letters_can_be_filtered(store: Store, wanted: dict[str, Any], found: list[str]) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident("i1"))]))
+    assert await told(store) == [("n1", "opened")]
+    await dead(store, notification("n2", incident("i2"), seconds=3))
+    replaced = [notification("n3", incident("i3"), seconds=4), notification("n4", incident("i3"), "updated", seconds=4)]
+    await store.commit(batch(notifications=[*replaced, notification("n5", incident("i4"), channel="pager", seconds=4)]))
+    assert [letter.id for letter in (await store.letters(**wanted)).items] == found
+
+
+async def test_letters_come_in_pages(store: Store) -> None:
+    await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}")) for n in range(5)]))
+    first = await store.letters(limit=2)
+    second = await store.letters(limit=3, before=first.next)
+    assert [letter.id for letter in (*first.items, *second.items)] == ["n4", "n3", "n2", "n1", "n0"]
+    assert second.next is None
+
+
+async def test_a_dead_one_is_told_again_as_things_stand_now_and_stays_dead(store: Store) -> None:
+    await dead(store, notification("n1", incident("i1"), seconds=1))
+    await store.commit(batch(incidents=[incident("i1", count=7)]))
+    again = await store.retry("n1")
+    assert (again.state, again.what, again.attempts, again.created_at) == ("pending", "opened", 0, at(1))
+    assert again.id != "n1"
+    old = await one_letter(store, "n1")
+    assert (old.state, old.sent_again_as, old.undelivered) == ("dead", again.id, False)
+    assert await balanced(store) == {"enqueued": 2, "pending": 1, "delivered": 0, "dead": 1, "superseded": 0}
+    claimed = await store.claim("chat", unix(DAY))
+    assert isinstance(claimed, Notification)
+    assert (claimed.id, claimed.incident.count, claimed.created_at) == (again.id, 7, at(1))
+    await store.settle(Settled(again.id, "dead", error="refused again"))
+    with pytest.raises(OutboxError, match=f"n1 was sent again as {again.id}"):
+        await store.retry("n1")
+    third = await store.retry(again.id)
+    assert third.id not in ("n1", again.id)
+    assert await balanced(store) == {"enqueued": 3, "pending": 1, "delivered": 0, "dead": 2, "superseded": 0}
+
+
+async def test_a_dead_opening_of_what_is_over_is_told_as_over(store: Store) -> None:
+    await dead(store, notification("n1", incident("i1")))
+    await store.commit(batch(incidents=[incident("i1", resolved=9)]))
+    again = await store.retry("n1")
+    assert (again.what, again.state) == ("resolved", "pending"), "however short it was: somebody asked for it"
+    assert await told(store) == [(again.id, "resolved")]
+
+
+async def test_a_dead_escalation_or_held_one_is_told_again_at_once(store: Store) -> None:
+    one = replace(later("n1", incident("i1"), 900, escalates=True), held=True)
+    await dead(store, one)
+    again = await store.retry("n1")
+    assert (again.state, again.next_try_at, again.wanted_at) == ("pending", None, at(0))
+    assert (await store.waiting("chat", unix(1))).held == 0
+
+
+async def test_what_waits_is_due_at_once_after_a_retry(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident("i1"))]))
+    await store.claim("chat", unix(0))
+    await store.settle(Settled("n1", "retry", unix(300), "connect"))
+    assert await store.claim("chat", unix(1)) is None
+    assert (await store.retry("n1")).next_try_at is None
+    assert await store.next_due("chat") == 0.0
+    assert (await balanced(store))["enqueued"] == 1
+    claimed = await store.claim("chat", unix(1))
+    assert claimed is not None
+    assert (claimed.id, claimed.attempts) == ("n1", 1)
+
+
+async def test_a_digest_is_tried_at_once_as_a_whole(store: Store) -> None:
+    await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}")) for n in range(3)]))
+    sealed = await store.seal("chat", unix(1), "storm", 2)
+    assert sealed is not None
+    await store.settle(Settled(sealed.id, "retry", unix(300), "connect"))
+    await store.retry("n1")
+    again = await store.claim("chat", unix(2))
+    assert isinstance(again, Digest)
+    assert [one.id for one in again.notifications] == ["n0", "n1"]
+    assert {(await one_letter(store, ident)).digest for ident in ("n0", "n1")} == {sealed.id}
+
+
+async def test_what_waits_is_dropped_and_says_by_whom(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident("i1")), notification("n2", incident("i2"))]))
+    gone = await store.drop("n1", "ann")
+    assert (gone.state, gone.error, gone.dropped_by, gone.undelivered) == ("dead", "dropped by ann", "ann", False)
+    assert await balanced(store) == {"enqueued": 2, "pending": 1, "delivered": 0, "dead": 1, "superseded": 0}
+    assert await told(store) == [("n2", "opened")]
+    assert (await store.retry("n1")).state == "pending", "somebody thought better of it"
+
+
+async def test_a_dead_one_is_closed_and_keeps_its_error(store: Store) -> None:
+    await dead(store, notification("n1", incident("i1")))
+    closed = await store.drop("n1", "ann")
+    assert (closed.state, closed.error, closed.dropped_by, closed.undelivered) == ("dead", "refused: 404", "ann", False)
+    assert (await balanced(store))["dead"] == 1
+    with pytest.raises(OutboxError, match="was dropped by ann"):
+        await store.drop("n1", "bob")
+
+
+async def test_what_is_being_told_right_now_is_not_dropped(store: Store) -> None:
+    await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}")) for n in range(3)]))
+    await store.claim("chat", unix(1))
+    with pytest.raises(OutboxError, match="is being told right now"):
+        await store.drop("n0", "ann")
+    assert (await store.drop("n1", "ann")).state == "dead"
+    await store.settle(Settled("n0", "retry", unix(1), "connect"))
+    assert (await store.drop("n0", "ann")).state == "dead"
+
+
+async def test_of_a_digest_in_flight_nothing_is_dropped_and_later_it_lists_the_others(store: Store) -> None:
+    await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}")) for n in range(2)]))
+    sealed = await store.seal("chat", unix(1), "storm", 2)
+    assert sealed is not None
+    with pytest.raises(OutboxError, match="is being told right now"):
+        await store.drop("n1", "ann")
+    await store.settle(Settled(sealed.id, "retry", unix(1), "connect"))
+    await store.drop("n0", "ann")
+    again = await store.claim("chat", unix(2))
+    assert isinstance(again, Digest)
+    assert (again.id, [one.id for one in again.notifications]) == (sealed.id, ["n1"])
+
+
+@pytest.mark.parametrize("act", ["retry", "drop"])
+async def test_nothing_is_done_about_what_was_told_or_replaced_or_does_not_exist(store: Store, act: str) -> None:
+    await store.commit(
+        batch(notifications=[notification("n1", incident("i1")), notification("n2", incident("i1"), "updated")])
+    )
+    await told(store)
+
+    async def does(ident: str) -> OutboxError:
+        with pytest.raises(OutboxError) as caught:
+            await (store.retry(ident) if act == "retry" else store.drop(ident, "ann"))
+        return caught.value
+
+    assert [str(await does(ident)) for ident in ("n1", "n2")] == ["n1 is superseded already", "n2 is delivered already"]
+    missing = await does("n9")
+    assert (str(missing), missing.missing) == ("no notification 'n9'", True)

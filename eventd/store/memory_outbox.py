@@ -1,0 +1,350 @@
+"""The outbox of the store without a disk, part of the model that the store on disk is tested against.
+
+Nothing here is fast: every question looks at everything.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
+from typing import Any, TypeVar, Unpack
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from eventd.contract import Settled, Waiting
+from eventd.model import Digest, DigestReason, Incident, Notification, Told, utc
+from eventd.store.base import (
+    DEFAULT_PAGE,
+    LANES,
+    LONGEST_WAIT_S,
+    MAX_COUNTED,
+    MAX_PAGE,
+    OWN_TALLIES,
+    REPLACED_AS,
+    STATE_AFTER,
+    ChannelTotals,
+    Page,
+    digest_id,
+    passed_untold,
+    rank,
+    replaced_as,
+    untold_escalation,
+)
+from eventd.store.letters import (
+    Letter,
+    LetterFilters,
+    State,
+    check_drop,
+    check_retry,
+    dropped,
+    make_letter,
+    no_letter,
+    told_again,
+    wanted_at,
+)
+
+T = TypeVar("T")
+
+
+class Entry(Struct):
+    """One notification in the outbox."""
+
+    notification: Notification
+    rank: tuple[int, int]
+    seq: int
+    state: State = "pending"
+    next_at: float = 0.0
+    settled_at: float = 0.0
+    digest: str = ""
+    receipt: str | None = None
+    error: str | None = None
+    sent_again_as: str | None = None
+    dropped_by: str | None = None
+
+    @property
+    def letter(self) -> Letter:
+        """As operators see it."""
+        settled_at = None if self.state == "pending" else utc(self.settled_at)
+        rest = (self.error, self.digest or None, self.sent_again_as, self.dropped_by)
+        return make_letter(self.notification, self.state, self.next_at, settled_at, rest)
+
+
+class MemoryOutbox:
+    """All channels' queues."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._ledger: Counter[str] = Counter(dict.fromkeys(OWN_TALLIES, 0))
+        self._incidents: dict[str, Incident] = {}
+        self._outbox: dict[str, Entry] = {}
+        self._totals: dict[str, ChannelTotals] = {}
+        self._digests: dict[str, tuple[DigestReason, float]] = {}
+        self._in_flight: dict[str, str] = {}
+        self._maybe_told: set[str] = set()
+
+    def _put_incident(self, incident: Incident) -> None:
+        self._incidents[incident.id] = incident
+
+    def restart(self) -> None:
+        """Forget what a real store forgets when eventd ends and starts again."""
+        self._in_flight.clear()
+        self._maybe_told = set(self._perhaps_told())
+        self._totals = {}
+        for entry in self._outbox.values():
+            self._count(entry.notification.channel, "enqueued", "pending")
+            if entry.state != "pending":
+                self._count(entry.notification.channel, entry.state, "pending", -1)
+
+    def _perhaps_told(self) -> Iterator[str]:
+        """What may have been in somebody's hands: what was never tried and came first, or had been put off."""
+        for channel in {entry.notification.channel for entry in self._pending()}:
+            fresh = [e for e in self._turns(channel) if not (e.notification.attempts or e.digest or e.next_at)]
+            for lane in LANES:
+                yield from [e.notification.id for e in fresh if e.rank[0] == lane][:1]
+        for entry in self._pending():
+            if not (entry.notification.attempts or entry.digest) and entry.next_at:
+                yield entry.notification.id
+
+    # --- putting in and handing out ------------------------------------------------------------------------------
+
+    def _count(self, channel: str, name: str, other: str | None = None, n: int = 1) -> None:
+        totals = self._totals.setdefault(channel, ChannelTotals())
+        setattr(totals, name, getattr(totals, name) + 1)
+        if other:
+            setattr(totals, other, getattr(totals, other) + n)
+
+    def _enqueue(self, notification: Notification) -> None:
+        if notification.id in self._outbox:
+            return
+        if notification.incident.id not in self._incidents:
+            self._put_incident(notification.incident)
+        self._ledger["notifications_enqueued"] += 1
+        self._count(notification.channel, "enqueued", "pending")
+        about = (notification.incident.id, notification.channel)
+        if notification.escalates and any(map(_announced, self._of(about))):
+            notification = replace(notification, escalates=False, due_at=None)
+        waiting = [entry for entry in self._of(about) if entry.state == "pending"]
+        follows = any(e.notification.what == "resolved" for e in waiting)
+        earlier = self._untried(waiting, notification)
+        what: Any = replaced_as(earlier.notification.what if earlier else None, notification.what)
+        seq = self._ledger["notifications_enqueued"]
+        place = rank(what, seq, earlier.rank if earlier else None, follows_all_clear=follows)
+        due = 0.0 if notification.due_at is None else notification.due_at.timestamp()
+        entry = self._outbox[notification.id] = Entry(replace(notification, what=what), place, seq, next_at=due)
+        when = notification.created_at.timestamp()
+        if earlier is not None:
+            entry.next_at = min(due, earlier.next_at)
+            self._settle(earlier, "superseded", when)
+        passed = earlier is not None and passed_untold(earlier.notification.what, entry.notification)
+        if passed or untold_escalation(entry.notification):
+            self._settle(entry, "superseded", when)
+
+    def _of(self, about: tuple[str, str]) -> list[Entry]:
+        entries = self._outbox.values()
+        return [e for e in entries if (e.notification.incident.id, e.notification.channel) == about]
+
+    def _untried(self, waiting: list[Entry], later: Notification) -> Entry | None:
+        """The entry that ``later`` replaces."""
+        if not waiting or (waiting[-1].notification.what, later.what) not in REPLACED_AS:
+            return None
+        earlier = waiting[-1].notification
+        tried = earlier.attempts or waiting[-1].digest or earlier.id in {*self._in_flight, *self._maybe_told}
+        return None if tried else waiting[-1]
+
+    def _settle(self, entry: Entry, state: State, at: float) -> None:
+        entry.state, entry.settled_at = state, at
+        self._ledger[f"notifications_{state}"] += 1
+        self._count(entry.notification.channel, state, "pending", -1)
+
+    def _pending(self) -> list[Entry]:
+        return [entry for entry in self._outbox.values() if entry.state == "pending"]
+
+    def _turns(self, channel: str) -> list[Entry]:
+        """The first of each incident, in the order in which they are told."""
+        queue = sorted((e for e in self._pending() if e.notification.channel == channel), key=lambda e: e.rank)
+        first: dict[str, Entry] = {}
+        for entry in queue:
+            first.setdefault(entry.notification.incident.id, entry)
+        return list(first.values())
+
+    def _due(self, channel: str, now: float) -> list[Entry]:
+        return [entry for entry in self._turns(channel) if not entry.digest and _is_due(entry, now)]
+
+    async def claim(self, channel: str, now: float) -> Told | None:
+        """`contract.Outbox.claim`."""
+        if channel in self._in_flight.values():
+            return None
+        for ident in dict.fromkeys(e.digest for e in self._pending() if e.digest and e.notification.channel == channel):
+            members = [e for e in self._pending() if e.digest == ident]
+            if all(_is_due(entry, now) for entry in members):
+                return self._digest(ident, members)
+        for entry in self._due(channel, now)[:1]:
+            told = entry.notification
+            self._in_flight[told.id] = channel
+            receipts = [
+                e.receipt for e in self._of((told.incident.id, channel)) if e.state == "delivered" and e.receipt
+            ]
+            return replace(told, thread=receipts[0]) if receipts else told
+        return None
+
+    def _digest(self, ident: str, members: list[Entry]) -> Digest:
+        told = tuple(entry.notification for entry in sorted(members, key=lambda e: e.rank))
+        why, created_at = self._digests[ident]
+        self._in_flight[ident] = told[0].channel
+        return Digest(ident, told[0].channel, why, told, utc(created_at), max(one.attempts for one in told))
+
+    async def waiting(self, channel: str, now: float) -> Waiting:
+        """`contract.Outbox.waiting`."""
+        due = [entry.notification for entry in self._due(channel, now)[:MAX_COUNTED]]
+        oldest = min((one.created_at.timestamp() for one in due), default=None)
+        return Waiting(len(due), oldest, sum(one.held for one in due))
+
+    async def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
+        """`contract.Outbox.seal`."""
+        due = [] if channel in self._in_flight.values() else self._due(channel, now)[:most]
+        members = list[Entry]()
+        for first in due:
+            of = self._of((first.notification.incident.id, channel))
+            ordered = sorted((e for e in of if e.state == "pending"), key=lambda e: e.rank)
+            members += takewhile(lambda entry: entry.next_at <= now, ordered)
+        if not members:
+            return None
+        ident = digest_id(members[0].notification.id)
+        self._digests[ident] = (why, self._clock())
+        for entry in members:
+            entry.digest = ident
+        return self._digest(ident, members)
+
+    async def settle(self, settled: Settled) -> None:
+        """`contract.Outbox.settle`."""
+        if settled.outcome not in STATE_AFTER:
+            raise ValueError(f"outcome {settled.outcome!r} is none of {', '.join(STATE_AFTER)}")
+        for entry in self._pending():
+            if settled.id not in (entry.notification.id, entry.digest):
+                continue
+            entry.notification = replace(entry.notification, attempts=entry.notification.attempts + 1)
+            entry.next_at, entry.error = settled.retry_at or 0.0, settled.error
+            if settled.outcome != "retry":
+                entry.receipt = settled.receipt
+                self._settle(entry, STATE_AFTER[settled.outcome], self._clock())
+            self._maybe_told.discard(entry.notification.id)
+        self._in_flight.pop(settled.id, None)
+        self._maybe_told.discard(settled.id)
+
+    async def next_due(self, channel: str) -> float | None:
+        """`contract.Outbox.next_due`."""
+        if channel in self._in_flight.values():
+            return None
+        return min((entry.next_at for entry in self._turns(channel)), default=None)
+
+    async def lately(self, channel: str, since: float) -> Sequence[float]:
+        """`contract.Outbox.lately`."""
+        of = [e for e in self._outbox.values() if e.notification.channel == channel and e.state == "delivered"]
+        return sorted({e.digest or e.notification.id: e.settled_at for e in of if e.settled_at > since}.values())
+
+    async def release(self, channel: str | None = None) -> None:
+        """`Store.release`."""
+        held = {ident for ident, of in self._in_flight.items() if channel in (None, of)}
+        self._in_flight = {ident: of for ident, of in self._in_flight.items() if ident not in held}
+        self._maybe_told |= held
+
+    async def alerting(self, channel: str, resolved_since: float) -> Sequence[Incident]:
+        """`contract.Outbox.alerting`."""
+        announced = {
+            entry.notification.incident.id
+            for entry in self._outbox.values()
+            if entry.notification.channel == channel and entry.state in ("pending", "delivered")
+        }
+        return [i for i in self._incidents.values() if i.id in announced and not ended_before(i, resolved_since)]
+
+    def totals(self) -> dict[str, ChannelTotals]:
+        """`Store.totals`."""
+        return self._totals
+
+    async def outbox_counts(self) -> dict[str, dict[str, int]]:
+        """`Store.outbox_counts`."""
+        counts: dict[str, dict[str, int]] = {}
+        for entry in self._outbox.values():
+            of = counts.setdefault(entry.notification.channel, {})
+            of[entry.state] = of.get(entry.state, 0) + 1
+        return counts
+
+    # --- what operators do ---------------------------------------------------------------------------------------
+
+    async def letters(self, *, limit: int = DEFAULT_PAGE, **filters: Unpack[LetterFilters]) -> Page[Letter]:
+        """`Store.letters`."""
+        rows = {e.seq: found for e in self._outbox.values() if _fits(found := e.letter, filters)}
+        return page(rows, limit, filters.get("before"))
+
+    async def oldest_waiting(self, now: float) -> dict[str, float]:
+        """`Store.oldest_waiting`."""
+        found: dict[str, float] = {}
+        for told in (entry.notification for entry in self._pending()):
+            at = wanted_at(told).timestamp()
+            if at <= now:
+                found[told.channel] = min(at, found.get(told.channel, at))
+        return found
+
+    def _known(self, ident: str) -> Entry:
+        if ident not in self._outbox:
+            raise no_letter(ident)
+        return self._outbox[ident]
+
+    async def retry(self, ident: str) -> Letter:
+        """`Store.retry`."""
+        entry = self._known(ident)
+        check_retry(entry.letter)
+        if entry.state == "pending":
+            together = [e for e in self._pending() if e.digest == entry.digest] if entry.digest else [entry]
+            for one in together:
+                one.next_at = 0.0
+            return entry.letter
+        again = told_again(entry.notification, self._incidents[entry.notification.incident.id])
+        self._enqueue(again)
+        entry.sent_again_as = again.id
+        return self._outbox[again.id].letter
+
+    async def drop(self, ident: str, who: str) -> Letter:
+        """`Store.drop`."""
+        entry = self._known(ident)
+        check_drop(entry.letter, in_flight=bool({ident, entry.digest} & self._in_flight.keys()))
+        if entry.state == "pending":
+            self._settle(entry, "dead", self._clock())
+            entry.error = dropped(who)
+        entry.dropped_by = who
+        self._maybe_told.discard(ident)
+        return entry.letter
+
+
+def _announced(entry: Entry) -> bool:
+    """Whether its channel knows of the incident, or will without escalation."""
+    waits = entry.state == "pending" and (entry.notification.attempts > 0 or not entry.notification.escalates)
+    return waits or entry.state == "delivered"
+
+
+def _is_due(entry: Entry, now: float) -> bool:
+    return entry.next_at <= now or (entry.notification.attempts > 0 and entry.next_at > now + LONGEST_WAIT_S)
+
+
+def ended_before(incident: Incident, when: float) -> bool:
+    """Whether it was over then."""
+    ended = incident.resolved_at or incident.updated_at
+    return incident.status == "resolved" and ended.timestamp() < when
+
+
+def _fits(letter: Letter, wanted: LetterFilters) -> bool:
+    before = wanted.get("wanted_before")
+    return (
+        all(wanted.get(name) in (None, getattr(letter, name)) for name in ("channel", "state", "incident"))
+        and letter.id.startswith(wanted.get("id") or "")
+        and (letter.undelivered or not wanted.get("undelivered"))
+        and (before is None or letter.wanted_at.timestamp() < before)
+    )
+
+
+def page(rows: Mapping[int, T], limit: int, before: int | None) -> Page[T]:
+    """One page of numbered rows, the newest first."""
+    found = sorted((seq for seq in rows if before is None or seq < before), reverse=True)
+    limit = max(1, min(limit, MAX_PAGE))
+    shown = found[:limit]
+    return Page(tuple(rows[seq] for seq in shown), shown[-1] if len(found) > limit else None)
