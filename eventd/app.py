@@ -379,6 +379,10 @@ class App:
             raise StoreError("eventd is starting or stopping")
         return await self.pipeline.operate(act)
 
+    def try_again(self, channel: str) -> None:
+        """`Delivery.try_again`."""
+        self.delivery.try_again(channel)
+
     @property
     def receivers(self) -> Mapping[Key, Receiver]:
         """The running receivers, by what they were made from."""

@@ -30,6 +30,7 @@ COMMANDS = {
     "ack": "Take an incident, or give it back.",
     "clear": "Resolve an incident by hand.",
     "silence": "Tell nobody of what is known or planned.",
+    "outbox": "What was not delivered: look, try again, drop.",
 }
 
 #: What the file or device behind the output can say: it is full, too large, or broken.

@@ -174,26 +174,34 @@ def _token(file: str | None) -> str | None:
     return token or None
 
 
-def find(remote: Remote, given: str) -> Mapping[str, Any]:
-    """The one incident whose id is or begins like ``given``.
+#: What stands in a list of the API: the noun, and the keys by which all of them are found.
+LISTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "incidents": ("incident", {}),
+    "outbox": ("notification", {"state": "all"}),
+}
+
+
+def find(remote: Remote, given: str, place: str = "incidents") -> Mapping[str, Any]:
+    """The one of the list ``place`` whose id is or begins like ``given``.
 
     Raises:
         RemoteError: none, or several.
     """
     prefix = given.casefold()
-    found = remote.ask("incidents", id=prefix, limit=5)["items"] if prefix.isascii() and prefix.isalnum() else []
-    exact = [incident for incident in found if incident["id"] == prefix]
+    noun, keys = LISTS[place]
+    found = remote.ask(place, id=prefix, limit=5, **keys)["items"] if prefix.isascii() and prefix.isalnum() else []
+    exact = [one for one in found if one["id"] == prefix]
     if len(exact or found) == 1:
         return dict((exact or found)[0])
     if not found:
-        raise RemoteError(f"no incident's id begins with {given!r}", 404)
-    several = ", ".join(incident["id"] for incident in found)
+        raise RemoteError(f"no {noun}'s id begins with {given!r}", 404)
+    several = ", ".join(one["id"] for one in found)
     raise RemoteError(f"{given!r} is not enough: {several} begin with it", SEVERAL)
 
 
-def act_on_each(remote: Remote, given: Sequence[str], act: Callable[[str], str]) -> None:
-    """Have ``act`` do something to each incident whose id is or begins like one of ``given``, and print what it says;
-    what fails is told and the others go on. Ends the command with 1 if any failed.
+def act_on_each(remote: Remote, given: Sequence[str], act: Callable[[str], str], place: str = "incidents") -> None:
+    """Have ``act`` do something to each of the list ``place`` whose id is or begins like one of ``given``, and print
+    what it says; what fails is told and the others go on. Ends the command with 1 if any failed.
 
     Raises:
         RemoteError: what would be the same for each of them: nobody answers, or the token does not do.
@@ -201,7 +209,7 @@ def act_on_each(remote: Remote, given: Sequence[str], act: Callable[[str], str])
     failed = False
     for one in dict.fromkeys(given):
         try:
-            click.echo(printable(act(str(find(remote, one)["id"]))))
+            click.echo(printable(act(str(find(remote, one, place)["id"]))))
         except RemoteError as error:
             if error.status not in OF_ONE:
                 raise

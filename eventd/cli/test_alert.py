@@ -56,7 +56,10 @@ class _Length(click.ParamType[float]):
     help="Before the all-clear. Alertmanager tells nobody of what was over within its group_wait.",
 )  # fmt: skip
 @click.option("--digest", is_flag=True, help="Send a message that lists several, where there are such.")
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="A line for people or an object for each message.",
+)  # fmt: skip
 @click.argument("names", nargs=-1, metavar="[CHANNEL]...")
 def command(path: str, resolve: bool, wait: float, digest: bool, form: str, names: tuple[str, ...]) -> None:
     """Send a test alert, marked [TEST], through the channels of a configuration (without CHANNEL: all of them), and say

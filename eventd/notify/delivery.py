@@ -118,6 +118,12 @@ class Delivery:
         for worker in self._workers:
             worker.wake()
 
+    def try_again(self, channel: str) -> None:
+        """Somebody says that its far end can be told again: a pause of its worker is over. Call it on the loop."""
+        for worker in self._workers:
+            if worker.name == channel:
+                worker.end_pause()
+
     async def drain(self, deadline_s: float) -> None:
         """Claim nothing more, let tries in flight end for at most ``deadline_s`` seconds, then cut them off.
 
@@ -158,6 +164,10 @@ class _Worker:
         self.looks = 0
 
     def wake(self) -> None:
+        self._woken.set()
+
+    def end_pause(self) -> None:
+        self._paused_until = 0.0
         self._woken.set()
 
     def stop(self) -> None:

@@ -206,6 +206,9 @@ class Store(Outbox, Protocol):
     async def letters(self, *, limit: int = DEFAULT_PAGE, **filters: Unpack[LetterFilters]) -> Page[Letter]:
         """Notifications as they stand in the outbox, the latest enqueued first."""
 
+    async def letter(self, ident: str) -> Letter | None:
+        """One of them."""
+
     async def oldest_waiting(self, now: float) -> dict[str, float]:
         """By channel, since when (Unix seconds) the oldest of what should have been told by ``now`` is pending."""
 

@@ -276,6 +276,10 @@ class MemoryOutbox:
         rows = {e.seq: found for e in self._outbox.values() if _fits(found := e.letter, filters)}
         return page(rows, limit, filters.get("before"))
 
+    async def letter(self, ident: str) -> Letter | None:
+        """`Store.letter`."""
+        return self._outbox[ident].letter if ident in self._outbox else None
+
     async def oldest_waiting(self, now: float) -> dict[str, float]:
         """`Store.oldest_waiting`."""
         found: dict[str, float] = {}

@@ -106,6 +106,10 @@ class Reader:
         rows, following = self._page("outbox_letters", LETTER_WHERE, exact, limit)
         return Page(tuple(map(letter, rows)), following)
 
+    def letter(self, ident: str) -> Letter | None:
+        """`Store.letter`."""
+        return next(map(letter, self.all("outbox_letter", (ident,))), None)
+
     def malformed(self, filters: Mapping[str, Any], limit: int) -> Page[Malformed]:
         """`Store.malformed`."""
         rows, following = self._page("malformed", MALFORMED_WHERE, filters, limit)

@@ -218,6 +218,10 @@ class SqliteStore:
         """`Store.letters`."""
         return await self._read(self._reader.letters, filters, limit)
 
+    async def letter(self, ident: str) -> Letter | None:
+        """`Store.letter`."""
+        return await self._read(self._reader.letter, ident)
+
     async def oldest_waiting(self, now: float) -> dict[str, float]:
         """`Store.oldest_waiting`."""
         found = await self._read(self._reader.all, "outbox_oldest", (round(now * 1e6),))

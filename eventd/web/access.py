@@ -38,6 +38,12 @@ def check(request: web.Request, tokens: Mapping[str, Token]) -> Token | None:
     return token
 
 
+def name_of(request: web.Request, tokens: Mapping[str, Token]) -> str:
+    """Who asks. Without a token nothing that changes something gets as far as asking."""
+    token = check(request, tokens)
+    return token.name if token is not None else "operator"
+
+
 def _refuse_change(token: Token | None, *, possible: bool) -> None:
     if not possible:
         raise RequestError(403, "needs a token of role operate; none is configured")

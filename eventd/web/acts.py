@@ -77,7 +77,7 @@ class Acts:
     async def clear(self, request: web.Request) -> web.Response:
         """Resolve an incident by hand."""
         query(request, q.NO_KEYS)
-        said = await body(request, bodies.CLEAR)
+        said = await body(request, bodies.BY)
         ident, who = request.match_info["id"], said.get("who") or self._name(request)
         correlator = self._service.correlator
         found = await self._changed(await self._operate(lambda at: correlator.clear(ident, at, who)), ident, "resolved")
@@ -85,9 +85,7 @@ class Acts:
         return answer(found)
 
     def _name(self, request: web.Request) -> str:
-        """Who asks. Without a token nothing gets this far."""
-        token = access.check(request, self._service.tokens)
-        return token.name if token is not None else "operator"
+        return access.name_of(request, self._service.tokens)
 
     async def _changed(self, verdict: Verdict, ident: str, status: str) -> Incident:
         """The incident as it stands after an act.

@@ -118,7 +118,8 @@ ACK: Keys = {
     "note": Key(_text(MAX_NOTE), {"type": "string", "maxLength": MAX_NOTE}, "What is being done about it."),
     "until": Key(_until, _MOMENT, "When it is recalled again all the same: RFC 3339, Unix seconds or a duration."),
 }
-CLEAR: Keys = {"who": WHO}
+#: Acts that need no more than that.
+BY: Keys = {"who": WHO}
 SILENCE: Keys = {
     "match": Key(
         _match,

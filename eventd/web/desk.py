@@ -16,7 +16,9 @@ import eventd
 from eventd.contract import JournalRow
 from eventd.errors import StoreError
 from eventd.model import Incident, PeerStatus, utc
+from eventd.notify.pacing import STALE_AFTER_S
 from eventd.notify.render import cut
+from eventd.store.letters import Letter
 from eventd.web import query as q
 from eventd.web.answers import NO_STORE, DeviceRow, SilenceRow, rejected_row, shown_raw
 from eventd.web.api import devices
@@ -47,6 +49,7 @@ SILENCE_ROWS = 50
 #: Rows on a page of refused messages, and characters of each that are shown.
 REJECTED_ROWS = 50
 DEVICE_ROWS = 20
+UNDELIVERED_ROWS = 20
 RESOLVED_ROWS = 15
 EVENT_ROWS = 25
 #: Messages on the page of an incident, and characters of each that are shown.
@@ -86,9 +89,11 @@ class Desk:
         device, trouble = wanted.get("device"), None
         lately: Sequence[Incident] = ()
         events: Sequence[JournalRow] = ()
+        unheard: Sequence[Letter] = ()
         try:
             lately = (await self._service.store.incidents(status="resolved", device=device, limit=RESOLVED_ROWS)).items
             events = (await self._service.store.events(device=device, limit=EVENT_ROWS)).items
+            unheard = await self._undelivered()
         except StoreError as error:
             trouble = f"The store cannot be read: {error}"
         return self._html(
@@ -99,6 +104,8 @@ class Desk:
             resolved=lately,
             events=events,
             channels=self._channels(),
+            undelivered=unheard[:UNDELIVERED_ROWS],
+            undelivered_more=len(unheard) > UNDELIVERED_ROWS,
             receivers=status["receivers"],
             **self._incidents(device),
             **self._peers(device, everything="peers" in wanted),
@@ -233,6 +240,14 @@ class Desk:
             "devices_total": len(rows),
             "devices_heard": sum(row.last_message_at is not None for row in rows),
         }
+
+    async def _undelivered(self) -> Sequence[Letter]:
+        """What was given up and nobody has seen to, then what should have been told long ago; one more than is
+        shown."""
+        ask, long_ago = self._service.store.letters, self._service.now() - STALE_AFTER_S
+        dead = await ask(state="dead", undelivered=True, limit=UNDELIVERED_ROWS + 1)
+        waits = await ask(state="pending", wanted_before=long_ago, limit=UNDELIVERED_ROWS + 1)
+        return (*dead.items, *waits.items)
 
     def _channels(self) -> list[tuple[Mapping[str, str], Any]]:
         """Channels with what became of their notifications; None before the first."""

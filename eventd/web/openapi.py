@@ -9,6 +9,7 @@ from msgspec import Struct
 
 import eventd
 from eventd.model import Incident, PeerStatus
+from eventd.store.letters import Letter
 from eventd.web import bodies
 from eventd.web import query as q
 from eventd.web.answers import (
@@ -37,6 +38,7 @@ SCHEMAS = (
     ReasonRow,
     RejectedRow,
     SilenceRow,
+    Letter,
     Status,
     Why,
     Error,
@@ -64,7 +66,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     refusals: tuple[int, ...] = ()
 
 
-#: What can be wrong with a change of an incident.
+#: What can be wrong with a change of an incident or a notification.
 CHANGING = (400, 401, 403, 404, 409, 413, 503)
 
 OPERATIONS = (
@@ -104,7 +106,7 @@ OPERATIONS = (
         does="Resolve an incident by hand; a group takes along what it tells.",
         method="post",
         tag="change",
-        takes=bodies.CLEAR,
+        takes=bodies.BY,
         returns=Incident,
         refusals=CHANGING,
     ),
@@ -136,6 +138,34 @@ OPERATIONS = (
         tag="change",
         returns=SilenceRow,
         refusals=(400, 401, 403, 404, 409, 503),
+    ),
+    Operation(
+        path="/api/v1/outbox",
+        does="Notifications as they stand in the outbox, the latest enqueued first; without `state` what was not "
+        "delivered: pending, or dead and neither sent again nor dropped.",
+        keys=q.OUTBOX,
+        returns=Letter,
+        pages=True,
+        refusals=(400, 503),
+    ),
+    Operation(
+        path="/api/v1/outbox/{id}/retry",
+        does="Have a pending one tried at once. A dead one stays dead; a new one, which is the answer, tells the "
+        "incident as it stands now.",
+        method="post",
+        tag="change",
+        takes=bodies.BY,
+        returns=Letter,
+        refusals=CHANGING,
+    ),
+    Operation(
+        path="/api/v1/outbox/{id}/drop",
+        does="Give up a pending one, unless it is being told right now, or close a dead one.",
+        method="post",
+        tag="change",
+        takes=bodies.BY,
+        returns=Letter,
+        refusals=CHANGING,
     ),
     Operation(
         path="/api/v1/explain",
@@ -256,7 +286,7 @@ MEANINGS = {
     401: "A token is needed.",
     403: "The token does not allow this, or none that would is configured.",
     404: "There is no such thing.",
-    409: "The incident is over already.",
+    409: "It is over or done already, or cannot be done right now; the error says why.",
     413: "The body is too long.",
     422: "The configuration cannot be used; the old one keeps running.",
     503: "The store cannot be read or written, or eventd cannot be relied on right now.",

@@ -174,6 +174,21 @@ SILENCES: Keys = {
     "before": AFTER_PLACE,
 }
 REJECTED: Keys = {"limit": LIMIT, "before": BEFORE}
+OUTBOX: Keys = {
+    "id": Key(_prefix, {"type": "string", "pattern": "^[0-9a-z]+$"}, "How the id begins."),
+    "channel": Key(_text, {"type": "string"}, "Name of the channel."),
+    "state": one_of(
+        "pending",
+        "dead",
+        "superseded",
+        "delivered",
+        "all",
+        description="If not given: what waits, and what was given up and neither sent again nor dropped.",
+    ),
+    "incident": Key(_text, {"type": "string"}, "Id of the incident they are about."),
+    "limit": LIMIT,
+    "before": BEFORE,
+}
 EXPLAIN: Keys = {
     "peer": Key(_address, {"type": "string"}, "Address or name of a peer."),
     "incident": Key(_text, {"type": "string"}, "Id of an incident."),

@@ -18,6 +18,7 @@ from eventd.web.acts import Acts
 from eventd.web.answers import NO_STORE, RequestError, error
 from eventd.web.api import Api, Handler
 from eventd.web.desk import Desk
+from eventd.web.letters import Letters
 from eventd.web.service import Service
 from eventd.web.stream import Stream
 from eventd.web.why import WhyApi
@@ -93,7 +94,7 @@ class WebServer:
     def make_app(self) -> web.Application:
         """All routes behind one guard."""
         app = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY_BYTES)
-        for room in (Api, Acts, WhyApi, Desk):
+        for room in (Api, Acts, Letters, WhyApi, Desk):
             app.add_routes(room(self._service).routes())
         app.add_routes([web.get(path, _static) for path in STATIC])
         app.add_routes(

@@ -61,6 +61,9 @@ class Service(Protocol):
         """Have ``act`` (given the time, Unix seconds) change what is judged; its verdict after the commit. Raises
         `StoreError` while nothing can be judged, and whatever ``act`` raises."""
 
+    def try_again(self, channel: str) -> None:
+        """What waits for ``channel`` is due now, whatever its far end answered last."""
+
     def now(self) -> float:
         """The service clock, Unix seconds."""
 

@@ -4,6 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -103,3 +106,83 @@ def test_a_silence_that_runs_out_by_itself_tells_too(eventd: Service) -> None:
     assert told(eventd) == ""
     until(lambda: str(incident["peer"]) in told(eventd), "the page that was held back")
     until(lambda: not eventd.ledger_faults(), "the ledger to balance")
+
+
+# --- what a far end did not take ----------------------------------------------------------------------------------
+
+HOOK = """
+[[web.tokens]]
+name = "ann"
+token = "{token}"
+role = "operate"
+[[channels]]
+name = "hook"
+type = "webhook"
+url = "http://127.0.0.1:{port}/T0PSECRETKEY"
+"""
+
+
+class FarEnd:
+    """Refuses with ``status`` until it is 200."""
+
+    def __init__(self) -> None:
+        self.status, self.taken = 404, list[dict[str, object]]()
+        far_end = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if far_end.status == 200:
+                    far_end.taken.append(body)
+                self.send_response(far_end.status)
+                self.send_header("Content-Length", "0")
+                self.send_header("Retry-After", "3600")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+
+
+@pytest.fixture
+def far_end() -> Iterator[FarEnd]:
+    made = FarEnd()
+    thread = threading.Thread(target=made.server.serve_forever, daemon=True)
+    thread.start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+    thread.join()
+
+
+def test_what_a_far_end_refused_is_told_again_once_it_is_mended(tmp_path: Path, far_end: FarEnd) -> None:
+    with Service(tmp_path, extra=HOOK.format(token=TOKEN, port=far_end.port)) as eventd:
+        eventd.send_udp(stop_line(7))
+        [dead] = until(lambda: [one for one in eventd.api("outbox")["items"] if one["state"] == "dead"], "a dead one")
+        assert dead["error"].startswith("refused: http://127.0.0.1:")
+        assert "T0PSECRETKEY" not in command(eventd, "outbox", "list")
+        eventd.kill()  # what was given up outlives a crash
+        eventd.start()
+        far_end.status = 200
+        assert "is sent again as" in command(eventd, "outbox", "retry", "--all-dead")
+        until(lambda: far_end.taken, "the alert to arrive")
+        [taken] = far_end.taken
+        assert taken["status"] == "firing"
+        until(lambda: eventd.api("outbox")["items"] == [], "nothing to be left")
+        assert command(eventd, "outbox", "drop", dead["id"], status=1) == ""
+        states = {one["state"] for one in eventd.api("outbox?state=all")["items"]}
+        assert states == {"dead", "delivered"}
+        assert eventd.ledger_faults() == []
+
+
+def test_what_waits_behind_a_pause_is_tried_as_soon_as_somebody_asks(tmp_path: Path, far_end: FarEnd) -> None:
+    far_end.status = 429
+    with Service(tmp_path, extra=HOOK.format(token=TOKEN, port=far_end.port)) as eventd:
+        eventd.send_udp(stop_line(7))
+        [waits] = until(lambda: [one for one in eventd.api("outbox")["items"] if one["attempts"]], "a try")
+        assert (waits["state"], waits["next_try_at"] > waits["wanted_at"]) == ("pending", True)
+        far_end.status = 200
+        command(eventd, "outbox", "retry", waits["id"])
+        until(lambda: far_end.taken, "the alert to arrive")
+        assert eventd.ledger_faults() == []

@@ -581,7 +581,9 @@ async def dead(store: Store, *notifications: Notification, error: str = "refused
 
 
 async def one_letter(store: Store, ident: str) -> Letter:
-    [letter] = (await store.letters(id=ident)).items
+    letter = await store.letter(ident)
+    assert letter is not None
+    assert letter in (await store.letters(id=ident)).items
     return letter
 
 
@@ -615,6 +617,7 @@ async def test_what_was_not_delivered_is_listed_with_why(store: Store) -> None:
     assert (held.wanted_at, held.next_try_at, held.settled_at) == (at(50), at(50), None)
     assert await store.oldest_waiting(unix(40)) == {"chat": unix(5), "pager": unix(0)}
     assert await store.oldest_waiting(unix(3)) == {"pager": unix(0)}
+    assert await store.letter("n") is None
 
 
 @pytest.mark.parametrize(

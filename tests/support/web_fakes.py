@@ -59,6 +59,10 @@ class BrokenStore(MemoryStore):
         self._check()
         return await super().malformed(limit, before)
 
+    async def letters(self, **known: Any) -> Page[Any]:
+        self._check()
+        return await super().letters(**known)
+
     async def ledger(self) -> dict[str, int]:
         self._check()
         return await super().ledger()
@@ -87,6 +91,7 @@ class FakeService:
         self.last_heard: dict[str, float] = {}
         self.clock_skew: dict[str, float] = {}
         self.losing: str | None = None
+        self.tried_again: list[str] = []
         self.maintenance: tuple[Maintenance, ...] = ()
         self.committed: Callable[[Sequence[Change]], None] = lambda _: None
 
@@ -98,6 +103,9 @@ class FakeService:
         verdict = act(self.now())
         await self._keep(verdict, None)
         return verdict
+
+    def try_again(self, channel: str) -> None:
+        self.tried_again.append(channel)
 
     async def reload(self) -> str | None:
         self.reloads += 1

@@ -10,10 +10,10 @@ from correlate_strategies import EPOCH, inventory, parse
 from msgspec.structs import replace
 from web_fakes import FakeService, Site, serving
 
-from eventd.contract import Batch
+from eventd.contract import Batch, Settled
 from eventd.correlate.hush import Maintenance, Silence
 from eventd.inventory import Device, Inventory, Peer
-from eventd.model import Fault, Incident, Malformed, Reason, Witness, utc
+from eventd.model import Fault, Incident, Malformed, Notification, Reason, Witness, utc
 from eventd.web import desk, looks
 
 #: Tags that do not part words.
@@ -224,13 +224,43 @@ async def test_without_the_store_the_page_still_shows_what_is_open(site: Site) -
     assert "disk I/O error" in (await look(site, "/incidents/other", status=503)).text
 
 
-async def test_notifications_that_were_given_up_are_told_on_top(site: Site) -> None:
-    totals = site.service.store.totals()
-    site.service.store._count("noc", "enqueued", "pending")
-    site.service.store._count("noc", "dead", "pending", -1)
-    assert totals["noc"].dead == 1
+async def test_what_was_not_delivered_is_told_on_top_and_listed_with_why(site: Site) -> None:
+    await site.service.tell("0 stop dpd timeout\n0 stop dpd timeout peer=2.1.1.2 device=FW2", until=60)
+    one, two = site.service.correlator.open_incidents()
+    store, began = site.service.store, EPOCH + 60
+    letters = [Notification(f"n{n}", "noc", "opened", about, utc(began)) for n, about in enumerate((one, two))]
+    held = Notification("n2", "pager", "opened", one, utc(began), due_at=utc(began + 5000), held=True)
+    await store.commit(Batch(notifications=[*letters, held]))
+    assert "Not delivered" not in (await look(site)).text, "it has not waited for long"
+    await store.claim("noc", began)
+    await store.settle(Settled("n0", "dead", error="refused: https://chat.example <b>answered</b> 404"))
     page = await look(site)
-    assert "1 notification of channel noc could not be delivered and was given up." in page.text
+    assert "1 notification was not delivered: which, and why." in page.text
+    table = page.text.partition("Not delivered")[2]
+    assert one.title in table
+    assert "refused: https://chat.example <b>answered</b> 404" in table, "shown as it is, not as markup"
+    site.service.clock = 60 + 901
+    table = (await look(site)).text.partition("Not delivered")[2]
+    assert two.title in table
+    assert "waiting" in table
+    assert "pager" not in table.partition("Notifications")[0], "quiet hours hold it"
+    await store.drop("n0", "ann")
+    again = await store.retry("n1")
+    await store.claim("noc", began + 901)
+    await store.settle(Settled(again.id, "delivered"))
+    assert "Not delivered" not in (await look(site)).text
+
+
+async def test_more_than_the_table_holds_is_said(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "UNDELIVERED_ROWS", 1)
+    await site.service.tell("0 stop dpd timeout", until=60)
+    [one] = site.service.correlator.open_incidents()
+    told = [Notification(f"n{n}", channel, "opened", one, utc(EPOCH)) for n, channel in enumerate(("noc", "pager"))]
+    await site.service.store.commit(Batch(notifications=told))
+    for channel, ident in (("noc", "n0"), ("pager", "n1")):
+        await site.service.store.claim(channel, EPOCH + 60)
+        await site.service.store.settle(Settled(ident, "dead", error="no"))
+    assert "more than 1 notification was not delivered" in (await look(site)).text
 
 
 async def test_the_page_reloads_by_itself_until_it_is_told_not_to(site: Site) -> None:

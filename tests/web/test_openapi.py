@@ -12,7 +12,7 @@ from web_fakes import FakeService, Site, serving
 
 from eventd.contract import Batch
 from eventd.correlate.hush import Silence
-from eventd.model import Fault, Malformed, utc
+from eventd.model import Fault, Malformed, Notification, utc
 from eventd.web.openapi import OPERATIONS, Operation, document
 from eventd.web.server import WebServer
 from eventd.web.settings import Token
@@ -43,14 +43,17 @@ async def site():
         await site.service.tell(STORY, until=120)
         error = Fault(reason="bad_ber", offset=3)
         refused = Malformed(None, "snmp-v2c", utc(EPOCH), "192.0.2.1", error, "3003")
-        await site.service.store.commit(Batch(malformed=[refused]))
+        about = site.service.correlator.open_incidents()[0]
+        waits = Notification("n1", "noc", "opened", about, utc(EPOCH))
+        await site.service.store.commit(Batch(malformed=[refused], notifications=[waits]))
         site.service.correlator.silence(Silence("s1", {"device": "FW9"}, EPOCH, EPOCH + 900, "ann"), EPOCH + 120)
         yield site
 
 
 async def asked(site: Site, operation: Operation) -> tuple[int, Mapping[str, str], str]:
     [incident, *_] = (await site.json("incidents?status=open"))["items"]
-    ident = "s1" if "silences" in operation.path else incident["id"]
+    rooms = {"silences": "s1", "outbox": "n1"}
+    ident = next((known for room, known in rooms.items() if room in operation.path), incident["id"])
     path = operation.path.replace("{id}", ident) + QUERIES.get(operation.path, "")
     sent = {"json": BODIES.get(operation.path, {})} if operation.takes else {}
     return await site.ask(path, method=operation.method.upper(), token=TOKEN, **sent)

@@ -1,0 +1,157 @@
+"""``eventd outbox``: what was not delivered, and what is done about it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+import msgspec
+
+from eventd.cli import story
+from eventd.cli.remote import Remote, act_on_each, path, remote_options
+from eventd.cli.text import table
+from eventd.model import to_json
+from eventd.printable import printable_json
+from eventd.store.letters import Letter
+
+HEADINGS = ("id", "state", "channel", "since (UTC)", "what", "tries", "next (UTC)", "reason")
+#: Enough of an id for a person, and for `retry` and `drop`.
+SHORT = 10
+STATES = ("pending", "dead", "superseded", "delivered", "all")
+
+
+@click.group()
+def command() -> None:
+    """Notifications that were not delivered: those that wait, and those that were given up (dead). Nothing is lost
+    because of it: what happened is in the journal, but people may not have been told."""
+
+
+@command.command(name="list")
+@remote_options
+@click.option("--channel", help="Only of this channel.")
+@click.option(
+    "--state",
+    type=click.Choice(STATES),
+    help="Default: pending, and dead unless they were sent again or dropped.",
+)
+@click.option("--incident", help="Only about this incident (its whole id).")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many, latest first.")
+@click.option(
+    "-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="A table, or an object per line.",
+)  # fmt: skip
+def list_(remote: Remote, form: str, **wanted: Any) -> None:
+    """What was not delivered, and why; the latest first.
+
+    Exit status: 0 also when there is none, 1 if the service cannot be asked.
+
+    \b
+    eventd outbox list --channel pager
+    eventd outbox list --state all --incident 751c08d2e1aa -f json
+    """
+    answer = remote.ask("outbox", **wanted)
+    found = [msgspec.convert(item, Letter) for item in answer["items"]]
+    if form == "json":
+        for letter in found:
+            click.echo(printable_json(to_json(letter).decode()))
+        return
+    if not found:
+        click.echo("There is none.")
+        return
+    click.echo(table(HEADINGS, map(_row, found), wraps=("what", "reason")), nl=False)
+    if answer["next"] is not None:
+        click.echo(f"There are more than {len(found)}; --limit shows more.", err=True)
+
+
+def _row(letter: Letter) -> tuple[str, ...]:
+    now = story.now()
+    marks = {"sent again as": letter.sent_again_as and letter.sent_again_as[:SHORT], "closed by": letter.dropped_by}
+    reason = [letter.error or "", *(f"{mark} {value}" for mark, value in marks.items() if value)]
+    return (
+        letter.id[:SHORT],
+        letter.state,
+        letter.channel,
+        story.moment(letter.wanted_at, now),
+        f"{letter.what}: {letter.title or letter.incident}",
+        str(letter.attempts),
+        story.moment(letter.next_try_at, now) if letter.next_try_at else "",
+        ", ".join(filter(None, reason)),
+    )
+
+
+@command.command()
+@remote_options
+@click.option("--all-dead", is_flag=True, help="All that were given up and neither sent again nor dropped.")
+@click.option("--channel", help="With --all-dead: only of this channel.")
+@click.option("--who", help="Who wants it. Default: the name of the token.")
+@click.argument("idents", nargs=-1, metavar="[ID]...")
+def retry(remote: Remote, all_dead: bool, channel: str | None, who: str | None, idents: tuple[str, ...]) -> None:
+    """Try again. What waits is tried at once, also if its channel is resting after a failure. What was given up stays
+    so, and a new notification tells the incident as it stands now, marked as late.
+
+    The beginning of an ID is enough if no other begins so. Exit status: 1 if one of them could not be tried again; the
+    others are.
+
+    \b
+    eventd outbox retry 1f0c9a
+    eventd outbox retry --all-dead --channel pager
+    """
+    if all_dead == bool(idents):
+        raise click.UsageError("needs either IDs or --all-dead")
+    if channel is not None and not all_dead:
+        raise click.UsageError("--channel is for --all-dead")
+
+    def again(ident: str) -> str:
+        made = _post(remote, ident, "retry", who)
+        by = "is tried at once" if made.id == ident else f"is sent again as {made.id[:SHORT]}"
+        return f"{ident[:SHORT]} {by}: {made.what} on {made.channel}: {made.title}"
+
+    dead = [one.id for one in _undelivered(remote, channel) if one.state == "dead"] if all_dead else []
+    _act_on(remote, idents or dead, again)
+
+
+@command.command()
+@remote_options
+@click.option("--channel", help="All of this channel that wait or were given up.")
+@click.option("--who", help="Who wants it. Default: the name of the token.")
+@click.argument("idents", nargs=-1, metavar="[ID]...")
+def drop(remote: Remote, channel: str | None, who: str | None, idents: tuple[str, ...]) -> None:
+    """Tell it no more: what waits is given up ("dropped by …"), what was given up is off the list. What is being told
+    right now cannot be dropped.
+
+    The beginning of an ID is enough if no other begins so. Exit status: 1 if one of them could not be dropped; the
+    others are.
+
+    \b
+    eventd outbox drop 1f0c9a
+    eventd outbox drop --channel old-chat --who "night shift"
+    """
+    if (channel is None) == (not idents):
+        raise click.UsageError("needs either IDs or --channel")
+
+    def gone(ident: str) -> str:
+        letter = _post(remote, ident, "drop", who)
+        return f"{ident[:SHORT]} is dropped: {letter.what} on {letter.channel}: {letter.title}"
+
+    found = [one.id for one in _undelivered(remote, channel)] if channel is not None else []
+    _act_on(remote, idents or found, gone)
+
+
+def _post(remote: Remote, ident: str, what: str, who: str | None) -> Letter:
+    said = {} if who is None else {"who": who}
+    return msgspec.convert(remote.ask(path("outbox", ident, what), "POST", said), Letter)
+
+
+def _undelivered(remote: Remote, channel: str | None) -> list[Letter]:
+    """All of it, the oldest first: in that order it is told again."""
+    found, before = list[Letter](), None
+    while True:
+        answer = remote.ask("outbox", channel=channel, limit=1000, before=before)
+        found += [msgspec.convert(item, Letter) for item in answer["items"]]
+        if (before := answer["next"]) is None:
+            return found[::-1]
+
+
+def _act_on(remote: Remote, idents: Sequence[str], act: Callable[[str], str]) -> None:
+    if not idents:
+        click.echo("There is none.")
+    act_on_each(remote, idents, act, "outbox")
