@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from store_samples import at, batch, incident, malformed, notification, row, unix
@@ -182,6 +183,44 @@ async def test_an_older_file_is_brought_up_to_date_and_keeps_what_it_holds(
     assert await store.check() == []
     assert [r.incidents for r in (await store.events()).items] == [("i1",)]
     await store.close()
+
+
+async def test_when_it_was_to_be_told_is_found_out_for_a_file_of_before(
+    path: Path, made_up_versions: list[str]
+) -> None:
+    later = [made_up_versions.pop() for _ in made_up_versions[3:]]
+    told = notification("n1", incident())
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        database.migrate(db, path, made_up_versions)
+        about = msgspec.json.encode(told.incident).decode()
+        db.execute(
+            "INSERT INTO incidents VALUES (1, 'i1', 'open', 'tunnel_down', 'major', 'FW1', NULL, NULL, 5, 5, NULL, ?)",
+            (about,),
+        )
+        for seq, (ident, state, attempts, next_at) in enumerate(
+            [
+                ("waits", "pending", 0, 0),
+                ("held", "pending", 0, 50),
+                ("tried", "pending", 2, 70),
+                ("dead", "dead", 1, 0),
+            ],
+            1,
+        ):
+            db.execute(
+                "INSERT INTO outbox (seq, id, place, channel, incident, what, state, attempts, next_at, created_at,"
+                " settled_at, json) VALUES (?, ?, ?, 'chat', 'i1', 'opened', ?, ?, ?, 9000000, ?, ?)",
+                (seq, ident, seq, state, attempts, next_at, 1 if state == "dead" else None, msgspec.json.encode(told)),
+            )
+        made_up_versions += reversed(later)
+        database.migrate(db, path, made_up_versions)
+        assert db.execute("SELECT id, wanted_at FROM outbox ORDER BY seq").fetchall() == [
+            ("waits", 9_000_000), ("held", 50_000_000), ("tried", 9_000_000), ("dead", 9_000_000),
+        ]  # fmt: skip
+
+
+def test_the_page_of_the_store_stamps_what_was_saved_with_the_version_of_today() -> None:
+    page = (Path(__file__).parents[2] / "docs/store.md").read_text()
+    assert f"PRAGMA user_version = {len(database.schema())}'" in page
 
 
 async def test_a_migration_that_fails_leaves_the_file_at_the_version_before(
