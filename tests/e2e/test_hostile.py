@@ -113,12 +113,15 @@ def states(eventd: Service) -> int:
 
 def settled(eventd: Service, sent: Counter[str]) -> dict[str, float]:
     def all_there() -> dict[str, float] | None:
-        metrics = eventd.metrics()
+        try:
+            metrics = eventd.metrics()
+        except OSError:  # a machine that is busy otherwise: the backlog goes first
+            return None
         there = received(metrics).total() + eventd.total(metrics, "eventd_kernel_drops_total") >= sent.total()
         return metrics if there and not eventd.total(metrics, "eventd_queued") else None
 
     with contextlib.suppress(AssertionError):
-        until(all_there, f"{sent} messages", 120)
+        until(all_there, f"{sent} messages", 600, every_s=1.0)
     metrics = eventd.metrics()
     assert received(metrics) == sent
     until(lambda: not eventd.ledger_faults(), "the ledger to balance")
