@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import hostile
+import hostile_wire as hostile
 import pytest
 import trustme
 from service import Service, until
