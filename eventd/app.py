@@ -55,6 +55,10 @@ SAVE_LEARNED_EVERY_S = 60.0
 #: that was not saved would be taken again.
 SAVE_ENGINES_EVERY_S = 5.0
 
+#: Seconds that a scrape waits for the outbox to be looked at: behind a long list of the API it may have to. What it
+#: looked like at the scrape before is near enough.
+OUTBOX_LOOK_S = 2.0
+
 #: Settings that a reload does not take, by name, and where they are.
 NEEDS_RESTART: dict[str, Callable[[Config], Any]] = {
     "store": lambda config: config.store,
@@ -415,3 +419,12 @@ class App:
         self.listeners.settle()
         with contextlib.suppress(StoreError):
             self.telemetry.set("store_size_bytes", value=await self.store.size_bytes())
+        with contextlib.suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(OUTBOX_LOOK_S):
+                await self._look_at_outbox()
+
+    async def _look_at_outbox(self) -> None:
+        oldest, dead = await self.store.oldest_waiting(self._clock()), await self.store.dead_letters()
+        for name in {channel.name for channel in self.config.channels} | self.store.totals().keys():
+            self.telemetry.set("outbox_oldest_timestamp_seconds", name, value=oldest.get(name, 0))
+            self.telemetry.set("outbox_dead", name, value=dead.get(name, 0))

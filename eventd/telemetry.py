@@ -77,6 +77,18 @@ SPECS = (
     Spec("notifications_enqueued", "counter", "Notifications put into the outbox.", ("channel",)),
     Spec("notifications", "counter", "Notifications that left the outbox, by outcome.", ("channel", "outcome")),
     Spec("outbox_pending", "gauge", "Notifications waiting in the outbox.", ("channel",)),
+    Spec(
+        "outbox_oldest_timestamp_seconds",
+        "gauge",
+        "Since when the oldest notification waits that should have been told; 0 where none does.",
+        ("channel",),
+    ),
+    Spec(
+        "outbox_dead",
+        "gauge",
+        "Notifications that were given up and that nobody has sent again or dropped.",
+        ("channel",),
+    ),
     Spec("notification_failures", "counter", "Failed tries to deliver.", ("channel", "reason")),
     Spec("notification_refreshes", "counter", "Repeated sendings of current state.", ("channel", "outcome")),
     Spec(

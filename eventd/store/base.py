@@ -212,6 +212,9 @@ class Store(Outbox, Protocol):
     async def oldest_waiting(self, now: float) -> dict[str, float]:
         """By channel, since when (Unix seconds) the oldest of what should have been told by ``now`` is pending."""
 
+    async def dead_letters(self) -> dict[str, int]:
+        """By channel, how many were given up and neither sent again nor dropped."""
+
     async def retry(self, ident: str) -> Letter:
         """Have a pending notification (and what is told in one digest with it) tried at once; one that was given up
         stays so, and a new one tells the incident as it stands now. The one that will be tried, after the commit.

@@ -289,6 +289,11 @@ class MemoryOutbox:
                 found[told.channel] = min(at, found.get(told.channel, at))
         return found
 
+    async def dead_letters(self) -> dict[str, int]:
+        """`Store.dead_letters`."""
+        found = (entry.letter for entry in self._outbox.values() if entry.state == "dead")
+        return dict(Counter(letter.channel for letter in found if letter.undelivered))
+
     def _known(self, ident: str) -> Entry:
         if ident not in self._outbox:
             raise no_letter(ident)

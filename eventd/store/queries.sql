@@ -185,6 +185,10 @@ WHERE id = ?;
 -- name: outbox_oldest
 SELECT channel, min(wanted_at) FROM outbox WHERE state = 'pending' AND wanted_at <= ? GROUP BY channel;
 
+-- name: outbox_dead
+SELECT channel, count(*) FROM outbox
+WHERE state IN ('pending', 'dead') AND state = 'dead' AND sent_again_as IS NULL AND dropped_by IS NULL GROUP BY channel;
+
 -- What is told in one digest is tried in one message.
 -- name: outbox_at_once
 UPDATE outbox SET next_at = 0

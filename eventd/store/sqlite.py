@@ -227,6 +227,10 @@ class SqliteStore:
         found = await self._read(self._reader.all, "outbox_oldest", (round(now * 1e6),))
         return {channel: at / 1e6 for channel, at in found}
 
+    async def dead_letters(self) -> dict[str, int]:
+        """`Store.dead_letters`."""
+        return dict(await self._read(self._reader.all, "outbox_dead"))
+
     async def retry(self, ident: str) -> Letter:
         """`Store.retry`."""
         return await self._write(self._writer.retry, ident)

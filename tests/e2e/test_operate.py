@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -162,6 +163,7 @@ def test_what_a_far_end_refused_is_told_again_once_it_is_mended(tmp_path: Path, 
         [dead] = until(lambda: [one for one in eventd.api("outbox")["items"] if one["state"] == "dead"], "a dead one")
         assert dead["error"].startswith("refused: http://127.0.0.1:")
         assert "T0PSECRETKEY" not in command(eventd, "outbox", "list")
+        assert eventd.total(eventd.metrics(), "eventd_outbox_dead") == 1
         eventd.kill()  # what was given up outlives a crash
         eventd.start()
         far_end.status = 200
@@ -171,6 +173,7 @@ def test_what_a_far_end_refused_is_told_again_once_it_is_mended(tmp_path: Path, 
         assert taken["status"] == "firing"
         until(lambda: eventd.api("outbox")["items"] == [], "nothing to be left")
         assert command(eventd, "outbox", "drop", dead["id"], status=1) == ""
+        assert eventd.total(eventd.metrics(), "eventd_outbox_dead") == 0
         states = {one["state"] for one in eventd.api("outbox?state=all")["items"]}
         assert states == {"dead", "delivered"}
         assert eventd.ledger_faults() == []
@@ -182,6 +185,8 @@ def test_what_waits_behind_a_pause_is_tried_as_soon_as_somebody_asks(tmp_path: P
         eventd.send_udp(stop_line(7))
         [waits] = until(lambda: [one for one in eventd.api("outbox")["items"] if one["attempts"]], "a try")
         assert (waits["state"], waits["next_try_at"] > waits["wanted_at"]) == ("pending", True)
+        since = eventd.total(eventd.metrics(), "eventd_outbox_oldest_timestamp_seconds")
+        assert datetime.fromtimestamp(since, UTC) == datetime.fromisoformat(waits["wanted_at"])
         far_end.status = 200
         command(eventd, "outbox", "retry", waits["id"])
         until(lambda: far_end.taken, "the alert to arrive")

@@ -656,6 +656,7 @@ async def test_a_dead_one_is_told_again_as_things_stand_now_and_stays_dead(store
     again = await store.retry("n1")
     assert (again.state, again.what, again.attempts, again.created_at) == ("pending", "opened", 0, at(1))
     assert again.id != "n1"
+    assert await store.dead_letters() == {}
     old = await one_letter(store, "n1")
     assert (old.state, old.sent_again_as, old.undelivered) == ("dead", again.id, False)
     assert await balanced(store) == {"enqueued": 2, "pending": 1, "delivered": 0, "dead": 1, "superseded": 0}
@@ -722,9 +723,11 @@ async def test_what_waits_is_dropped_and_says_by_whom(store: Store) -> None:
 
 async def test_a_dead_one_is_closed_and_keeps_its_error(store: Store) -> None:
     await dead(store, notification("n1", incident("i1")))
+    assert await store.dead_letters() == {"chat": 1}
     closed = await store.drop("n1", "ann")
     assert (closed.state, closed.error, closed.dropped_by, closed.undelivered) == ("dead", "refused: 404", "ann", False)
     assert (await balanced(store))["dead"] == 1
+    assert await store.dead_letters() == {}
     with pytest.raises(OutboxError, match="was dropped by ann"):
         await store.drop("n1", "bob")
 

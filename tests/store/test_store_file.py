@@ -190,6 +190,7 @@ async def test_when_it_was_to_be_told_is_found_out_for_a_file_of_before(
 ) -> None:
     later = [made_up_versions.pop() for _ in made_up_versions[3:]]
     told = notification("n1", incident())
+    path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         database.migrate(db, path, made_up_versions)
         about = msgspec.json.encode(told.incident).decode()

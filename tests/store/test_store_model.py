@@ -196,6 +196,7 @@ class Stores(RuleBasedStateMachine):
             lambda s: s.letters(undelivered=True, channel="chat", wanted_before=unix(40), limit=2),
             lambda s: s.letters(incident="i1", state="dead", before=5),
             lambda s: s.oldest_waiting(self.clock()),
+            lambda s: s.dead_letters(),
             *(lambda s, c=c: s.next_due(c) for c in CHANNELS),
             *(lambda s, c=c: s.waiting(c, self.clock()) for c in CHANNELS),
             *(lambda s, c=c: s.lately(c, self.clock() - 30) for c in CHANNELS),
