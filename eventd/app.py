@@ -275,7 +275,12 @@ class App:
                 log.warning("notifications given up: their channel is gone", channel=name, count=given_up)
 
     def _start_delivery(self, config: Config) -> None:
-        self.session = Session(external_url=config.web.external_url, telemetry=self.telemetry, clock=self._clock)
+        self.session = Session(
+            external_url=config.web.external_url,
+            telemetry=self.telemetry,
+            clock=self._clock,
+            catalogues=self.registry.catalogues,
+        )
         channels = self._make_channels(config, self.session)
         self.delivery = Delivery(self.store, channels, self.telemetry, self._clock)
         self._delivery_task = self._tasks.create_task(self.delivery.run(), name="delivery")

@@ -197,10 +197,15 @@ class CatalogueRow(Struct, frozen=True):
 
 
 class Catalogue(Struct, frozen=True):
-    """All reasons of one vendor. A module in a handler package exports it as ``CATALOGUE``."""
+    """All reasons of one vendor. A module in a handler package exports it as ``CATALOGUE``.
+
+    ``texts`` are its meanings, steps and glosses in other languages: language, then ``meaning``, ``step`` or ``gloss``,
+    then the English text (handlers/README.md, "Other languages").
+    """
 
     vendor: str
     rows: tuple[CatalogueRow, ...]
+    texts: Mapping[str, Mapping[str, Mapping[str, str]]] = {}
 
 
 # --- judgement --------------------------------------------------------------------------------------------------

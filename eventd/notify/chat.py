@@ -16,7 +16,7 @@ from eventd.notify.render import BARE, CUT, MAX_HEADLINE, MAX_PLAIN_LINE, Markup
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import ID_HEADER, Answer, Session
 from eventd.notify.tried import tried_template
-from eventd.notify.words import Language, words
+from eventd.notify.words import Language
 
 #: What people can follow. Beyond it, what comes at once is told together.
 READABLE_PER_MINUTE = 10
@@ -122,7 +122,7 @@ class Texts:
 
     def __init__(self, settings: Wording, session: Session) -> None:
         """Raises ValueError where a template cannot be used."""
-        self.session, self._say = session, words(settings.language)
+        self.session, self._say = session, session.words(settings.language)
         self.pace = Pace(settings.max_per_minute, self.apart_s)
         self._message, self._digest = all_of(
             lambda: self._template("message.j2", "template_file", settings.template_file),

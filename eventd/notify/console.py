@@ -15,7 +15,7 @@ from eventd.notify.endpoint import configuring
 from eventd.notify.render import BARE, ENGLISH, Renderer, colour, plain
 from eventd.notify.session import Session
 from eventd.notify.tried import tried_template
-from eventd.notify.words import Language, Words, words
+from eventd.notify.words import Language, Words
 
 #: A terminal or a pipe that takes no text for this long is stuck (a paused pager, a full pipe).
 WRITE_TIMEOUT_S = 5.0
@@ -128,7 +128,7 @@ class Console:
 def build(name: str, settings: Settings, session: Session) -> Channel:
     """Raises `ConfigError` where the template cannot be used."""
     with configuring(name):
-        say = words(settings.language)
+        say = session.words(settings.language)
         render = tried_template("console.txt.j2", settings.template_file, BARE, session.base, say=say)
         color = session.stdout.isatty() if settings.color is None else settings.color
         return Console(render, session.stdout, color=color, say=say)

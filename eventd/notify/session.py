@@ -3,9 +3,10 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -15,9 +16,11 @@ import msgspec
 from msgspec import Struct
 
 import eventd
+from eventd.contract import Catalogue
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.notify.endpoint import Endpoint
 from eventd.notify.render import clean, cut
+from eventd.notify.words import words
 from eventd.telemetry import RateLimit, Telemetry, get_logger
 
 #: A far end that is there answers the handshake within a second or two, even across the world.
@@ -124,7 +127,8 @@ class Session:
     """One per running eventd, shared by all channels.
 
     ``base`` is the folder that relative ``*_file`` settings are relative to. ``external_url`` is where people reach
-    this eventd. ``failures`` is for failures that do not fail a delivery (one of several peers).
+    this eventd. ``failures`` is for failures that do not fail a delivery (one of several peers). ``catalogues`` have what
+    vendors' reasons mean in other languages.
     """
 
     def __init__(
@@ -137,6 +141,7 @@ class Session:
         clock: Callable[[], float] = time.time,
         user_agent: str = f"eventd/{eventd.__version__}",
         total_timeout_s: float = TOTAL_TIMEOUT_S,
+        catalogues: Sequence[Catalogue] = (),
     ) -> None:
         self.external_url = external_url.rstrip("/") if external_url else None
         self.base, self.stdout = base or Path(), stdout or sys.stdout
@@ -146,6 +151,7 @@ class Session:
             total=total_timeout_s, connect=CONNECT_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S
         )
         self._client: aiohttp.ClientSession | None = None
+        self.words = cache(partial(words, catalogues=tuple(catalogues)))
 
     def _http(self) -> aiohttp.ClientSession:
         """The client, made on first use because it belongs to the running loop.

@@ -18,6 +18,7 @@ from eventd.contract import Catalogue, CatalogueRow
 from eventd.model import Reason
 
 CONDITION = "condition"
+_TRANSLATION = re.compile(r"reasons\.(\w+)\.toml")
 SPACES = ("offline", "negotiation", CONDITION)
 #: What an event can fill into a step, by placeholder.
 PLACEHOLDERS = ("peer", "local", "interface", "policy")
@@ -81,7 +82,7 @@ class Book:
         self, vendor: str, package: str, unknown: Reason, loosely: Callable[[str], str | None] | None = None
     ) -> None:
         self.unknown = unknown
-        self.catalogue = Catalogue(vendor, _load(vendor, package))
+        self.catalogue = Catalogue(vendor, _load(vendor, package), _translations(package))
         self._loosely = loosely
         self._by_text = self._index(normalise)
         self._by_loose = self._index(loosely) if loosely else {}
@@ -164,6 +165,12 @@ def _load(vendor: str, package: str) -> tuple[CatalogueRow, ...]:
         for space in SPACES
         for name, row in raw[space].items()
     )
+
+
+def _translations(package: str) -> dict[str, dict[str, dict[str, str]]]:
+    """What stands in ``reasons.<language>.toml`` beside the reasons, by language."""
+    found = ((_TRANSLATION.fullmatch(file.name), file) for file in files(package).iterdir())
+    return {name[1]: tomllib.loads(file.read_text("utf-8")) for name, file in found if name is not None}
 
 
 def _row(

@@ -1,19 +1,23 @@
 """The languages of messages: a TOML file each, with the words that eventd itself puts around what devices say."""
 
 import tomllib
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any, Literal
+
+from eventd.contract import Catalogue
+from eventd.notify.words.phrases import Phrases, Sections
 
 Language = Literal["en", "zh"]
 
 
 class Words:
-    """One language. Keys are ``section.name`` of its file."""
+    """One language. Keys are ``section.name`` of its file; ``phrases`` are what the judgement says, in it."""
 
-    def __init__(self, language: str, tables: Mapping[str, Mapping[str, str]]) -> None:
-        self.language = language
+    def __init__(
+        self, language: str, tables: Mapping[str, Mapping[str, str]], phrases: Phrases | None = None
+    ) -> None:
+        self.language, self.phrases = language, phrases
         self._texts = {f"{section}.{name}": text for section, table in tables.items() for name, text in table.items()}
 
     def __call__(self, key: str, /, **filled: Any) -> str:
@@ -32,11 +36,23 @@ class Words:
 
     def text(self, english: str) -> str:
         """What the judgement says in English, in this language as far as it is known there."""
-        return english
+        found = self.phrases(english) if self.phrases is not None else None
+        return english if found is None else found
 
 
-@cache
-def words(language: str = "en") -> Words:
-    """The words of a language."""
-    file = resources.files("eventd.notify.words").joinpath(f"{language}.toml")
-    return Words(language, tomllib.loads(file.read_text(encoding="utf-8")))
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(resources.files("eventd.notify.words").joinpath(name).read_text(encoding="utf-8"))
+
+
+def words(language: str = "en", catalogues: Iterable[Catalogue] = ()) -> Words:
+    """The words of a language, with what the ``catalogues`` of vendors say in it."""
+    return _words(language, [catalogue.texts[language] for catalogue in catalogues if language in catalogue.texts])
+
+
+def _words(language: str, steps: Sequence[Sections]) -> Words:
+    tables = _read(f"{language}.toml")
+    if language == "en":
+        return Words(language, tables)
+    found = _read(f"phrases.{language}.toml")
+    whole, loose = found.pop("whole"), found.pop("loose")
+    return Words(language, tables, Phrases(found, steps, whole=whole, loose=loose))
