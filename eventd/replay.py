@@ -112,10 +112,11 @@ def decoder(config: Config, registry: Registry, on_bug: Callable[[Exception, Mes
     return Decoder(registry, config.inventory, access, config.receivers.trusted_forwarders, on_bug=on_bug)
 
 
-def texts(config: Config, problems: list[Problem]) -> dict[str, Text]:
+def texts(config: Config, registry: Registry, problems: list[Problem]) -> dict[str, Text]:
     """The texts of the channels that send any for people, by the channel's name. Channels are built and never used;
     ``problems`` takes why one cannot be: a secret that is not here, a template that does not work."""
-    notifiers, session, found = load_notifiers(), Session(), dict[str, Text]()
+    notifiers, found = load_notifiers(), dict[str, Text]()
+    session = Session(catalogues=registry.catalogues)
     for channel in config.channels:
         try:
             built = notifiers[channel.type].build(channel.name, channel.settings, session)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import languages
 import pytest
 import scenario_book
 
@@ -40,3 +41,10 @@ def test_silence_is_expected_about_as_often_as_noise() -> None:
     """A book of outages only would be content with a program that cries at everything."""
     quiet = sum(one.scenario.nothing for one in scenario_book.outcomes().values())
     assert quiet >= len(scenario_book.names()) / 5
+
+
+@pytest.mark.parametrize("language", languages.LANGUAGES)
+def test_all_of_it_can_be_told_in_every_language(language: str) -> None:
+    """What is missing goes into eventd/notify/words/phrases.<language>.toml (docs/channels.md, "Languages")."""
+    assert languages.left_in_english(language) == {}
+    assert languages.values_lost(language) == {}

@@ -134,7 +134,7 @@ def command(
     inputs = _Files(files, config, registry, begin)
     if against is None:
         told: list[Step] = []
-        work = _run(Replay(config, registry, told.append, _texts(config)), told, inputs, form, whole)
+        work = _run(Replay(config, registry, told.append, _texts(config, registry)), told, inputs, form, whole)
     else:
         names = told_apart(path or BUILT_IN, against)
         work = _compare(WhatIf(config, registry, others[0], load_handlers(others[0].handlers)), inputs, form, names)
@@ -148,10 +148,10 @@ def command(
         sys.exit(1)
 
 
-def _texts(config: Config) -> Mapping[str, Text]:
+def _texts(config: Config, registry: Registry) -> Mapping[str, Text]:
     """Of each channel that can be built here; of the others it is told why they are shown in the plain form."""
     problems: list[Problem] = []
-    found = texts(config, problems)
+    found = texts(config, registry, problems)
     for problem in problems:
         fail(f"shown in its plain form: {problem}")
     return found

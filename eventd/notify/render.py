@@ -86,7 +86,8 @@ def reason_text(reason: Reason | None, say: Words = ENGLISH) -> str:
     """The device's own words, with the numeric code where there is one."""
     if reason is None:
         return ""
-    return reason.text if reason.code is None else say("value.code", text=reason.text, code=reason.code)
+    text = say.reason(reason.text)
+    return text if reason.code is None else say("value.code", text=text, code=reason.code)
 
 
 def headline(incident: Incident, say: Words = ENGLISH) -> str:

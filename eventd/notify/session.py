@@ -127,8 +127,8 @@ class Session:
     """One per running eventd, shared by all channels.
 
     ``base`` is the folder that relative ``*_file`` settings are relative to. ``external_url`` is where people reach
-    this eventd. ``failures`` is for failures that do not fail a delivery (one of several peers). ``catalogues`` have what
-    vendors' reasons mean in other languages.
+    this eventd. ``failures`` is for failures that do not fail a delivery (one of several peers). ``catalogues``
+    have what vendors' reasons mean in other languages.
     """
 
     def __init__(

@@ -14,9 +14,7 @@ Language = Literal["en", "zh"]
 class Words:
     """One language. Keys are ``section.name`` of its file; ``phrases`` are what the judgement says, in it."""
 
-    def __init__(
-        self, language: str, tables: Mapping[str, Mapping[str, str]], phrases: Phrases | None = None
-    ) -> None:
+    def __init__(self, language: str, tables: Mapping[str, Mapping[str, str]], phrases: Phrases | None = None) -> None:
         self.language, self.phrases = language, phrases
         self._texts = {f"{section}.{name}": text for section, table in tables.items() for name, text in table.items()}
 
@@ -38,6 +36,11 @@ class Words:
         """What the judgement says in English, in this language as far as it is known there."""
         found = self.phrases(english) if self.phrases is not None else None
         return english if found is None else found
+
+    def reason(self, text: str) -> str:
+        """A reason: as the device words it; in this language where the words are eventd's own."""
+        found = self.phrases(text, among=("text",)) if self.phrases is not None else None
+        return text if found is None else found
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ phrase stays English, and no value ever loses a character.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from heapq import merge
 from itertools import product
@@ -38,6 +38,10 @@ MAX_LENGTH = 8_000
 #: How a text ends that eventd has cut, and how much of it must be left to tell which it was.
 CUT, MIN_CUT = "…", 8
 
+#: No blank follows these in Chinese: they have their own.
+WIDE = ("）", "。")
+
+_TARGET_GAP = re.compile(r"\{(\w+)\}( ?)")
 _GAP = re.compile(r"\{(\w+)(?::(\w+))?\}")
 #: Gaps of the steps of handlers (`handlers/README.md`): a value of the event, or a command.
 _STEP_GAP = re.compile(r"<(peer|local|interface|policy)>|`[^`]*`")
@@ -61,8 +65,8 @@ class Phrase(Struct, frozen=True):
         return -self.weight, len(self.gaps)
 
 
-class _TooMuch(Exception):
-    pass
+class _TooMuchError(Exception):
+    """`MAX_TRIALS` were not enough."""
 
 
 def phrase(english: str, other: str) -> Phrase:
@@ -145,19 +149,21 @@ class Phrases:
                 found.setdefault(name, []).extend(step(*pair) for pair in pairs.items())
         return {name: Section(phrases) for name, phrases in found.items()}
 
-    def __call__(self, english: str, taken: Callable[[str], object] = lambda _: None) -> str | None:
-        """The text in the language; None where it fits no phrase. ``taken`` is told of every value that was taken over
-        as it is, for tests."""
+    def __call__(
+        self, english: str, taken: Callable[[str], object] = lambda _: None, *, among: Sequence[str] = ()
+    ) -> str | None:
+        """The text in the language; None where it fits no phrase of ``among``, else of ``whole``. ``taken`` is told of
+        every value that was taken over as it is, for tests."""
         if not english or len(english) > MAX_LENGTH:
             return None
         search = _Search(self.sections, self.loose)
         try:
-            for name, text in product(self.whole, dict.fromkeys((english, english.removesuffix(".")))):
+            for name, text in product(among or self.whole, dict.fromkeys((english, english.removesuffix(".")))):
                 if (found := search.phrase(name, text)) is not None:
                     for value in found[1]:
                         taken(value)
                     return found[0]
-        except (_TooMuch, RecursionError):
+        except (_TooMuchError, RecursionError):
             pass
         return None
 
@@ -201,7 +207,7 @@ class _Search:
         for end in _ends(text, start, one.words[gap + 1], last=gap + 1 == len(one.gaps)):
             self._trials += 1
             if self._trials > MAX_TRIALS:
-                raise _TooMuch
+                raise _TooMuchError
             value = self._value(kind, text[start:end])
             rest = self._fill(one, text, gap + 1, end) if value is not None else None
             if value is not None and rest is not None:
@@ -211,16 +217,18 @@ class _Search:
     def _value(self, kind: str, text: str) -> _Found | None:
         if kind in self._sections:
             found = self.phrase(kind, text)
-            return (text, (text,)) if found is None and kind in self._loose else found
+            if found is not None or kind not in self._loose:
+                return found
         shape = SHAPES.get(kind)
-        if shape is not None:
-            return (text, (text,)) if re.fullmatch(shape, text) else None
-        return text, (text,)
+        return (text, (text,)) if shape is None or re.fullmatch(shape, text) else None
 
 
 def _filled(target: str, found: Mapping[str, _Found]) -> _Found:
-    text = _GAP.sub(lambda gap: found[gap[1]][0], target)
-    return text, tuple(value for _, taken in found.values() for value in taken)
+    def value(gap: re.Match[str]) -> str:
+        text = found[gap[1]][0]
+        return text if text.endswith(WIDE) else text + gap[2]
+
+    return _TARGET_GAP.sub(value, target), tuple(value for _, taken in found.values() for value in taken)
 
 
 def _ends(text: str, start: int, words: str, *, last: bool) -> Iterator[int]:
@@ -239,5 +247,3 @@ def _ends(text: str, start: int, words: str, *, last: bool) -> Iterator[int]:
 def gaps(english: str) -> set[str]:
     """Names of the gaps of a phrase."""
     return {gap[1] for gap in _GAP.finditer(english)}
-
-
