@@ -181,7 +181,8 @@ class App:
             committed=lambda changes: self.web.stream.publish(changes),
             clock=self._clock,
         )
-        Gauges(self).provide(self.telemetry)
+        self._gauges = Gauges(self)
+        self._gauges.provide(self.telemetry)
         self.telemetry.provide("recorded", self.recorder.recorded)
         self.telemetry.provide("record_dropped", self.recorder.dropped)
         log.info("state restored", open_incidents=sum(self.correlator.open_counts().values()))
@@ -426,10 +427,4 @@ class App:
             self.telemetry.set("store_size_bytes", value=await self.store.size_bytes())
         with contextlib.suppress(StoreError, TimeoutError):
             async with asyncio.timeout(OUTBOX_LOOK_S):
-                await self._look_at_outbox()
-
-    async def _look_at_outbox(self) -> None:
-        oldest, dead = await self.store.oldest_waiting(self._clock()), await self.store.dead_letters()
-        for name in {channel.name for channel in self.config.channels} | self.store.totals().keys():
-            self.telemetry.set("outbox_oldest_timestamp_seconds", name, value=oldest.get(name, 0))
-            self.telemetry.set("outbox_dead", name, value=dead.get(name, 0))
+                await self._gauges.look_at_outbox()

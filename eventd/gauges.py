@@ -108,6 +108,14 @@ class Gauges:
         values = {(channel.name,): 0.0 for channel in self._service.config.channels}
         return values | {(name,): getattr(totals, term) for name, totals in self._service.store.totals().items()}
 
+    async def look_at_outbox(self) -> None:
+        """Set what only the file of the store knows. Raises `StoreError`."""
+        service = self._service
+        oldest, dead = await service.store.oldest_waiting(service.now()), await service.store.dead_letters()
+        for (name,) in self._outbox("pending"):
+            service.telemetry.set("outbox_oldest_timestamp_seconds", name, value=oldest.get(name, 0))
+            service.telemetry.set("outbox_dead", name, value=dead.get(name, 0))
+
     def _outcomes(self) -> Values:
         values: dict[tuple[str, ...], float] = {
             (channel.name, outcome): 0.0 for channel in self._service.config.channels for outcome in OUTCOMES

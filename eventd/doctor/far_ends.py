@@ -6,14 +6,16 @@ import io
 import os
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from eventd.config import ChannelConfig, Config
 from eventd.doctor.files import expiry
 from eventd.doctor.finding import Finding
-from eventd.notify.endpoint import Endpoint, Reaching
+from eventd.errors import DeliveryError
+from eventd.notify.endpoint import Endpoint, Greeting, Reaching
 from eventd.notify.session import Session
 from eventd.registry import load_notifiers
 
@@ -23,17 +25,44 @@ TIMEOUT_S = 5.0
 
 async def examine(config: Config) -> list[Finding]:
     """Every far end of every channel."""
-    ends = [(channel.name, end) for channel in config.channels for end in await _far_ends(channel)]
+    tries = [tried for channel in config.channels for tried in await _tries(channel)]
     if (watcher := config.heartbeat.far_end()) is not None:
-        ends.append(("heartbeat", watcher))
-    found = await asyncio.gather(*(_reach(name, end) for name, end in ends))
+        tries.append(_reach("heartbeat", watcher))
+    found = await asyncio.gather(*tries)
     return [finding for findings in found for finding in findings]
 
 
-async def _far_ends(channel: ChannelConfig) -> Iterable[Endpoint]:
+async def _tries(channel: ChannelConfig) -> list[Awaitable[list[Finding]]]:
     built = load_notifiers()[channel.type].build(channel.name, channel.settings, Session(stdout=io.StringIO()))
     await built.close()
-    return built.far_ends if isinstance(built, Reaching) else ()
+    if not isinstance(built, Reaching):
+        return [_untried(channel)]
+    if isinstance(built, Greeting):
+        return [_greet(channel.name, end, built) for end in built.far_ends]
+    return [_reach(channel.name, end) for end in built.far_ends]
+
+
+async def _untried(channel: ChannelConfig) -> list[Finding]:
+    """Where it goes only the channel knows, or it goes nowhere."""
+    if channel.type == "console":
+        return []
+    seen = f"{channel.name}: whether its far ends are reached can be tried only by telling them something"
+    return [Finding("channels", "note", seen, f"eventd test-alert {channel.name}")]
+
+
+async def _greet(name: str, end: Endpoint, channel: Greeting) -> list[Finding]:
+    """A mail server, whose TLS may begin in the middle of the talk."""
+    what = f"{name}: {end.place}"
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            certificate = await channel.greet()
+    except DeliveryError as error:
+        why = error.detail.removeprefix(f"{end.place}: ")
+        advice = "server, port and security of the channel, tls_ca_file, and firewalls on the way"
+        return [Finding("channels", "problem", f"{what} is not reached: {why}", advice)]
+    except TimeoutError as error:
+        return [Finding("channels", "problem", f"{what} is not reached: {_why(error)}", _advice(error))]
+    return _reached(what, certificate)
 
 
 async def _reach(name: str, end: Endpoint) -> list[Finding]:
@@ -56,6 +85,10 @@ async def _reach(name: str, end: Endpoint) -> list[Finding]:
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(1):
             await writer.wait_closed()
+    return _reached(what, certificate)
+
+
+def _reached(what: str, certificate: Mapping[str, Any]) -> list[Finding]:
     found = [Finding("channels", "ok", f"{what} is reached")]
     if "notAfter" in certificate:
         end_s = ssl.cert_time_to_seconds(certificate["notAfter"])

@@ -158,6 +158,20 @@ class Email(Texts):
 
     async def _hand_over(self, mail: bytes) -> Mapping[str, aiosmtplib.SMTPResponse]:
         """Give the mail to the server: who does not get it, and why, as long as somebody does."""
+        async with self._connected() as client:
+            if self._settings.username is not None:
+                await client.login(self._settings.username, self._password or "")
+            refused, _ = await client.sendmail(self._from.addr_spec, [one.addr_spec for one in self._recipients], mail)
+            return refused
+
+    async def greet(self) -> Mapping[str, Any]:
+        """`endpoint.Greeting`."""
+        async with _failing(self._to, PATIENCE * self.session.total_timeout_s), self._connected() as client:
+            return client.get_transport_info("peercert") or {}
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[aiosmtplib.SMTP]:
+        """A connection on which everything may be said, and the goodbye."""
         settings, to = self._settings, urlsplit(self._to.url)
         client = aiosmtplib.SMTP(
             hostname=to.hostname,
@@ -172,12 +186,9 @@ class Email(Texts):
             await client.connect()
             if settings.security == "starttls":
                 await _start_tls(client)
-            if settings.username is not None:
-                await client.login(settings.username, self._password or "")
-            refused, _ = await client.sendmail(self._from.addr_spec, [one.addr_spec for one in self._recipients], mail)
+            yield client
             with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
                 await client.quit(timeout=QUIT_TIMEOUT_S)
-            return refused
         finally:
             client.close()
 

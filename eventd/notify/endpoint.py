@@ -112,6 +112,15 @@ class Reaching(Protocol):
         """All of them, for `eventd doctor` to try."""
 
 
+@runtime_checkable
+class Greeting(Protocol):
+    """A channel whose far end does more than TLS before it can be told something."""
+
+    async def greet(self) -> Mapping[str, Any]:
+        """Go as far as can be gone without telling or logging in: the certificate shown (`ssl.SSLSocket.getpeercert`),
+        empty without TLS. Raises `DeliveryError`."""
+
+
 def _check_url(url: str, schemes: Collection[str] = ("http", "https")) -> SplitResult:
     try:
         parts = urlsplit(url)

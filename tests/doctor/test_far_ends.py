@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -11,9 +12,12 @@ from pathlib import Path
 import pytest
 import trustme
 from doctoring import config
+from peers import library
 from service import free_port
+from smtp_server import SmtpServer
 
 from eventd.doctor import Finding, far_ends
+from eventd.registry import load_notifiers
 
 
 @contextlib.asynccontextmanager
@@ -126,3 +130,88 @@ async def test_where_a_proxy_is_set_the_proxy_is_tried(tmp_path: Path) -> None:
         [found] = await look(tmp_path, webhook("https://nowhere.invalid/", proxy))
     assert found.level == "ok"
     assert f"by the proxy 127.0.0.1:{port}" in found.seen
+
+
+# --- every type of channel ----------------------------------------------------------------------------------------
+
+URL = 'url = "http://127.0.0.1:{port}/T0PSECRETKEY"'
+KEYS = {
+    "webhook": URL,
+    "alertmanager": 'urls = ["http://127.0.0.1:{port}"]',
+    "slack": 'token = "xoxb-T0PSECRETKEY"\nchannel = "C1"\napi_url = "http://127.0.0.1:{port}"',
+    "teams": URL,
+    "discord": URL,
+    "mattermost": URL,
+    "telegram": 'token = "1:T0PSECRETKEY"\nchat_id = -1\napi_url = "http://127.0.0.1:{port}"',
+    "feishu": URL,
+    "dingtalk": 'url = "http://127.0.0.1:{port}/robot/send?access_token=T0PSECRETKEY"',
+    "wecom": 'url = "http://127.0.0.1:{port}/cgi-bin/webhook/send?key=T0PSECRETKEY"',
+    "email": 'server = "127.0.0.1"\nport = {port}\nsecurity = "none"\nfrom = "a@b.example"\nto = ["c@d.example"]',
+}
+
+
+#: Those that do not say where they go.
+UNTRIED = {"console", "apprise"}
+
+
+@pytest.mark.parametrize("kind", sorted({*load_notifiers()} - UNTRIED))
+async def test_a_far_end_of_every_type_that_is_gone_is_told(kind: str, tmp_path: Path) -> None:
+    text = f'[[channels]]\nname = "ops"\ntype = "{kind}"\n{KEYS[kind].format(port=free_port())}\n'
+    [found] = await look(tmp_path, text)
+    assert (found.check, found.level) == ("channels", "problem")
+    assert re.fullmatch(r"ops: \w+://127\.0\.0\.1:\d+ is not reached: .*Connection refused", found.seen)
+    assert "T0PSECRET" not in f"{found.seen} {found.advice}"
+
+
+async def test_what_only_a_library_reaches_is_told_not_to_be_tried(tmp_path: Path) -> None:
+    library("apprise")
+    text = '[[channels]]\nname = "others"\ntype = "apprise"\nurls = ["json://127.0.0.1:1/T0PSECRETKEY"]\n'
+    [found] = await look(tmp_path, text)
+    assert (found.level, found.advice) == ("note", "eventd test-alert others")
+    assert "T0PSECRET" not in found.seen
+
+
+def mail(server: SmtpServer, security: str, more: str = "") -> str:
+    keys = KEYS["email"].replace('"none"', f'"{security}"').format(port=server.port)
+    return f'[[channels]]\nname = "mail"\ntype = "email"\n{keys}\n{more}'
+
+
+@pytest.mark.parametrize("security", ["none", "starttls", "tls"])
+async def test_a_mail_server_is_greeted_and_gets_no_mail(security: str, tmp_path: Path) -> None:
+    tls = None if security == "none" else authority(tmp_path, 100)
+    more = "" if tls is None else f'tls_ca_file = "{tmp_path}/ca.pem"\n'
+    if tls is not None:
+        more += 'username = "e"\npassword = "T0PSECRETKEY"\n'
+    async with SmtpServer(tls=tls, implicit=security == "tls", auth=tls is not None) as server:
+        [found] = await look(tmp_path, mail(server, security, more))
+    assert (found.level, found.seen.endswith(" is reached")) == ("ok", True)
+    assert (server.seen, server.logins, server.connections) == ([], [], 1)
+
+
+@pytest.mark.parametrize(
+    ("days", "more", "level", "says"),
+    [
+        (100, "", "problem", "certificate not trusted"),
+        (-1, 'tls_ca_file = "{folder}/ca.pem"\n', "problem", "certificate has expired"),
+        (3, 'tls_ca_file = "{folder}/ca.pem"\n', "warning", "runs out on"),
+    ],
+)
+async def test_the_certificate_behind_starttls_is_looked_at(
+    days: int, more: str, level: str, says: str, tmp_path: Path
+) -> None:
+    async with SmtpServer(tls=authority(tmp_path, days)) as server:
+        *_, found = await look(tmp_path, mail(server, "starttls", more.format(folder=tmp_path)))
+    assert (found.level, says in found.seen) == (level, True)
+
+
+async def test_a_mail_server_without_starttls_or_an_answer_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with SmtpServer() as server:
+        [found] = await look(tmp_path, mail(server, "starttls"))
+        assert (found.level, found.seen.endswith("does not offer STARTTLS")) == ("problem", True)
+    monkeypatch.setattr(far_ends, "TIMEOUT_S", 0.2)
+    async with SmtpServer() as server:
+        server.always["EHLO"] = "hang"
+        [found] = await look(tmp_path, mail(server, "starttls"))
+    assert found.seen.endswith("is not reached: no answer within 0.2 s")

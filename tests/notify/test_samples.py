@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner
+from peers import library
 
 from eventd.cli.check import command
 from eventd.model import INCIDENT_KINDS, ChangeKind, Digest, DigestReason, Notification
@@ -31,6 +32,7 @@ KEYS = {
     "feishu": ['url = "https://open.feishu.cn/open-apis/bot/v2/hook/x"', 'secret_file = "gone"'],
     "dingtalk": ['url = "https://oapi.dingtalk.com/robot/send?access_token=x"', 'secret_file = "gone"'],
     "wecom": ['url_file = "gone"'],
+    "apprise": ['urls_file = "gone"'],
     "email": [
         'server = "mail.example"',
         'from = "e@b.example"',
@@ -42,6 +44,7 @@ KEYS = {
 }
 ADDRESSES = {
     "alertmanager": ['urls = ["am.example"]'],
+    "apprise": ['urls = ["pigeon://x"]'],
     "telegram": ['api_url = "ftp://x"', 'token = "1:A"', "chat_id = -1"],
     "email": ['server = "mail example"', 'from = "e@b.example"', 'to = ["c@d.example"]'],
 }
@@ -49,6 +52,8 @@ ADDRESSES = {
 
 def checked(folder: Path, kind: str, *keys: str) -> str:
     """What ``eventd check`` says of a channel, which must be wrong."""
+    if kind == "apprise":
+        library("apprise")
     file = folder / "eventd.toml"
     file.write_text("\n".join(["[[channels]]", 'name = "ops"', f'type = "{kind}"', *keys]))
     done = CliRunner().invoke(command, ["-c", str(file)])
@@ -136,9 +141,13 @@ def test_a_template_that_fails_on_one_sample_is_told(kind: str, tmp_path: Path) 
 
 def _address(kind: str, folder: Path) -> str:
     """A file with something that is good as the secret of a type."""
-    if "url_file" not in "".join(KEYS[kind]):
+    if kind != "apprise" and "url_file" not in "".join(KEYS[kind]):
         return "gone"
-    (folder / "address").write_text("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=0123456789abcdef")
+    (folder / "address").write_text(
+        "json://hook.example/x"
+        if kind == "apprise"
+        else "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=0123456789abcdef"
+    )
     return "address"
 
 
