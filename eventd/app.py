@@ -119,6 +119,8 @@ class App:
         async with contextlib.AsyncExitStack() as stack:
             self.store = await SqliteStore.open(self.config.store)
             stack.push_async_callback(self.store.close)
+            if (damaged := self.store.damaged_log) is not None:
+                self.telemetry.inc("store_damage", str(damaged.damage))
             await self._restore()
             self.web = WebServer(self)
             await self.web.start()

@@ -155,6 +155,13 @@ SPECS = (
     Spec("store_commit_seconds", "histogram", "Time of one commit.", known=((),)),
     Spec("store_commit_failures", "counter", "Commits that failed and were tried again.", known=((),)),
     Spec(
+        "store_damage",
+        "counter",
+        "Starts that found an unreadable end of the store's write-ahead log, by what it means.",
+        ("what",),
+        _each(("unfinished", "last_commit", "later_commits", "header")),
+    ),
+    Spec(
         "internal_errors",
         "counter",
         "Defects of eventd that cost one message or step, by room; the log has the traceback.",

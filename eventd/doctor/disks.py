@@ -1,12 +1,16 @@
 """Whether the store and the recording can be written, and how much room there is."""
 
+import contextlib
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from eventd.config import Config
 from eventd.doctor.finding import Finding
-from eventd.store import usable
+from eventd.store import damage, usable
 
 MIB = 2**20
 #: With less the next storm fills it: a journal row is about 1.5 kB, so this is 70,000 events.
@@ -22,8 +26,19 @@ def examine(config: Config) -> Iterator[Finding]:
     if all(finding.level != "problem" for finding in found) and (trouble := usable.trouble(path)) is not None:
         found = [Finding("disk", "problem", f"store.path: {trouble}", "set store.path to a file of eventd's own")]
     yield from found
+    yield from _damage(path)
     if config.record.path is not None:
         yield from _place("record.path", Path(config.record.path), config.record.max_bytes * config.record.files)
+
+
+def _damage(path: Path) -> Iterator[Finding]:
+    """What the last start that found its write-ahead log damaged wrote down."""
+    with contextlib.suppress(sqlite3.Error, msgspec.MsgspecError):
+        if path.exists() and (found := damage.last(path)) is not None:
+            grave = found.what in damage.GRAVE
+            seen = f"at the start of {found.at:%Y-%m-%d %H:%M} UTC the end of the store's log was unreadable "
+            seen += f"({found.octets} octets): {damage.MEANING[found.what]}"
+            yield Finding("disk", "warning" if grave else "note", seen, "look at the disk's own log" if grave else "")
 
 
 def _place(key: str, path: Path, wanted: int) -> Iterator[Finding]:

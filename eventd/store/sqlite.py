@@ -19,10 +19,11 @@ import msgspec
 from eventd.contract import Batch, JournalRow, Settled, Waiting
 from eventd.errors import StoreError, UnstorableError
 from eventd.model import Digest, DigestReason, Incident, Malformed, Told
-from eventd.store import database, unstorable
+from eventd.store import damage, database, unstorable
 from eventd.store.base import DEFAULT_PAGE, ChannelTotals, EventFilters, IncidentFilters, Page, Settings
 from eventd.store.letters import Letter, LetterFilters
 from eventd.store.reader import Reader
+from eventd.store.wal import Log
 from eventd.store.writer import Writer
 
 P = ParamSpec("P")
@@ -39,6 +40,8 @@ class SqliteStore:
 
     _reader: Reader
     _writer: Writer
+    #: What of the write-ahead log could not be read when the file was opened; None where nothing was wrong.
+    damaged_log: Log | None = None
 
     def __init__(self, path: Path, settings: Settings, clock: Callable[[], float]) -> None:
         self.path, self.settings = path, settings
@@ -68,9 +71,14 @@ class SqliteStore:
         except OSError as error:
             advice = "set store.path to a file that the user of the service may create and write"
             raise StoreError(f"{self.path}: {error.strerror or error}; {advice}") from error
-        db = database.open_writer(self.path, self.settings, database.schema())
-        self._undo.callback(db.close)
-        self._writer = Writer(db, self.settings, self._clock)
+        self.damaged_log = damage.look(self.path)
+        with damage.advising(self.path):
+            db = database.open_writer(self.path, self.settings, database.schema())
+            self._undo.callback(db.close)
+            damage.check_pages(self.path, db, self.damaged_log)
+            self._writer = Writer(db, self.settings, self._clock)
+            if self.damaged_log is not None:
+                self._writer.meta_set(damage.REMEMBERED, damage.remembered(self.damaged_log, self._clock()))
         db = database.open_reader(self.path)
         self._undo.callback(db.close)
         self._reader = Reader(db)

@@ -16,6 +16,9 @@ from eventd.doctor import clock, disks, files, sockets
 from eventd.doctor.clock import Kept
 from eventd.doctor.running import running
 from eventd.receivers.lanes import MAX_LANES
+from eventd.store import SqliteStore
+from eventd.store.damage import MEANING, REMEMBERED, remembered
+from eventd.store.wal import Damage, Log
 
 # --- ports -----------------------------------------------------------------------------------------------------------
 
@@ -177,6 +180,17 @@ def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
     [(level, seen)] = bad(disks._place("store.path", tmp_path / "file" / "eventd.db", 0))
     assert level == "problem"
     assert "file" in seen
+
+
+@pytest.mark.parametrize(("what", "level"), [("unfinished", "note"), ("later_commits", "warning")])
+async def test_a_log_that_a_start_found_damaged_is_told_of(what: Damage, level: str, tmp_path: Path) -> None:
+    made = config(tmp_path)
+    store = await SqliteStore.open(made.store)
+    await store.meta_set(REMEMBERED, remembered(Log(7, 2, 8000, 1, what), 1.75e9))
+    await store.close()
+    [told] = [finding for finding in disks.examine(made) if "2025-06-15" in finding.seen]
+    assert (told.check, told.level) == ("disk", level)
+    assert MEANING[what] in told.seen
 
 
 def test_little_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
