@@ -1,16 +1,18 @@
-"""Decided means durable: kill -9 at any moment loses nothing acknowledged and repeats at most one notification."""
+"""Decided means durable: kill -9 at any moment loses nothing acknowledged and repeats at most one message a channel."""
 
 import asyncio
 import contextlib
 import http.server
+import itertools
 import json
 import os
 import random
 import socket
 import sqlite3
+import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,99 +21,223 @@ from storm import peer, start_line, stop_inform, stop_line
 
 from eventd.store.sqlite import Settings, SqliteStore
 
-#: EVENTD_CRASHES=20 is the full run; the default keeps the suite short.
+#: EVENTD_CRASHES=300 is the full run; the default keeps the suite short.
 CRASHES = int(os.environ.get("EVENTD_CRASHES", "4"))
+#: How often a bad server refuses to take a message.
+FAILS = 0.4
+#: The longest time between taking a message and saying so.
+SLOW_S = 0.15
+#: Firewalls of each storm: each loses few peers at a time, so that some are told one by one and others as a group.
+DEVICES = 6
+#: The longest wait after a handful of failures in a row is a minute or two.
+DRAIN_S = 300.0
 
-WEBHOOK = """
+CHANNELS = """
 [[channels]]
 name = "hook"
 type = "webhook"
 url = "http://127.0.0.1:{hook}/"
+
+[[channels]]
+name = "flaky"
+type = "webhook"
+url = "http://127.0.0.1:{flaky}/"
+
+[[channels]]
+name = "chat"
+type = "mattermost"
+url = "http://127.0.0.1:{chat}/hooks/secret"
+max_per_minute = 40
+
+[[channels]]
+name = "pager"
+type = "mattermost"
+url = "http://127.0.0.1:{pager}/hooks/secret"
+max_per_minute = 60
+
+[[routes]]
+channels = ["pager"]
+after = "2s"
+continue = true
+
+[[routes]]
+channels = ["hook", "flaky", "chat"]
 """
 
 
 class Hook(http.server.BaseHTTPRequestHandler):
-    """Keeps the notification ids in the order in which they came."""
+    """Keeps the ids of the messages that it took, in the order in which they came, and may be bad at taking them."""
 
-    seen: list[tuple[str, str]]
+    server: "Receiver"
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        type(self).seen.append((self.headers["X-Eventd-Notification-Id"], body["status"]))
-        self.send_response(200)
-        self.end_headers()
+        with self.server.counting():
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.server.bad and self.server.rng.random() < FAILS:
+                self._refuse(self.server.rng.choice(("500", "429", "429", "close", "reset")))
+                return
+            assert json.loads(body)
+            self.server.seen.append(self.headers["X-Eventd-Notification-Id"])
+            time.sleep(self.server.rng.uniform(0, SLOW_S))  # taken, and nobody knows yet: here it hurts to be killed
+            self._answer(200)
+
+    def _refuse(self, how: str) -> None:
+        match how:
+            case "500":
+                self._answer(500)
+            case "429":
+                self._answer(429, {"Retry-After": self.server.rng.choice("01")})
+            case "reset":
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+
+    def _answer(self, status: int, headers: dict[str, str] | None = None) -> None:
+        with contextlib.suppress(OSError):  # who asked may be dead by now
+            self.send_response(status)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(b"ok")
 
     def log_message(self, *_: object) -> None: ...
 
 
-@pytest.fixture
-def hook() -> Iterator[http.server.ThreadingHTTPServer]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("SeenHook", (Hook,), {"seen": []}))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+class Receiver(http.server.ThreadingHTTPServer):
+    """One far end. A bad one also does not listen at all for a while now and then."""
+
+    def __init__(self, name: str, bad: bool, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Hook)
+        self.name, self.bad = name, bad
+        self.seen: list[str] = []
+        self.rng = random.Random(name)
+        self._busy, self._lock = 0, threading.Lock()
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def handle_error(self, *_: object) -> None:
+        """A client that was killed in the middle of its request."""
+
+    @contextlib.contextmanager
+    def counting(self) -> Iterator[None]:
+        with self._lock:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy -= 1
+
+    def idle(self) -> bool:
+        return self._busy == 0
+
+    def repeats(self) -> int:
+        return len(self.seen) - len(set(self.seen))
+
+    def deaf(self, seconds: float) -> None:
+        """Refuse connections for so long."""
+        address = self.server_address
+        self.shutdown()
+        self._thread.join()
+        self.socket.close()
+        time.sleep(seconds)
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(address)
+        self.socket.listen(64)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
 
 
 @pytest.fixture
-def service(tmp_path: Path, hook: http.server.ThreadingHTTPServer) -> Iterator[Service]:
-    eventd = Service(tmp_path, WEBHOOK.replace("{hook}", str(hook.server_address[1])))
+def receivers() -> Iterator[dict[str, Receiver]]:
+    found = {name: Receiver(name, bad=name in ("flaky", "chat")) for name in ("hook", "flaky", "chat", "pager")}
+    yield found
+    for receiver in found.values():
+        receiver.end()
+
+
+@pytest.fixture
+def service(tmp_path: Path, receivers: dict[str, Receiver]) -> Iterator[Service]:
+    ports = {name: receiver.server_address[1] for name, receiver in receivers.items()}
+    eventd = Service(tmp_path, CHANNELS.format(**ports))
     yield eventd
     eventd.stop()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(600 + 20 * CRASHES)
 async def test_kill_9_at_random_moments_loses_nothing_and_repeats_at_most_one(
-    tmp_path: Path, hook: http.server.ThreadingHTTPServer, service: Service
+    tmp_path: Path, receivers: dict[str, Receiver], service: Service
 ) -> None:
-    rng = random.Random(7)
-    eventd = service
-    seen: list[tuple[str, str]] = hook.RequestHandlerClass.seen
+    rng, eventd, path = random.Random(7), service, tmp_path / "eventd.db"
     known: set[str] = set()
     for crash in range(CRASHES):
+        repeats = {name: receiver.repeats() for name, receiver in receivers.items()}
         eventd.start()
-        repeats_before = len(seen) - len({identity for identity, _ in seen})
-        stopping = threading.Event()
-        informed: set[str] = set()
-        storm = threading.Thread(target=_storm, args=(eventd, crash, stopping), daemon=True)
-        informs = threading.Thread(
-            target=_informs, args=(eventd, 40_000 + crash * 500, stopping, informed), daemon=True
-        )
-        storm.start()
-        informs.start()
-        await asyncio.sleep(rng.uniform(0.3, 1.5))
-        acknowledged = {incident["id"] for incident in eventd.api("incidents?limit=1000")["items"]}
-        eventd.kill()
-        stopping.set()
-        storm.join()
-        informs.join()
+        acknowledged, informed = await _stormy_life(eventd, crash, rng, receivers)
+        until(lambda: all(receiver.idle() for receiver in receivers.values()), "requests to end")
         known |= acknowledged
-        assert await _check(tmp_path / "eventd.db") == []
-        assert known <= _rows(tmp_path / "eventd.db", "select id from incidents")
-        assert informed <= _rows(tmp_path / "eventd.db", "select peer from events")
-        repeats = len(seen) - len({identity for identity, _ in seen})
-        assert repeats - repeats_before <= 1
+        assert await _check(path) == []
+        assert known <= _rows(path, "select id from incidents")
+        assert informed <= _rows(path, "select peer from events")
+        for name, receiver in receivers.items():
+            assert receiver.repeats() - repeats[name] <= 1, (crash, name)
+    for receiver in receivers.values():
+        receiver.bad = False
     eventd.start()
-    until(lambda: eventd.total(eventd.metrics(), "eventd_outbox_pending") == 0, "the outbox to drain", 240)
+    until(lambda: eventd.total(eventd.metrics(), "eventd_outbox_pending") == 0, "the outbox to drain", DRAIN_S)
     assert eventd.ledger_faults() == []
     assert eventd.stop() == 0
-    delivered = _rows(tmp_path / "eventd.db", "select id from outbox where state = 'delivered'")
-    ids = [identity for identity, _ in seen]
-    assert set(ids) == delivered
-    assert len(ids) - len(set(ids)) <= CRASHES
+    assert await _check(path) == []
+    for name, receiver in receivers.items():
+        _everything_was_told(path, name, receiver.seen)
+        assert receiver.repeats() <= CRASHES
+    told = [_rows(path, f"select incident from outbox where channel = '{name}'") for name in receivers]
+    assert told[0] == told[1] == told[2] == told[3]
     assert "Traceback" not in eventd.log.read_text()
+    print(_figures(path, receivers))
+
+
+async def _stormy_life(
+    eventd: Service, crash: int, rng: random.Random, receivers: dict[str, Receiver]
+) -> tuple[set[str], set[str]]:
+    """A second or so that ends by ``kill -9``: the incidents that were seen, and the peers whose informs were
+    answered."""
+    stopping, informed = threading.Event(), set[str]()
+    threads = [
+        threading.Thread(target=_storm, args=(eventd, crash, stopping), daemon=True),
+        threading.Thread(target=_informs, args=(eventd, 40_000 + crash * 80, stopping, informed), daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    life = rng.uniform(0.1, 1.5)
+    if deaf := [receiver for receiver in receivers.values() if receiver.bad and rng.random() < FAILS]:
+        await asyncio.to_thread(rng.choice(deaf).deaf, life / 2)
+        life /= 2
+    await asyncio.sleep(life)
+    acknowledged = {incident["id"] for incident in eventd.api("incidents?limit=1000")["items"]}
+    await asyncio.sleep(rng.uniform(0, 0.2))
+    eventd.kill()
+    stopping.set()
+    for thread in threads:
+        thread.join()
+    return acknowledged, informed
 
 
 def _storm(eventd: Service, crash: int, stopping: threading.Event) -> None:
-    number = crash * 1000
-    while not stopping.is_set():
-        eventd.send_udp(*(stop_line(n) for n in range(number, number + 5)))
-        time.sleep(0.02)
-        if number % 10 == 0:
-            eventd.send_udp(*(start_line(n) for n in range(number - 5, number)))
-        number += 5
+    """Peers of several firewalls go down; two of three come back after the hold."""
+    devices = [f"FW{crash}-{n}" for n in range(DEVICES)]
+    for number in itertools.count(crash * 130, 3):
+        if stopping.is_set():
+            return
+        back = [n for n in range(number - 30, number - 27) if n % 3 and n >= crash * 130]
+        lines = [stop_line(n, device=devices[n % DEVICES]) for n in range(number, number + 3)]
+        eventd.send_udp(*lines, *(start_line(n, device=devices[n % DEVICES]) for n in back))
+        time.sleep(0.05)
 
 
 def _informs(eventd: Service, number: int, stopping: threading.Event, informed: set[str]) -> None:
@@ -126,6 +252,33 @@ def _informs(eventd: Service, number: int, stopping: threading.Event, informed: 
                 informed.add(peer(number))
             number += 1
             time.sleep(0.02)
+
+
+def _everything_was_told(path: Path, channel: str, seen: Sequence[str]) -> None:
+    """What was accepted is what the outbox says was delivered, and of each incident in order."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        rows = database.execute(
+            "select incident, state, coalesce(digest, id) from outbox where channel = ? order by seq", (channel,)
+        ).fetchall()
+    assert {state for _, state, _ in rows} <= {"delivered", "superseded"}, channel
+    delivered = [(incident, message) for incident, state, message in rows if state == "delivered"]
+    assert set(seen) == {message for _, message in delivered}, channel
+    first = {message: place for place, message in reversed(list(enumerate(seen)))}
+    latest: dict[str, int] = {}
+    for incident, message in delivered:
+        assert latest.get(incident, -1) <= first[message], (channel, incident)
+        latest[incident] = first[message]
+
+
+def _figures(path: Path, receivers: dict[str, Receiver]) -> str:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        kinds = database.execute("select kind, count(*) from incidents group by kind").fetchall()
+        states = database.execute(
+            "select channel, state, count(*), count(distinct digest), sum(attempts > 1) from outbox group by 1, 2"
+        ).fetchall()
+        events = database.execute("select count(*) from events").fetchall()
+    repeats = {name: (len(receiver.seen), receiver.repeats()) for name, receiver in receivers.items()}
+    return f"\n{CRASHES} crashes; events {events}; incidents {kinds}; outbox {states}; taken, repeats {repeats}"
 
 
 async def _check(path: Path) -> list[str]:
