@@ -38,8 +38,8 @@ MAX_LENGTH = 8_000
 #: How a text ends that eventd has cut, and how much of it must be left to tell which it was.
 CUT, MIN_CUT = "…", 8
 
-#: No blank follows these in Chinese: they have their own.
-WIDE = ("）", "。")
+#: No blank follows these: ideographs, and the wide marks, which bring their own.
+_WIDE = re.compile(r"[\u2e80-\u9fff\uff00-\uff60]\Z")
 
 _TARGET_GAP = re.compile(r"\{(\w+)\}( ?)")
 _GAP = re.compile(r"\{(\w+)(?::(\w+))?\}")
@@ -226,7 +226,7 @@ class _Search:
 def _filled(target: str, found: Mapping[str, _Found]) -> _Found:
     def value(gap: re.Match[str]) -> str:
         text = found[gap[1]][0]
-        return text if text.endswith(WIDE) else text + gap[2]
+        return text if _WIDE.search(text) else text + gap[2]
 
     return _TARGET_GAP.sub(value, target), tuple(value for _, taken in found.values() for value in taken)
 
