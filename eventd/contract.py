@@ -200,7 +200,7 @@ class Catalogue(Struct, frozen=True):
     """All reasons of one vendor. A module in a handler package exports it as ``CATALOGUE``.
 
     ``texts`` are its meanings, steps and glosses in other languages: language, then ``meaning``, ``step`` or ``gloss``,
-    then the English text (handlers/README.md, "Other languages").
+    then the English text (docs/channels.md, "Languages").
     """
 
     vendor: str

@@ -2,7 +2,7 @@
 
 import json
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -14,20 +14,23 @@ from eventd.model import Told
 from eventd.notify import discord, mattermost, slack, teams, telegram
 from eventd.notify.chat import COLOURS, UrlSettings
 from eventd.notify.session import Session
+from eventd.notify.words import Language
 
 NOWHERE = "http://127.0.0.1:9/x"
 KINDS: dict[str, Any] = {
-    "discord": lambda: discord.NOTIFIER.build("ops", discord.Settings(url=NOWHERE), Session()),
-    "mattermost": lambda: mattermost.NOTIFIER.build("ops", UrlSettings(url=NOWHERE), Session()),
-    "slack": lambda: slack.NOTIFIER.build("ops", slack.Settings(url=NOWHERE), Session()),
-    "teams": lambda: teams.NOTIFIER.build("ops", UrlSettings(url=NOWHERE), Session()),
-    "telegram": lambda: telegram.NOTIFIER.build("ops", telegram.Settings(token="1:A", chat_id=-1), Session()),
+    "discord": lambda say: discord.NOTIFIER.build("ops", discord.Settings(url=NOWHERE, language=say), Session()),
+    "mattermost": lambda say: mattermost.NOTIFIER.build("ops", UrlSettings(url=NOWHERE, language=say), Session()),
+    "slack": lambda say: slack.NOTIFIER.build("ops", slack.Settings(url=NOWHERE, language=say), Session()),
+    "teams": lambda say: teams.NOTIFIER.build("ops", UrlSettings(url=NOWHERE, language=say), Session()),
+    "telegram": lambda say: telegram.NOTIFIER.build(
+        "ops", telegram.Settings(token="1:A", chat_id=-1, language=say), Session()
+    ),
 }
 
 
 @cache
-def chat(kind: str) -> Any:
-    return KINDS[kind]()
+def chat(kind: str, language: str = "en") -> Any:
+    return KINDS[kind](language)
 
 
 def message(kind: str, told: Told) -> dict[str, Any]:
@@ -37,9 +40,12 @@ def message(kind: str, told: Told) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("title", ["*" * 120, "&" * 120, '"' * 120, "\U0001f525" * 120, "evil.example " * 9])
-def test_a_full_digest_lists_every_incident(kind: str, title: str) -> None:
-    channel = chat(kind)
+@pytest.mark.parametrize(
+    "title", ["*" * 120, "&" * 120, '"' * 120, "\U0001f525" * 120, "evil.example " * 9, "隧道" * 60]
+)
+@pytest.mark.parametrize("language", get_args(Language))
+def test_a_full_digest_lists_every_incident(kind: str, title: str, language: str) -> None:
+    channel = chat(kind, language)
     text = channel.body(digest_of(channel.digests, title))
     assert type(channel).size(text) <= channel.limit
     assert "…(cut)" not in text

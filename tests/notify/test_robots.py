@@ -5,7 +5,7 @@ import json
 import os
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 import pytest
@@ -22,6 +22,7 @@ from eventd.notify.fit import octets
 from eventd.notify.render import plain
 from eventd.notify.robot import Robot, harmless
 from eventd.notify.session import Answer, Session
+from eventd.notify.words import Language
 
 #: Hostile incidents per robot; the acceptance size is 10000.
 HOSTILES = int(os.environ.get("EVENTD_CHAT_HOSTILES", "25"))
@@ -258,12 +259,16 @@ def test_a_body_of_exactly_the_limit_is_kept_whole(kind: str, unit: str) -> None
 
 @every
 @pytest.mark.parametrize("unit", ["x", "告警", "*", "[😀"])
-def test_a_digest_of_as_many_as_it_says_names_every_incident(kind: str, unit: str) -> None:
-    channel, far = robot_of(kind), "https://eventd.operations.example.net:8443/monitoring/incidents/"
+@pytest.mark.parametrize("language", get_args(Language))
+@pytest.mark.parametrize("made", [make_incident, make_resolved])
+def test_a_digest_of_as_many_as_it_says_names_every_incident(
+    kind: str, unit: str, language: str, made: Callable[..., Incident]
+) -> None:
+    channel, far = robot_of(kind, language=language), "https://eventd.operations.example.net:8443/monitoring/incidents/"
     ids = [f"incident-20231114-{n:04}" for n in range(channel.digests)]
     told = tuple(
         make_notification(
-            incident=make_incident(id=one, url=far + one, title=unit * 200, severity="critical"),
+            incident=made(id=one, url=far + one, title=unit * 200, severity="critical"),
             id=f"n-{one}",
             what="updated",
         )
@@ -275,6 +280,17 @@ def test_a_digest_of_as_many_as_it_says_names_every_incident(kind: str, unit: st
     assert KINDS[kind].measure(message) <= KINDS[kind].most[0]
     assert not text.endswith("…(cut)")
     assert WIDTHS[-1] >= 24, "what `digests` was reckoned with"
+
+
+@every
+@pytest.mark.parametrize("language", get_args(Language))
+async def test_as_plain_text_it_names_every_incident_too(kind: str, language: str) -> None:
+    count = robot_of(kind).digests
+    ids = [f"a1b2c3d4e{n:03}" for n in range(count)]
+    told = tuple(make_notification(incident=make_resolved(id=one, title="隧道" * 60), id=one) for one in ids)
+    text = KINDS[kind].bare(await sent_plain(kind, Digest("d-1", "ops", "late", told, utc(T0)), language=language))
+    assert [one for one in ids if one not in text] == []
+    assert octets(text) <= KINDS[kind].most[1]
 
 
 @every
