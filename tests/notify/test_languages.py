@@ -201,3 +201,18 @@ def test_without_a_catalogue_the_reasons_of_vendors_stay_english() -> None:
 
 def test_a_catalogue_without_the_language_is_none() -> None:
     assert words("zh", [Catalogue("acme", ())]).text("cause known") == "原因已明确"
+
+
+def test_it_reads_as_people_write_it() -> None:
+    told = {
+        "unknown peer 192.0.2.1 cannot negotiate with FW-1: no reason given, since 05 Mar 10:00 UTC": (
+            "未知对端 192.0.2.1 与 FW-1 协商失败：未给出原因，始于 3 月 05 日 10:00 UTC"
+        ),
+        "b1 (vsys v2) up again on FW-1 after 1 min 5 s": "b1（虚拟系统 v2）在 FW-1 上已恢复，历时 1 分钟 5 秒",
+        "was info, not back after 2 min": "原级别提示，2 分钟后仍未恢复",
+        "8 of 10 are back": "10 个中的 8 个已恢复",
+        "10:00:00 FW-2: tunnel stopped: peer request, 3 s before (twice, last 10:00:09)": (
+            "10:00:00 FW-2：隧道中断：peer request，早于中断 3 秒（2 次，最近 10:00:09）"
+        ),
+    }
+    assert {english: say("zh").text(english) for english in told} == told

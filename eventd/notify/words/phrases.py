@@ -30,18 +30,18 @@ SHAPES = {
     "interface": r"[^,]+",
     "command": r"`[^`]*`",
 }
-#: A text is laid over phrases at most so often: a thousand times what those of eventd need, and milliseconds where
-#: somebody makes up a text that fits all of them nearly.
-MAX_TRIALS = 20_000
+#: A value is tried in a gap at most so often per text: ten times what any text of the scenario book needs (30 on average,
+#: 250 at most), and some ten milliseconds where somebody makes up a text that nearly fits everything.
+MAX_TRIALS = 2_500
 #: What is too long for any phrase of eventd: titles, lines and steps are cut far below.
 MAX_LENGTH = 8_000
 #: How a text ends that eventd has cut, and how much of it must be left to tell which it was.
 CUT, MIN_CUT = "…", 8
 
-#: No blank follows these: ideographs, and the wide marks, which bring their own.
+#: No blank follows these, but between two gaps: ideographs, and the wide marks, which bring their own.
 _WIDE = re.compile(r"[\u2e80-\u9fff\uff00-\uff60]\Z")
 
-_TARGET_GAP = re.compile(r"\{(\w+)\}( ?)")
+_TARGET_GAP = re.compile(r"\{(\w+)\}((?: (?!\{))?)")
 _GAP = re.compile(r"\{(\w+)(?::(\w+))?\}")
 #: Gaps of the steps of handlers (`handlers/README.md`): a value of the event, or a command.
 _STEP_GAP = re.compile(r"<(peer|local|interface|policy)>|`[^`]*`")
