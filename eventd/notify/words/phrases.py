@@ -30,11 +30,13 @@ SHAPES = {
     "interface": r"[^,]+",
     "command": r"`[^`]*`",
 }
-#: A value is tried in a gap at most so often per text: ten times what any text of the scenario book needs (30 on average,
-#: 250 at most), and some ten milliseconds where somebody makes up a text that nearly fits everything.
+#: A value is tried in a gap at most so often per text: ten times what any text of the scenario book needs (30 on
+#: average, 250 at most), and some ten milliseconds where somebody makes up a text that nearly fits everything.
 MAX_TRIALS = 2_500
-#: What is too long for any phrase of eventd: titles, lines and steps are cut far below.
-MAX_LENGTH = 8_000
+#: What is too long for any phrase of eventd: more than twice what is shown of any text (`eventd.notify.render`).
+MAX_LENGTH = 2_000
+#: Phrases in phrases: a line of a chain in a hint of a step has seven.
+MAX_DEPTH = 20
 #: How a text ends that eventd has cut, and how much of it must be left to tell which it was.
 CUT, MIN_CUT = "…", 8
 
@@ -66,7 +68,7 @@ class Phrase(Struct, frozen=True):
 
 
 class _TooMuchError(Exception):
-    """`MAX_TRIALS` were not enough."""
+    """`MAX_TRIALS` or `MAX_DEPTH` were not enough."""
 
 
 def phrase(english: str, other: str) -> Phrase:
@@ -163,7 +165,7 @@ class Phrases:
                     for value in found[1]:
                         taken(value)
                     return found[0]
-        except (_TooMuchError, RecursionError):
+        except _TooMuchError:
             pass
         return None
 
@@ -178,14 +180,18 @@ class _Search:
     def __init__(self, sections: Mapping[str, Section], loose: frozenset[str]) -> None:
         self._sections, self._loose = sections, loose
         self._known: dict[tuple[str, str], _Found | None] = {}
-        self._trials = 0
+        self._trials = self._depth = 0
 
     def phrase(self, name: str, text: str) -> _Found | None:
         """``text`` as a phrase of a section."""
         key = (name, text)
         if key not in self._known:
             self._known[key] = None  # a phrase that holds itself is none
+            self._depth += 1
+            if self._depth > MAX_DEPTH:
+                raise _TooMuchError
             self._known[key] = self._phrase(self._sections[name], text)
+            self._depth -= 1
         return self._known[key]
 
     def _phrase(self, section: Section, text: str) -> _Found | None:
