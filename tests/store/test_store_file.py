@@ -219,11 +219,6 @@ async def test_when_it_was_to_be_told_is_found_out_for_a_file_of_before(
         ]  # fmt: skip
 
 
-def test_the_page_of_the_store_stamps_what_was_saved_with_the_version_of_today() -> None:
-    page = (Path(__file__).parents[2] / "docs/store.md").read_text()
-    assert f"PRAGMA user_version = {len(database.schema())}'" in page
-
-
 async def test_a_migration_that_fails_leaves_the_file_at_the_version_before(
     path: Path, made_up_versions: list[str]
 ) -> None:
