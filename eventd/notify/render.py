@@ -79,7 +79,7 @@ def peer_text(incident: Incident, say: Words = ENGLISH, where: str | None = None
     """Name and address of the peer, whichever are known, and ``where`` it is."""
     name = incident.peer_name or incident.peer or ""
     more = [text for text in (incident.peer if incident.peer != name else None, where) if text]
-    return say("value.with", text=name, more=", ".join(more)) if more else name
+    return say("value.with", text=name, more=say("value.comma").join(more)) if more else name
 
 
 def reason_text(reason: Reason | None, say: Words = ENGLISH) -> str:
@@ -136,7 +136,7 @@ def latest(digest: Digest) -> list[Notification]:
 def title(told: Told, say: Words = ENGLISH) -> str:
     """The first line of a message, which is all that a phone shows of it: state, who, what and why."""
     if isinstance(told, Digest):
-        return f"{state(told, say)}{say('value.colon')} {digest_headline(told, say)}"
+        return say("value.joined", first=state(told, say), rest=digest_headline(told, say))
     return f"{state(told, say)} {headline(told.incident, say)}"
 
 

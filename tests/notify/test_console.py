@@ -15,7 +15,7 @@ from eventd.notify.session import Session
 OPENED = """\
 MAJOR Tunnel to branch-7 (203.0.113.7) on FW1 is down: dpd timeout
   Device: FW1 (vsys public, interface GigabitEthernet0/0/1)
-  Peer: branch-7 (203.0.113.7) (site Lyon)
+  Peer: branch-7 (203.0.113.7, site Lyon)
   Reason: dpd timeout
   Meaning: No answer.
   Since: 2023-11-14 22:13:00 UTC
