@@ -295,9 +295,9 @@ def outcomes(story: Story) -> list[Outcome]:
     """What every incident came to, without what depends on when a message arrived: kind, device, peer, status,
     severity, name of the cause, where the fault lies, kind of the parent, whether anybody was told, and how often of
     its beginning and its end. Whoever fails to negotiate together with others is as good as they are: the first
-    stranger may be told by name before there is a group, whoever that is. What has become another incident is as grave as
-    that one: it may have ended a second before it rose. Of a link both ends of which fail to negotiate, the end that
-    tells it is the one whose second failure comes first."""
+    stranger may be told by name before there is a group, whoever that is. What has become another incident is as
+    grave as that one: it may have ended a second before it rose. Of a link both ends of which fail to negotiate, the
+    end that tells it is the one whose second failure comes first."""
     told: dict[str, list[str]] = {}
     for _, change in story.changes:
         if change.notify and change.what != "updated":
