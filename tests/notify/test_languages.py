@@ -176,6 +176,8 @@ def test_nothing_that_a_device_says_breaks_it(text: str) -> None:
 @example("{peer}")
 @example("a: b, since 10:00 UTC")
 @example("\\1")
+@example("a board restarted")
+@example("FW-2: tunnel started")
 def test_a_hostile_reason_keeps_all_its_characters(said: str) -> None:
     other = say("zh").text(f"10:00:00 tunnel stopped: {said}")
     assert said in other or any(known in other for known in lexicon("zh").sections["text"].fixed.values())
