@@ -298,7 +298,8 @@ class Outbox(Protocol):
     async def claim(self, channel: str, now: float) -> Told | None:
         """What ``channel`` tells next, marked in flight; None if nothing is due or something is in flight.
 
-        A digest that was sealed goes first. Then openings and updates before all-clears, each in the order of their
+        First what was claimed before and never settled, under the same id; it is in no digest. Then a digest that was
+        sealed. Then openings and updates before all-clears, each in the order of their
         commits; what is about one incident is told in order, also while another is being retried.
         """
 
@@ -308,6 +309,9 @@ class Outbox(Protocol):
     async def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
         """Bind what is due about up to ``most`` incidents into one digest, durably, and mark it in flight; None if
         nothing is due or something is in flight."""
+
+    async def unseal(self, channel: str, most: int) -> None:
+        """Take digests of more than ``most`` incidents apart: the channel became one that shows less in a message."""
 
     async def settle(self, settled: Settled) -> None:
         """Record the end of a try: ``delivered``, ``dead`` (kept, never tried again) or ``retry`` at a time.

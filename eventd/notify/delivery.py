@@ -185,6 +185,7 @@ class _Worker:
             self.looks += 1
             try:
                 if not remembered:
+                    await self._outbox.unseal(self.name, self.channel.digests)
                     since = self._clock() - MINUTE_S
                     self._window = Window(self.channel.pace, await self._outbox.lately(self.name, since))
                     remembered = True

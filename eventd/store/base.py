@@ -54,7 +54,7 @@ MAX_COUNTED = 1000
 
 #: The lanes of a channel's queue, in the order in which they are told: all-clears wait behind news, because the next
 #: outage must not wait for the good news of the last one.
-NEWS, ALL_CLEARS = LANES = (0, 1)
+NEWS, ALL_CLEARS = 0, 1
 
 #: Outcome of a try (`contract.Settled`) → state of the notification.
 STATE_AFTER: Mapping[str, State] = {"delivered": "delivered", "dead": "dead", "retry": "pending"}

@@ -4,7 +4,7 @@ Nothing here is fast: every question looks at everything.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, TypeVar, Unpack
 
@@ -15,7 +15,6 @@ from eventd.contract import Settled, Waiting
 from eventd.model import Digest, DigestReason, Incident, Notification, Told, utc
 from eventd.store.base import (
     DEFAULT_PAGE,
-    LANES,
     LONGEST_WAIT_S,
     MAX_COUNTED,
     MAX_PAGE,
@@ -80,7 +79,7 @@ class MemoryOutbox:
         self._totals: dict[str, ChannelTotals] = {}
         self._digests: dict[str, tuple[DigestReason, float]] = {}
         self._in_flight: dict[str, str] = {}
-        self._maybe_told: set[str] = set()
+        self._noted: dict[str, str] = {}
 
     def _put_incident(self, incident: Incident) -> None:
         self._incidents[incident.id] = incident
@@ -88,22 +87,11 @@ class MemoryOutbox:
     def restart(self) -> None:
         """Forget what a real store forgets when eventd ends and starts again."""
         self._in_flight.clear()
-        self._maybe_told = set(self._perhaps_told())
         self._totals = {}
         for entry in self._outbox.values():
             self._count(entry.notification.channel, "enqueued", "pending")
             if entry.state != "pending":
                 self._count(entry.notification.channel, entry.state, "pending", -1)
-
-    def _perhaps_told(self) -> Iterator[str]:
-        """What may have been in somebody's hands: what was never tried and came first, or had been put off."""
-        for channel in {entry.notification.channel for entry in self._pending()}:
-            fresh = [e for e in self._turns(channel) if not (e.notification.attempts or e.digest or e.next_at)]
-            for lane in LANES:
-                yield from [e.notification.id for e in fresh if e.rank[0] == lane][:1]
-        for entry in self._pending():
-            if not (entry.notification.attempts or entry.digest) and entry.next_at:
-                yield entry.notification.id
 
     # --- putting in and handing out ------------------------------------------------------------------------------
 
@@ -148,7 +136,7 @@ class MemoryOutbox:
         if not waiting or (waiting[-1].notification.what, later.what) not in REPLACED_AS:
             return None
         earlier = waiting[-1].notification
-        tried = earlier.attempts or waiting[-1].digest or earlier.id in {*self._in_flight, *self._maybe_told}
+        tried = earlier.attempts or waiting[-1].digest or earlier.id in {*self._in_flight, *self._noted.values()}
         return None if tried else waiting[-1]
 
     def _settle(self, entry: Entry, state: State, at: float) -> None:
@@ -174,18 +162,30 @@ class MemoryOutbox:
         """`contract.Outbox.claim`."""
         if channel in self._in_flight.values():
             return None
+        if (entry := self._maybe_told(channel)) is not None:
+            return self._hand_out(entry, channel)
         for ident in dict.fromkeys(e.digest for e in self._pending() if e.digest and e.notification.channel == channel):
             members = [e for e in self._pending() if e.digest == ident]
             if all(_is_due(entry, now) for entry in members):
                 return self._digest(ident, members)
         for entry in self._due(channel, now)[:1]:
-            told = entry.notification
-            self._in_flight[told.id] = channel
-            receipts = [
-                e.receipt for e in self._of((told.incident.id, channel)) if e.state == "delivered" and e.receipt
-            ]
-            return replace(told, thread=receipts[0]) if receipts else told
+            return self._hand_out(entry, channel)
         return None
+
+    def _maybe_told(self, channel: str) -> Entry | None:
+        """What was handed out and never settled."""
+        entry = self._outbox.get(self._noted.get(channel, ""))
+        return None if entry is None or entry.state != "pending" or entry.digest else entry
+
+    def _hand_out(self, entry: Entry, channel: str) -> Notification:
+        told = entry.notification
+        self._in_flight[told.id], self._noted[channel] = channel, told.id
+        receipts = [e.receipt for e in self._of((told.incident.id, channel)) if e.state == "delivered" and e.receipt]
+        return replace(told, thread=receipts[0]) if receipts else told
+
+    def _forget(self, ident: str) -> None:
+        self._in_flight.pop(ident, None)
+        self._noted = {channel: noted for channel, noted in self._noted.items() if noted != ident}
 
     def _digest(self, ident: str, members: list[Entry]) -> Digest:
         told = tuple(entry.notification for entry in sorted(members, key=lambda e: e.rank))
@@ -201,7 +201,8 @@ class MemoryOutbox:
 
     async def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
         """`contract.Outbox.seal`."""
-        due = [] if channel in self._in_flight.values() else self._due(channel, now)[:most]
+        barred = channel in self._in_flight.values() or self._maybe_told(channel) is not None
+        due = [] if barred else self._due(channel, now)[:most]
         members = list[Entry]()
         for first in due:
             of = self._of((first.notification.incident.id, channel))
@@ -227,14 +228,23 @@ class MemoryOutbox:
             if settled.outcome != "retry":
                 entry.receipt = settled.receipt
                 self._settle(entry, STATE_AFTER[settled.outcome], self._clock())
-            self._maybe_told.discard(entry.notification.id)
-        self._in_flight.pop(settled.id, None)
-        self._maybe_told.discard(settled.id)
+        self._forget(settled.id)
+
+    async def unseal(self, channel: str, most: int) -> None:
+        """`contract.Outbox.unseal`."""
+        sealed = [e for e in self._pending() if e.digest and e.notification.channel == channel]
+        for ident in {e.digest for e in sealed}:
+            members = [e for e in sealed if e.digest == ident]
+            if len({e.notification.incident.id for e in members}) > most:
+                for entry in members:
+                    entry.digest = ""
 
     async def next_due(self, channel: str) -> float | None:
         """`contract.Outbox.next_due`."""
         if channel in self._in_flight.values():
             return None
+        if self._maybe_told(channel) is not None:
+            return 0.0
         return min((entry.next_at for entry in self._turns(channel)), default=None)
 
     async def lately(self, channel: str, since: float) -> Sequence[float]:
@@ -244,9 +254,7 @@ class MemoryOutbox:
 
     async def release(self, channel: str | None = None) -> None:
         """`Store.release`."""
-        held = {ident for ident, of in self._in_flight.items() if channel in (None, of)}
-        self._in_flight = {ident: of for ident, of in self._in_flight.items() if ident not in held}
-        self._maybe_told |= held
+        self._in_flight = {ident: of for ident, of in self._in_flight.items() if channel not in (None, of)}
 
     async def alerting(self, channel: str, resolved_since: float) -> Sequence[Incident]:
         """`contract.Outbox.alerting`."""
@@ -321,7 +329,7 @@ class MemoryOutbox:
             self._settle(entry, "dead", self._clock())
             entry.error = dropped(who)
         entry.dropped_by = who
-        self._maybe_told.discard(ident)
+        self._forget(ident)
         return entry.letter
 
 

@@ -96,13 +96,13 @@ VALUES (
 );
 
 -- Whose turn it is: the first of each incident, if it is due. One that was put off for longer than a far end may ask for
--- was put off before the clock was set back.
+-- was put off before the clock was set back. Without the names of indexes each row is compared with all before it.
 -- name: outbox_due
-SELECT id, attempts, json, created_at, held, incident FROM outbox AS one
+SELECT id, attempts, json, created_at, held, incident FROM outbox AS one INDEXED BY outbox_queue
 WHERE channel = :channel AND state = 'pending' AND digest IS NULL
     AND (next_at <= :now OR (attempts > 0 AND next_at > :beyond))
     AND NOT EXISTS (
-        SELECT 1 FROM outbox AS earlier
+        SELECT 1 FROM outbox AS earlier INDEXED BY outbox_waiting
         WHERE earlier.incident = one.incident AND earlier.channel = one.channel AND earlier.state = 'pending'
             AND (earlier.lane, earlier.place) < (one.lane, one.place)
     )
@@ -114,25 +114,24 @@ SELECT id, next_at FROM outbox WHERE incident = ? AND channel = ? AND state = 'p
 ORDER BY lane, place;
 
 -- name: outbox_next
-SELECT min(next_at) FROM outbox AS one
+SELECT next_at FROM outbox AS one INDEXED BY outbox_times
 WHERE channel = ? AND state = 'pending' AND NOT EXISTS (
-    SELECT 1 FROM outbox AS earlier
+    SELECT 1 FROM outbox AS earlier INDEXED BY outbox_waiting
     WHERE earlier.incident = one.incident AND earlier.channel = one.channel AND earlier.state = 'pending'
         AND (earlier.lane, earlier.place) < (one.lane, one.place)
-);
+) ORDER BY next_at LIMIT 1;
 
--- What may have been in somebody's hands when eventd ended: what was never tried and came first, or had been put off.
--- name: outbox_maybe_told
-SELECT id FROM outbox AS one
-WHERE state = 'pending' AND attempts = 0 AND digest IS NULL AND (next_at > 0 OR place = (
-    SELECT min(place) FROM outbox AS first
-    WHERE first.channel = one.channel AND first.lane = one.lane AND first.state = 'pending' AND first.attempts = 0
-        AND first.digest IS NULL AND first.next_at = 0 AND NOT EXISTS (
-            SELECT 1 FROM outbox AS earlier
-            WHERE earlier.incident = first.incident AND earlier.channel = first.channel AND earlier.state = 'pending'
-                AND (earlier.lane, earlier.place) < (first.lane, first.place)
-        )
-));
+-- name: in_flight
+SELECT channel, id FROM in_flight;
+
+-- name: in_flight_set
+INSERT INTO in_flight (channel, id) VALUES (?, ?) ON CONFLICT (channel) DO UPDATE SET id = excluded.id;
+
+-- name: in_flight_over
+DELETE FROM in_flight WHERE id = ?;
+
+-- name: outbox_single
+SELECT id, attempts, json FROM outbox WHERE id = ? AND state = 'pending' AND digest IS NULL;
 
 -- name: outbox_thread
 SELECT receipt FROM outbox
@@ -152,20 +151,30 @@ SELECT max(settled_at) FROM outbox WHERE channel = ? AND state = 'delivered' AND
 GROUP BY coalesce(digest, id) ORDER BY 1;
 
 -- name: digest_insert
-INSERT INTO digests (id, channel, why, created_at) VALUES (?, ?, ?, ?);
+INSERT INTO digests (id, channel, why, created_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET why = excluded.why, created_at = excluded.created_at;
 
 -- name: digest_seal
 UPDATE outbox SET digest = ? WHERE id = ?;
 
 -- Sealed and not settled, the oldest first.
 -- name: digest_pending
-SELECT digests.id, why, digests.created_at, max(next_at), max(attempts) FROM outbox
+SELECT digests.id, why, digests.created_at, max(next_at), max(attempts) FROM outbox INDEXED BY outbox_sealed
 JOIN digests ON digests.id = outbox.digest
-WHERE outbox.state = 'pending' AND outbox.digest IS NOT NULL AND digests.channel = ?
+WHERE outbox.state = 'pending' AND outbox.digest IS NOT NULL AND outbox.channel = ?
 GROUP BY digests.id ORDER BY digests.created_at, digests.id;
 
+-- Sealed for a channel that showed more in one message.
+-- name: digest_unseal
+UPDATE outbox SET digest = NULL
+WHERE state = 'pending' AND digest IN (
+    SELECT digest FROM outbox INDEXED BY outbox_sealed
+    WHERE channel = :channel AND state = 'pending' AND digest IS NOT NULL
+    GROUP BY digest HAVING count(DISTINCT incident) > :most
+);
+
 -- name: digest_members
-SELECT attempts, json FROM outbox WHERE digest = ? AND state = 'pending' ORDER BY lane, place;
+SELECT id, attempts, json FROM outbox WHERE digest = ? AND state = 'pending' ORDER BY lane, place;
 
 -- name: digests_unused
 DELETE FROM digests WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.digest = digests.id);
@@ -183,7 +192,7 @@ WHERE id = ?;
 
 -- Since when the oldest of what should have been told waits.
 -- name: outbox_oldest
-SELECT channel, min(wanted_at) FROM outbox WHERE state = 'pending' AND wanted_at <= ? GROUP BY channel;
+SELECT channel, min(wanted_at) FROM outbox INDEXED BY outbox_times WHERE state = 'pending' AND wanted_at <= ? GROUP BY channel;
 
 -- name: outbox_dead
 SELECT channel, count(*) FROM outbox

@@ -1,7 +1,8 @@
 """The outbox on disk: what waits to be told, in which order, and what became of it. For the writer's thread only."""
 
+import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from itertools import takewhile
@@ -24,9 +25,12 @@ from eventd.store.base import (
     replaced_as,
     untold_escalation,
 )
-from eventd.store.database import QUERIES
+from eventd.store.database import QUERIES, unsynced
 from eventd.store.letters import Letter, check_drop, check_retry, dropped, make_letter, no_letter, told_again, wanted_at
 from eventd.store.rows import EPOCH, Tally, micros, text
+from eventd.telemetry import get_logger
+
+log = get_logger("store")
 
 _notification = msgspec.json.Decoder(Notification)
 _incident = msgspec.json.Decoder(Incident)
@@ -64,8 +68,9 @@ class Queue:
         self._db, self._transaction, self._clock = db, transaction, clock
         #: id of a notification or digest → channel.
         self._in_flight: dict[str, str] = {}
-        #: What the far end may know already, though nobody said so.
-        self._maybe_told = {notification_id for (notification_id,) in self._all("outbox_maybe_told")}
+        #: Channel → notification handed to it alone and not settled, on disk too. If nobody holds it, its worker was
+        #: cut off: the far end may know of it, though nobody said so.
+        self._noted: dict[str, str] = dict(self._all("in_flight"))
 
     def _one(self, query: str, *args: Any) -> Any:
         return self._db.execute(QUERIES[query], args).fetchone()
@@ -117,7 +122,7 @@ class Queue:
     def _untried(self, earlier: _Earlier | None) -> _Earlier | None:
         if earlier is None or earlier.attempts or earlier.digest is not None:
             return None
-        return None if earlier.id in self._in_flight or earlier.id in self._maybe_told else earlier
+        return None if earlier.id in self._in_flight or earlier.id in self._noted.values() else earlier
 
     def _supersede(self, notification_id: str, later: Notification, tally: Tally) -> None:
         self._db.execute(
@@ -138,12 +143,47 @@ class Queue:
         """`contract.Outbox.claim`."""
         if self._busy(channel):
             return None
-        if (digest := self._sealed(channel, now)) is not None:
+        if (digest := None if self._maybe_told(channel) else self._sealed(channel, now)) is not None:
             return digest
-        for notification_id, attempts, json, *_ in self._due(channel, now, 1):
-            self._in_flight[notification_id] = channel
-            return self._threaded(replace(_notification.decode(json), attempts=attempts))
+        while rows := self._maybe_told(channel) or self._due(channel, now, 1):
+            for notification in self._read([row[:3] for row in rows]):
+                self._note(channel, notification.id)
+                self._in_flight[notification.id] = channel
+                return self._threaded(notification)
         return None
+
+    def _maybe_told(self, channel: str) -> list[Any]:
+        """The row that was in somebody's hands when he was cut off. It is told before anything else and never together
+        with others: under another id nobody could know it again."""
+        return [] if channel not in self._noted else self._all("outbox_single", self._noted[channel])
+
+    def _note(self, channel: str, ident: str) -> None:
+        """Write down that ``channel`` may know of it from now on. A crash of eventd cannot undo that, a loss of power
+        may. On a full disk it is told all the same: what could not be noted is only not known to be a repeat."""
+        self._noted[channel] = ident
+        with contextlib.suppress(sqlite3.Error), unsynced(self._db):
+            self._db.execute(QUERIES["in_flight_set"], (channel, ident))
+
+    def _over(self, ident: str) -> None:
+        """It is settled. In a transaction."""
+        self._db.execute(QUERIES["in_flight_over"], (ident,))
+
+    def _forget(self, ident: str) -> None:
+        """Nobody holds it any more, and nobody may know of it without our knowing."""
+        self._in_flight.pop(ident, None)
+        self._noted = {channel: noted for channel, noted in self._noted.items() if noted != ident}
+
+    def _read(self, rows: Iterable[Any]) -> tuple[Notification, ...]:
+        """Rows of id, attempts and JSON. What cannot be read back, of a damaged file or another version, is given up:
+        it would hold up its channel for ever."""
+        found = []
+        for ident, attempts, json in rows:
+            try:
+                found.append(replace(_notification.decode(json), attempts=attempts))
+            except msgspec.MsgspecError as error:
+                log.error("notification given up", why="cannot be read back", notification=ident, error=str(error))
+                self.settle(Settled(ident, "dead", error=f"cannot be read back: {error}"))
+        return tuple(found)
 
     def _threaded(self, notification: Notification) -> Notification:
         found = self._one("outbox_thread", notification.incident.id, notification.channel)
@@ -151,16 +191,20 @@ class Queue:
 
     def _sealed(self, channel: str, now: float) -> Digest | None:
         """A digest that was sealed before and is due again."""
-        for ident, why, created_at, next_at, attempts in self._all("digest_pending", channel):
-            if next_at <= now or next_at > now + LONGEST_WAIT_S:
-                self._in_flight[ident] = channel
-                created = EPOCH + timedelta(microseconds=created_at)
-                return Digest(ident, channel, why, self._members(ident), created, attempts)
+        for ident, why, created_at, next_at, _ in self._all("digest_pending", channel):
+            due = next_at <= now or next_at > now + LONGEST_WAIT_S
+            if due and (digest := self._digest(ident, channel, why, created_at)) is not None:
+                return digest
         return None
 
-    def _members(self, digest: str) -> tuple[Notification, ...]:
-        rows = self._all("digest_members", digest)
-        return tuple(replace(_notification.decode(json), attempts=attempts) for attempts, json in rows)
+    def _digest(self, ident: str, channel: str, why: DigestReason, created_at: int) -> Digest | None:
+        """A sealed digest, handed out; None if nothing of it can be read."""
+        told = self._read(self._all("digest_members", ident))
+        if not told:
+            return None
+        self._in_flight[ident] = channel
+        attempts = max(notification.attempts for notification in told)
+        return Digest(ident, channel, why, told, EPOCH + timedelta(microseconds=created_at), attempts)
 
     def waiting(self, channel: str, now: float) -> Waiting:
         """`contract.Outbox.waiting`."""
@@ -171,7 +215,7 @@ class Queue:
 
     def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
         """`contract.Outbox.seal`."""
-        if self._busy(channel):
+        if self._busy(channel) or self._maybe_told(channel):
             return None
         with self._transaction():
             members = [
@@ -184,17 +228,21 @@ class Queue:
             sealed, created_at = digest_id(members[0]), round(self._clock() * 1e6)
             self._db.execute(QUERIES["digest_insert"], (sealed, channel, why, created_at))
             self._db.executemany(QUERIES["digest_seal"], [(sealed, ident) for ident in members])
-        self._in_flight[sealed] = channel
-        told = self._members(sealed)
-        attempts = max(notification.attempts for notification in told)
-        return Digest(sealed, channel, why, told, EPOCH + timedelta(microseconds=created_at), attempts)
+        return self._digest(sealed, channel, why, created_at)
+
+    def unseal(self, channel: str, most: int) -> None:
+        """`contract.Outbox.unseal`."""
+        with self._transaction():
+            self._db.execute(QUERIES["digest_unseal"], {"channel": channel, "most": most})
 
     def next_due(self, channel: str) -> float | None:
         """`contract.Outbox.next_due`."""
         if self._busy(channel):
             return None
-        found: float | None = self._one("outbox_next", channel)[0]
-        return found
+        if self._maybe_told(channel):
+            return 0.0
+        found = self._one("outbox_next", channel)
+        return None if found is None else float(found[0])
 
     def lately(self, channel: str, since: float) -> list[float]:
         """`contract.Outbox.lately`."""
@@ -203,14 +251,12 @@ class Queue:
     # --- what became of it ----------------------------------------------------------------------------------------
 
     def unclaim(self, ident: str) -> None:
-        """Nobody has seen this after all."""
+        """Nobody has seen this after all. It stays noted: it may have been in other hands before."""
         self._in_flight.pop(ident, None)
 
     def release(self, channel: str | None) -> None:
         """Nobody holds anything of this channel any more; the far end may have got it, though."""
-        for ident in [held for held, of in self._in_flight.items() if channel in (None, of)]:
-            self._maybe_told.add(ident)
-            del self._in_flight[ident]
+        self._in_flight = {ident: of for ident, of in self._in_flight.items() if channel not in (None, of)}
 
     def settle(self, settled: Settled) -> None:
         """`contract.Outbox.settle`. What is not pending stays as it is, so that settling twice is harmless."""
@@ -226,9 +272,8 @@ class Queue:
                     settled_at = round(self._clock() * 1e6)
                     self._db.execute(QUERIES["outbox_settle"], (state, settled_at, error, receipt, ident))
                     tally[f"notifications_{state}", channel] += 1
-                self._maybe_told.discard(ident)
-        self._in_flight.pop(settled.id, None)
-        self._maybe_told.discard(settled.id)
+            self._over(settled.id)
+        self._forget(settled.id)
 
     # --- what operators do ----------------------------------------------------------------------------------------
 
@@ -262,6 +307,7 @@ class Queue:
                 self._db.execute(QUERIES["outbox_settle"], ("dead", at, dropped(who), None, ident))
                 tally["notifications_dead", found.channel] += 1
             self._db.execute(QUERIES["outbox_dropped"], (who, ident))
+            self._over(ident)
             dropped_one = self._letter(ident)
-        self._maybe_told.discard(ident)
+        self._forget(ident)
         return dropped_one

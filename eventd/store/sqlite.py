@@ -150,6 +150,10 @@ class SqliteStore:
         """`contract.Outbox.seal`."""
         return await self._hand_out(self._writer.queue.seal, channel, now, why, most)
 
+    async def unseal(self, channel: str, most: int) -> None:
+        """`contract.Outbox.unseal`."""
+        await self._write(self._writer.queue.unseal, channel, most)
+
     async def _hand_out(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What is handed out to somebody who was cancelled meanwhile is undone: nobody would settle it."""
         handing = self._submit(self._writing, job, *args, **kwargs)

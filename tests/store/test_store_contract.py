@@ -464,6 +464,55 @@ async def test_a_released_notification_is_handed_out_again_and_not_replaced(stor
     assert await told(store, "b") == [("m", "opened")]
 
 
+async def test_what_somebody_held_when_he_was_cut_off_is_told_again_first_and_alone(store: Store) -> None:
+    """In a digest it would have another id: nobody could tell that it is the same."""
+    await store.commit(
+        batch(
+            notifications=[
+                notification("over", incident("i0", 0, 2000), "resolved"),
+                notification("n1", incident("i1")),
+            ]
+        )
+    )
+    await store.claim("chat", unix(0))
+    await store.settle(Settled("n1", "delivered"))
+    held = await store.claim("chat", unix(0))
+    assert held is not None
+    assert held.id == "over"
+    await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}")) for n in range(2, 6)]))
+    await store.release()
+    assert await store.seal("chat", unix(0), "storm", 9) is None
+    assert await store.next_due("chat") == 0
+    again = await store.claim("chat", unix(0))
+    assert again is not None
+    assert again.id == "over", "although it is an all-clear and there is news"
+    await store.settle(Settled("over", "retry", unix(60)))
+    digest = await store.seal("chat", unix(0), "storm", 9)
+    assert isinstance(digest, Digest)
+    assert [one.id for one in digest.notifications] == ["n2", "n3", "n4", "n5"]
+
+
+async def test_a_digest_is_taken_apart_for_a_channel_that_shows_less(store: Store) -> None:
+    await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}")) for n in range(3)]))
+    sealed = await store.seal("chat", unix(0), "storm", 9)
+    assert isinstance(sealed, Digest)
+    await store.release()
+    await store.unseal("chat", 3)
+    assert await store.claim("chat", unix(0)) == sealed, "as many as fit stay together"
+    await store.release()
+    await store.unseal("chat", 0)
+    one = await store.claim("chat", unix(0))
+    assert isinstance(one, Notification)
+    assert one.id == "n0"
+    await store.settle(Settled("n0", "dead"))
+    again = await store.seal("chat", unix(0), "storm", 9)
+    assert isinstance(again, Digest)
+    assert [member.id for member in again.notifications] == ["n1", "n2"]
+    await store.release()
+    await store.unseal("chat", 1)
+    await store.seal("chat", unix(0), "late", 9)  # the same id once more is no conflict
+
+
 async def test_alerting_lists_what_was_announced_and_still_matters(store: Store) -> None:
     open_, resolved, old = incident("open"), incident("new", resolved=100), incident("old", resolved=10)
     dead, other = incident("dead"), incident("other")

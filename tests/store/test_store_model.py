@@ -146,6 +146,11 @@ class Stores(RuleBasedStateMachine):
         if sealed:
             self.claimed.append(sealed.id)
 
+    @rule(channel=st.sampled_from(CHANNELS), most=st.integers(0, 2))
+    def unseal(self, channel: str, most: int) -> None:
+        if channel not in self.model._in_flight.values():  # its worker does it before anything else
+            self.same(lambda store: store.unseal(channel, most))
+
     @rule(outcome=st.sampled_from(["delivered", "dead", "retry"]), delay=st.integers(0, 30), data=st.data())
     def settle(self, outcome: str, delay: int, data: st.DataObject) -> None:
         if self.claimed:

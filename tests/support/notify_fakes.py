@@ -104,6 +104,8 @@ class MemoryOutbox:
     async def lately(self, channel: str, since: float) -> Sequence[float]:
         return ()
 
+    async def unseal(self, channel: str, most: int) -> None: ...
+
     async def settle(self, settled: Settled) -> None:
         self._fail()
         notification = self.in_flight.pop(settled.id)
