@@ -187,6 +187,29 @@ async def test_what_was_held_is_told_together_when_the_quiet_hours_end() -> None
     assert sorted(listed(house.chat.told)) == ["i1", "i2", "i3"]
 
 
+async def test_a_channel_that_became_one_without_digests_is_told_one_by_one_of_what_was_sealed() -> None:
+    house = House(digests=0)
+    await house.put(*(opened(number) for number in range(3)))
+    assert await house.store.seal("ops", house.clock(), "storm", 9) is not None
+    await house.store.release()
+    async with house.running():
+        await until(lambda: len(house.chat.told) == 3)
+    assert [type(told) for _, told in house.chat.told] == [Notification] * 3
+    assert house.counted() == (3, 3)
+
+
+async def test_what_may_have_been_told_when_eventd_was_killed_is_told_alone_in_the_midst_of_a_storm() -> None:
+    house = House(per_minute=1)
+    await house.put(*(opened(number) for number in range(9)))
+    assert await house.store.claim("ops", house.clock()) is not None
+    house.store.restart()
+    async with house.running():
+        await house.empty(30)
+    first, *others = [told for _, told in house.chat.told]
+    assert first.id == "n0"
+    assert [type(told) for told in others] == [Digest]
+
+
 async def test_a_restart_remembers_what_the_last_minute_saw() -> None:
     house = House(per_minute=3)
     async with house.running():
