@@ -242,14 +242,16 @@ def _storm(eventd: Service, crash: int, stopping: threading.Event) -> None:
 
 def _informs(eventd: Service, number: int, stopping: threading.Event, informed: set[str]) -> None:
     """Informs one after the other; those that were answered may never be lost."""
+    asked: dict[bytes, int] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.connect(("127.0.0.1", eventd.ports["snmp"]))
         sock.settimeout(0.2)
         while not stopping.is_set():
+            asked[b"\x02\x03" + number.to_bytes(3, "big", signed=True)] = number
             with contextlib.suppress(OSError):
                 sock.send(stop_inform(number))
-                sock.recv(4096)
-                informed.add(peer(number))
+                answer = sock.recv(4096)  # it may be that of an earlier one, which was slow
+                informed |= {peer(of) for request_id, of in asked.items() if request_id in answer[:40]}
             number += 1
             time.sleep(0.02)
 
