@@ -28,10 +28,9 @@ ADVICE = (
 )
 
 MEANING: dict[Damage, str] = {
-    "unfinished": "a write that was cut off, as a loss of power or a full disk leaves it: nothing that was acknowledged "
-    "is missing",
-    "last_commit": "the last commit is missing: one that was being written when the power failed, which nobody had "
-    "been told of; if the power did not fail, the disk damaged it, and what it held is lost",
+    "unfinished": "a write that was cut off by a crash or a full disk: nothing that was acknowledged is missing",
+    "last_commit": "the last commit is missing: one that was being written at the crash, which nobody had been told "
+    "of; if nothing crashed, the disk damaged it, and what it held is lost",
     "later_commits": "commits behind a damaged place are lost, although they had been acknowledged, unless the power "
     "failed under store.sync = normal: look for failures of the disk",
     "header": "the header of the log is damaged, so nothing in it counts: whatever had not been folded into the "

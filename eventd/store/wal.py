@@ -111,7 +111,7 @@ def _behind(data: memoryview, head: _Head, kept: int, intact: int) -> Log:
         return Log(kept, -(-foreign // size), foreign, damage="unfinished")
     # The break itself is ours, whatever its salts say by now: what follows it is.
     octets = min(ours[-1] + size, len(data)) - begin
-    ends = [at for at in ours if any(data[at + 4 : at + 8])]
+    ends = [at for at in ours if at + size <= len(data) and any(data[at + 4 : at + 8])]  # half a frame was never synced
     damage: Damage = "later_commits"
     if ends in ([], [ours[-1]]):
         damage = "last_commit" if ends else "unfinished"

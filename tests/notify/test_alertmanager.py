@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import json
+import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,16 @@ from notify_fakes import T0, HandClock, make_incident, make_notification, make_r
 from peers import peer
 from service import free_port
 
-from eventd.contract import Channel
+from eventd.contract import Batch, Channel
 from eventd.errors import ConfigError, DeliveryError, DeliveryFailure
 from eventd.heartbeat import watchdog
 from eventd.model import utc
 from eventd.notify import alertmanager
 from eventd.notify.alert import fingerprint
+from eventd.notify.delivery import Delivery
+from eventd.notify.endpoint import TransportSettings, endpoint
 from eventd.notify.session import Session
+from eventd.store import MemoryStore
 from eventd.telemetry import Telemetry
 
 
@@ -132,6 +137,10 @@ def test_without_a_peer_there_is_no_channel() -> None:
 
 # --- the real Alertmanager ----------------------------------------------------------------------------------------
 
+#: EVENTD_REFRESHES=60 is an hour of refreshes, as far as anybody can tell from inside.
+REFRESHES = int(os.environ.get("EVENTD_REFRESHES", "9"))
+#: A minute of that hour, seconds. Four of them are what a busy machine may take to answer.
+MINUTE_S = 0.75
 CONFIG = "route: {receiver: none, group_wait: 1s}\nreceivers: [{name: none}]\n"
 
 
@@ -154,28 +163,32 @@ class RealAlertmanager:
                 await asyncio.sleep(0.05)
 
 
-@pytest.fixture
-async def real(tmp_path: Path) -> AsyncIterator[RealAlertmanager]:
-    program, port = peer("prometheus-alertmanager"), free_port()
-    config = tmp_path / "am.yml"
-    config.write_text(CONFIG)
+@asynccontextmanager
+async def alertmanager_on(folder: Path, port: int, http: aiohttp.ClientSession) -> AsyncIterator[RealAlertmanager]:
+    """The program, which keeps what it knows in ``folder``; killed at the end."""
+    folder.mkdir(exist_ok=True)
+    (folder / "am.yml").write_text(CONFIG)
     process = await asyncio.create_subprocess_exec(
-        program,
-        f"--config.file={config}",
-        f"--storage.path={tmp_path / 'data'}",
+        peer("prometheus-alertmanager"),
+        f"--config.file={folder / 'am.yml'}",
+        f"--storage.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--cluster.listen-address=",
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with aiohttp.ClientSession() as http:
-            url = f"http://127.0.0.1:{port}"
-            await _ready(http, url)
-            yield RealAlertmanager(url, http)
+        await _ready(http, url := f"http://127.0.0.1:{port}")
+        yield RealAlertmanager(url, http)
     finally:
-        process.terminate()
+        process.kill()
         await process.wait()
+
+
+@pytest.fixture
+async def real(tmp_path: Path) -> AsyncIterator[RealAlertmanager]:
+    async with aiohttp.ClientSession() as http, alertmanager_on(tmp_path, free_port(), http) as running:
+        yield running
 
 
 async def _ready(http: aiohttp.ClientSession, url: str) -> None:
@@ -275,3 +288,56 @@ async def test_the_real_alertmanager_takes_a_refresh_of_a_thousand(real: RealAle
     incidents = [make_incident(id=f"i{n}", opened_at=utc(now), updated_at=utc(now)) for n in range(1000)]
     await channel.refresh(incidents, now)
     await real.until(lambda found: len(found) == 1000)
+
+
+@pytest.mark.peer
+@pytest.mark.timeout(120 + 4 * REFRESHES)
+async def test_two_real_alertmanagers_hold_an_alert_through_all_refreshes_and_a_restart_and_both_hear_of_its_end(
+    tmp_path: Path,
+) -> None:
+    """An alert is said to end four refreshes ahead. One of the two is killed and comes back knowing nothing."""
+    ports, session, store = (free_port(), free_port()), Session(), MemoryStore()
+    peers = [endpoint(f"http://127.0.0.1:{port}{alertmanager.PATH}", TransportSettings(), tmp_path) for port in ports]
+    channel = alertmanager.Alertmanager("am", peers, MINUTE_S, session)
+    telemetry = Telemetry()
+    delivery = Delivery(store, {"am": channel}, telemetry)
+    incident = make_incident(opened_at=utc(time.time()), updated_at=utc(time.time()))
+
+    def refreshes() -> float:
+        return telemetry.value("notification_refreshes", "am", "ok")
+
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        stays = await stack.enter_async_context(alertmanager_on(tmp_path / "stays", ports[0], http))
+        async with alertmanager_on(tmp_path / "first", ports[1], http) as killed:
+            await store.commit(Batch(notifications=[make_notification("am", incident)]))
+            running = asyncio.create_task(delivery.run())
+            for one in (stays, killed):
+                await one.until(lambda found: len(found) == 1)
+            await _held([stays, killed], lambda: refreshes() >= REFRESHES / 3)
+        await _held([stays], lambda: refreshes() >= REFRESHES / 2)
+        back = await stack.enter_async_context(alertmanager_on(tmp_path / "second", ports[1], http))
+        await back.until(lambda found: len(found) == 1)
+        seen = await _held([stays, back], lambda: refreshes() >= REFRESHES)
+        assert len({alert["fingerprint"] for alert in seen}) == 1
+        over = make_resolved(opened_at=incident.opened_at, updated_at=utc(time.time()), resolved_at=utc(time.time()))
+        await store.commit(Batch(incidents={over.id: over}, notifications=[make_notification("am", over)]))
+        delivery.wake()
+        for one in (stays, back):
+            await one.until(lambda found: found == [])
+        assert telemetry.value("notifications", "am", "delivered") == 2
+        await delivery.drain(5)
+        await running
+        await session.close()
+
+
+async def _held(by: Sequence[RealAlertmanager], over: Callable[[], bool]) -> list[dict[str, Any]]:
+    """Until it is over, each holds the alert at any time; all that was seen of it."""
+    seen: list[dict[str, Any]] = []
+    while not over():
+        for one in by:
+            found = await one.active()
+            assert len(found) == 1
+            seen += found
+        await asyncio.sleep(0.1)
+    return seen
