@@ -296,7 +296,7 @@ def outcomes(story: Story) -> list[Outcome]:
     severity, name of the cause, where the fault lies, kind of the parent, whether anybody was told, and how often of
     its beginning and its end. Whoever fails to negotiate together with others is as good as they are: the first
     stranger may be told by name before there is a group, whoever that is. What has become another incident is as
-    grave as that one: it may have ended a second before it rose. Of a link both ends of which fail to negotiate, the
+    grave as that one, and its fault where that one's is: it may have ended a second before that was known. Of a link both ends of which fail to negotiate, the
     end that tells it is the one whose second failure comes first."""
     told: dict[str, list[str]] = {}
     for _, change in story.changes:
@@ -308,6 +308,7 @@ def outcomes(story: Story) -> list[Outcome]:
 def _outcome(story: Story, incident: Incident, told: list[str]) -> Outcome:
     parent = story.final.get(incident.parent or "")
     above = parent.kind if parent is not None else ""
+    last = story.final.get(incident.continued_by or "", incident)
     device, peer = incident.device, incident.peer or ""
     if incident.kind == "negotiation_failing" and device == HUB and peer in LINKS:
         device, peer = LINKS[peer], HUB_ADDRESS
@@ -316,9 +317,9 @@ def _outcome(story: Story, incident: Incident, told: list[str]) -> Outcome:
         device,
         "one of several" if above == "negotiation_failing" or peer in STRANGERS else peer,
         incident.status,
-        story.final.get(incident.continued_by or "", incident).severity,
+        last.severity,
         (incident.cause.name or incident.cause.text) if incident.cause else "",
-        incident.fault_side,
+        last.fault_side,
         above,
         *(() if peer in STRANGERS and above else told),
     )
