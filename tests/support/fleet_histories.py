@@ -296,8 +296,8 @@ def outcomes(story: Story) -> list[Outcome]:
     severity, name of the cause, where the fault lies, kind of the parent, whether anybody was told, and how often of
     its beginning and its end. Whoever fails to negotiate together with others is as good as they are: the first
     stranger may be told by name before there is a group, whoever that is. What has become another incident is as
-    grave as that one, and its fault where that one's is: it may have ended a second before that was known. Of a link both ends of which fail to negotiate, the
-    end that tells it is the one whose second failure comes first."""
+    grave as that one, and its fault where that one's is: it may have ended a second before that was known. Of a link
+    both ends of which fail to negotiate, the end that tells it is the one whose second failure comes first."""
     told: dict[str, list[str]] = {}
     for _, change in story.changes:
         if change.notify and change.what != "updated":
