@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from eventd.contract import Origin, event_from_syslog, event_from_trap
 from eventd.ends import Ends
@@ -18,6 +19,7 @@ from eventd.model import EVENTS, SYSLOG_TRANSPORTS, Event, Fault, Malformed, Mes
 from eventd.parse.snmp import Access, parse_notification, report_for
 from eventd.parse.syslog import parse_syslog
 from eventd.parse.timestamps import resolve
+from eventd.parse.typed import concealed, without_secrets
 from eventd.registry import Registry
 
 KNOWN_EVENTS = frozenset((*EVENTS, None))
@@ -73,7 +75,7 @@ class Decoder:
         """What a well-formed message says of itself."""
         if isinstance(result, Event):
             return result
-        return event_from_syslog(result.record, self._origin(result.message, result.record, result.device))
+        return _discreet(event_from_syslog(result.record, self._origin(result.message, result.record, result.device)))
 
     def examine(self, message: Message) -> Examined:
         """As `decode`, and with it what else the pipeline has to know. An inform that was received well is answered
@@ -105,7 +107,8 @@ class Decoder:
         handler = self.registry.for_syslog(record)
         if handler is None or handler.decode_syslog is None:
             return Unclaimed(message, record, device)
-        return self.ends.order(_checked(handler.decode_syslog(record, self._origin(message, record, device))))
+        event = _checked(handler.decode_syslog(record, self._origin(message, record, device)))
+        return self.ends.order(_discreet(event))
 
     def _origin(self, message: Message, record: SyslogRecord, device: str) -> Origin:
         received_at = utc(message.received_at)
@@ -140,6 +143,16 @@ def _checked(event: Event) -> Event:
     return event
 
 
+def _discreet(event: Event) -> Event:
+    """An event without the keys and passwords of a command that somebody typed: who may read that something was
+    changed may not therefore know them."""
+    shown = concealed(event.raw)
+    if shown is event.raw:
+        return event
+    hidden = {name: without_secrets(text) for name, text in event.extra.items()}
+    return replace(event, raw=shown, extra=hidden)
+
+
 def malformed(message: Message, reason: RejectReason, offset: int) -> Malformed:
     """What is kept and shown of a message that could not be parsed: text for syslog, hex for SNMP."""
     syslog = message.transport in SYSLOG_TRANSPORTS
@@ -149,5 +162,5 @@ def malformed(message: Message, reason: RejectReason, offset: int) -> Malformed:
         received_at=utc(message.received_at),
         source=message.source,
         error=Fault(str(reason), offset),
-        raw=message.payload.decode("utf-8", "backslashreplace") if syslog else message.payload.hex(),
+        raw=concealed(message.payload.decode("utf-8", "backslashreplace")) if syslog else message.payload.hex(),
     )

@@ -12,6 +12,7 @@ from eventd.contract import CatalogueRow, JournalRow
 from eventd.correlate.explain import Explanation
 from eventd.model import Event, Incident, Malformed, Reason, to_json
 from eventd.parse.conceal import COMMUNITY_TRANSPORTS, without_community
+from eventd.parse.typed import concealed, without_secrets
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -182,7 +183,10 @@ class Error(Struct, frozen=True):
 
 def event_row(row: JournalRow) -> EventRow:
     """A row of the journal as the API shows it."""
-    known = {**msgspec.structs.asdict(row.event), "raw": shown_raw(row.event.transport, row.event.raw)}
+    event = row.event
+    known = {**msgspec.structs.asdict(event), "raw": (raw := shown_raw(event.transport, event.raw))}
+    if raw != event.raw:
+        known["extra"] = {name: without_secrets(text) for name, text in event.extra.items()}
     return EventRow(**known, duplicate=row.duplicate, incidents=row.incidents)
 
 
@@ -215,9 +219,10 @@ def rejected_row(message: Malformed) -> RejectedRow:
 
 
 def shown_raw(transport: str, raw: str) -> str:
-    """The message without the one secret it may hold: rows of earlier versions still have their SNMP community."""
+    """The message without the secrets it may hold: rows of earlier versions still have their SNMP community, and the
+    keys of commands that somebody typed."""
     if transport not in COMMUNITY_TRANSPORTS:
-        return raw
+        return concealed(raw)
     try:
         return without_community(bytes.fromhex(raw)).hex()
     except ValueError:
