@@ -39,7 +39,7 @@ class Words:
 
     def reason(self, text: str) -> str:
         """A reason: as the device words it; in this language where the words are eventd's own."""
-        found = self.phrases(text, among=("note", "text")) if self.phrases is not None else None
+        found = self.phrases(text, among=("happened", "text")) if self.phrases is not None else None
         return text if found is None else found
 
 
