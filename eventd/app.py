@@ -6,7 +6,6 @@ handed over is committed, then the try in flight is finished, then web and store
 
 import asyncio
 import contextlib
-import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ import msgspec
 
 from eventd import recorder
 from eventd.config import Config
-from eventd.contract import Channel, Settled, Verdict
+from eventd.contract import Channel, Verdict
 from eventd.correlate import Correlator
 from eventd.correlate.hush import Maintenance
 from eventd.decode import Decoder
@@ -270,10 +269,7 @@ class App:
         """What waits for a channel that is configured no more will never be delivered: say so and settle it."""
         configured = {channel.name for channel in config.channels}
         for name in self.store.totals().keys() - configured:
-            given_up = 0
-            while (waiting := await self.store.claim(name, math.inf)) is not None:
-                await self.store.settle(Settled(waiting.id, "dead", error="the channel is no longer configured"))
-                given_up += 1
+            given_up = await self.store.give_up(name, "the channel is no longer configured")
             if given_up:
                 log.warning("notifications given up: their channel is gone", channel=name, count=given_up)
 

@@ -171,6 +171,9 @@ class Store(Outbox, Protocol):
         """Make all of ``batch`` durable, or nothing; after a `StoreError` the same batch may be tried again, but for
         `UnstorableError`. A row whose values cannot be written is left out and noted among the malformed messages."""
 
+    async def give_up(self, channel: str, why: str) -> int:
+        """Settle all that waits for ``channel``, of which nothing is in flight, as dead; how many."""
+
     async def release(self, channel: str | None = None) -> None:
         """Forget that a notification of ``channel`` (None: of any) is in flight: its worker ended without settling
         it. It will be claimed again, under the same id."""

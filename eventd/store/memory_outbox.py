@@ -166,7 +166,7 @@ class MemoryOutbox:
             return self._hand_out(entry, channel)
         for ident in dict.fromkeys(e.digest for e in self._pending() if e.digest and e.notification.channel == channel):
             members = [e for e in self._pending() if e.digest == ident]
-            if all(_is_due(entry, now) for entry in members):
+            if all(_is_due(entry, now) or not entry.notification.attempts for entry in members):
                 return self._digest(ident, members)
         for entry in self._due(channel, now)[:1]:
             return self._hand_out(entry, channel)
@@ -229,6 +229,15 @@ class MemoryOutbox:
                 entry.receipt = settled.receipt
                 self._settle(entry, STATE_AFTER[settled.outcome], self._clock())
         self._forget(settled.id)
+
+    async def give_up(self, channel: str, why: str) -> int:
+        """`Store.give_up`."""
+        waiting = [entry for entry in self._pending() if entry.notification.channel == channel]
+        for entry in waiting:
+            entry.error = why
+            self._settle(entry, "dead", self._clock())
+        self._noted.pop(channel, None)
+        return len(waiting)
 
     async def unseal(self, channel: str, most: int) -> None:
         """`contract.Outbox.unseal`."""

@@ -77,11 +77,12 @@ DELETE FROM malformed WHERE seq <= ?;
 SELECT 1 FROM outbox WHERE id = ?;
 
 -- name: outbox_latest
-SELECT id, lane, place, what, attempts, next_at, escalates, digest FROM outbox
+SELECT id, lane, place, what, attempts, next_at, escalates, digest FROM outbox INDEXED BY outbox_waiting
 WHERE incident = ? AND channel = ? AND state = 'pending' ORDER BY seq DESC LIMIT 1;
 
 -- name: outbox_all_clear
-SELECT 1 FROM outbox WHERE incident = ? AND channel = ? AND state = 'pending' AND what = 'resolved';
+SELECT 1 FROM outbox INDEXED BY outbox_waiting
+WHERE incident = ? AND channel = ? AND state = 'pending' AND what = 'resolved';
 
 -- name: outbox_announced
 SELECT id FROM outbox
@@ -110,7 +111,7 @@ ORDER BY lane, place LIMIT :limit;
 
 -- What of one incident follows the one whose turn it is.
 -- name: outbox_of
-SELECT id, next_at FROM outbox WHERE incident = ? AND channel = ? AND state = 'pending'
+SELECT id, next_at FROM outbox INDEXED BY outbox_waiting WHERE incident = ? AND channel = ? AND state = 'pending'
 ORDER BY lane, place;
 
 -- name: outbox_next
@@ -140,6 +141,9 @@ WHERE incident = ? AND channel = ? AND state = 'delivered' AND receipt IS NOT NU
 -- name: outbox_pending
 SELECT id, channel FROM outbox WHERE (id = :id OR digest = :id) AND state = 'pending';
 
+-- name: outbox_give_up
+UPDATE outbox SET state = 'dead', settled_at = ?, last_error = ? WHERE channel = ? AND state = 'pending';
+
 -- name: outbox_settle
 UPDATE outbox SET state = ?, settled_at = ?, last_error = ?, receipt = ? WHERE id = ?;
 
@@ -147,7 +151,7 @@ UPDATE outbox SET state = ?, settled_at = ?, last_error = ?, receipt = ? WHERE i
 UPDATE outbox SET attempts = attempts + 1, next_at = ?, last_error = ? WHERE id = ?;
 
 -- name: outbox_lately
-SELECT max(settled_at) FROM outbox WHERE channel = ? AND state = 'delivered' AND settled_at > ?
+SELECT max(settled_at) FROM outbox INDEXED BY outbox_delivered WHERE channel = ? AND state = 'delivered' AND settled_at > ?
 GROUP BY coalesce(digest, id) ORDER BY 1;
 
 -- name: digest_insert

@@ -191,8 +191,8 @@ class Queue:
 
     def _sealed(self, channel: str, now: float) -> Digest | None:
         """A digest that was sealed before and is due again."""
-        for ident, why, created_at, next_at, _ in self._all("digest_pending", channel):
-            due = next_at <= now or next_at > now + LONGEST_WAIT_S
+        for ident, why, created_at, next_at, attempts in self._all("digest_pending", channel):
+            due = not attempts or next_at <= now or next_at > now + LONGEST_WAIT_S
             if due and (digest := self._digest(ident, channel, why, created_at)) is not None:
                 return digest
         return None
@@ -274,6 +274,16 @@ class Queue:
                     tally[f"notifications_{state}", channel] += 1
             self._over(settled.id)
         self._forget(settled.id)
+
+    def give_up(self, channel: str, why: str) -> int:
+        """`Store.give_up`."""
+        with self._transaction() as tally:
+            now = round(self._clock() * 1e6)
+            given_up = self._db.execute(QUERIES["outbox_give_up"], (now, why, channel)).rowcount
+            tally["notifications_dead", channel] += given_up
+            self._over(self._noted.get(channel, ""))
+        self._noted.pop(channel, None)
+        return given_up
 
     # --- what operators do ----------------------------------------------------------------------------------------
 

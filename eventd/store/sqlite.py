@@ -184,6 +184,10 @@ class SqliteStore:
         """`contract.Outbox.lately`."""
         return await self._write(self._writer.queue.lately, channel, since)
 
+    async def give_up(self, channel: str, why: str) -> int:
+        """`Store.give_up`."""
+        return await self._write(self._writer.queue.give_up, channel, why)
+
     async def release(self, channel: str | None = None) -> None:
         """`Store.release`."""
         await self._write(self._writer.queue.release, channel)

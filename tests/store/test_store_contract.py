@@ -513,6 +513,32 @@ async def test_a_digest_is_taken_apart_for_a_channel_that_shows_less(store: Stor
     await store.seal("chat", unix(0), "late", 9)  # the same id once more is no conflict
 
 
+async def test_what_waits_for_a_channel_that_is_gone_is_given_up_at_once(store: Store) -> None:
+    about = [incident(f"i{n}") for n in range(6)]
+    await store.commit(
+        batch(notifications=[notification(f"n{n}", one, channel="gone") for n, one in enumerate(about)] + [
+            notification("m", about[0])
+        ])
+    )  # fmt: skip
+    await store.claim("gone", unix(0))
+    await store.settle(Settled("n0", "delivered"))
+    await store.seal("gone", unix(0), "storm", 2)
+    await store.release()
+    await store.claim("gone", unix(0))
+    await store.settle(
+        Settled((await store.letters(state="pending", channel="gone")).items[-1].digest or "", "retry", unix(9))
+    )
+    await store.claim("gone", unix(0))
+    await store.release()
+    assert await store.give_up("gone", "no more") == 5
+    assert await store.outbox_counts() == {"gone": {"delivered": 1, "dead": 5}, "chat": {"pending": 1}}
+    assert {letter.error for letter in (await store.letters(state="dead")).items} == {"no more"}
+    assert store.totals()["gone"].dead == 5
+    assert (await store.next_due("gone"), await store.claim("gone", unix(99))) == (None, None)
+    assert await store.give_up("gone", "no more") == 0
+    assert await store.check() == []
+
+
 async def test_alerting_lists_what_was_announced_and_still_matters(store: Store) -> None:
     open_, resolved, old = incident("open"), incident("new", resolved=100), incident("old", resolved=10)
     dead, other = incident("dead"), incident("other")

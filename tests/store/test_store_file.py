@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import sqlite3
 import subprocess
 import threading
@@ -471,6 +472,21 @@ async def test_a_long_queue_costs_no_more_than_its_length(store: SqliteStore) ->
         db.set_progress_handler(None, 0)
     for what in ("waiting", "next_due", "claim"):
         assert cost[4000, what] <= 4 * cost[1000, what] + 50, cost
+
+
+def test_no_statement_reads_a_whole_queue_for_one_incident(path: Path) -> None:
+    """The planner chooses without knowing how long a queue may be; what it may read as a whole is listed."""
+    whole = {"outbox_due", "outbox_next", "outbox_counts", "outbox_oldest", "outbox_lately", "outbox_give_up"}
+    database.prepare(path)
+    with contextlib.closing(database.open_writer(path, Settings(path=str(path)), database.schema())) as db:
+        for name, sql in database.QUERIES.items():
+            if "outbox" not in sql or "{where}" in sql:
+                continue
+            named = re.findall(r":(\w+)", sql)
+            given = dict.fromkeys(named, 1) if named else [1] * sql.count("?")
+            plan = " ".join(step for *_, step in db.execute("EXPLAIN QUERY PLAN " + sql, given))
+            reads = re.search(r"SCAN outbox(?! USING INDEX outbox_undelivered)|outbox_(queue|times|delivered)", plan)
+            assert name in whole or not reads, (name, plan)
 
 
 async def test_a_slow_question_delays_no_commit_and_is_given_up(

@@ -9,4 +9,4 @@ CREATE INDEX outbox_queue ON outbox (channel, lane, place, next_at, attempts, di
 CREATE INDEX outbox_times ON outbox (channel, next_at, wanted_at) WHERE state = 'pending';
 CREATE INDEX outbox_waiting ON outbox (incident, channel, lane, place) WHERE state = 'pending';
 CREATE INDEX outbox_sealed ON outbox (channel, digest) WHERE state = 'pending' AND digest IS NOT NULL;
-CREATE INDEX outbox_settled ON outbox (channel, state, settled_at);
+CREATE INDEX outbox_delivered ON outbox (channel, settled_at) WHERE state = 'delivered';
