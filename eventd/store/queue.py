@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from itertools import takewhile
@@ -41,6 +41,15 @@ def letter(row: Any) -> Letter:
     _, json, state, attempts, next_at, settled_at, *rest = row
     settled = None if settled_at is None else EPOCH + timedelta(microseconds=settled_at)
     return make_letter(replace(_notification.decode(json), attempts=attempts), state, next_at, settled, tuple(rest))
+
+
+def letters(rows: Iterable[Any]) -> Iterator[Letter]:
+    """Rows of ``outbox_letters``; one that cannot be read back hides no other."""
+    for row in rows:
+        try:
+            yield letter(row)
+        except msgspec.MsgspecError as error:
+            log.error("notification left out of the list", why="cannot be read back", row=row[0], error=str(error))
 
 
 class _Earlier(Struct, frozen=True):

@@ -12,7 +12,7 @@ from eventd.model import Event, Incident, Malformed
 from eventd.store.base import MAX_PAGE, Page
 from eventd.store.database import CHECKS, QUERIES
 from eventd.store.letters import Letter
-from eventd.store.queue import letter
+from eventd.store.queue import letter, letters
 
 #: A question that takes longer is given up, so that one cannot hold up all others; commits are not affected anyway.
 QUERY_TIMEOUT_S = 5.0
@@ -104,7 +104,7 @@ class Reader:
         """`Store.letters`."""
         exact = {name: _micros(value) if name == "wanted_before" else value for name, value in filters.items()}
         rows, following = self._page("outbox_letters", LETTER_WHERE, exact, limit)
-        return Page(tuple(map(letter, rows)), following)
+        return Page(tuple(letters(rows)), following)
 
     def letter(self, ident: str) -> Letter | None:
         """`Store.letter`."""

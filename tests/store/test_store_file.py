@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -445,6 +446,7 @@ async def test_a_notification_that_cannot_be_read_back_is_given_up_and_holds_up_
     await store.settle(Settled("n4", "delivered"))
     assert await store.claim("chat", unix(0)) is None
     assert (await store.outbox_counts())["chat"] == {"delivered": 3, "dead": 3}
+    assert [one.id for one in (await store.letters()).items] == ["n4", "n3", "n1"]
     assert await store.check() == []
 
 
@@ -547,6 +549,40 @@ async def test_a_claim_cancelled_while_it_runs_is_undone(store: SqliteStore, mon
     monkeypatch.undo()
     await store.meta_set("the claim", "has ended")
     assert await store.claim("chat", unix(0)) is not None
+
+
+async def test_a_digest_whose_sealing_was_cancelled_while_it_ran_is_told_as_it_was_sealed(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}")) for n in range(3)]))
+    sealed, really = threading.Event(), store._writer.queue.seal
+    go_on = threading.Event()
+
+    def slowly(*asked: Any) -> object:
+        made = really(*asked)
+        sealed.set()
+        go_on.wait(10)
+        return made
+
+    monkeypatch.setattr(store._writer.queue, "seal", slowly)
+    sealing = asyncio.create_task(store.seal("chat", unix(0), "storm", 2))
+    assert await asyncio.to_thread(sealed.wait, 10)
+    sealing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sealing
+    go_on.set()
+    monkeypatch.undo()
+    news = notification("m", incident("i0", resolved=2000), "resolved")
+    await store.commit(batch(notifications=[news]))
+    digest = await store.claim("chat", unix(0))
+    assert isinstance(digest, Digest)
+    assert [one.id for one in digest.notifications] == ["n0", "n1"]
+    await store.settle(Settled(digest.id, "delivered"))
+    told = []
+    while one := await store.claim("chat", unix(0)):
+        told.append(one.id)
+        await store.settle(Settled(one.id, "delivered"))
+    assert told == ["n2", "m"], "the end of what the digest told of comes after it"
 
 
 async def test_the_claim_behind_a_cancelled_one_finds_it_undone(
