@@ -292,6 +292,15 @@ class Waiting(Struct, frozen=True):
     held: int
 
 
+class Lately(Struct, frozen=True):
+    """How a channel has done: when messages were delivered (Unix seconds, in order), whether something has failed and
+    is still to be told, and until when its far end wanted to be left alone (Unix seconds; 0: it did not)."""
+
+    sent: tuple[float, ...] = ()
+    failing: bool = False
+    rests_until: float = 0.0
+
+
 class Outbox(Protocol):
     """The part of the store that delivery uses. All calls are safe from the event loop and never block it."""
 
@@ -320,8 +329,8 @@ class Outbox(Protocol):
     async def next_due(self, channel: str) -> float | None:
         """Unix seconds at which `claim` will have something; None if nothing waits or one is in flight."""
 
-    async def lately(self, channel: str, since: float) -> Sequence[float]:
-        """When messages were delivered on ``channel`` after ``since``, Unix seconds, in order."""
+    async def lately(self, channel: str, since: float) -> Lately:
+        """What whoever begins to serve ``channel`` has to know of the time after ``since`` (Unix seconds)."""
 
     async def alerting(self, channel: str, resolved_since: float) -> Sequence[Incident]:
         """Incidents announced on ``channel`` that are open, or were resolved at or after ``resolved_since``."""

@@ -394,6 +394,8 @@ class Notification(Struct, frozen=True):
     held: bool = False
     escalates: bool = False
     thread: str | None = None
+    #: nothing about the incident has been delivered on the channel yet, whatever this tells of it.
+    first: bool = False
 
 
 DigestReason = Literal["storm", "late", "quiet"]

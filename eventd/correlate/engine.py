@@ -185,8 +185,9 @@ class Correlator:
             if texts.incident_id(case) == incident_id:
                 case.acked_by, case.acked_note, case.acked_until = who, note, until
                 said = f": {note}" if note else ""
-                case.step(now, f"taken by {who}{said}" if who else "nobody has it any more")
-                self._desk.publish("updated", case, now, notify=False, taken=True)
+                news = f"taken by {who}{said}" if who else "nobody has it any more"
+                case.step(now, news)
+                self._desk.publish("updated", case, now, notify=False, taken=True, news=news)
                 self._settle(key, state)
                 break
         return self._desk.verdict()

@@ -15,12 +15,12 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from msgspec.structs import replace
 
-from eventd.contract import Channel, Outbox, Settled
+from eventd.contract import Channel, Lately, Outbox, Settled
 from eventd.errors import DeliveryError, DeliveryFailure, EventdError
 from eventd.model import Digest, Notification, Told
 from eventd.notify.backoff import full_jitter
 from eventd.notify.pacing import MINUTE_S, Window, together
-from eventd.notify.session import Failures, Session
+from eventd.notify.session import MAX_RETRY_AFTER_S, Failures, Session
 from eventd.telemetry import Telemetry, get_logger
 
 __all__ = ["Delivery", "Session"]
@@ -186,13 +186,23 @@ class _Worker:
             try:
                 if not remembered:
                     await self._outbox.unseal(self.name, self.channel.digests)
-                    since = self._clock() - MINUTE_S
-                    self._window = Window(self.channel.pace, await self._outbox.lately(self.name, since))
+                    now = self._clock()
+                    self._remember(await self._outbox.lately(self.name, now - MINUTE_S), now)
                     remembered = True
                 await self._step()
             except Exception as error:  # noqa: BLE001 - whatever the store raises, delivery goes on
                 self._log.error("outbox failed", error=_where(error))
                 await self._sleep(STORE_PAUSE_S)
+
+    def _remember(self, lately: Lately, now: float) -> None:
+        """Go on where the worker before this one ended: with what the minute has seen, and the rest that the far end
+        has asked for. How often a failing one was tried is not known: all but one message count as used up."""
+        pace = self.channel.pace
+        tried = [now] * ((pace.per_minute or 1) - 1) if lately.failing else []
+        self._window = Window(pace, [*lately.sent, *tried])
+        self._streak = int(lately.failing)
+        if lately.rests_until <= now + MAX_RETRY_AFTER_S:
+            self._paused_until = lately.rests_until
 
     async def _step(self) -> None:
         """Deliver one message, or sleep until there may be one."""

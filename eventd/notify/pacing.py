@@ -10,7 +10,7 @@ from eventd.model import DigestReason
 #: The time over which messages are counted.
 MINUTE_S = 60.0
 #: What has waited longer is no news any more: several of it are told together.
-STALE_AFTER_S = 900.0
+STALE_AFTER_S = 300.0
 #: Fewer than this are told one by one.
 LEAST_TOGETHER = 2
 

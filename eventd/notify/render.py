@@ -12,9 +12,10 @@ from typing import Any
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 from msgspec import Struct
+from msgspec.structs import replace
 
 from eventd.errors import DeliveryError, DeliveryFailure
-from eventd.model import SEVERITIES, Digest, DigestReason, Incident, Notification, Reason, Told
+from eventd.model import SEVERITIES, Digest, Incident, Notification, Reason, Told
 from eventd.notify.words import Words, words
 from eventd.printable import HIDDEN
 
@@ -29,6 +30,8 @@ MAX_VALUE = 700
 CHAIN_HEAD, CHAIN_TAIL = 4, 8
 #: A headline in the plain text of a digest: enough for who and what, so that many fit.
 MAX_PLAIN_LINE = 60
+#: What has waited for less in a digest is news, whose date everybody knows.
+NEWS_S = 60.0
 #: Steps beyond this are not read in a chat.
 MAX_STEPS = 8
 #: A result beyond this is no message but a runaway template; channels cut to their own limits below it.
@@ -106,15 +109,18 @@ def story(incident: Incident, say: Words = ENGLISH) -> str:
 
 
 def state(told: Told, say: Words = ENGLISH) -> str:
-    """``MAJOR``, ``UPDATE MAJOR``, ``RESOLVED``, or ``CHANGED`` where another incident goes on with it; of a digest,
-    how many incidents it lists."""
+    """``MAJOR``, ``UPDATE MAJOR``, ``RESOLVED``, or ``CHANGED`` where another incident goes on with it; of an
+    escalation how long nobody has acknowledged it; of a digest how many incidents it lists."""
     if isinstance(told, Digest):
         return say("state.digest", count=len(latest(told)))
     incident = told.incident
     if incident.status == "resolved":
         return say("state.changed" if incident.continued_by else "state.resolved")
     severity = say(f"severity.{incident.severity}")
-    return say("state.update", severity=severity) if told.what == "updated" else severity
+    if told.escalates and told.due_at is not None:
+        waited = duration_text((told.due_at - told.created_at).total_seconds(), say)
+        return say("state.unacked", severity=severity, span=waited)
+    return say("state.update", severity=severity) if told.what == "updated" and not told.first else severity
 
 
 def colour(told: Told) -> str:
@@ -203,9 +209,9 @@ class Line(Struct, frozen=True):
     incident: Incident
 
 
-def _line(told: Notification, say: Words, width: int, why: DigestReason) -> Line:
-    incident = told.incident
-    if why == "storm":
+def _line(told: Notification, say: Words, width: int, digest: Digest) -> Line:
+    incident = replace(told.incident, news="")  # of whichever of its steps it would be
+    if (digest.created_at - told.created_at).total_seconds() < NEWS_S and digest.why == "storm":
         when = ""  # the headline says it to the minute
     elif incident.status == "open":
         when = say("digest.since", time=time_text(incident.opened_at))
@@ -243,7 +249,7 @@ def digest_view(digest: Digest, say: Words = ENGLISH, width: int = MAX_HEADLINE)
         "colour": colour(digest),
         "headline": digest_headline(digest, say),
         "why": say(f"digest.{digest.why}"),
-        "lines": [_line(told, say, width, digest.why) for told in latest(digest)],
+        "lines": [_line(told, say, width, digest) for told in latest(digest)],
         "digest": digest,
         "say": say,
     }
@@ -269,7 +275,7 @@ def plain(told: Told, say: Words = ENGLISH, width: int = MAX_PLAIN_LINE) -> str:
 
 def _plain_lines(digest: Digest, say: Words, width: int) -> Iterator[str]:
     for told in latest(digest):
-        line = _line(told, say, width, digest.why)
+        line = _line(told, say, width, digest)
         yield " ".join(filter(None, (line.state, line.headline, line.when, short(told.incident.id, MAX_VALUE))))
 
 

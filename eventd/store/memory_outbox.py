@@ -11,7 +11,7 @@ from typing import Any, TypeVar, Unpack
 from msgspec import Struct
 from msgspec.structs import replace
 
-from eventd.contract import Settled, Waiting
+from eventd.contract import Lately, Settled, Waiting
 from eventd.model import Digest, DigestReason, Incident, Notification, Told, utc
 from eventd.store.base import (
     DEFAULT_PAGE,
@@ -123,7 +123,10 @@ class MemoryOutbox:
         if earlier is not None:
             entry.next_at = min(due, earlier.next_at)
             self._settle(earlier, "superseded", when)
-        passed = earlier is not None and passed_untold(earlier.notification.what, entry.notification)
+        told = any(
+            e.state == "delivered" or (e.state == "pending" and e.notification.attempts) for e in self._of(about)
+        )
+        passed = earlier is not None and passed_untold(earlier.notification.what, entry.notification) and not told
         if passed or untold_escalation(entry.notification):
             self._settle(entry, "superseded", when)
 
@@ -180,7 +183,14 @@ class MemoryOutbox:
     def _hand_out(self, entry: Entry, channel: str) -> Notification:
         told = entry.notification
         self._in_flight[told.id], self._noted[channel] = channel, told.id
-        receipts = [e.receipt for e in self._of((told.incident.id, channel)) if e.state == "delivered" and e.receipt]
+        return self._told_before(told)
+
+    def _told_before(self, told: Notification) -> Notification:
+        """With what is known of earlier messages about its incident."""
+        delivered = [e for e in self._of((told.incident.id, told.channel)) if e.state == "delivered"]
+        if not delivered:
+            return replace(told, first=True)
+        receipts = [e.receipt for e in delivered if e.receipt]
         return replace(told, thread=receipts[0]) if receipts else told
 
     def _forget(self, ident: str) -> None:
@@ -188,7 +198,7 @@ class MemoryOutbox:
         self._noted = {channel: noted for channel, noted in self._noted.items() if noted != ident}
 
     def _digest(self, ident: str, members: list[Entry]) -> Digest:
-        told = tuple(entry.notification for entry in sorted(members, key=lambda e: e.rank))
+        told = tuple(self._told_before(entry.notification) for entry in sorted(members, key=lambda e: e.rank))
         why, created_at = self._digests[ident]
         self._in_flight[ident] = told[0].channel
         return Digest(ident, told[0].channel, why, told, utc(created_at), max(one.attempts for one in told))
@@ -256,10 +266,15 @@ class MemoryOutbox:
             return 0.0
         return min((entry.next_at for entry in self._turns(channel)), default=None)
 
-    async def lately(self, channel: str, since: float) -> Sequence[float]:
+    async def lately(self, channel: str, since: float) -> Lately:
         """`contract.Outbox.lately`."""
-        of = [e for e in self._outbox.values() if e.notification.channel == channel and e.state == "delivered"]
-        return sorted({e.digest or e.notification.id: e.settled_at for e in of if e.settled_at > since}.values())
+        of = [e for e in self._outbox.values() if e.notification.channel == channel]
+        sent = {
+            e.digest or e.notification.id: e.settled_at for e in of if e.state == "delivered" and e.settled_at > since
+        }
+        failing = [e for e in of if e.state == "pending" and e.notification.attempts]
+        limited = (e.next_at for e in failing if (e.error or "").startswith("rate_limited"))
+        return Lately(tuple(sorted(sent.values())), bool(failing), max(limited, default=0.0))
 
     async def release(self, channel: str | None = None) -> None:
         """`Store.release`."""

@@ -88,6 +88,17 @@ WHERE incident = ? AND channel = ? AND state = 'pending' AND what = 'resolved';
 SELECT id FROM outbox
 WHERE incident = ? AND channel = ? AND (state = 'delivered' OR (state = 'pending' AND (attempts > 0 OR escalates = 0)));
 
+-- name: outbox_told
+SELECT 1 FROM outbox
+WHERE incident = ? AND channel = ? AND (state = 'delivered' OR (state = 'pending' AND attempts > 0)) LIMIT 1;
+
+-- name: outbox_delivered
+SELECT 1 FROM outbox WHERE incident = ? AND channel = ? AND state = 'delivered' LIMIT 1;
+
+-- name: outbox_trouble
+SELECT count(*), max(CASE WHEN last_error LIKE 'rate_limited%' THEN next_at ELSE 0 END) FROM outbox
+WHERE channel = ? AND state = 'pending' AND attempts > 0;
+
 -- name: outbox_insert
 INSERT INTO outbox
     (seq, id, lane, place, channel, incident, what, state, attempts, next_at, created_at, wanted_at, held, escalates, json)

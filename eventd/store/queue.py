@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from eventd.contract import Settled, Waiting
+from eventd.contract import Lately, Settled, Waiting
 from eventd.model import Digest, DigestReason, Incident, Notification, Told
 from eventd.store import unstorable
 from eventd.store.base import (
@@ -121,7 +121,8 @@ class Queue:
             },
         )
         tally["notifications_enqueued", stored.channel] += 1
-        if untold_escalation(stored) or (earlier is not None and passed_untold(earlier.what, stored)):
+        passed = earlier is not None and passed_untold(earlier.what, stored) and not self._one("outbox_told", *about)
+        if untold_escalation(stored) or passed:
             self._supersede(stored.id, stored, tally)
 
     def _announced(self, incident: str, channel: str) -> bool:
@@ -158,7 +159,7 @@ class Queue:
             for notification in self._read([row[:3] for row in rows]):
                 self._note(channel, notification.id)
                 self._in_flight[notification.id] = channel
-                return self._threaded(notification)
+                return self._told_before(notification)
         return None
 
     def _maybe_told(self, channel: str) -> list[Any]:
@@ -194,8 +195,12 @@ class Queue:
                 self.settle(Settled(ident, "dead", error=f"cannot be read back: {error}"))
         return tuple(found)
 
-    def _threaded(self, notification: Notification) -> Notification:
-        found = self._one("outbox_thread", notification.incident.id, notification.channel)
+    def _told_before(self, notification: Notification) -> Notification:
+        """With what is known of earlier messages about its incident."""
+        about = (notification.incident.id, notification.channel)
+        if self._one("outbox_delivered", *about) is None:
+            return replace(notification, first=True)
+        found = self._one("outbox_thread", *about)
         return notification if found is None else replace(notification, thread=found[0])
 
     def _sealed(self, channel: str, now: float) -> Digest | None:
@@ -208,7 +213,7 @@ class Queue:
 
     def _digest(self, ident: str, channel: str, why: DigestReason, created_at: int) -> Digest | None:
         """A sealed digest, handed out; None if nothing of it can be read."""
-        told = self._read(self._all("digest_members", ident))
+        told = tuple(map(self._told_before, self._read(self._all("digest_members", ident))))
         if not told:
             return None
         self._in_flight[ident] = channel
@@ -253,9 +258,11 @@ class Queue:
         found = self._one("outbox_next", channel)
         return None if found is None else float(found[0])
 
-    def lately(self, channel: str, since: float) -> list[float]:
+    def lately(self, channel: str, since: float) -> Lately:
         """`contract.Outbox.lately`."""
-        return [at / 1e6 for (at,) in self._all("outbox_lately", channel, round(since * 1e6))]
+        sent = tuple(at / 1e6 for (at,) in self._all("outbox_lately", channel, round(since * 1e6)))
+        failing, rests_until = self._one("outbox_trouble", channel)
+        return Lately(sent, failing > 0, rests_until or 0.0)
 
     # --- what became of it ----------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack
 
 import msgspec
 
-from eventd.contract import Batch, JournalRow, Settled, Waiting
+from eventd.contract import Batch, JournalRow, Lately, Settled, Waiting
 from eventd.errors import StoreError, UnstorableError
 from eventd.model import Digest, DigestReason, Incident, Malformed, Told
 from eventd.store import damage, database, unstorable
@@ -180,7 +180,7 @@ class SqliteStore:
         """`contract.Outbox.next_due`."""
         return await self._write(self._writer.queue.next_due, channel)
 
-    async def lately(self, channel: str, since: float) -> Sequence[float]:
+    async def lately(self, channel: str, since: float) -> Lately:
         """`contract.Outbox.lately`."""
         return await self._write(self._writer.queue.lately, channel, since)
 

@@ -5,10 +5,22 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from notify_fakes import make_incident, make_notification, make_resolved
+from notify_fakes import T0, make_incident, make_notification, make_resolved
 
 from eventd.errors import DeliveryError, DeliveryFailure
-from eventd.notify.render import CUT, MAX_RENDERED, Markup, Renderer, clean, cut, duration_text, plain, short, state
+from eventd.notify.render import (
+    CUT,
+    MAX_RENDERED,
+    Markup,
+    Renderer,
+    clean,
+    cut,
+    duration_text,
+    plain,
+    short,
+    state,
+    title,
+)
 
 
 @given(st.text())
@@ -84,3 +96,20 @@ def test_a_runaway_template_is_cut() -> None:
     text = Renderer("{% for n in range(9999) %}{{ incident.chain }}{% endfor %}")(make_notification())
     assert len(text) == MAX_RENDERED
     assert text.endswith(CUT)
+
+
+def test_an_update_to_somebody_who_has_heard_nothing_is_no_update() -> None:
+    assert state(make_notification(what="updated", first=True)) == "MAJOR"
+
+
+def test_an_escalation_says_how_long_nobody_has_taken_it() -> None:
+    told = make_notification(escalates=True, due_at=utc(T0 + 900), created_at=utc(T0))
+    assert title(told).startswith("MAJOR, not acknowledged for 15m: Tunnel to branch-7")
+
+
+def test_a_line_of_a_digest_says_how_it_stands_and_not_what_was_new_once() -> None:
+    old = make_notification(incident=make_incident(news="STILL DOWN for 4 h"), created_at=utc(T0))
+    lines = [plain(Digest("d", "ops", "storm", (old,), utc(at))).splitlines()[2] for at in (T0, T0 + 600)]
+    assert "STILL" not in lines[0]
+    assert "since 2023" not in lines[0]
+    assert "since 2023-11-14" in lines[1]

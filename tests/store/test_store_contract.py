@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from store_samples import START, at, batch, incident, malformed, notification, row, unix
 
-from eventd.contract import Batch, Settled, Waiting
+from eventd.contract import Batch, Lately, Settled, Waiting
 from eventd.errors import OutboxError
 from eventd.model import Digest, Incident, Notification
 from eventd.store import MemoryStore, Settings, SqliteStore, Store
@@ -276,7 +276,34 @@ async def test_a_digest_binds_what_is_due_in_order_and_is_told_again_as_it_was(s
     await store.settle(Settled(digest.id, "delivered"))
     assert await told(store) == [("n9", "updated"), ("up", "resolved")]
     assert store.totals()["chat"].delivered == 7
-    assert await store.lately("chat", unix(-1)) == [unix(0)] * 4
+    assert await store.lately("chat", unix(-1)) == Lately((unix(0),) * 4)
+
+
+async def test_whoever_begins_to_serve_a_channel_learns_of_its_troubles(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident("a")), notification("n2", incident("b"))]))
+    assert await store.lately("chat", unix(0)) == Lately()
+    await store.claim("chat", unix(0))
+    await store.settle(Settled("n1", "retry", unix(5), "connect: nobody there"))
+    assert await store.lately("chat", unix(0)) == Lately((), failing=True)
+    await store.claim("chat", unix(0))
+    await store.settle(Settled("n2", "retry", unix(600), "rate_limited: not so fast"))
+    assert await store.lately("chat", unix(0)) == Lately((), failing=True, rests_until=unix(600))
+
+
+async def test_whoever_was_told_anything_is_told_the_end(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("n0", incident())]))
+    await store.claim("chat", unix(0))
+    await store.settle(Settled("n0", "dead", error="refused"))
+    await store.commit(batch(notifications=[notification("n1", incident(), "updated")]))
+    first = await store.claim("chat", unix(1))
+    assert isinstance(first, Notification)
+    assert (first.what, first.first) == ("updated", True)
+    await store.settle(Settled("n1", "delivered"))
+    await store.retry("n0")
+    await store.commit(batch(notifications=[notification("n2", incident(resolved=30), "resolved")]))
+    end = await store.claim("chat", unix(2))
+    assert isinstance(end, Notification)
+    assert (end.id, end.what, end.first) == ("n2", "resolved", False)
 
 
 async def test_a_digest_takes_everything_of_an_incident_and_nothing_that_is_to_be_told_later(store: Store) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from eventd.contract import Pace, Settled, Waiting
+from eventd.contract import Lately, Pace, Settled, Waiting
 from eventd.model import Digest, DigestReason, Incident, Notification, Reason, Witness, utc
 from eventd.store.base import LONGEST_WAIT_S
 
@@ -101,8 +101,8 @@ class MemoryOutbox:
     async def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
         raise NotImplementedError("digests are for the real stores")
 
-    async def lately(self, channel: str, since: float) -> Sequence[float]:
-        return ()
+    async def lately(self, channel: str, since: float) -> Lately:
+        return Lately()
 
     async def unseal(self, channel: str, most: int) -> None: ...
 
