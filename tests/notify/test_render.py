@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from notify_fakes import T0, make_incident, make_notification, make_resolved
 
 from eventd.errors import DeliveryError, DeliveryFailure
+from eventd.model import Digest, utc
 from eventd.notify.render import (
     CUT,
     MAX_RENDERED,

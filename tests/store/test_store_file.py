@@ -478,7 +478,15 @@ async def test_a_long_queue_costs_no_more_than_its_length(store: SqliteStore) ->
 
 def test_no_statement_reads_a_whole_queue_for_one_incident(path: Path) -> None:
     """The planner chooses without knowing how long a queue may be; what it may read as a whole is listed."""
-    whole = {"outbox_due", "outbox_next", "outbox_counts", "outbox_oldest", "outbox_lately", "outbox_give_up"}
+    whole = {
+        "outbox_due",
+        "outbox_next",
+        "outbox_counts",
+        "outbox_oldest",
+        "outbox_lately",
+        "outbox_give_up",
+        "outbox_trouble",
+    }
     database.prepare(path)
     with contextlib.closing(database.open_writer(path, Settings(path=str(path)), database.schema())) as db:
         for name, sql in database.QUERIES.items():
