@@ -1,6 +1,6 @@
 """What else happened on a device: remembered for a short time, to explain and to excuse the stops near it."""
 
-from eventd.correlate import texts
+from eventd.correlate import evidence, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import ADMIN_WINDOW, CONTEXT_WINDOW, MAX_NOTES
 from eventd.correlate.state import Case, DeviceState, Note, numbered, vsys_of
@@ -19,6 +19,9 @@ TYPED = "command"
 HEARTBEAT = "hrp"
 #: The event of a device that restarts.
 RESTART = "device.restart"
+LINK_DOWN = "link.down"
+#: A device tells of its restart when it is up again: within a quarter of an hour, or something else was the matter.
+RESTART_TOLD = 900.0
 #: Reasons that a configuration command may well have caused. `dpd timeout` near a typed command stays an outage.
 OPEN_CATEGORIES = ("administrative", "configuration", "rekey", "sa-desync", "unknown")
 #: Policy changes that take nothing down.
@@ -74,21 +77,49 @@ def _explains(event: Event) -> bool:
 
 
 def explain(desk: Desk, case: Case) -> None:
-    """Write what happened near the beginning of a case into its chain, at its own end and, as far as that restarted,
-    at the other; and where that says the fault lies."""
+    """Write what happened near the beginning of a case into its chain, at its own end and, as far as that restarted
+    or lost the line, at the other; and where that says the fault lies, and why."""
     for known in desk.device(case.device, desk.now).notes:
         if _near(known, case, desk.settings.twin_window) and _concerns(known, case):
             before = _tell(case, known)
             if known.event == RESTART:
                 case.side = "local"
-            elif known.event == "link.down" and _carries(known, case):
+                name(case, known, desk.settings.twin_window)
+            elif known.event == LINK_DOWN and _carries(known, case):
                 case.side = "local"
                 case.hint = f"Look at {known.interface or 'the interface'} first: {known.text}{before}"
-    for name in desk.fleet.ends_at(case.peer):
-        for known in desk.device(name, desk.now).notes if name != case.device else ():
-            if known.event == RESTART and _near(known, case, desk.settings.twin_window):
-                _tell(case, known, f"{name}: ")
+                name(case, known, desk.settings.twin_window)
+    for far in desk.fleet.ends_at(case.peer):
+        for known in desk.device(far, desk.now).notes if far != case.device else ():
+            if _near(known, case, desk.settings.twin_window) and (
+                known.event == RESTART or (known.event == LINK_DOWN and _carries_there(desk, known, case, far))
+            ):
+                _tell(case, known, f"{far}: ")
                 case.side = case.side or "remote"
+                name(case, known, desk.settings.twin_window, far)
+
+
+def name(case: Case, known: Note, twin_window: float, says: str = "") -> bool:
+    """Name what befell a line or a device as the cause, as for a group of peers, unless a better one is known; whether
+    that is news. A restart that somebody ordered, or that came long after, is no cause of what was there before."""
+    late = twin_window if known.admin else RESTART_TOLD
+    found = evidence.reason(known)
+    if case.nature != "outage" or known.at > case.since + late or not reasons.better(found, case.cause):
+        return False
+    case.cause, case.says = found, says
+    return True
+
+
+def _carries_there(desk: Desk, known: Note, case: Case, far: str) -> bool:
+    """Whether a line of the other end is certainly the one that its side of the tunnels went over."""
+    ours = desk.fleet.addresses(case.device)
+    peers = (peer for address in ours for _, peer in desk.fleet.between(far, address))
+    return any(
+        (known.interface is not None and known.interface == tunnel.interface)
+        or (known.ifindex is not None and known.ifindex == tunnel.ifindex)
+        for peer in peers
+        for tunnel in peer.tunnels.values()
+    )
 
 
 def _tell(case: Case, known: Note, who: str = "") -> str:

@@ -56,6 +56,7 @@ def on_restart(desk: Desk, device: DeviceState, event: Event, now: float) -> Non
     """Noted; and what is told already about the device explains itself, reported by itself or by those at the other
     end. What is still held back finds the note when it is told; of what a group tells, the group is told it once."""
     context.remember(desk, device, event, now)
+    note = device.notes[-1]
     sides: list[tuple[str, FaultSide, PeerState]] = [("", "local", peer) for _, peer in desk.fleet.busy(device.device)]
     for address in desk.fleet.addresses(device.device):
         if device.device in desk.fleet.ends_at(address):
@@ -72,10 +73,11 @@ def on_restart(desk: Desk, device: DeviceState, event: Event, now: float) -> Non
             continue
         case.side = side if case.side != "local" else case.side
         case.step(now, who + texts.told(event))
-        cases.progress(desk, case, now)
+        named = context.name(case, note, desk.settings.twin_window, device.device if who else "")
+        cases.progress(desk, case, now, news=phrases.CAUSE_KNOWN if named else "")
         desk.settle(peer.key, peer)
     for key, who in parents.items():
-        groups.noted(desk, key, who + texts.told(event))
+        groups.noted(desk, key, who + texts.told(event), note, far=bool(who))
 
 
 # --- silence --------------------------------------------------------------------------------------------------------

@@ -89,13 +89,19 @@ def explained(desk: Desk, device: DeviceState, note: Note) -> None:
         desk.settle(key, group)
 
 
-def noted(desk: Desk, key: str, text: str) -> None:
-    """Something that belongs into the chain of an open group."""
+def noted(desk: Desk, key: str, text: str, note: Note, *, far: bool) -> None:
+    """A restart that belongs into the chain of an open group, ``far`` if not of the device that reports it; and into
+    its cause where it is the device that was lost."""
     group = desk.fleet.groups.get(key)
-    if group is not None and group.case is not None:
-        group.case.step(desk.now, text)
-        cases.progress(desk, group.case, desk.now)
-        desk.settle(key, group)
+    if group is None or group.case is None:
+        return
+    group.case.step(desk.now, text)
+    lost = group.kind in OUTAGES and (group.kind == "far") == far
+    named = lost and context.name(group.case, note, desk.settings.twin_window)
+    if named:
+        group.case.side = "remote" if far else "local"
+    cases.progress(desk, group.case, desk.now, news=phrases.CAUSE_KNOWN if named else "")
+    desk.settle(key, group)
 
 
 def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:

@@ -12,7 +12,7 @@ from eventd.correlate import books, cases, indexes, phrases, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.fleet import Fleet
 from eventd.correlate.settings import LINK_WINDOW
-from eventd.correlate.state import Case, PeerState
+from eventd.correlate.state import Case, FaultSide, PeerState
 from eventd.model import Reason
 
 #: Addresses that many sites use at the same time (RFC 1918, RFC 6598, RFC 4193).
@@ -20,6 +20,9 @@ PRIVATE = tuple(
     ipaddress.ip_network(text)
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )
+
+#: Where a fault lies as the other end sees it.
+OPPOSITE: dict[str, FaultSide] = {"local": "remote", "remote": "local"}
 
 
 def join(desk: Desk, peer: PeerState, case: Case, at: float) -> bool:
@@ -128,6 +131,7 @@ def _echo(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case, 
         told.far_device = case.device
     told.failures += case.failures
     far = main.peer != peer.peer
+    told.side = told.side or (OPPOSITE.get(case.side or "") if far else case.side)
     explains = [hear(told, reason, case.device, far=far) for reason in (case.stop, case.cause)]
     peer.case, peer.linked, peer.fell = None, main.key, case.since
     desk.suppress("far-end", peer, f"told by the incident of {main.device}")

@@ -1,10 +1,12 @@
 """How a reason reads: what kind of stop it makes, how much it explains, how bad it is, and on which side it lies."""
 
+from eventd.correlate.evidence import EXPLANATIONS
 from eventd.correlate.state import Case, FaultSide
 from eventd.model import SEVERITIES, Event, Reason, Severity
 
 #: Best explanation first. A retry that names a key or a setting explains an outage better than the silence that
-#: announced it; an operator's own change explains the silence after it; a rekey explains only itself.
+#: announced it; an operator's own change explains the silence after it, and so does what befell a line or a device
+#: (``named`` by `eventd.correlate.evidence`); a rekey explains only itself.
 EXPLAINS = (
     "authentication",
     "configuration",
@@ -13,6 +15,7 @@ EXPLAINS = (
     "dns",
     "policy-track",
     "administrative",
+    "named",
     "peer-unreachable",
     "sa-desync",
     "lifetime",
@@ -21,6 +24,9 @@ EXPLAINS = (
     "unknown",
 )
 _RANK = {category: rank for rank, category in enumerate(EXPLAINS)}
+
+#: Names of causes that another message than that of the tunnel gave.
+NAMED = tuple(EXPLANATIONS)
 
 #: A stop of these categories is half of a replacement: the new SA must show up within `rekey_hold`.
 REPLACEMENTS = ("rekey", "lifetime")
@@ -86,7 +92,7 @@ def rank(reason: Reason | None) -> int:
         return len(EXPLAINS)
     if reason.category == "administrative" and not reason.expected:
         return _RANK["peer request"]
-    return _RANK.get(reason.category, _RANK["unknown"])
+    return _RANK["named" if reason.name in NAMED else reason.category if reason.category in _RANK else "unknown"]
 
 
 def better(new: Reason | None, old: Reason | None) -> bool:

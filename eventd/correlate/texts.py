@@ -67,10 +67,11 @@ def _line(step: Step) -> str:
 
 def actions(case: Case) -> tuple[str, ...]:
     """The steps of the cause, then those of the stop unless it was expected, none twice: what a reason advises when
-    all goes well contradicts an alert. The steps of a reason that another device gave are to be taken there."""
+    all goes well contradicts an alert, and what to do about an unknown reason is no matter once the cause is known. The
+    steps of a reason that another device gave are to be taken there."""
     merged: dict[str, None] = {}
     for reason in (case.cause, case.stop):
-        if reason is not None and (reason is case.cause or not reason.expected):
+        if reason is not None and (reason is case.cause or not (reason.expected or _is_beaten(reason, case.cause))):
             at = f"On {case.says}: " if case.says and reason is case.cause else ""
             steps = (_named(step) for step in reason.actions if not _soothes(reason, step))
             merged.update(dict.fromkeys(at + step for step in steps if step is not None))
@@ -78,6 +79,10 @@ def actions(case: Case) -> tuple[str, ...]:
     if not found and case.kind in UNEXPLAINED:
         found = [step.format(peer=case.peer or "the peer", device=case.device) for step in UNEXPLAINED_STEPS]
     return tuple([case.hint, *found] if case.hint else found)[:MAX_ACTIONS]
+
+
+def _is_beaten(stop: Reason, cause: Reason | None) -> bool:
+    return not stop.known and cause is not None and cause.known
 
 
 def _soothes(reason: Reason, step: str) -> bool:

@@ -145,3 +145,88 @@ def test_the_reason_of_the_other_end_is_told_as_its_own_and_its_steps_are_taken_
     own = only(tell(f"{UP}0 stop peer request {HUB}\n8 stop dpd timeout {BRANCH}\n90 fail authentication fail {HUB}"))
     assert "says" not in own.summary
     assert own.actions[0] == "Step for authentication fail"
+
+
+OF_BRANCH = f"{BRANCH} interface=GE8"
+LINK = "linkdown device=BRANCH interface=GE8 peer=none"
+
+
+def test_the_line_of_the_far_end_is_the_cause_of_a_timeout_here() -> None:
+    up = f"-3000 start {HUB}\n-3000 start {OF_BRANCH}\n"
+    incident = only(tell(f"{up}0 {LINK}\n30 stop dpd timeout {HUB}\n40 stop dpd timeout {OF_BRANCH}"))
+    assert incident.cause is not None
+    assert (incident.device, incident.fault_side, incident.cause.name) == ("HUB", "remote", "link.down")
+    assert any("BRANCH: link went down (GE8), 30 s before" in line for line in incident.chain)
+    assert incident.actions[0].startswith("On BRANCH: Look at that interface first")
+
+
+def test_another_line_of_the_far_end_says_nothing() -> None:
+    up = f"-3000 start {HUB}\n-3000 start {OF_BRANCH}\n"
+    other = LINK.replace("GE8", "GE9")
+    incident = only(tell(f"{up}0 {other}\n30 stop dpd timeout {HUB}\n40 stop dpd timeout {OF_BRANCH}"))
+    assert incident.cause is not None
+    assert (incident.fault_side, incident.cause.name) == ("path", "dpd timeout")
+    assert not any("link went down" in line for line in incident.chain)
+
+
+def test_a_line_that_went_down_is_not_replaced_by_the_timeout_of_the_far_end() -> None:
+    up = f"-3000 start {HUB}\n-3000 start {OF_BRANCH}\n"
+    story = tell(f"{up}0 {LINK}\n1 stop interface down {OF_BRANCH}\n31 stop dpd timeout {HUB}")
+    incident = only(story)
+    assert incident.cause is not None
+    assert (incident.device, incident.fault_side, incident.cause.name) == ("BRANCH", "local", "link.down")
+    assert [line.split()[1] for line in story.told] == ["opened"]
+
+
+@pytest.mark.parametrize(("who", "side"), [("HUB", "local"), ("BRANCH", "remote")])
+@pytest.mark.parametrize("at", [-35, 200])
+def test_a_restart_at_either_end_is_the_cause(who: str, side: str, at: int) -> None:
+    lines = [f"{at} restart device={who}", f"0 stop dpd timeout {HUB}"]
+    story = tell(UP + "\n".join(lines if at < 0 else reversed(lines)), until=400)
+    incident = only(story)
+    assert incident.cause is not None
+    assert (incident.fault_side, incident.cause.name) == (side, "device.restart")
+    assert [line.split()[1] for line in story.told] == (["opened"] if at < 0 else ["opened", "updated"])
+    assert "restarted" in incident.actions[0]
+    assert incident.actions[0].startswith("On BRANCH: ") == (who == "BRANCH")
+
+
+@pytest.mark.parametrize("late", ["1200 restart device=BRANCH", "60 restart device=BRANCH kind=command"])
+def test_a_restart_long_after_or_on_command_is_no_cause_of_what_was_before(late: str) -> None:
+    incident = only(tell(f"{UP}0 stop dpd timeout {HUB}\n{late}", until=1300))
+    assert incident.cause is not None
+    assert incident.cause.name == "dpd timeout"
+
+
+def test_a_wrong_key_stays_the_cause_although_a_line_went_down() -> None:
+    up = f"-3000 start {HUB}\n-3000 start {OF_BRANCH}\n"
+    stops = f"31 stop dpd timeout {HUB}\n35 fail authentication fail {HUB}"
+    incident = only(tell(f"{up}0 {LINK}\n{stops}"))
+    assert incident.cause is not None
+    assert incident.cause.name == "authentication fail"
+
+
+def test_a_hub_that_restarted_is_told_to_those_that_lost_it() -> None:
+    ends = [f"device=B{n} peer=1.1.1.1 local=2.1.1.{n}" for n in range(1, 9)]
+    lines = [f"-3000 start {end}" for end in ends] + ["-3000 start " + HUB]
+    lines += [f"{n} stop dpd timeout {end}" for n, end in enumerate(ends)] + ["200 restart device=HUB"]
+    group = next(i for i in tell("\n".join(lines), until=400).final.values() if i.kind == "peer_outage")
+    assert group.cause is not None
+    assert (group.cause.name, group.fault_side) == ("device.restart", "remote")
+    assert any("HUB: device restarted" in line for line in group.chain)
+
+
+def test_the_restart_of_a_branch_is_not_the_cause_of_many_lost_by_the_hub() -> None:
+    ends = [f"device=HUB peer=2.1.1.{n} local=1.1.1.1" for n in range(1, 9)]
+    lines = [f"-3000 start {end}" for end in ends] + ["-3000 start device=BRANCH peer=1.1.1.1 local=2.1.1.1"]
+    lines += [f"{n} stop dpd timeout {end}" for n, end in enumerate(ends)] + ["200 restart device=BRANCH"]
+    group = next(i for i in tell("\n".join(lines), until=400).final.values() if i.kind == "device_outage")
+    assert group.cause is not None
+    assert group.cause.name == "dpd timeout"
+
+
+def test_a_far_end_that_notices_late_still_names_its_line() -> None:
+    up = f"-3000 start {HUB}\n-3000 start {BRANCH}\n"
+    incident = only(tell(f"{up}0 {LINK}\n5 stop dpd timeout {HUB}\n40 stop dpd timeout {OF_BRANCH}"))
+    assert incident.cause is not None
+    assert (incident.device, incident.fault_side, incident.cause.name) == ("HUB", "remote", "link.down")
