@@ -125,6 +125,8 @@ TOLD = {
 
 #: Events that are no IPsec matter and explain one.
 NEIGHBOURS = ("link.down", "link.up", "device.restart", "device.failover")
+#: Events that somebody may have typed: the command says what was changed.
+TYPED = ("device.config", "ipsec.sa.reset")
 #: What this unit of a pair now is, by the mark ``state``.
 FAILOVERS = {
     "master": "switch-over: this unit became the active one",
@@ -147,6 +149,8 @@ def told(event: Event) -> str:
     text = _neighbour(event) or TOLD.get(event.event or "", event.event or "")
     if event.interface and event.event in NEIGHBOURS:
         text += f" ({event.interface})"
+    if event.event in TYPED and (typed := event.extra.get("Command")):
+        return f"{text}: {typed[:MAX_TEXT]}"  # without its secrets since it was decoded
     why = event.extra.get("Reason", "")[:MAX_TEXT] if event.reason is None else words(event.reason)
     return f"{text}: {why}" if why and (event.reason or event.event in NEIGHBOURS) else text
 

@@ -54,3 +54,9 @@ def test_a_typed_reboot_excuses_what_leaves_it_open() -> None:
     assert tell(f"{typed}\n3 stop quantum flux").told[0] == "18 opened tunnel_down info"
     assert tell("3 stop quantum flux").told[0] == "18 opened tunnel_down major"
     assert tell(f"{typed}\n3 stop dpd timeout").told[0] == "18 opened tunnel_down major"
+
+
+def test_what_somebody_typed_is_told() -> None:
+    story = tell("0 config kind=command Command=undo-ipsec-policy\n5 stop dpd timeout", until=60)
+    [incident] = story.final.values()
+    assert any("configuration changed: undo-ipsec-policy, 5 s before" in line for line in incident.chain)
