@@ -55,6 +55,7 @@ class Entry(Struct):
     next_at: float = 0.0
     settled_at: float = 0.0
     digest: str = ""
+    alone: bool = False
     receipt: str | None = None
     error: str | None = None
     sent_again_as: str | None = None
@@ -80,6 +81,7 @@ class MemoryOutbox:
         self._digests: dict[str, tuple[DigestReason, float]] = {}
         self._in_flight: dict[str, str] = {}
         self._noted: dict[str, str] = {}
+        self._repeated: set[str] = set()
 
     def _put_incident(self, incident: Incident) -> None:
         self._incidents[incident.id] = incident
@@ -87,6 +89,7 @@ class MemoryOutbox:
     def restart(self) -> None:
         """Forget what a real store forgets when eventd ends and starts again."""
         self._in_flight.clear()
+        self._repeated.clear()
         self._totals = {}
         for entry in self._outbox.values():
             self._count(entry.notification.channel, "enqueued", "pending")
@@ -165,7 +168,8 @@ class MemoryOutbox:
         """`contract.Outbox.claim`."""
         if channel in self._in_flight.values():
             return None
-        if (entry := self._maybe_told(channel)) is not None:
+        if (entry := self._maybe_told(channel, now)) is not None:
+            self._repeated.add(entry.notification.id)
             return self._hand_out(entry, channel)
         for ident in dict.fromkeys(e.digest for e in self._pending() if e.digest and e.notification.channel == channel):
             members = [e for e in self._pending() if e.digest == ident]
@@ -175,10 +179,15 @@ class MemoryOutbox:
             return self._hand_out(entry, channel)
         return None
 
-    def _maybe_told(self, channel: str) -> Entry | None:
+    def _held(self, channel: str) -> Entry | None:
         """What was handed out and never settled."""
         entry = self._outbox.get(self._noted.get(channel, ""))
         return None if entry is None or entry.state != "pending" or entry.digest else entry
+
+    def _maybe_told(self, channel: str, now: float) -> Entry | None:
+        """That, or what was so before and is due again."""
+        alone = [e for e in self._pending() if e.alone and e.notification.channel == channel and _is_due(e, now)]
+        return self._held(channel) or min(alone, key=lambda e: (e.next_at, e.seq), default=None)
 
     def _hand_out(self, entry: Entry, channel: str) -> Notification:
         told = entry.notification
@@ -195,6 +204,7 @@ class MemoryOutbox:
 
     def _forget(self, ident: str) -> None:
         self._in_flight.pop(ident, None)
+        self._repeated.discard(ident)
         self._noted = {channel: noted for channel, noted in self._noted.items() if noted != ident}
 
     def _digest(self, ident: str, members: list[Entry]) -> Digest:
@@ -211,7 +221,7 @@ class MemoryOutbox:
 
     async def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
         """`contract.Outbox.seal`."""
-        barred = channel in self._in_flight.values() or self._maybe_told(channel) is not None
+        barred = channel in self._in_flight.values() or self._maybe_told(channel, now) is not None
         due = [] if barred else self._due(channel, now)[:most]
         members = list[Entry]()
         for first in due:
@@ -235,6 +245,7 @@ class MemoryOutbox:
                 continue
             entry.notification = replace(entry.notification, attempts=entry.notification.attempts + 1)
             entry.next_at, entry.error = settled.retry_at or 0.0, settled.error
+            entry.alone |= settled.outcome == "retry" and settled.id in self._repeated
             if settled.outcome != "retry":
                 entry.receipt = settled.receipt
                 self._settle(entry, STATE_AFTER[settled.outcome], self._clock())
@@ -262,7 +273,7 @@ class MemoryOutbox:
         """`contract.Outbox.next_due`."""
         if channel in self._in_flight.values():
             return None
-        if self._maybe_told(channel) is not None:
+        if self._held(channel) is not None:
             return 0.0
         return min((entry.next_at for entry in self._turns(channel)), default=None)
 

@@ -145,6 +145,14 @@ DELETE FROM in_flight WHERE id = ?;
 -- name: outbox_single
 SELECT id, attempts, json FROM outbox WHERE id = ? AND state = 'pending' AND digest IS NULL;
 
+-- name: outbox_alone
+SELECT id, attempts, json FROM outbox INDEXED BY outbox_alone
+WHERE channel = :channel AND state = 'pending' AND alone = 1 AND (next_at <= :now OR next_at > :beyond)
+ORDER BY next_at, seq LIMIT 1;
+
+-- name: outbox_leave_alone
+UPDATE outbox SET alone = 1 WHERE id = ?;
+
 -- name: outbox_thread
 SELECT receipt FROM outbox
 WHERE incident = ? AND channel = ? AND state = 'delivered' AND receipt IS NOT NULL ORDER BY seq LIMIT 1;

@@ -80,6 +80,8 @@ class Queue:
         #: Channel → notification handed to it alone and not settled, on disk too. If nobody holds it, its worker was
         #: cut off: the far end may know of it, though nobody said so.
         self._noted: dict[str, str] = dict(self._all("in_flight"))
+        #: Handed out again after that.
+        self._repeated: set[str] = set()
 
     def _one(self, query: str, *args: Any) -> Any:
         return self._db.execute(QUERIES[query], args).fetchone()
@@ -153,19 +155,23 @@ class Queue:
         """`contract.Outbox.claim`."""
         if self._busy(channel):
             return None
-        if (digest := None if self._maybe_told(channel) else self._sealed(channel, now)) is not None:
+        if (digest := None if self._maybe_told(channel, now) else self._sealed(channel, now)) is not None:
             return digest
-        while rows := self._maybe_told(channel) or self._due(channel, now, 1):
+        while rows := (repeats := self._maybe_told(channel, now)) or self._due(channel, now, 1):
             for notification in self._read([row[:3] for row in rows]):
+                if repeats:
+                    self._repeated.add(notification.id)
                 self._note(channel, notification.id)
                 self._in_flight[notification.id] = channel
                 return self._told_before(notification)
         return None
 
-    def _maybe_told(self, channel: str) -> list[Any]:
-        """The row that was in somebody's hands when he was cut off. It is told before anything else and never together
-        with others: under another id nobody could know it again."""
-        return [] if channel not in self._noted else self._all("outbox_single", self._noted[channel])
+    def _maybe_told(self, channel: str, now: float) -> list[Any]:
+        """The row that was in somebody's hands when he was cut off, at once, and one of which that was so before, when
+        it is due. Told before anything else and never together with others: under another id nobody could know it."""
+        held = [] if channel not in self._noted else self._all("outbox_single", self._noted[channel])
+        wanted = {"channel": channel, "now": now, "beyond": now + LONGEST_WAIT_S}
+        return held or self._db.execute(QUERIES["outbox_alone"], wanted).fetchall()
 
     def _note(self, channel: str, ident: str) -> None:
         """Write down that ``channel`` may know of it from now on. A crash of eventd cannot undo that, a loss of power
@@ -181,6 +187,7 @@ class Queue:
     def _forget(self, ident: str) -> None:
         """Nobody holds it any more, and nobody may know of it without our knowing."""
         self._in_flight.pop(ident, None)
+        self._repeated.discard(ident)
         self._noted = {channel: noted for channel, noted in self._noted.items() if noted != ident}
 
     def _read(self, rows: Iterable[Any]) -> tuple[Notification, ...]:
@@ -229,7 +236,7 @@ class Queue:
 
     def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
         """`contract.Outbox.seal`."""
-        if self._busy(channel) or self._maybe_told(channel):
+        if self._busy(channel) or self._maybe_told(channel, now):
             return None
         with self._transaction():
             members = [
@@ -253,7 +260,7 @@ class Queue:
         """`contract.Outbox.next_due`."""
         if self._busy(channel):
             return None
-        if self._maybe_told(channel):
+        if channel in self._noted and self._all("outbox_single", self._noted[channel]):
             return 0.0
         found = self._one("outbox_next", channel)
         return None if found is None else float(found[0])
@@ -288,6 +295,8 @@ class Queue:
                     settled_at = round(self._clock() * 1e6)
                     self._db.execute(QUERIES["outbox_settle"], (state, settled_at, error, receipt, ident))
                     tally[f"notifications_{state}", channel] += 1
+            if settled.id in self._repeated and state == "pending":
+                self._db.execute(QUERIES["outbox_leave_alone"], (settled.id,))
             self._over(settled.id)
         self._forget(settled.id)
 

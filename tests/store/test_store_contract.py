@@ -514,9 +514,18 @@ async def test_what_somebody_held_when_he_was_cut_off_is_told_again_first_and_al
     assert again is not None
     assert again.id == "over", "although it is an all-clear and there is news"
     await store.settle(Settled("over", "retry", unix(60)))
-    digest = await store.seal("chat", unix(0), "storm", 9)
+    digest = await store.seal("chat", unix(0), "storm", 2)
     assert isinstance(digest, Digest)
-    assert [one.id for one in digest.notifications] == ["n2", "n3", "n4", "n5"]
+    assert [one.id for one in digest.notifications] == ["n2", "n3"]
+    await store.settle(Settled(digest.id, "delivered"))
+    assert await store.seal("chat", unix(60), "storm", 9) is None, "nor may it be bound in when it was not taken"
+    again = await store.claim("chat", unix(60))
+    assert again is not None
+    assert (again.id, again.attempts) == ("over", 1)
+    await store.settle(Settled("over", "delivered"))
+    digest = await store.seal("chat", unix(60), "storm", 9)
+    assert isinstance(digest, Digest)
+    assert [one.id for one in digest.notifications] == ["n4", "n5"]
 
 
 async def test_a_digest_is_taken_apart_for_a_channel_that_shows_less(store: Store) -> None:
