@@ -32,7 +32,7 @@ DEVICES = 6
 #: Peers that each storm may take.
 PEERS = 129
 #: What a chat is told in a minute: so little that a long run is told in digests; a short one shall end soon.
-PER_MINUTE = 4 if CRASHES >= 20 else 12
+PER_MINUTE = 4 if CRASHES >= 20 else 60
 #: The longest wait after a handful of failures in a row is a minute or two.
 DRAIN_S = 300.0
 
@@ -159,7 +159,9 @@ class Receiver(http.server.ThreadingHTTPServer):
 
 @pytest.fixture
 def receivers() -> Iterator[dict[str, Receiver]]:
-    found = {name: Receiver(name, bad=name in ("flaky", "chat")) for name in ("hook", "flaky", "chat", "pager")}
+    # A chat that failed before a restart has a minute of rest: too long for a short run.
+    bad = ("flaky", "chat") if CRASHES >= 20 else ("flaky",)
+    found = {name: Receiver(name, bad=name in bad) for name in ("hook", "flaky", "chat", "pager")}
     yield found
     for receiver in found.values():
         receiver.end()
@@ -197,7 +199,7 @@ async def test_kill_9_at_random_moments_loses_nothing_and_repeats_at_most_one(
     for receiver in receivers.values():
         receiver.bad = False
     eventd.start()
-    until(lambda: eventd.total(eventd.metrics(), "eventd_outbox_pending") == 0, "the outbox to drain", DRAIN_S)
+    until(lambda: eventd.total(eventd.metrics(), "eventd_outbox_pending") == 0, "the outbox to drain", DRAIN_S, 0.5)
     assert eventd.ledger_faults() == []
     assert eventd.stop() == 0
     assert await _check(path) == []
