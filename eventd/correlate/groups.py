@@ -11,7 +11,16 @@ from collections.abc import Iterable
 from eventd.correlate import books, cases, context, evidence, phrases, places, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.places import CHILD_KINDS, OUTAGES, SORTS, Falling, Place
-from eventd.correlate.settings import MAX_CHILDREN, MAX_NAMED, TOLD_AGAIN
+from eventd.correlate.settings import (
+    MAX_CHILDREN,
+    MAX_NAMED,
+    TALLY,
+    TALLY_AGAIN,
+    TALLY_LEFT,
+    TALLY_MORE,
+    TALLY_TOTAL,
+    TOLD_AGAIN,
+)
 from eventd.correlate.state import UNNAMED, Case, DeviceState, GroupState, Note, PeerState
 from eventd.model import Severity
 
@@ -59,7 +68,7 @@ def left(desk: Desk, key: str) -> None:
     group.back += 1
     down = group.case.missing = desk.fleet.member_count(key)
     if down:
-        group.case.timers["settle"] = desk.now + desk.settings.group_window
+        _count_later(desk, group, group.case, TALLY_AGAIN)
         cases.progress(desk, group.case, desk.now)
     else:
         moved = _moved(group.case)
@@ -106,12 +115,50 @@ def noted(desk: Desk, key: str, text: str, note: Note, *, far: bool) -> None:
 
 def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Timer ``settle``: nobody joined or came back for `group_window`. Tell what has changed since it was told."""
-    key = Place(group.kind, group.device, group.place).key
-    names = [_name(desk, peer) for _, peer in desk.fleet.members(key)]
-    severity = _severity(desk, group)
-    worse = reasons.worse(case.severity, severity) != case.severity
-    if case.count <= case.fallen and not worse and not _worth_telling(group, len(names)):
-        return
+    missing, severity = desk.fleet.member_count(_place(group).key), _severity(desk, group)
+    if case.count > case.fallen or _is_worse(case, severity) or _worth_telling(group, missing):
+        if group.back:
+            group.missing_told = missing
+        _tell(desk, group, case, at, case.count, severity)
+
+
+def tallied(desk: Desk, group: GroupState, case: Case, at: float) -> None:
+    """Timer ``tally``: peers have been joining or coming back for a while, and may go on so for long. Tell how many
+    they are by now, those included whose hold is not over, if that is far from what was told."""
+    held = places.held(desk, _place(group))
+    total, severity = case.count + held, _severity(desk, group)
+    grown = total >= (TALLY_MORE if held else TALLY_TOTAL) * case.fallen
+    if grown or _is_worse(case, severity) or _shrunk(group, case):
+        if group.back:
+            group.tallied = case.missing
+        _tell(desk, group, case, at, total, severity)
+
+
+def _count_later(desk: Desk, group: GroupState, case: Case, wait: float) -> None:
+    """Something has changed: tell it when it stays so, and look at it in any case before long."""
+    case.timers["settle"] = desk.now + desk.settings.group_window
+    if group.kind in OUTAGES:  # who only fails to negotiate can wait; strangers would call people out at will
+        case.timers.setdefault("tally", max(desk.now + wait, group.told_at + TALLY_AGAIN))
+
+
+def _place(group: GroupState) -> Place:
+    return Place(group.kind, group.device, group.place)
+
+
+def _is_worse(case: Case, severity: Severity) -> bool:
+    return reasons.worse(case.severity, severity) != case.severity
+
+
+def _shrunk(group: GroupState, case: Case) -> bool:
+    """Whether so many are back, while others still come, that it is news."""
+    told = min(filter(None, (group.tallied, group.missing_told)), default=0)
+    return bool(group.back) and case.missing <= (TOLD_AGAIN * told if told else TALLY_LEFT * case.count)
+
+
+def _tell(desk: Desk, group: GroupState, case: Case, at: float, total: int, severity: Severity) -> None:
+    """Tell how many are lost and how many are back; ``total`` are those who fell."""
+    names = [_name(desk, peer) for _, peer in desk.fleet.members(_place(group).key)]
+    worse = _is_worse(case, severity)
     if severity != case.severity and not worse:  # the gravest are back, or something of the place is up again
         case.step(at, f"severity now {severity}")
         case.severity = severity
@@ -119,12 +166,10 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
         news = _moved(case) or SORTS[group.kind].gone(case.count - len(names), case.count)
         case.step(at, f"{news}, {SORTS[group.kind].left}: {_listed(names)}")
     else:
-        grown = case.count > case.fallen
-        news = f"{case.count} in all, {case.fallen} before" if grown else f"{len(names)} of {case.count} missing again"
+        grown = total > case.fallen
+        news = f"{total} in all, {case.fallen} before" if grown else f"{len(names)} of {case.count} missing again"
         case.step(at, news)
-    if group.back:
-        group.missing_told = len(names)
-    group.back, case.fallen, case.missing = 0, case.count, len(names)
+    group.back, case.fallen, case.missing, group.told_at = 0, total, len(names), at
     if not _rise(desk, case, at, severity, news):
         cases.progress(desk, case, at, news=news)
 
@@ -136,7 +181,7 @@ def _moved(case: Case) -> str:
 
 def _rise(desk: Desk, case: Case, at: float, severity: Severity, news: str = "") -> bool:
     """Raise the severity of a parent and tell, with a line of its chain; False when it is that grave already."""
-    rises = reasons.worse(case.severity, severity) != case.severity
+    rises = _is_worse(case, severity)
     if rises:
         case.step(at, f"severity now {severity}")
     return rises and cases.escalate(desk, case, at, severity, news or f"a peer is {severity} now")
@@ -221,6 +266,8 @@ def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case)
     group.joined_at = max(group.joined_at, case.fell or case.since)
     if parent.missing > group.missing_told:
         group.missing_told = 0  # so many are lost again that their return is news again
+    if parent.missing > group.tallied:
+        group.tallied = 0
     for witness in case.witnesses:
         parent.add_witness(witness)
     if (name := _name(desk, peer)) not in parent.names and len(parent.names) < MAX_NAMED:
@@ -232,7 +279,7 @@ def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case)
         else:
             parent.awaits = FLAPPING
             parent.step(desk.now, news)
-        parent.timers["settle"] = desk.now + desk.settings.group_window
+        _count_later(desk, group, parent, TALLY)
         cases.progress(desk, parent, desk.now, news=news)
     desk.settle(key, group)
 

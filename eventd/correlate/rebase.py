@@ -13,6 +13,7 @@ def shift(state: State, delta: float) -> None:
         _case(case, delta)
     if isinstance(state, GroupState):
         state.joined_at += delta
+        state.told_at += delta
         return
     for fact in state.facts:
         _fact(fact, delta)

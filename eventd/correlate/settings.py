@@ -87,6 +87,12 @@ MIN_EXPLAINED = 2
 MOSTLY = 0.8
 #: A recovery one by one is told once, and again when no more than this share of those then missing is left.
 TOLD_AGAIN = 0.25
+#: While peers keep coming and going, an outage of many is counted this soon after it was opened, and then no sooner
+#: than this after its number was last told: holds end within seconds of each other, and who is called needs the whole.
+TALLY, TALLY_AGAIN = 20.0, 60.0
+#: That count is told when the number has become so many times what was told, the second where no hold is running and
+#: it is the total; or when no more than this share is still missing, the first time.
+TALLY_MORE, TALLY_TOTAL, TALLY_LEFT = 2.0, 1.5, 0.5
 #: Stops that come at a steady pace: so many of them, each distance within this share of their mean, and no shorter
 #: than two minutes (faster ones are flapping anyhow). Keepalive timeouts are 20 s to 8 h.
 PACE_STOPS = 4

@@ -329,7 +329,8 @@ class GroupState(Struct, kw_only=True):
     """An outage of many peers with one cause: all on an interface or a device, or one peer that many devices lost.
 
     ``place`` is the interface or the peer address, ``joined_at`` when the latest of them began, ``back`` how many have
-    come back since anybody was told, ``missing_told`` how many had not when that was last told.
+    come back since anybody was told, ``missing_told`` how many had not when that was last told; ``tallied`` the same
+    where it was told while they were still coming back. ``told_at`` is when the number was last told again.
     """
 
     kind: str
@@ -340,6 +341,8 @@ class GroupState(Struct, kw_only=True):
     case: Case | None
     back: int = 0
     missing_told: int = 0
+    tallied: int = 0
+    told_at: float = 0.0
 
     def cases(self) -> Iterator[Case]:
         """The parent incident."""

@@ -107,6 +107,7 @@ TIMERS: dict[str, Timer] = {
     "down": _down,
     "grow": _of_peer(tunnels.grown),
     "settle": _of_group(groups.settled),
+    "tally": _of_group(groups.tallied),
     "quiet": _quiet,
     "silent": _of_device(devices.fell_silent),
     "forget": _of_peer(negotiation.forgotten),
