@@ -25,6 +25,7 @@ WAITS = {
     "stale": "if nothing is heard until then, the all-clear may have been lost",
     "remind": "if it is still open then, it is told again",
     "settle": "if nobody joins or comes back until then, the new number is told",
+    "tally": "if the number is far from what was told by then, it is told",
     "unhush": "until then nobody is told",
     "publish": "counters are written down",
 }
