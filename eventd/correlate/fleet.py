@@ -122,13 +122,14 @@ class Fleet:
         return key, state
 
     def device(self, name: str, now: float) -> tuple[str, DeviceState | None]:
-        """A device, made if it is new; None where there is no room for another."""
+        """A device, made if it is new; None where there is no room for another. It may be another one that tells of it:
+        that does not mean that it has spoken."""
         key = device_key(name)
         state = self.devices.get(key)
         if state is not None:
             self.devices.move_to_end(key)
         elif len(self.devices) < MAX_DEVICES or self._evict_device():
-            state = self.devices[key] = DeviceState(device=name, heard_at=now)
+            state = self.devices[key] = DeviceState(device=name, heard_at=self.heard.get(name, now))
         return key, state
 
     def context(self, name: str, now: float) -> DeviceState:

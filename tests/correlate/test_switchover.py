@@ -95,6 +95,8 @@ def test_what_a_unit_that_died_without_a_word_leaves_behind_is_missed() -> None:
     assert any("FW2 takes over peers of FW1, which says nothing" in line for line in one.chain)
     up = {(peer.device, peer.peer) for peer in story.correlator.peers() if peer.up}
     assert up == {("FW2", name) for name in NAMES[:8]}
+    restarted = tell(text, until=400, restarts=tuple(range(len(NAMES) + 8)))
+    assert restarted.picture() == story.picture()  # also who has been silent since when
     late = tell(text + each("start", 500, "FW2", "1.1.1.1", NAMES[8:]), until=900)
     assert {incident.status for incident in late.final.values()} == {"resolved"}
 
