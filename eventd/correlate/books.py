@@ -6,6 +6,8 @@ from eventd.model import Event
 
 #: SAs that begin together: two directions, AH and ESP, and as many of the one before.
 MAX_SPIS = 8
+#: The nature of a stop of a tunnel that has run out, and waits for traffic (`Tunnel.nature`).
+IDLE = "idle"
 #: Any of these agreeing says that two messages are about one tunnel, wherever it ends here.
 MADE_OF = ("flow", "policy", "policy_seq", "rule")
 
@@ -94,6 +96,26 @@ def disbelieve(peer: PeerState, now: float) -> None:
         _count(peer, False, 1)
         last.up, last.since = False, now
     _settle(peer, now)
+
+
+def ran_out(peer: PeerState, now: float) -> None:
+    """What is down has only run out and waits for traffic: not known where other tunnels are up, else the peer is down
+    until traffic comes."""
+    if any_up(peer, now):
+        believe(peer, None, now)
+        return
+    disbelieve(peer, now)
+    for tunnel in peer.tunnels.values():
+        if tunnel.up is False:
+            tunnel.nature = IDLE
+
+
+def traffic_came(peer: PeerState, now: float) -> None:
+    """A tunnel started: of those that wait for traffic of their own nothing is known any more."""
+    for tunnel in peer.tunnels.values() if peer.tunnels_down else ():
+        if tunnel.nature == IDLE and tunnel.up is False:
+            _count(peer, False, -1)
+            tunnel.up, tunnel.since = None, now
 
 
 def any_up(peer: PeerState, now: float) -> bool:

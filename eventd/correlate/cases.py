@@ -155,6 +155,7 @@ def successor(case: Case, kind: str, since: float) -> Case:
         stale=False,
         told=False,
         escalate_to="major",
+        idle=False,
     )
 
 

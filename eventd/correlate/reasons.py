@@ -86,6 +86,11 @@ def nature(reason: Reason | None) -> str:
     return "expected" if reason.expected else "outage"
 
 
+def ran_out(reason: Reason | None) -> bool:
+    """Whether the lifetime of the tunnel itself ended, and of nothing else."""
+    return reason is not None and reason.category == "lifetime" and reason.phase in ("ipsec", "both")
+
+
 def rank(reason: Reason | None) -> int:
     """Position in `EXPLAINS`; lower explains more. A delete sent by the peer is administrative but tells nothing."""
     if reason is None:

@@ -71,8 +71,9 @@ SUPPRESSING = {
         "No switch-over noted near the stop, or no start of that peer on another device.",
     ),
     "waits-for-traffic": Rule(
-        "Some tunnels of the peer are still down, but the inventory says that they wait for traffic or the far end.",
-        'trigger = "auto" in the inventory.',
+        "Tunnels ran out, or did not come back with the others, and the inventory says that they wait for traffic or "
+        "the far end: the next packet brings them up.",
+        "Another trigger in the inventory, a stop for another reason, or a negotiation that fails.",
     ),
     "single-failure": Rule(
         "One failed negotiation of a stranger, or beside a working tunnel: scanners fail once.",

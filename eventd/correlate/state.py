@@ -111,6 +111,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     group are not back, ``names`` those of its first peers, ``taker`` the device that has taken over ``moved`` of them.
     ``far_device`` is the other end, where it told its side; ``says`` another device that gave the cause; ``hush`` what
     kept it untold; ``probe``: only a probe says that it is down. ``told``: somebody was notified of it.
+    ``idle``: its stops say no more than that the SA of a peer ran out that waits for traffic.
     """
 
     device: str
@@ -172,6 +173,12 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     hush: str = ""
     acked_note: str = ""
     acked_until: float | None = None
+    idle: bool = False
+
+    @property
+    def waits_idle(self) -> bool:
+        """Whether it is nothing but a tunnel that waits for traffic, as far as is known by now."""
+        return self.idle and not self.announced and not self.failures
 
     @property
     def growing(self) -> bool:
@@ -183,7 +190,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
         """When the outage began that it is, or may become; None where none of its tunnels stopped."""
         if self.growing:
             return self.grow_since
-        return self.since if self.family == "tunnel" else None
+        return self.since if self.family == "tunnel" and not self.waits_idle else None
 
     def step(self, at: float, text: str) -> None:
         """Add a line to the chain, in order of time; a repetition of the latest line is counted on it."""

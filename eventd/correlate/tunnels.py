@@ -65,6 +65,7 @@ def on_reason(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
             cases.drop(desk, peer, case, "rekey")
         return
     tunnel.nature = nature
+    case.idle = (case.idle or case.count == 1) and _may_be_idle(desk, case, event)
     if case.count == 1:
         case.nature, case.stop, case.severity = nature, event.reason, stop_severity(event, nature)
         case.timers["open"] = max(now, case.since + _wait(desk, nature))
@@ -143,10 +144,17 @@ def _hold(desk: Desk, case: Case, event: Event, now: float, nature: str) -> None
         case.timers.pop("open", None)
     case.sooner("open", now + _wait(desk, nature))
     case.probe = event.event == PROBE and (case.probe or not case.count)
+    case.idle = (case.idle or not case.count) and _may_be_idle(desk, case, event)
     cases.record(case, event, now)
     if case.stop is None or reasons.better(event.reason, case.stop):
         case.stop = event.reason
     case.severity = reasons.worse(case.severity, stop_severity(event, nature))
+
+
+def _may_be_idle(desk: Desk, case: Case, event: Event) -> bool:
+    """Whether the SA has run out of a peer that, as the inventory says, gets the next one with the next traffic."""
+    known = desk.inventory.peer(case.peer)
+    return known is not None and known.trigger == "traffic" and reasons.ran_out(event.reason)
 
 
 def stop_severity(event: Event, nature: str) -> Severity:
@@ -190,6 +198,7 @@ def on_start(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     fresh = tunnel.up is not True
     books.started(peer, tunnel, event, now, desk.settings.twin_window)
     changed = books.put(peer, tunnel, True, now)
+    books.traffic_came(peer, now)
     if changed and tunnel.nature == "outage" and flapping.turned(desk, peer, tunnel, event, now):
         return
     case = peer.case
@@ -305,6 +314,10 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
         cases.drop(desk, peer, case)
         return
     if switchover.taken_over(desk, peer, case):
+        return
+    if case.waits_idle:
+        books.ran_out(peer, at)
+        cases.drop(desk, peer, case, "waits-for-traffic", "no traffic")
         return
     device = desk.device(case.device, at)
     if context.on_purpose(device, case, desk.settings.twin_window):

@@ -74,9 +74,47 @@ def test_an_expired_tunnel_that_stays_away_does_not_stay_a_warning() -> None:
     assert automatic.told == ["30 opened tunnel_down warning", "120 updated tunnel_down major"]
 
 
-@pytest.mark.parametrize("known", [{"trigger": "traffic"}, {"mode": "site-to-multisite"}])
-def test_an_expired_tunnel_that_waits_for_others_stays_a_warning(known: dict[str, str]) -> None:
-    assert tell(HARD_EXPIRY, until=14_000, known=inventory(**known)).told == ["30 opened tunnel_down warning"]
+def test_an_expired_tunnel_that_waits_for_the_far_end_stays_a_warning() -> None:
+    story = tell(HARD_EXPIRY, until=14_000, known=inventory(mode="site-to-multisite"))
+    assert story.told == ["30 opened tunnel_down warning"]
+
+
+IDLE = inventory(trigger="traffic")
+
+
+def test_an_idle_tunnel_that_runs_out_is_told_to_nobody_and_is_down_until_traffic_comes() -> None:
+    story = tell(f"0 start\n3600 {HARD_EXPIRY[2:]}", until=90_000, known=IDLE)
+    assert story.told == []
+    assert story.suppressed == ["waits-for-traffic"]
+    assert next(story.correlator.peers()).up is False
+    story = tell(f"0 start\n3600 {HARD_EXPIRY[2:]}\n9000 start", known=IDLE)
+    assert story.told == []
+    assert next(story.correlator.peers()).up is True
+
+
+def test_an_idle_flow_beside_others_is_no_outage_and_hides_none() -> None:
+    lines = "0 start flow=A\n0 start flow=B\n3600 stop phase2 hard expiry flow=B"
+    story = tell(lines, known=IDLE)
+    assert (story.told, story.suppressed) == ([], ["waits-for-traffic"])
+    assert next(story.correlator.peers()).up is True
+    assert tell(f"{lines}\n4000 stop dpd timeout flow=A\n4005 start flow=A", known=IDLE).told == []
+    assert tell(f"{lines}\n4000 stop dpd timeout flow=A", known=IDLE).told == ["4015 opened tunnel_down major"]
+
+
+def test_traffic_of_one_flow_says_nothing_of_another_that_ran_out_with_it() -> None:
+    lines = "0 stop phase2 hard expiry flow=A\n1 stop phase2 hard expiry flow=B\n600 start flow=A"
+    assert tell(f"{lines}\n900 stop dpd timeout flow=A\n905 start flow=A", known=IDLE).told == []
+
+
+@pytest.mark.parametrize("line", ["9 stop dpd timeout", "9 stop kick old sa with same flow flow=B"])
+def test_a_stop_for_another_reason_is_no_idleness(line: str) -> None:
+    assert tell(f"{HARD_EXPIRY}\n{line}", known=IDLE).told[0].split()[1:3] == ["opened", "tunnel_down"]
+
+
+def test_what_ran_out_and_cannot_negotiate_when_traffic_comes_is_told() -> None:
+    assert tell(f"{HARD_EXPIRY}\n9 fail authentication fail", known=IDLE).told == ["24 opened tunnel_down major"]
+    story = tell(f"{HARD_EXPIRY}\n900 fail authentication fail", known=IDLE)
+    assert story.told == ["915 opened negotiation_failing major"]
 
 
 def test_an_expired_tunnel_that_comes_back_or_has_company_does_not_escalate() -> None:
