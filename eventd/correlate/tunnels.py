@@ -99,7 +99,9 @@ def _replaced(desk: Desk, peer: PeerState, tunnel: Tunnel, reason: Reason | None
         return True
     if reason is None or reason.needs_recovery_check:
         return False
-    tunnel.nature, tunnel.stopped = "rekey", Moment(now)
+    if tunnel.up is not False or tunnel.nature != books.IDLE:  # a new IKE SA, say, is not the traffic waited for
+        tunnel.nature = "rekey"
+    tunnel.stopped = Moment(now)
     peer.replaced_at, peer.replaced = now, reason
     return True
 

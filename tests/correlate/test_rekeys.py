@@ -111,6 +111,12 @@ def test_a_stop_for_another_reason_is_no_idleness(line: str) -> None:
     assert tell(f"{HARD_EXPIRY}\n{line}", known=IDLE).told[0].split()[1:3] == ["opened", "tunnel_down"]
 
 
+def test_a_new_ike_sa_is_no_traffic() -> None:
+    story = tell(f"{HARD_EXPIRY}\n900 stop phase1 sa replace\n1800 start flow=B", known=IDLE)
+    assert story.told == []
+    assert next(story.correlator.peers()).tunnels_down == 0
+
+
 def test_what_ran_out_and_cannot_negotiate_when_traffic_comes_is_told() -> None:
     assert tell(f"{HARD_EXPIRY}\n9 fail authentication fail", known=IDLE).told == ["24 opened tunnel_down major"]
     story = tell(f"{HARD_EXPIRY}\n900 fail authentication fail", known=IDLE)
