@@ -107,7 +107,7 @@ def _tells(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case)
         return False
     if told.announced:
         return told.kind in ("tunnel_down", "tunnel_degraded", "negotiation_failing", "flapping")
-    if told.family != "tunnel" or abs(told.since - case.since) > LINK_WINDOW:
+    if told.family != "tunnel" or told.waits_idle or abs(told.since - case.since) > LINK_WINDOW:
         return False
     return _order(desk, main, told, case) < _order(desk, peer, case, told)
 

@@ -73,7 +73,7 @@ SUPPRESSING = {
     "waits-for-traffic": Rule(
         "Tunnels ran out, or did not come back with the others, and the inventory says that they wait for traffic or "
         "the far end: the next packet brings them up.",
-        "Another trigger in the inventory, a stop for another reason, or a negotiation that fails.",
+        "Another trigger in the inventory, a stop for another reason, a line down, or a negotiation that fails.",
     ),
     "single-failure": Rule(
         "One failed negotiation of a stranger, or beside a working tunnel: scanners fail once.",

@@ -1,6 +1,18 @@
 """Rules for stops, starts and signs of life: ``recovered-in-hold``, ``rekey``, ``standby``, ``waits-for-traffic``."""
 
-from eventd.correlate import books, cases, context, flapping, negotiation, opening, phrases, reasons, switchover, texts
+from eventd.correlate import (
+    books,
+    cases,
+    context,
+    flapping,
+    idling,
+    negotiation,
+    opening,
+    phrases,
+    reasons,
+    switchover,
+    texts,
+)
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import PACE_STOPS, WEAK_HOLD
 from eventd.correlate.state import Case, Moment, PeerState, Tunnel, moment
@@ -65,7 +77,8 @@ def on_reason(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
             cases.drop(desk, peer, case, "rekey")
         return
     tunnel.nature = nature
-    case.idle = (case.idle or case.count == 1) and _may_be_idle(desk, case, event)
+    alone = case.count == 1 and not any(desk.fleet.echoes(peer.key))
+    case.idle = (case.idle or alone) and idling.may_be(desk, peer, event)
     if case.count == 1:
         case.nature, case.stop, case.severity = nature, event.reason, stop_severity(event, nature)
         case.timers["open"] = max(now, case.since + _wait(desk, nature))
@@ -124,9 +137,9 @@ def _down(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float,
     case = peer.case
     if case is None:
         case = peer.case = cases.begin(event, now, "tunnel", nature)
-        _hold(desk, case, event, now, nature)
+        _hold(desk, peer, case, event, now, nature)
     elif not case.announced:
-        _hold(desk, case, event, now, nature)
+        _hold(desk, peer, case, event, now, nature)
     elif case.kind == "flapping":
         cases.record(case, event, now)
         cases.progress(desk, case, now)
@@ -134,7 +147,7 @@ def _down(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float,
         _again(desk, peer, case, event, now, nature)
 
 
-def _hold(desk: Desk, case: Case, event: Event, now: float, nature: str) -> None:
+def _hold(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, nature: str) -> None:
     """Wait whether the tunnel comes back. A case that began with failures becomes one about the tunnel."""
     if case.family == "failing":
         case.family, case.since, case.nature = "tunnel", now, nature
@@ -146,17 +159,11 @@ def _hold(desk: Desk, case: Case, event: Event, now: float, nature: str) -> None
         case.timers.pop("open", None)
     case.sooner("open", now + _wait(desk, nature))
     case.probe = event.event == PROBE and (case.probe or not case.count)
-    case.idle = (case.idle or not case.count) and _may_be_idle(desk, case, event)
+    case.idle = (case.idle or not case.count) and idling.may_be(desk, peer, event)
     cases.record(case, event, now)
     if case.stop is None or reasons.better(event.reason, case.stop):
         case.stop = event.reason
     case.severity = reasons.worse(case.severity, stop_severity(event, nature))
-
-
-def _may_be_idle(desk: Desk, case: Case, event: Event) -> bool:
-    """Whether the SA has run out of a peer that, as the inventory says, gets the next one with the next traffic."""
-    known = desk.inventory.peer(case.peer)
-    return known is not None and known.trigger == "traffic" and reasons.ran_out(event.reason)
 
 
 def stop_severity(event: Event, nature: str) -> Severity:
@@ -315,11 +322,7 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
         books.believe(peer, True, at)
         cases.drop(desk, peer, case)
         return
-    if switchover.taken_over(desk, peer, case):
-        return
-    if case.waits_idle:
-        books.ran_out(peer, at)
-        cases.drop(desk, peer, case, "waits-for-traffic", "no traffic")
+    if switchover.taken_over(desk, peer, case) or idling.hold_is_over(desk, peer, case, at):
         return
     device = desk.device(case.device, at)
     if context.on_purpose(device, case, desk.settings.twin_window):

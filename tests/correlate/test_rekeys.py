@@ -1,7 +1,9 @@
 """Rekeys and replacements: silent with a proof, an outage without."""
 
 import pytest
-from correlate_strategies import inventory, tell
+from correlate_strategies import PEER, inventory, tell
+
+from eventd.inventory import Inventory, Peer
 
 
 @pytest.mark.parametrize("reason", ["kick old sa with same flow", "phase2 hard expiry", "phase1 sa replace"])
@@ -121,6 +123,40 @@ def test_what_ran_out_and_cannot_negotiate_when_traffic_comes_is_told() -> None:
     assert tell(f"{HARD_EXPIRY}\n9 fail authentication fail", known=IDLE).told == ["24 opened tunnel_down major"]
     story = tell(f"{HARD_EXPIRY}\n900 fail authentication fail", known=IDLE)
     assert story.told == ["915 opened negotiation_failing major"]
+
+
+@pytest.mark.parametrize("at", [-600, -5, 5])
+def test_a_tunnel_that_runs_out_while_its_line_is_down_is_not_idle(at: int) -> None:
+    lines = f"-3000 start interface=Gi1\n{at} linkdown interface=Gi1\n0 stop phase2 hard expiry interface=Gi1"
+    story = tell("\n".join(sorted(lines.splitlines(), key=lambda line: int(line.split()[0]))), known=IDLE)
+    assert story.told == ["30 opened tunnel_down warning"]
+    assert any("Gi1" in line for line in story.last.chain)
+    other = f"-3000 start interface=Gi1\n{at} linkdown interface=Gi2\n0 stop phase2 hard expiry interface=Gi1"
+    assert tell(other, known=IDLE).told == []
+
+
+def test_a_line_over_which_a_tunnel_came_up_since_is_not_down() -> None:
+    lines = "-900 linkdown interface=Gi1\n-600 start interface=Gi1\n0 stop phase2 hard expiry interface=Gi1"
+    assert tell(lines, known=IDLE).told == []
+
+
+HUB, BRANCH = "device=HUB peer=2.1.1.1 local=1.1.1.1", "device=BRANCH peer=1.1.1.1 local=2.1.1.1"
+BOTH_UP = f"-3000 start {HUB}\n-3000 start {BRANCH}\n"
+
+
+def test_idleness_at_one_end_swallows_no_outage_that_the_other_tells() -> None:
+    others = "".join(f"1 stop dpd timeout device=HUB peer=9.1.1.{n}\n" for n in range(2))
+    story = tell(f"{BOTH_UP}0 stop phase2 hard expiry {HUB}\n{others}2 stop dpd timeout {BRANCH}", known=IDLE)
+    told = [incident for incident in story.final.values() if incident.device == "BRANCH"]
+    assert [(one.kind, one.severity) for one in told] == [("tunnel_down", "major")]
+    assert {witness.device for witness in told[0].witnesses} == {"HUB", "BRANCH"}
+
+
+def test_a_tunnel_that_runs_out_at_both_ends_is_as_idle_at_the_one_that_the_inventory_does_not_list() -> None:
+    idle = f"{BOTH_UP}0 stop phase2 hard expiry {HUB}\n4 stop phase2 hard expiry {BRANCH}"
+    assert tell(idle, known=IDLE, until=4000).told == []
+    auto = Inventory(peers=[Peer(address=PEER, trigger="traffic"), Peer(address="1.1.1.1", trigger="auto")])
+    assert tell(idle, known=auto, until=400).told[:1] == ["34 opened tunnel_down warning"]
 
 
 def test_an_expired_tunnel_that_comes_back_or_has_company_does_not_escalate() -> None:
