@@ -2,8 +2,9 @@
 
 from eventd.correlate import evidence, reasons, texts
 from eventd.correlate.desk import Desk
+from eventd.correlate.evidence import LINK_DOWN
 from eventd.correlate.settings import ADMIN_WINDOW, CONTEXT_WINDOW, MAX_NOTES
-from eventd.correlate.state import Case, DeviceState, Note, numbered, vsys_of
+from eventd.correlate.state import Case, DeviceState, Note, device_key, vsys_of
 from eventd.model import Event
 
 #: A person said so: every stop near it is theirs.
@@ -19,7 +20,6 @@ TYPED = "command"
 HEARTBEAT = "hrp"
 #: The event of a device that restarts.
 RESTART = "device.restart"
-LINK_DOWN = "link.down"
 #: A device tells of its restart when it is up again: within a quarter of an hour, or something else was the matter.
 RESTART_TOLD = 900.0
 #: Reasons that a configuration command may well have caused. `dpd timeout` near a typed command stays an outage.
@@ -35,9 +35,12 @@ def remember(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
 
 
 def note(device: DeviceState, event: Event, now: float) -> None:
-    """Keep an event for the chains of stops near it."""
+    """Keep an event for the chains of stops near it; a line that went down, until it is up again."""
     oldest = now - max(CONTEXT_WINDOW, ADMIN_WINDOW) * 2
-    device.notes = [known for known in device.notes[-MAX_NOTES + 1 :] if known.at >= oldest]
+    device.notes = [known for known in device.notes if known.at >= oldest or evidence.still_down(device, known)]
+    if len(device.notes) >= MAX_NOTES:  # a line that went down is worth more than its many probes
+        places = (at for at, known in enumerate(device.notes) if not evidence.still_down(device, known))
+        del device.notes[next(places, 0)]
     device.notes.append(
         Note(
             now,
@@ -56,13 +59,26 @@ def line(device: DeviceState, event: Event, now: float) -> None:
     """Keep which lines of a device are down. A probe (``track``) says nothing of the line itself."""
     if event.extra.get("track") is not None:
         return
-    names = [event.interface, None if event.ifindex is None else numbered(event.ifindex)]
-    for name in filter(None, names):
+    for name in evidence.line_names(event.interface, event.ifindex):
         device.lines_down.pop(name, None)
-        if event.event == "link.down":
+        if event.event == LINK_DOWN:
             device.lines_down[name] = now
             if len(device.lines_down) > MAX_NOTES:
                 del device.lines_down[next(iter(device.lines_down))]
+
+
+def carries(desk: Desk, event: Event, now: float) -> None:
+    """A tunnel began over a line: it is up, whatever became of the message that said so."""
+    device = desk.fleet.devices.get(device_key(event.device))
+    if device is None or not device.lines_down:
+        return
+    late = now - desk.settings.twin_window  # what went down since may have been overtaken by this
+    names = evidence.line_names(event.interface, event.ifindex)
+    proven = [name for name in names if device.lines_down.get(name, now) < late]
+    for name in proven:
+        del device.lines_down[name]
+    if proven:
+        desk.settle(device_key(device.device), device)
 
 
 def _admin(event: Event) -> int:
@@ -79,8 +95,9 @@ def _explains(event: Event) -> bool:
 def explain(desk: Desk, case: Case) -> None:
     """Write what happened near the beginning of a case into its chain, at its own end and, as far as that restarted
     or lost the line, at the other; and where that says the fault lies, and why."""
-    for known in desk.device(case.device, desk.now).notes:
-        if _near(known, case, desk.settings.twin_window) and _concerns(known, case):
+    device = desk.device(case.device, desk.now)
+    for known in device.notes:
+        if _near(known, case, desk.settings.twin_window, device) and _concerns(known, case):
             before = _tell(case, known)
             if known.event == RESTART:
                 case.side = "local"
@@ -90,8 +107,9 @@ def explain(desk: Desk, case: Case) -> None:
                 case.hint = f"Look at {known.interface or 'the interface'} first: {known.text}{before}"
                 name(case, known, desk.settings.twin_window)
     for far in desk.fleet.ends_at(case.peer):
-        for known in desk.device(far, desk.now).notes if far != case.device else ():
-            if _near(known, case, desk.settings.twin_window) and (
+        there = desk.device(far, desk.now)
+        for known in there.notes if far != case.device else ():
+            if _near(known, case, desk.settings.twin_window, there) and (
                 known.event == RESTART or (known.event == LINK_DOWN and _carries_there(desk, known, case, far))
             ):
                 _tell(case, known, f"{far}: ")
@@ -114,12 +132,8 @@ def _carries_there(desk: Desk, known: Note, case: Case, far: str) -> bool:
     """Whether a line of the other end is certainly the one that its side of the tunnels went over."""
     ours = desk.fleet.addresses(case.device)
     peers = (peer for address in ours for _, peer in desk.fleet.between(far, address))
-    return any(
-        (known.interface is not None and known.interface == tunnel.interface)
-        or (known.ifindex is not None and known.ifindex == tunnel.ifindex)
-        for peer in peers
-        for tunnel in peer.tunnels.values()
-    )
+    tunnels = (tunnel for peer in peers for tunnel in peer.tunnels.values())
+    return any(evidence.is_line(known, (tunnel.interface, tunnel.ifindex)) for tunnel in tunnels)
 
 
 def _tell(case: Case, known: Note, who: str = "") -> str:
@@ -129,9 +143,13 @@ def _tell(case: Case, known: Note, who: str = "") -> str:
     return before
 
 
-def _near(known: Note, case: Case, twin_window: float) -> bool:
-    """A restart is told of when it is over: it may well come after what it did."""
-    return case.since - CONTEXT_WINDOW <= known.at and (known.event == RESTART or known.at <= case.since + twin_window)
+def _near(known: Note, case: Case, twin_window: float, device: DeviceState) -> bool:
+    """A restart is told of when it is over: it may well come after what it did. A line that carries the case is near
+    while it is down."""
+    if known.event == RESTART:
+        return case.since - CONTEXT_WINDOW <= known.at
+    lasts = evidence.still_down(device, known) and (device.device != case.device or _carries(known, case))
+    return (lasts or case.since - CONTEXT_WINDOW <= known.at) and known.at <= case.since + twin_window
 
 
 def on_purpose(device: DeviceState, case: Case, twin_window: float) -> bool:
@@ -152,9 +170,7 @@ def by_hand(device: DeviceState, case: Case, twin_window: float) -> bool:
 
 def _carries(known: Note, case: Case) -> bool:
     """Whether a line is certainly the one that a case went over."""
-    return (known.interface is not None and known.interface == case.interface) or (
-        known.ifindex is not None and known.ifindex == case.ifindex
-    )
+    return evidence.is_line(known, (case.interface, case.ifindex))
 
 
 def _harmless(event: Event) -> bool:

@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from eventd.correlate.settings import CONTEXT_WINDOW
-from eventd.correlate.state import DeviceState, Note
+from eventd.correlate.state import DeviceState, Note, numbered
 from eventd.model import Reason
 
 
@@ -47,6 +47,20 @@ EXPLANATIONS = {
     ),
 }
 OF_DEVICE = ("device.restart", "device.failover")
+LINK_DOWN = "link.down"
+#: An interface by its name and number, as far as they are known.
+Line = tuple[str | None, int | None]
+
+#: A line that no tunnel names, and that those which were lost may well run over: their interface is a logical one.
+BENEATH = Explanation(
+    "peer-unreachable",
+    "A guess: this line went down just before, and nothing else explains the loss; the tunnels name another interface, "
+    "which may well run over that line",
+    (
+        "See whether their interface runs over that line: its source address, and the route to the peers",
+        "If so, look at that line first: cable, optics, line protocol, errors; else ping one of the peers",
+    ),
+)
 
 #: Stops at a steady pace, whatever reason the device gives for each.
 PACED = Explanation(
@@ -79,15 +93,38 @@ def of_device(device: DeviceState, since: float) -> Sequence[Note]:
 
 
 def of_link(device: DeviceState, interface: str | None, ifindex: int | None, since: float) -> Sequence[Note]:
-    """Lines of a device that went down near ``since`` or later, and may be that interface."""
-    pairs = ((note, ((note.interface, interface), (note.ifindex, ifindex))) for note in device.notes)
+    """Lines of a device that went down near ``since`` or later, and may be that interface; and that interface itself
+    however long ago it went down, while it still is: how soon a peer is missed is a setting of the tunnel."""
+    line = (interface, ifindex)
     return [
         note
-        for note, names in pairs
-        if note.event == "link.down"
-        and note.at >= since - CONTEXT_WINDOW
-        and all(one is None or other is None or one == other for one, other in names)
+        for note in device.notes
+        if note.event == LINK_DOWN
+        and may_be(note, line)
+        and (note.at >= since - CONTEXT_WINDOW or (is_line(note, line) and still_down(device, note)))
     ]
+
+
+def may_be(note: Note, line: Line) -> bool:
+    """Whether nothing says that a note is about another line."""
+    return all(None in pair or pair[0] == pair[1] for pair in zip((note.interface, note.ifindex), line, strict=True))
+
+
+def is_line(note: Note, line: Line) -> bool:
+    """Whether a note is certainly about a line."""
+    pairs = zip((note.interface, note.ifindex), line, strict=True)
+    return any(one is not None and one == other for one, other in pairs)
+
+
+def still_down(device: DeviceState, note: Note) -> bool:
+    """Whether a line that went down has not come up since, as far as the device and its tunnels have told."""
+    names = line_names(note.interface, note.ifindex) if note.event == LINK_DOWN else ()
+    return bool(names) and all(device.lines_down.get(name) == note.at for name in names)
+
+
+def line_names(interface: str | None, ifindex: int | None) -> Sequence[str]:
+    """What a line may be called in `DeviceState.lines_down`."""
+    return [name for name in (interface, None if ifindex is None else numbered(ifindex)) if name]
 
 
 def by_hand(device: DeviceState, since: float) -> Sequence[Note]:
@@ -95,17 +132,31 @@ def by_hand(device: DeviceState, since: float) -> Sequence[Note]:
     return [note for note in device.notes if note.admin and note.at >= since - CONTEXT_WINDOW]
 
 
-def reason(note: Note) -> Reason:
-    """The cause that a note names."""
-    found = EXPLANATIONS[note.event]
+def reason(*notes: Note) -> Reason:
+    """The cause that notes of one event name; several are lines of which each says its interface."""
+    found, lines = EXPLANATIONS[notes[0].event], list(dict.fromkeys(note.interface or note.text for note in notes))
     return Reason(
-        text=note.text,
-        name=note.event,
+        text=notes[0].text if len(lines) == 1 else f"{len(lines)} links went down ({', '.join(lines)})",
+        name=notes[0].event,
         known=True,
         category=found.category,
         meaning=found.meaning,
         actions=found.actions,
         source="eventd: named by another message of the device",
+    )
+
+
+def beneath(note: Note) -> Reason:
+    """The guess that what was lost ran over a line."""
+    return Reason(
+        text=f"probably because {note.text}",
+        name="link.down beneath",
+        known=True,
+        category=BENEATH.category,
+        severity="major",
+        meaning=BENEATH.meaning,
+        actions=BENEATH.actions,
+        source="eventd: a guess from what came shortly before",
     )
 
 

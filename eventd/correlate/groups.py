@@ -8,7 +8,7 @@ A child that was told before its group was seen is still told when it ends.
 from collections import Counter
 from collections.abc import Iterable
 
-from eventd.correlate import books, cases, context, evidence, phrases, places, reasons, texts
+from eventd.correlate import books, cases, causes, context, evidence, phrases, places, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.places import CHILD_KINDS, OUTAGES, SORTS, Falling, Place
 from eventd.correlate.settings import (
@@ -21,7 +21,7 @@ from eventd.correlate.settings import (
     TALLY_TOTAL,
     TOLD_AGAIN,
 )
-from eventd.correlate.state import UNNAMED, Case, DeviceState, GroupState, Note, PeerState
+from eventd.correlate.state import Case, DeviceState, GroupState, Note, PeerState
 from eventd.model import Severity
 
 #: What `Case.awaits` says of a group whose peers flap.
@@ -90,10 +90,14 @@ def explained(desk: Desk, device: DeviceState, note: Note) -> None:
         parent = group.case
         if parent is None or group.kind not in OUTAGES or (parent.cause is not None and parent.cause.name in NAMED):
             continue
-        if note not in _evidence(desk, Place(group.kind, group.device, group.place), parent.since):
+        falling = _members(desk, key)
+        place = Place(group.kind, group.device, group.place)
+        near = causes.near(desk, place, parent.since, falling)
+        cause = causes.named(place, near, falling) if note in near else None
+        if cause is None:
             continue
         parent.step(note.at, note.text)
-        parent.cause, parent.side = evidence.reason(note), "local"
+        parent.cause, parent.side = cause, "local"
         cases.progress(desk, parent, desk.now, news=phrases.CAUSE_KNOWN)
         desk.settle(key, group)
 
@@ -200,11 +204,13 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     first = min(falling, key=lambda one: (one[0].since, one[1].key))[0]
     far = place.kind == "far"
     devices = sorted({one.device for one, _ in falling})
+    merged = _merged(desk, place)
+    since = min([first.since, *(case.since for _, _, case in merged)])
     parent = Case(
         device=(desk.fleet.owner(place.name) or devices[0]) if far else place.device,
         vsys=first.vsys,
         peer=place.name if far else None,
-        since=first.since,
+        since=since,
         family="group",
         kind=SORTS[place.kind].incident,
         stranger=place.kind == "strangers",
@@ -215,12 +221,17 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
         kind=place.kind, device=place.device, place=place.name, heard_at=at, joined_at=first.since, case=parent
     )
     desk.fleet.add_group(place.key, group)
-    _explain(desk, place, parent, falling)
+    before = [one for key, _, _ in merged for one in _members(desk, key)]
+    for step in sorted((step for _, _, case in merged for step in case.steps), key=lambda step: step.at):
+        parent.step(step.at, step.text)
+    _explain(desk, place, parent, [*before, *falling])
     names = [_name(desk, peer) if not far else one.device for one, peer in falling]
     parent.names = sorted(set(names))[:MAX_NAMED]
     came = SORTS[place.kind].came
     parent.step(first.since, f"{len(falling)} {came} within {texts.span(at - first.since)}: {_listed(names)}")
-    before = _swallow(desk, place)
+    for key, old, case in merged:
+        cases.supersede(desk, old, case, parent, desk.now)
+        desk.settle(key, old)
     parent.fallen += len(before)
     parent.beside = place.kind in OUTAGES and all(books.any_up(peer, at) for _, peer in falling)
     cases.announce(desk, parent, at, parent.kind, _severity(desk, group, falling))
@@ -239,19 +250,15 @@ def _take_over(desk: Desk, place: Place, falling: Falling, at: float) -> None:
             desk.settle(peer.key, peer)
 
 
-def _swallow(desk: Desk, place: Place) -> Falling:
-    """End the outages of single interfaces that an outage of their device takes over; their children."""
-    if place.kind != "device":
-        return []
-    found = []
-    for key, group in list(desk.fleet.groups_of(place.device)):
-        if group.kind == "interface" and group.case is not None:
-            found += [(peer.case, peer) for _, peer in desk.fleet.members(key) if peer.case is not None]
-            heir = desk.fleet.groups[place.key].case
-            assert heir is not None
-            cases.supersede(desk, group, group.case, heir, desk.now)
-            desk.settle(key, group)
-    return found
+def _merged(desk: Desk, place: Place) -> list[tuple[str, GroupState, Case]]:
+    """The outages of single interfaces that an outage of their device takes over."""
+    groups = list(desk.fleet.groups_of(place.device)) if place.kind == "device" else []
+    return [(key, group, group.case) for key, group in groups if group.kind == "interface" and group.case is not None]
+
+
+def _members(desk: Desk, key: str) -> Falling:
+    """What a group tells that is open."""
+    return [(peer.case, peer) for _, peer in desk.fleet.members(key) if peer.case is not None]
 
 
 def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case) -> None:
@@ -285,38 +292,26 @@ def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case)
 
 
 def _explain(desk: Desk, place: Place, parent: Case, falling: Falling) -> None:
-    """Name the cause: what happened to the place, else what most of its children say."""
-    notes = _evidence(desk, place, parent.since) if place.kind in OUTAGES else []
+    """Name the cause: what happened to the place, else what most of its children say, or what may well lie beneath."""
+    near = causes.near(desk, place, parent.since, falling) if place.kind in OUTAGES else []
     typed = evidence.by_hand(desk.device(parent.device, desk.now), parent.since) if place.kind in OUTAGES else []
-    for note in [*typed, *notes]:
-        parent.step(note.at, note.text)
-    if notes:
-        parent.cause = evidence.reason(notes[-1])
+    known = {(step.at, step.text) for step in parent.steps}
+    for note in [*typed, *near]:
+        if (note.at, note.text) not in known:
+            parent.step(note.at, note.text)
+    if (cause := causes.named(place, near, falling)) is not None:
+        parent.cause = cause
         parent.side = "remote" if place.kind == "far" else "local"
         return
     counted = Counter(case.cause.text for case, _ in falling if case.cause is not None)
-    causes = {case.cause.text: case.cause for case, _ in falling if case.cause is not None}
+    said = {case.cause.text: case.cause for case, _ in falling if case.cause is not None}
     if counted:
-        text = min(counted, key=lambda text: (-counted[text], reasons.rank(causes[text]), text))
-        parent.cause = evidence.shared(causes[text], place.kind)
-
-
-def _evidence(desk: Desk, place: Place, since: float) -> list[Note]:
-    owner = desk.fleet.owner(place.name) if place.kind == "far" else place.device
-    if owner is None:
-        return []
-    device = desk.device(owner, desk.now)
-    found = list(evidence.of_device(device, since))
-    if place.kind == "interface":
-        _, _, number = place.name.partition(UNNAMED)
-        found += evidence.of_link(device, None if number else place.name, int(number) if number else None, since)
-    elif place.kind == "far" or not any(_is_named(peer) for peer in places.peers_at(desk, place)):
-        found += evidence.of_link(device, None, None, since)  # where no tunnel says its line, any line may be theirs
-    return sorted(found, key=lambda note: note.at)
-
-
-def _is_named(peer: PeerState) -> bool:
-    return any(tunnel.interface or tunnel.ifindex is not None for tunnel in peer.tunnels.values())
+        text = min(counted, key=lambda text: (-counted[text], reasons.rank(said[text]), text))
+        parent.cause = evidence.shared(said[text], place.kind)
+    line = causes.beneath(desk, place, parent, falling)
+    if line is not None:
+        parent.step(line.at, line.text)
+        parent.cause = evidence.beneath(line)
 
 
 def _severity(desk: Desk, group: GroupState, falling: Falling = ()) -> Severity:

@@ -348,3 +348,90 @@ def test_a_tunnel_that_dies_after_its_peer_failed_alike_with_others_is_told() ->
 def only_group(story) -> Incident:
     [found] = [i for i in story.final.values() if i.kind == "negotiation_failing" and i.peer is None]
     return found
+
+
+OTHER = "interface=GigabitEthernet0/0/2 ifindex=13"
+
+
+def test_two_links_that_go_down_are_the_cause_of_what_both_carried() -> None:
+    text = "\n".join(
+        (
+            known(8),
+            known(8, OTHER, 101),
+            f"-1 linkdown {UPLINK}",
+            f"-0.7 linkdown {OTHER}",
+            lines("stop dpd timeout", 0, peers(8)),
+            lines("stop dpd timeout", 0.05, peers(8, 101), OTHER),
+        )
+    )
+    parent = only(tell(text), "device_outage")
+    assert parent.cause is not None
+    assert parent.cause.name == "link.down"
+    assert parent.cause.text == "2 links went down (GigabitEthernet0/0/1, GigabitEthernet0/0/2)"
+    assert parent.fault_side == "local"
+    one = only(tell(text.replace("-0.7 linkdown", "-0.7 linkup")), "device_outage")
+    assert one.cause is not None
+    assert one.cause.name == "dpd timeout"  # the other line carried as many, and did not go down
+    assert "link went down (GigabitEthernet0/0/1)" in one.chain[0]
+
+
+def test_an_outage_that_takes_over_another_begins_with_it_and_keeps_its_chain_and_cause() -> None:
+    text = "\n".join(
+        (
+            known(8),
+            known(8, OTHER, 101),
+            f"-1 linkdown {UPLINK}",
+            lines("stop dpd timeout", 0, peers(8)),
+            f"39 linkdown {OTHER}",
+            lines("stop dpd timeout", 40, peers(8, 101), OTHER),
+        )
+    )
+    story = tell(text, until=200)
+    parent, before = only(story, "device_outage"), only(story, "interface_outage")
+    assert parent.opened_at == before.opened_at
+    assert parent.cause is not None
+    assert parent.cause.text == "2 links went down (GigabitEthernet0/0/1, GigabitEthernet0/0/2)"
+    assert [line.partition(" ")[2].split(":")[0] for line in parent.chain] == [
+        "link went down (GigabitEthernet0/0/1)",
+        "8 peers lost within 15 s",
+        "link went down (GigabitEthernet0/0/2)",
+        "8 peers lost within 15 s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("between", "name"),
+    [
+        ("", "link.down"),
+        ("-200 config Command=save\n-60 config Command=save", "link.down"),
+        (f"-30 linkup peer=none {UPLINK}", "dpd timeout"),
+        (f"-30 start peer=10.0.0.9 {UPLINK}", "dpd timeout"),
+        ("-30 start peer=10.0.0.9 interface=GigabitEthernet0/0/2", "link.down"),
+    ],
+)
+def test_a_line_that_is_still_down_is_the_cause_however_late_its_tunnels_are_missed(between: str, name: str) -> None:
+    text = f"{lines('start', -900, peers(9))}\n-300 linkdown peer=none {UPLINK}\n{between}\n"
+    for count, kind in ((1, "tunnel_down"), (9, "interface_outage")):
+        found = only(tell(text + lines("stop dpd timeout", 0, peers(count)), until=60), kind)
+        assert found.cause is not None
+        assert found.cause.name == name
+
+
+def test_a_line_that_no_tunnel_names_is_said_as_a_guess_where_nearly_all_fell_after_it() -> None:
+    tunnel, physical = "interface=Tunnel1 ifindex=40", "interface=GigabitEthernet0/0/5"
+    head = f"{known(8, tunnel)}\n-1 linkdown {physical}\n"
+    parent = only(tell(head + lines("stop dpd timeout", 0, peers(8), tunnel)), "interface_outage")
+    assert parent.cause is not None
+    assert parent.cause.text == "probably because link went down (GigabitEthernet0/0/5)"
+    assert (parent.cause.meaning or "").startswith("A guess: ")
+    assert parent.chain[0].endswith("link went down (GigabitEthernet0/0/5)")
+    others = (
+        head + lines("stop dpd timeout", 0, peers(5), tunnel),  # of eight: some still work
+        head + lines("stop peer request", 0, peers(8), tunnel),  # who asks is alive
+        f"{known(2, physical, 50)}\n{head}" + lines("stop dpd timeout", 0, peers(8), tunnel),  # it has its own
+        head + lines("stop dpd timeout", 90, peers(8), tunnel),
+    )
+    for text in others:
+        cause = only(tell(text, until=200), "interface_outage").cause
+        assert cause is not None
+        assert cause.name != "link.down beneath"
