@@ -23,6 +23,9 @@ MAX_BLOCKS = 50
 MAX_SECTION = 3000
 #: The real limit over all blocks is undocumented, about 13,200 characters (slackapi/bolt-js#2509).
 MAX_TOTAL = 12_000
+#: ``text`` without blocks: cut by Slack beyond 40,000 characters, and at some lesser length broken into several messages
+#: (https://docs.slack.dev/changelog/2018-04-truncating-really-long-messages); that loses nothing.
+MAX_PLAIN = MAX_TOTAL
 #: One message per second and webhook (https://docs.slack.dev/apis/web-api/rate-limits).
 APART_S = 1.0
 
@@ -186,12 +189,14 @@ class Slack(Chat):
     apart_s = APART_S
     markup = Markup(escape, ("*", "*"), "• ", lambda text, url: f"<{escape(url)}|{text}>")
     limit = MAX_TOTAL
+    plain_limit = MAX_PLAIN
+    harmless = escape
     digests = 45
 
     def message(self, card: Card) -> dict[str, Any]:
         """``verbatim`` keeps Slack from making links and mentions out of plain text."""
         if card.bare:
-            return {"text": _cut(escape(card.body), MAX_SECTION), "mrkdwn": False}
+            return {"text": card.body, "mrkdwn": False}
         return {
             "text": _cut(escape(card.title), MAX_SECTION),
             "blocks": [

@@ -1,5 +1,6 @@
 """What holds for every chat with limits of its own: digests fit, and hostile text changes no shape."""
 
+import asyncio
 import json
 from functools import cache
 from typing import Any, get_args
@@ -51,6 +52,19 @@ def test_a_full_digest_lists_every_incident(kind: str, title: str, language: str
     assert "…(cut)" not in text
     sent = str(channel.message(channel.card(digest_of(channel.digests, title), text)))
     assert all(f"incidents/a1b2c3d4e{n:03}" in sent for n in range(channel.digests))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("title", ["&" * 120, "\U0001f525" * 120])
+@pytest.mark.parametrize("language", get_args(Language))
+async def test_as_plain_text_it_lists_every_incident_too(kind: str, title: str, language: str) -> None:
+    channel, cards = chat(kind, language), list[Any]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(channel, "_send", lambda card: asyncio.sleep(0, cards.append(card)))
+        await channel.deliver_plain(digest_of(channel.digests, title))
+    sent = str(channel.message(cards[0]))
+    assert [n for n in range(channel.digests) if f"a1b2c3d4e{n:03}" not in sent] == []
+    assert "…(cut)" not in sent
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "slack"])
