@@ -241,6 +241,12 @@ def view(notification: Notification, say: Words = ENGLISH) -> dict[str, Any]:
     }
 
 
+def _why(digest: Digest, say: Words) -> str:
+    """Why several are told together, and how many come after them."""
+    more = say("digest.more", count=digest.more) if digest.more else ""
+    return say("digest.sentences", first=say(f"digest.{digest.why}"), rest=more).strip()
+
+
 def digest_view(digest: Digest, say: Words = ENGLISH, width: int = MAX_HEADLINE) -> dict[str, Any]:
     """What the template of a digest may use: ``state``, ``headline``, ``why``, ``lines`` (`Line`) whose headlines have
     at most ``width`` characters, ``digest`` as it is, ``say``."""
@@ -248,7 +254,7 @@ def digest_view(digest: Digest, say: Words = ENGLISH, width: int = MAX_HEADLINE)
         "state": state(digest, say),
         "colour": colour(digest),
         "headline": digest_headline(digest, say),
-        "why": say(f"digest.{digest.why}"),
+        "why": _why(digest, say),
         "lines": [_line(told, say, width, digest) for told in latest(digest)],
         "digest": digest,
         "say": say,
@@ -259,7 +265,7 @@ def plain(told: Told, say: Words = ENGLISH, width: int = MAX_PLAIN_LINE) -> str:
     """The fallback without any template: state, headline, reason, since when, id; of a digest a line per incident, with
     headlines of at most ``width`` characters. All of it printable."""
     if isinstance(told, Digest):
-        return "\n".join([title(told, say), say(f"digest.{told.why}"), *_plain_lines(told, say, width)])
+        return "\n".join([title(told, say), _why(told, say), *_plain_lines(told, say, width)])
     incident = told.incident
     device, peer, reason = incident.device, peer_text(incident, say), reason_text(incident.cause, say)
     named = {"device": device, "peer": peer or "-", "reason": reason or "-", "since": time_text(incident.opened_at)}

@@ -23,8 +23,8 @@ MAX_BLOCKS = 50
 MAX_SECTION = 3000
 #: The real limit over all blocks is undocumented, about 13,200 characters (slackapi/bolt-js#2509).
 MAX_TOTAL = 12_000
-#: ``text`` without blocks: cut by Slack beyond 40,000 characters, and at some lesser length broken into several messages
-#: (https://docs.slack.dev/changelog/2018-04-truncating-really-long-messages); that loses nothing.
+#: ``text`` without blocks: cut by Slack beyond 40,000 characters, and at some lesser length broken into several
+#: messages, which loses nothing (https://docs.slack.dev/changelog/2018-04-truncating-really-long-messages).
 MAX_PLAIN = MAX_TOTAL
 #: One message per second and webhook (https://docs.slack.dev/apis/web-api/rate-limits).
 APART_S = 1.0

@@ -78,7 +78,7 @@ class MemoryOutbox:
         self._incidents: dict[str, Incident] = {}
         self._outbox: dict[str, Entry] = {}
         self._totals: dict[str, ChannelTotals] = {}
-        self._digests: dict[str, tuple[DigestReason, float]] = {}
+        self._digests: dict[str, tuple[DigestReason, float, int]] = {}
         self._in_flight: dict[str, str] = {}
         self._noted: dict[str, str] = {}
         self._repeated: set[str] = set()
@@ -209,9 +209,10 @@ class MemoryOutbox:
 
     def _digest(self, ident: str, members: list[Entry]) -> Digest:
         told = tuple(self._told_before(entry.notification) for entry in sorted(members, key=lambda e: e.rank))
-        why, created_at = self._digests[ident]
+        why, created_at, more = self._digests[ident]
         self._in_flight[ident] = told[0].channel
-        return Digest(ident, told[0].channel, why, told, utc(created_at), max(one.attempts for one in told))
+        attempts = max(one.attempts for one in told)
+        return Digest(ident, told[0].channel, why, told, utc(created_at), attempts, more)
 
     async def waiting(self, channel: str, now: float) -> Waiting:
         """`contract.Outbox.waiting`."""
@@ -222,16 +223,16 @@ class MemoryOutbox:
     async def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
         """`contract.Outbox.seal`."""
         barred = channel in self._in_flight.values() or self._maybe_told(channel, now) is not None
-        due = [] if barred else self._due(channel, now)[:most]
+        due = [] if barred else self._due(channel, now)[:MAX_COUNTED]
         members = list[Entry]()
-        for first in due:
+        for first in due[:most]:
             of = self._of((first.notification.incident.id, channel))
             ordered = sorted((e for e in of if e.state == "pending"), key=lambda e: e.rank)
             members += takewhile(lambda entry: entry.next_at <= now, ordered)
         if not members:
             return None
         ident = digest_id(members[0].notification.id)
-        self._digests[ident] = (why, self._clock())
+        self._digests[ident] = (why, self._clock(), max(0, len(due) - most))
         for entry in members:
             entry.digest = ident
         return self._digest(ident, members)

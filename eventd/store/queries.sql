@@ -174,15 +174,15 @@ SELECT max(settled_at) FROM outbox INDEXED BY outbox_delivered WHERE channel = ?
 GROUP BY coalesce(digest, id) ORDER BY 1;
 
 -- name: digest_insert
-INSERT INTO digests (id, channel, why, created_at) VALUES (?, ?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET why = excluded.why, created_at = excluded.created_at;
+INSERT INTO digests (id, channel, why, created_at, more) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET why = excluded.why, created_at = excluded.created_at, more = excluded.more;
 
 -- name: digest_seal
 UPDATE outbox SET digest = ? WHERE id = ?;
 
 -- Sealed and not settled, the oldest first.
 -- name: digest_pending
-SELECT digests.id, why, digests.created_at, max(next_at), max(attempts) FROM outbox INDEXED BY outbox_sealed
+SELECT digests.id, why, digests.created_at, more, max(next_at), max(attempts) FROM outbox INDEXED BY outbox_sealed
 JOIN digests ON digests.id = outbox.digest
 WHERE outbox.state = 'pending' AND outbox.digest IS NOT NULL AND outbox.channel = ?
 GROUP BY digests.id ORDER BY digests.created_at, digests.id;

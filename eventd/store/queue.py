@@ -212,20 +212,20 @@ class Queue:
 
     def _sealed(self, channel: str, now: float) -> Digest | None:
         """A digest that was sealed before and is due again."""
-        for ident, why, created_at, next_at, attempts in self._all("digest_pending", channel):
+        for *sealed, next_at, attempts in self._all("digest_pending", channel):
             due = not attempts or next_at <= now or next_at > now + LONGEST_WAIT_S
-            if due and (digest := self._digest(ident, channel, why, created_at)) is not None:
+            if due and (digest := self._digest(channel, *sealed)) is not None:
                 return digest
         return None
 
-    def _digest(self, ident: str, channel: str, why: DigestReason, created_at: int) -> Digest | None:
+    def _digest(self, channel: str, ident: str, why: DigestReason, created_at: int, more: int) -> Digest | None:
         """A sealed digest, handed out; None if nothing of it can be read."""
         told = tuple(map(self._told_before, self._read(self._all("digest_members", ident))))
         if not told:
             return None
         self._in_flight[ident] = channel
         attempts = max(notification.attempts for notification in told)
-        return Digest(ident, channel, why, told, EPOCH + timedelta(microseconds=created_at), attempts)
+        return Digest(ident, channel, why, told, EPOCH + timedelta(microseconds=created_at), attempts, more)
 
     def waiting(self, channel: str, now: float) -> Waiting:
         """`contract.Outbox.waiting`."""
@@ -239,17 +239,18 @@ class Queue:
         if self._busy(channel) or self._maybe_told(channel, now):
             return None
         with self._transaction():
+            due = self._due(channel, now, MAX_COUNTED)
             members = [
                 ident
-                for *_, incident in self._due(channel, now, most)
+                for *_, incident in due[:most]
                 for ident, next_at in takewhile(lambda row: row[1] <= now, self._all("outbox_of", incident, channel))
             ]
             if not members:
                 return None
-            sealed, created_at = digest_id(members[0]), round(self._clock() * 1e6)
-            self._db.execute(QUERIES["digest_insert"], (sealed, channel, why, created_at))
+            sealed, created_at, more = digest_id(members[0]), round(self._clock() * 1e6), max(0, len(due) - most)
+            self._db.execute(QUERIES["digest_insert"], (sealed, channel, why, created_at, more))
             self._db.executemany(QUERIES["digest_seal"], [(sealed, ident) for ident in members])
-        return self._digest(sealed, channel, why, created_at)
+        return self._digest(channel, sealed, why, created_at, more)
 
     def unseal(self, channel: str, most: int) -> None:
         """`contract.Outbox.unseal`."""

@@ -118,6 +118,15 @@ async def test_a_digest_holds_no_more_than_the_channel_can_show() -> None:
     sizes = [len(told.notifications) for _, told in house.chat.told if isinstance(told, Digest)]
     assert max(sizes) == 30
     assert sorted(listed(house.chat.told)) == sorted(f"i{n}" for n in range(100))
+    digests = [told for _, told in house.chat.told if isinstance(told, Digest)]
+    come_after = [
+        len(listed(house.chat.told[place + 1 :])) for place, (_, told) in enumerate(house.chat.told) if told in digests
+    ]
+    assert [digest.more for digest in digests] == come_after
+    assert digests[0].more == 66
+    for text in (plain(digests[0]), Renderer(own_template("digest.j2"), BARE)(digests[0])):
+        assert "66 more follow in the next messages." in text
+    assert "follow" not in plain(digests[-1])
 
 
 @pytest.mark.parametrize("per_minute", [1, 3, 20])

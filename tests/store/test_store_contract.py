@@ -262,6 +262,7 @@ async def test_a_digest_binds_what_is_due_in_order_and_is_told_again_as_it_was(s
     digest = await store.seal("chat", unix(1), "storm", 4)
     assert digest is not None
     assert [one.id for one in digest.notifications] == ["n0", "n1", "n2", "n3"]
+    assert digest.more == 2, "n4 and the end of another"
     assert await store.claim("chat", unix(1)) is None
     await store.commit(batch(notifications=[notification("n9", incident("i1", count=4), "updated")]))
     await store.settle(Settled(digest.id, "retry", retry_at=unix(50)))
@@ -271,7 +272,7 @@ async def test_a_digest_binds_what_is_due_in_order_and_is_told_again_as_it_was(s
     await store.settle(Settled("n4", "delivered"))
     again = await store.claim("chat", unix(50))
     assert isinstance(again, Digest)
-    assert (again.id, again.why, again.attempts) == (digest.id, "storm", 1)
+    assert (again.id, again.why, again.attempts, again.more) == (digest.id, "storm", 1, 2)
     assert [one.id for one in again.notifications] == ["n0", "n1", "n2", "n3"]
     await store.settle(Settled(digest.id, "delivered"))
     assert await told(store) == [("n9", "updated"), ("up", "resolved")]

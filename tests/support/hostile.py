@@ -59,7 +59,7 @@ def digest_of(count: int, title: str = "*" * 120, **changed: Any) -> Digest:
         )
         for n in range(count)
     )
-    return Digest("d-1", "ops", "storm", tuple(each), utc(T0))
+    return Digest("d-1", "ops", "storm", tuple(each), utc(T0), more=123)
 
 
 def over(thread: str | None = None, **changed: Any) -> Notification:
