@@ -164,7 +164,9 @@ class Handler(Struct, frozen=True, kw_only=True):
     of a log that names one and has a mnemonic nobody claims; ``openings`` are the first words, in lower case, of texts
     that come without any tag. A key claimed by two handlers stops the start. Both decoders take a record that was
     claimed by one of these keys and return an `Event`; they raise `DecodeError` when it lacks what makes it that event,
-    and may return an event whose ``event`` is None when a claimed key turns out to mean something else.
+    and may return an event whose ``event`` is None when a claimed key turns out to mean something else. The same record
+    has to give the same event: of two that differ only in times, sequence numbers of the transport and ``raw``, only
+    one may be decoded (`eventd.repeats`).
     """
 
     name: str

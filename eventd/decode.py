@@ -5,6 +5,7 @@ Used by the pipeline and by `eventd decode`; it does no I/O.
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -15,14 +16,30 @@ from eventd.ends import Ends
 from eventd.errors import DecodeError, ParseError, RejectReason
 from eventd.identity import Identities
 from eventd.inventory import Inventory
-from eventd.model import EVENTS, SYSLOG_TRANSPORTS, Event, Fault, Malformed, Message, SyslogRecord, TrapRecord, utc
+from eventd.model import (
+    EVENTS,
+    SYSLOG_TRANSPORTS,
+    Event,
+    Fault,
+    Malformed,
+    Message,
+    Stamp,
+    SyslogRecord,
+    TrapRecord,
+    utc,
+)
 from eventd.parse.snmp import Access, parse_notification, report_for
-from eventd.parse.syslog import parse_syslog
+from eventd.parse.syslog import Glance, glance_at, parse_syslog
 from eventd.parse.timestamps import resolve
 from eventd.parse.typed import concealed, without_secrets
 from eventd.registry import Registry
+from eventd.repeats import Repeats
 
 KNOWN_EVENTS = frozenset((*EVENTS, None))
+
+
+#: All messages of one look at a socket arrived at once.
+_arrival = lru_cache(maxsize=16)(utc)
 
 
 class Unclaimed(Struct, frozen=True):
@@ -30,7 +47,6 @@ class Unclaimed(Struct, frozen=True):
     they are only counted: `Decoder.event` makes an event of one that somebody wants to see."""
 
     message: Message
-    record: SyslogRecord
     device: str
 
 
@@ -64,6 +80,7 @@ class Decoder:
         self.registry, self.inventory, self.access = registry, inventory, access
         self.identities = Identities(inventory, trusted_forwarders, learned, access.engines)
         self.ends = Ends(inventory, learned_ends)
+        self._repeats = Repeats()
         self._on_bug = on_bug
 
     def decode(self, message: Message) -> Event | Malformed:
@@ -75,7 +92,8 @@ class Decoder:
         """What a well-formed message says of itself."""
         if isinstance(result, Event):
             return result
-        return _discreet(event_from_syslog(result.record, self._origin(result.message, result.record, result.device)))
+        record = parse_syslog(result.message.payload)
+        return _discreet(event_from_syslog(record, self._origin(result.message, record, result.device)))
 
     def examine(self, message: Message) -> Examined:
         """As `decode`, and with it what else the pipeline has to know. An inform that was received well is answered
@@ -102,21 +120,40 @@ class Decoder:
         return report_for(message.payload, self.access, message.received_at, reason)
 
     def _syslog(self, message: Message) -> Event | Unclaimed:
-        record = parse_syslog(message.payload)
-        device = self.identities.of_syslog(record, message.source, message.received_at)
+        glance = glance_at(message.payload)
+        if glance is None:
+            record = parse_syslog(message.payload)
+            return self._claimed(message, record, self._sender(record, message))
+        device = self._sender(glance, message)
+        if not self.registry.claims(glance.mnemonic) and not glance.may_name_oid:
+            return Unclaimed(message, device)
+        key = (glance.untimed, message.transport, message.source, device)
+        told = self._repeats.get(key)
+        if told is not None:
+            at = _arrival(message.received_at)
+            return self.ends.order(self._repeats.again(told, message, at, self._time(glance.stamp, device, at)))
+        event = self._claimed(message, glance.record(), device)
+        if isinstance(event, Event):
+            self._repeats.keep(key, event, message)
+        return event
+
+    def _sender(self, said: SyslogRecord | Glance, message: Message) -> str:
+        return self.identities.of_syslog(said.hostname, said.relay, message.source, message.received_at)
+
+    def _claimed(self, message: Message, record: SyslogRecord, device: str) -> Event | Unclaimed:
         handler = self.registry.for_syslog(record)
         if handler is None or handler.decode_syslog is None:
-            return Unclaimed(message, record, device)
+            return Unclaimed(message, device)
         event = _checked(handler.decode_syslog(record, self._origin(message, record, device)))
         return self.ends.order(_discreet(event))
 
     def _origin(self, message: Message, record: SyslogRecord, device: str) -> Origin:
-        received_at = utc(message.received_at)
-        return Origin(message.transport, message.source, received_at, device, self._time(record, device, received_at))
+        at = _arrival(message.received_at)
+        return Origin(message.transport, message.source, at, device, self._time(record.stamp, device, at))
 
     def _trap(self, record: TrapRecord, message: Message) -> Event:
         device = self.identities.of_trap(record, message.source, message.received_at)
-        origin = Origin(message.transport, message.source, utc(message.received_at), device)
+        origin = Origin(message.transport, message.source, _arrival(message.received_at), device)
         handler = self.registry.for_trap(record)
         if handler is None or handler.decode_trap is None:
             return event_from_trap(record, origin)
@@ -128,12 +165,12 @@ class Decoder:
             return False
         return not self.access.memory.informs.add(message.source.encode() + record.inform_key, message.received_at)
 
-    def _time(self, record: SyslogRecord, device: str, received_at: datetime) -> datetime | None:
-        if record.stamp is None:
+    def _time(self, stamp: Stamp | None, device: str, received_at: datetime) -> datetime | None:
+        if stamp is None:
             return None
         known = self.inventory.device(device)
         clock, zone = (known.clock, known.time_zone) if known else ("iso", None)
-        return resolve(record.stamp, clock, zone, received_at)
+        return resolve(stamp, clock, zone, received_at)
 
 
 def _checked(event: Event) -> Event:

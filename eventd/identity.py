@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from eventd.inventory import Inventory
-from eventd.model import SyslogRecord, TrapRecord
+from eventd.model import TrapRecord
 from eventd.newcomers import Newcomers
 from eventd.parse.engines import Engines
 from eventd.parse.envelope import is_address
@@ -65,11 +65,11 @@ class Identities:
         for source, names in self.learned.items():
             self.learned[source] = _names(names)
 
-    def of_syslog(self, record: SyslogRecord, source: str, received_at: float) -> str:
-        """The device that a line is from; its host name is remembered for the address it came from. A source that
-        makes up names is the device itself, under those that are too many (`eventd.newcomers`)."""
-        relay = record.relay if record.relay and self._trusted(source) else None
-        hostname = record.hostname
+    def of_syslog(self, hostname: str | None, relay: str | None, source: str, received_at: float) -> str:
+        """The device that a line is from, by the names in its header; its host name is remembered for the address it
+        came from. A source that makes up names is the device itself, under those that are too many
+        (`eventd.newcomers`)."""
+        relay = relay if relay and self._trusted(source) else None
         if hostname:
             origin = relay if relay and is_address(relay.encode()) else source
             if self._believed(source, origin, hostname, received_at):

@@ -31,6 +31,10 @@ class Registry:
         if problems:
             raise ConfigError(problems)
 
+    def claims(self, mnemonic: str) -> bool:
+        """Whether anybody claims lines of that mnemonic."""
+        return mnemonic.casefold() in self._by_mnemonic
+
     def for_syslog(self, record: SyslogRecord) -> Handler | None:
         """Who claims this line: by its mnemonic, or by the program name where there is none (cloud gateway). A mnemonic
         that nobody claims may come with a notification OID that somebody does; a line without a tag has its words."""

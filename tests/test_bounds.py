@@ -14,26 +14,20 @@ from eventd import identity
 from eventd.correlate import Correlator, Settings
 from eventd.identity import Identities
 from eventd.inventory import Inventory
-from eventd.model import SyslogRecord
-from eventd.parse.syslog import parse_syslog
 from eventd.receivers.addresses import Sources
 from eventd.telemetry import RateLimit, Telemetry
 
 ROOT = Path(__file__).parent.parent
 
 
-def record(hostname: str) -> SyslogRecord:
-    return parse_syslog(f"<188>Nov 21 2026 04:00:00 {hostname} %%01IPSEC/4/X(l)[1]:text".encode())
-
-
 def test_invented_names_do_not_keep_a_real_one_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identity, "MAX_LEARNED_SOURCES", 100)
     known = Identities(Inventory())
     for number in range(1000):
-        known.of_syslog(record(f"forged{number}"), f"10.0.{number // 250}.{number % 250}", float(number))
+        known.of_syslog(f"forged{number}", None, f"10.0.{number // 250}.{number % 250}", float(number))
         if number % 50 == 0:
-            known.of_syslog(record("FW1"), "192.0.2.1", float(number))
-    known.of_syslog(record("FW2"), "192.0.2.2", 1.0)
+            known.of_syslog("FW1", None, "192.0.2.1", float(number))
+    known.of_syslog("FW2", None, "192.0.2.2", 1.0)
     assert len(known.learned) == 100
     assert known.learned["192.0.2.1"] == {"FW1": 950.0}
     assert known.learned["192.0.2.2"] == {"FW2": 1.0}

@@ -112,6 +112,7 @@ _OID_ROOM = 128 * 11 + 16
 #: First bytes of everything that `_OID` and `_IDS` match.
 _IDS_BEGIN = frozenset(b"OVCSs-.0123456789")
 _IDS_FIRST = re.compile(rb"[ \t]*[%s]" % re.escape(bytes(sorted(_IDS_BEGIN))))
+_IDS_FIRST_BEHIND = re.compile(rb"[%s]*+[%s]" % (re.escape(BLANKS), re.escape(bytes(sorted(_IDS_BEGIN)))))
 _NO_IDS: Mapping[str, str] = MappingProxyType({})
 
 #: version, module, level, mnemonic, mark, seq: what the groups of a tag's pattern are
@@ -121,6 +122,11 @@ Tag = Sequence[Any]
 def may_hold_tag(payload: bytes) -> bool:
     """Whether it is worth looking for a tag. Almost free, and most lines of other systems hold nothing like it."""
     return _LEVEL.search(payload) is not None
+
+
+def may_name_oid(payload: bytes, tag_end: int) -> bool:
+    """Whether what stands behind the tag is more than text."""
+    return _IDS_FIRST_BEHIND.match(payload, tag_end) is not None
 
 
 def read_tagged(payload: bytes, envelope: Envelope) -> SyslogRecord | None:
@@ -309,7 +315,7 @@ def build(
     ids, oid = _NO_IDS, None
     if text and text[0] in _IDS_BEGIN:
         ids, oid, text = _read_ids(text, comware=version == b"10")
-    module_name, mnemonic_name, suffix = _names(module, mnemonic)
+    module_name, mnemonic_name, suffix = names(module, mnemonic)
     return SyslogRecord(
         payload,
         read_text(text),
@@ -334,7 +340,7 @@ def build(
 
 
 @lru_cache(maxsize=CACHED_NAMES)
-def _names(module: bytes, mnemonic: bytes) -> tuple[str, str, str | None]:
+def names(module: bytes, mnemonic: bytes) -> tuple[str, str, str | None]:
     """Module, mnemonic and the suffix by which VRP8 tells the begin of an alarm from its end."""
     name, _, suffix = mnemonic.decode().rpartition("_")
     if name and suffix in ("active", "clear"):

@@ -2,8 +2,10 @@
 
 import re
 
+from msgspec import Struct
+
 from eventd.errors import ParseError, RejectReason
-from eventd.model import SyslogRecord
+from eventd.model import Stamp, SyslogRecord
 from eventd.parse import infocenter
 from eventd.parse.envelope import (
     Envelope,
@@ -29,6 +31,49 @@ _LOCAL = re.compile(
 )
 
 
+class Glance(Struct, frozen=True):
+    """A message in the common layout of info-center, as far as a look at its header tells: enough to know that nobody
+    wants the rest, or that the rest was read before. No relay has added anything to it."""
+
+    found: re.Match[bytes]
+    pri: int | None
+    hostname: str
+    mnemonic: str
+    relay: None = None
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """The device's time."""
+        return parse_stamp(self.found[2])
+
+    @property
+    def may_name_oid(self) -> bool:
+        """Whether a notification OID may stand before its text."""
+        return infocenter.may_name_oid(self.found.string, self.found.end())
+
+    @property
+    def untimed(self) -> tuple[bytes, bytes, int]:
+        """What it says beside its time, and how long it is: the records of messages that agree in this differ in
+        ``stamp`` and ``raw`` alone."""
+        payload, (start, end) = self.found.string, self.found.span(2)
+        return payload[:start], payload[end:], len(payload)
+
+    def record(self) -> SyslogRecord:
+        """The whole of it."""
+        tag = self.found.groups()[3:]
+        return infocenter.build(self.found.string, self.found.end(), tag, self.pri, self.stamp, self.hostname)
+
+
+def glance_at(payload: bytes) -> Glance | None:
+    """A look at a message; None where it is in no common layout. ParseError as of `parse_syslog`."""
+    found = infocenter.COMMON.match(payload) or infocenter.COMMON_COMWARE.match(payload)
+    if found is None:
+        return None
+    digits, _, hostname, _, module, _, mnemonic, *_ = found.groups()
+    pri = None if digits is None else checked_pri(digits)
+    return Glance(found, pri, hostname.decode(), infocenter.names(module, mnemonic)[1])
+
+
 def parse_syslog(payload: bytes) -> SyslogRecord:
     """One whole message to a record.
 
@@ -36,10 +81,8 @@ def parse_syslog(payload: bytes) -> SyslogRecord:
         ParseError: ``empty``; ``bad_pri`` (a number in angle brackets that is no PRI); ``bad_header`` (says that it is
             RFC 5424 version 1, is not, and holds no info-center tag either). Everything else is a record.
     """
-    if common := infocenter.COMMON.match(payload) or infocenter.COMMON_COMWARE.match(payload):
-        digits, stamp, hostname, *tag = common.groups()
-        pri = None if digits is None else checked_pri(digits)
-        return infocenter.build(payload, common.end(), tag, pri, parse_stamp(stamp), hostname.decode())
+    if (glance := glance_at(payload)) is not None:
+        return glance.record()
     if (local := _LOCAL.match(payload)) and not infocenter.may_hold_tag(payload):
         digits, stamp, *words = local.groups(b"")
         hostname, app_name, proc_id = map(bytes.decode, words)

@@ -109,6 +109,8 @@ def resolve(stamp: Stamp | None, clock: str, time_zone: str | None, received_at:
     """
     if stamp is None:
         return None
+    if stamp.year_known and clock != "local":
+        return _absolute(stamp, clock)
     years = [stamp.when.year]
     if not stamp.year_known:
         # The latest possible year is the nearest one that the tolerance allows.
@@ -127,6 +129,19 @@ def _in_utc(stamp: Stamp, when: datetime, clock: str, time_zone: str | None, rec
     if clock == "local":
         zone = _zone(time_zone)
         return None if zone is None else _in_zone(when, zone, stamp.dst, received_at)
+    return _less_offset(stamp, when, clock)
+
+
+@lru_cache(maxsize=CACHED_STAMPS)
+def _absolute(stamp: Stamp, clock: str) -> datetime | None:
+    """The moment of a stamp that says all, whenever it came; None where it is out of range."""
+    try:
+        return _less_offset(stamp, stamp.when, clock)
+    except OverflowError:
+        return None
+
+
+def _less_offset(stamp: Stamp, when: datetime, clock: str) -> datetime:
     offset = stamp.offset_s if clock == "iso" else None
     return when.replace(tzinfo=UTC) - timedelta(seconds=offset or 0)
 
