@@ -6,6 +6,7 @@ Whatever came over the wire is hostile: every value is made one printable line a
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 
@@ -36,6 +37,9 @@ NEWS_S = 60.0
 MAX_STEPS = 8
 #: A result beyond this is no message but a runaway template; channels cut to their own limits below it.
 MAX_RENDERED = 100_000
+#: Templates that are kept compiled: two for each kind of channel, and some of a user's own; compiling one takes longer
+#: than fifty messages.
+COMPILED = 64
 
 #: What does not print, and every blank.
 _UNPRINTABLE = re.compile(rf"[{HIDDEN}\t\n \xa0\u202f]+")
@@ -311,22 +315,8 @@ class Renderer:
     def __init__(self, source: str, markup: Markup = BARE, say: Words = ENGLISH, *, titled: bool = False) -> None:
         """``titled``: the title stands elsewhere. Raises ValueError where ``source`` is not a template."""
         self._say = say
-        environment = SandboxedEnvironment(
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            autoescape=False,  # HTML rules fit no chat; `finalize` escapes every value instead
-            finalize=lambda value: value if isinstance(value, Marked) else markup.escape(clean(value)),
-        )
-        before, after = markup.bold
-        environment.globals.update(
-            b=lambda *texts: Marked(before + markup.escape(clean("".join(map(str, texts)))) + after),
-            link=lambda text, url: Marked(markup.link(markup.escape(clean(text)), clean(url))),
-            bullet=Marked(markup.bullet),
-            titled=titled,
-        )
         try:
-            self._template = environment.from_string(source)
+            self._template = _compiled(source, markup, titled)
         except jinja2.TemplateSyntaxError as error:
             raise ValueError(f"template line {error.lineno}: {error.message}") from error
 
@@ -342,6 +332,25 @@ class Renderer:
         except Exception as error:
             detail = f"{type(error).__name__}: {cut(clean(error), MAX_VALUE)}"
             raise DeliveryError(DeliveryFailure.RENDER, detail, retryable=False) from error
+
+
+@lru_cache(COMPILED)
+def _compiled(source: str, markup: Markup, titled: bool) -> jinja2.Template:
+    environment = SandboxedEnvironment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # HTML rules fit no chat; `finalize` escapes every value instead
+        finalize=lambda value: value if isinstance(value, Marked) else markup.escape(clean(value)),
+    )
+    before, after = markup.bold
+    environment.globals.update(
+        b=lambda *texts: Marked(before + markup.escape(clean("".join(map(str, texts)))) + after),
+        link=lambda text, url: Marked(markup.link(markup.escape(clean(text)), clean(url))),
+        bullet=Marked(markup.bullet),
+        titled=titled,
+    )
+    return environment.from_string(source)
 
 
 def own_template(name: str) -> str:

@@ -26,7 +26,7 @@ from eventd.web.evidence import evidence
 from eventd.web.family import children
 from eventd.web.hushed import as_now, quiet_rows
 from eventd.web.learned import Learner
-from eventd.web.looks import make_environment
+from eventd.web.looks import environment
 from eventd.web.query import query
 from eventd.web.service import Service
 from eventd.web.why import why
@@ -64,12 +64,12 @@ class Desk:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        environment = make_environment()
-        self._page = environment.get_template("desk.html.j2")
-        self._incident = environment.get_template("incident.html.j2")
-        self._why = environment.get_template("why.html.j2")
-        self._rejected = environment.get_template("rejected.html.j2")
-        self._missing = environment.get_template("missing.html.j2")
+        page = environment().get_template
+        self._page = page("desk.html.j2")
+        self._incident = page("incident.html.j2")
+        self._why = page("why.html.j2")
+        self._rejected = page("rejected.html.j2")
+        self._missing = page("missing.html.j2")
 
     def routes(self) -> list[web.RouteDef]:
         """The pages for people."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,9 +19,10 @@ from eventd.skew import LARGE_S
 _HIDDEN = re.compile(f"[{HIDDEN}]")
 
 
-def make_environment() -> jinja2.Environment:
+@cache
+def environment() -> jinja2.Environment:
     """The templates of this room: everything is escaped, nothing undefined passes."""
-    environment = jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("eventd.web", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -28,7 +30,7 @@ def make_environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    made.filters.update(
         moment=moment,
         clock=clock,
         skew=skew,
@@ -39,8 +41,8 @@ def make_environment() -> jinja2.Environment:
         fields=fields,
         kind=kind_text,
     )
-    environment.tests["web_link"] = _is_web_link
-    return environment
+    made.tests["web_link"] = _is_web_link
+    return made
 
 
 def reveal(value: Any) -> Any:
