@@ -2,9 +2,12 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# As many tests at a time as there are cores; PYTEST_ARGS="-n0 …" runs them one by one.
-CORES  ?= auto
+# Tests at a time: half as many again as there are cores, because many wait; PYTEST_ARGS="-n0 …" runs them one by one.
+CORES  ?= $(shell $(PYTHON) -c "import os; print(max(2, os.cpu_count() * 3 // 2))")
 STAMP  := $(VENV)/.installed
+
+# Where compiled code may not be kept, every start of eventd compiles all of it again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install run test lint bench conformance scenarios rules lock clean
 
