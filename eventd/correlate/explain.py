@@ -9,7 +9,8 @@ from msgspec import Struct
 from eventd.correlate import rules, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.places import OUTAGES
-from eventd.correlate.state import Case, Decision, DeviceState, GroupState, PeerState
+from eventd.correlate.settings import MAX_NAMED
+from eventd.correlate.state import Case, Decision, DeviceState, GroupState, PeerState, device_key
 from eventd.model import utc
 
 #: What a timer of a case waits for.
@@ -36,6 +37,12 @@ AWAITED = {
     "traffic": "if no traffic has come until then, it is told that it still waits",
     "peer": "if the far end has not come until then, it is told that it still waits",
     "nothing": "if nothing is heard until then, the matter is closed",
+}
+#: What the timer ``open`` waits for where that is no start.
+HELD = {
+    "weak": "if it does not fail again by then, it is over",
+    "idle": "if it is not back by then, it waits for traffic and nobody is told",
+    "failing": "if it has not succeeded by then, it is told",
 }
 
 
@@ -90,7 +97,8 @@ def explain(desk: Desk, now: float, *, peer: str | None, device: str | None) -> 
         return []
     groups = [group for group in desk.fleet.groups.values() if group.case is not None and group.case.device == device]
     outages = (_of_group(desk, group, group.case) for group in groups if group.case is not None)
-    return [*outages, *(_of_device(desk, one) for one in desk.fleet.devices.values() if one.device == device)]
+    known = device_key(device) in desk.fleet.devices or device in desk.fleet.heard or any(desk.fleet.of_device(device))
+    return [*outages, *([_of_device(desk, desk.device(device, now))] if known else ())]
 
 
 def _is(desk: Desk, state: PeerState, name: str) -> bool:
@@ -107,7 +115,7 @@ def _of_peer(desk: Desk, peer: PeerState) -> Explanation:
         peer=peer.peer,
         stands={True: "up", False: "down", None: "unknown"}[peer.up],
         since=utc(peer.since),
-        says=_says(desk, case, main),
+        says=_idle(peer) or _says(desk, case, main),
         incident=texts.incident_id(case) if case is not None and case.announced else None,
         parent=case.parent or None if case is not None else None,
         far_end=main.device if main is not None else None,
@@ -126,7 +134,7 @@ def _of_device(desk: Desk, device: DeviceState) -> Explanation:
         peer=None,
         stands="unknown",
         since=None,
-        says=" ".join(_says(desk, case, None) for case in cases)
+        says=" ".join([*(_says(desk, case, None) for case in cases), *_of_peers(desk, device.device)])
         or "Nothing is wrong with the device as far as it says.",
         waits=tuple(wait for case in cases for wait in _waits(case)),
         decisions=tuple(_told(desk, one) for one in reversed(device.decisions)),
@@ -155,10 +163,39 @@ def _says(desk: Desk, case: Case | None, main: PeerState | None) -> str:
         return " ".join([desk.incident(case).summary, *_teller(desk, case)])
     if case is not None:
         why = texts.words(case.stop or case.cause)
-        return f"Held back since {texts.clock(case.since)} UTC: {why}. Nobody is told yet."
+        return f"Held back since {texts.clock(case.since)} UTC: {why}. Nobody is told yet{_until(case)}."
     if main is not None:
         return f"Told by the incident of {main.device}, the other end of the link."
     return "Nothing is open."
+
+
+def _idle(peer: PeerState) -> str:
+    down = peer.case is None and peer.up is False and not peer.linked
+    return "Nothing is open: its tunnels have run out, and the next traffic brings them up." if down else ""
+
+
+def _until(case: Case) -> str:
+    """Until when a case is held back, and what for."""
+    wait = next(_waits(case), None)
+    return "" if wait is None else f": until {wait.at:%H:%M:%S} UTC, and {wait.means}"
+
+
+def _of_peers(desk: Desk, device: str) -> Iterator[str]:
+    """What is in hand of the peers of a device, the first few by name."""
+    busy = [(peer.case, texts.peer_name(desk.inventory, peer)) for _, peer in desk.fleet.busy(device) if peer.case]
+    for one, many, found in (
+        ("A peer has an open incident", "{} peers have open incidents", [each for each in busy if each[0].announced]),
+        ("A stop is held back", "{} stops are held back", [each for each in busy if not each[0].announced]),
+    ):
+        named = [_held(case, name) for case, name in sorted(found, key=lambda each: (each[0].since, each[1]))]
+        more = f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
+        if named:
+            yield f"{one if len(named) == 1 else many.format(len(named))}: {', '.join(named[:MAX_NAMED])}{more}."
+
+
+def _held(case: Case, name: str) -> str:
+    wait = None if case.announced else next(_waits(case), None)
+    return f"{name} ({texts.words(case.stop or case.cause)}" + (f", until {wait.at:%H:%M:%S} UTC)" if wait else ")")
 
 
 def _teller(desk: Desk, case: Case) -> Iterator[str]:
@@ -187,6 +224,8 @@ def _rule(desk: Desk, case: Case) -> str:
         return hushed[0]
     if case.kind == "flapping" or case.family == "failing":
         return "flapping" if case.kind == "flapping" else "failing"
+    if case.waits_idle:
+        return "waits-for-traffic"
     return {"rekey": "unproven-replacement", "expected": "on-purpose"}.get(case.nature, "outage-hold")
 
 
@@ -206,5 +245,13 @@ def _told(desk: Desk, one: Decision) -> Told:
 def _waits(case: Case) -> Iterator[Wait]:
     for name, at in sorted(case.timers.items(), key=lambda pair: pair[1]):
         if not (case.group and name in TELLING):  # the parent speaks for it
-            awaited = AWAITED.get(case.awaits) if name == "stale" else None
-            yield Wait(name, utc(at), awaited or WAITS[name])
+            yield Wait(name, utc(at), _means(case, name))
+
+
+def _means(case: Case, timer: str) -> str:
+    if timer == "stale":
+        return AWAITED.get(case.awaits, WAITS[timer])
+    if timer == "open":
+        sort = "weak" if case.weak else "idle" if case.waits_idle else case.family
+        return HELD.get(sort, WAITS[timer])
+    return WAITS[timer]

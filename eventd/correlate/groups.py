@@ -161,7 +161,7 @@ def _shrunk(group: GroupState, case: Case) -> bool:
 
 def _tell(desk: Desk, group: GroupState, case: Case, at: float, total: int, severity: Severity) -> None:
     """Tell how many are lost and how many are back; ``total`` are those who fell."""
-    names = [_name(desk, peer) for _, peer in desk.fleet.members(_place(group).key)]
+    names = [texts.peer_name(desk.inventory, peer) for _, peer in desk.fleet.members(_place(group).key)]
     worse = _is_worse(case, severity)
     if severity != case.severity and not worse:  # the gravest are back, or something of the place is up again
         case.step(at, f"severity now {severity}")
@@ -225,7 +225,7 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     for step in sorted((step for _, _, case in merged for step in case.steps), key=lambda step: step.at):
         parent.step(step.at, step.text)
     _explain(desk, place, parent, [*before, *falling])
-    names = [_name(desk, peer) if not far else one.device for one, peer in falling]
+    names = [texts.peer_name(desk.inventory, peer) if not far else one.device for one, peer in falling]
     parent.names = sorted(set(names))[:MAX_NAMED]
     came = SORTS[place.kind].came
     parent.step(first.since, f"{len(falling)} {came} within {texts.span(at - first.since)}: {_listed(names)}")
@@ -277,7 +277,7 @@ def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case)
         group.tallied = 0
     for witness in case.witnesses:
         parent.add_witness(witness)
-    if (name := _name(desk, peer)) not in parent.names and len(parent.names) < MAX_NAMED:
+    if (name := texts.peer_name(desk.inventory, peer)) not in parent.names and len(parent.names) < MAX_NAMED:
         parent.names = sorted([*parent.names, name])
     if parent.announced:
         news = "peers go up and down again and again"
@@ -335,11 +335,6 @@ def _gravity(desk: Desk, child: Case) -> Severity:
     ):
         return "info"
     return cases.bounded(desk, child, child.severity)
-
-
-def _name(desk: Desk, peer: PeerState) -> str:
-    known = desk.inventory.peer(peer.peer)
-    return (known.name if known else None) or peer.peer or "an unnamed peer"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -6,7 +6,8 @@ from hashlib import blake2b
 
 from eventd.correlate.phrases import SOOTHING, UNEXPLAINED, UNEXPLAINED_STEPS
 from eventd.correlate.settings import MAX_ACTIONS, MAX_FIRST_STEPS, MAX_TEXT
-from eventd.correlate.state import Case, Step
+from eventd.correlate.state import Case, PeerState, Step
+from eventd.inventory import Inventory
 from eventd.model import Event, Reason, utc
 
 
@@ -43,6 +44,12 @@ def is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def peer_name(inventory: Inventory, peer: PeerState) -> str:
+    """A peer by its name, else its address."""
+    known = inventory.peer(peer.peer)
+    return (known.name if known else None) or peer.peer or "an unnamed peer"
 
 
 def words(reason: Reason | None, *, glossed: bool = False) -> str:

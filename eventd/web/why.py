@@ -10,6 +10,7 @@ from aiohttp import web
 from eventd.contract import JournalRow
 from eventd.correlate.explain import Explanation
 from eventd.model import Incident, utc
+from eventd.store.base import MAX_PAGE
 from eventd.web import query as q
 from eventd.web.answers import RequestError, Why, answer, event_row
 from eventd.web.evidence import evidence
@@ -94,11 +95,8 @@ def _of_one(service: Service, incident: Incident) -> Sequence[Explanation]:
 
 async def _of_children(service: Service, incident: Incident) -> Sequence[Explanation]:
     """An outage of many is explained by the first of those that it tells."""
-    found: list[Explanation] = []
-    for ident in incident.children[:CHILDREN]:
-        child = await service.store.incident(ident)
-        found += _of_one(service, child) if child is not None else ()
-    return found
+    kept = (await service.store.incidents(child_of=incident.id, limit=MAX_PAGE)).items
+    return [one for child in sorted(kept, key=_place)[:CHILDREN] for one in _of_one(service, child)]
 
 
 def _answer(
@@ -125,7 +123,8 @@ def _address(peer: str | None, explanations: Sequence[Explanation]) -> str | Non
 
 
 async def _incidents(service: Service, device: str | None, peer: str | None, at: float | None) -> Sequence[Incident]:
-    """The latest, those before that are open and no part of another; at a moment, those open then."""
+    """The latest, those before that are open and no part of another; at a moment, those open then, in the
+    order in which they began."""
     if at is None:
         latest = (await service.store.incidents(device=device, peer=peer, limit=INCIDENTS)).items
         still = (await service.store.incidents(device=device, peer=peer, status="open", limit=LOOKED_AT)).items
@@ -133,7 +132,13 @@ async def _incidents(service: Service, device: str | None, peer: str | None, at:
         return list(chosen.values())[:INCIDENTS]
     rows = (await service.store.incidents(device=device, peer=peer, limit=LOOKED_AT)).items
     moment = utc(at)
-    return [row for row in rows if row.opened_at <= moment <= (row.resolved_at or LAST)][:INCIDENTS]
+    then = [row for row in rows if row.opened_at <= moment <= (row.resolved_at or LAST)]
+    return sorted(sorted(then, key=lambda row: row.parent is not None)[:INCIDENTS], key=_place)
+
+
+def _place(row: Incident) -> tuple[datetime, str, str]:
+    """By time, then by name."""
+    return row.opened_at, row.peer_name or row.peer or row.interface or "", row.device
 
 
 #: An incident that is open has no end yet.

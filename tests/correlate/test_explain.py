@@ -57,12 +57,50 @@ def test_an_open_outage_names_its_rule_and_its_timers() -> None:
     assert "the tunnel to 2.1.1.1 is down" in found.says
 
 
-def test_what_is_held_back_says_until_when() -> None:
-    found = one("0 stop phase2 hard expiry", 10)
+@pytest.mark.parametrize(
+    ("text", "rule", "says"),
+    [
+        (
+            "0 stop phase2 hard expiry",
+            "unproven-replacement",
+            "until 10:00:30 UTC, and if it is not back by then, it is",
+        ),
+        ("0 stop dpd timeout\n4 success", "outage-hold", "and if it does not fail again by then, it is over"),
+        (
+            "0 fail authentication fail",
+            "failing",
+            "until 10:00:15 UTC, and if it has not succeeded by then, it is told",
+        ),
+    ],
+)
+def test_what_is_held_back_says_what_it_waits_for_and_until_when(text: str, rule: str, says: str) -> None:
+    found = one(text, 10)
     assert found.judged is not None
-    assert found.judged.rule == "unproven-replacement"
-    assert found.says.startswith("Held back since")
-    assert (found.waits[0].timer, found.waits[0].at.timestamp()) == ("open", EPOCH + 30)
+    assert found.judged.rule == rule
+    assert found.says.startswith("Held back since 10:00:00 UTC: ")
+    assert says in found.says
+    assert found.waits[0].timer == "open"
+    assert says.endswith(found.waits[0].means) or found.waits[0].means.startswith(says.partition("and ")[2])
+
+
+def test_what_runs_out_for_want_of_traffic_says_so_in_its_hold_and_after() -> None:
+    found = one("0 stop phase2 hard expiry", 10, trigger="traffic")
+    assert found.judged is not None
+    assert found.judged.rule == "waits-for-traffic"
+    assert "until 10:00:30 UTC, and if it is not back by then, it waits for traffic and nobody is told" in found.says
+    found = one("0 stop phase2 hard expiry", 60, trigger="traffic")
+    assert found.says == "Nothing is open: its tunnels have run out, and the next traffic brings them up."
+
+
+def test_a_device_says_what_of_its_peers_is_held_back_or_open() -> None:
+    text = "0 stop dpd timeout peer=10.0.0.9\n50 stop dpd timeout peer=10.0.0.2\n50 stop dpd timeout peer=10.0.0.1"
+    [found] = tell(text, until=55).correlator.explain(EPOCH + 55, device="FW1")
+    assert found.says == (
+        "A peer has an open incident: 10.0.0.9 (dpd timeout). 2 stops are held back: "
+        "10.0.0.1 (dpd timeout, until 10:01:05 UTC), 10.0.0.2 (dpd timeout, until 10:01:05 UTC)."
+    )
+    [quiet] = tell("0 start", until=20).correlator.explain(EPOCH + 20, device="FW1")
+    assert quiet.says == "Nothing is wrong with the device as far as it says."
 
 
 def test_a_child_says_who_tells_it() -> None:
