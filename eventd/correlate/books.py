@@ -1,6 +1,6 @@
 """The books of a peer: which tunnels it has and whether they are up. No judgement here."""
 
-from eventd.correlate.settings import MAX_TUNNELS_PER_PEER, UP_TRUST
+from eventd.correlate.settings import MAX_TUNNELS_PER_PEER, PACE_STOPS, UP_TRUST
 from eventd.correlate.state import TUNNEL_FIELDS, Moment, PeerState, Tunnel, moment
 from eventd.model import Event
 
@@ -56,6 +56,22 @@ def started(peer: PeerState, tunnel: Tunnel, event: Event, now: float, window: f
     tunnel.started = peer.started = moment(event, now)
     tunnel.index = event.tunnel_index
     tunnel.spis = [event.extra["SPI"]] if "SPI" in event.extra else []
+
+
+def turned(tunnel: Tunnel, up: bool, now: float, window: float, most: int) -> None:
+    """Remember that it went up or down; of the latest ``window`` seconds, no more than ``most`` can ask for."""
+    tunnel.turns = [*[at for at in tunnel.turns if at > now - window][-2 * most :], now]
+    if not up:
+        tunnel.stops = [*tunnel.stops[-PACE_STOPS + 1 :], now]
+
+
+def turns(tunnel: Tunnel, hold: float) -> int:
+    """How often it has gone up and down. Once back before anybody was told is forgiven: what is nothing when it happens
+    alone makes no flapping of the one outage, or the one other blip, within the same quarter of an hour."""
+    # they alternate, and the latest is what it is now
+    last = len(tunnel.turns) - (0 if tunnel.up else 1)
+    pairs = (tunnel.turns[place - 2 : place] for place in range(last, 1, -2))
+    return len(tunnel.turns) - 2 * any(up - down < hold for down, up in pairs)
 
 
 def also_started(peer: PeerState, event: Event, now: float) -> None:

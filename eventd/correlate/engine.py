@@ -392,7 +392,7 @@ class Correlator:
             if state.case is None:
                 links.release(self._desk, state)
             elif state.case.group:
-                groups.graver(self._desk, state.case)
+                groups.moved(self._desk, state.case)
         if left:
             groups.left(self._desk, left)
 

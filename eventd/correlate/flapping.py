@@ -2,7 +2,7 @@
 until it is quiet; and once more when it stays down.
 """
 
-from eventd.correlate import cases, evidence, opening, reasons, texts
+from eventd.correlate import books, cases, evidence, groups, opening, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import MIN_PACE, PACE_SPREAD, PACE_STOPS
 from eventd.correlate.state import Case, PeerState, Tunnel
@@ -20,20 +20,25 @@ LONGER = 2.0
 DOWN = "down now"
 
 
-def turned(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float, turns: int = 1) -> bool:
-    """Count ``turns`` ups or downs of a tunnel; True when the peer flaps, and the event is settled with that."""
-    settings = desk.settings
-    tunnel.turns = [at for at in tunnel.turns if at > now - settings.flap_window][-settings.flap_count :]
-    tunnel.turns.extend([now] * turns)
+def turned(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float, *, both: bool = False) -> bool:
+    """A tunnel went up or down, or ``both``: down, and up again before we heard of it. True when the peer flaps, and
+    the event is settled with that."""
+    settings, down = desk.settings, both or not tunnel.up
+    if down:
+        books.turned(tunnel, False, now, settings.flap_window, settings.flap_count)
+    if tunnel.up:
+        books.turned(tunnel, True, now, settings.flap_window, settings.flap_count)
     pace = 0.0 if tunnel.up else _pace(tunnel)
     case = peer.case
     if case is not None and case.kind == "flapping":
-        cases.record(case, event, now, bad=turns > 1 or not tunnel.up)
+        cases.record(case, event, now, bad=down)
+        case.grow_since = now if down else case.grow_since
         steady = not case.pace and bool(pace) and _steady(case, pace, now)
         _wait(desk, case, tunnel, now)
         cases.progress(desk, case, now, news="stops at a steady pace" if steady else "")
         return True
-    if len(tunnel.turns) < settings.flap_count and not pace:
+    # what goes down may be back before anybody is told, and others go down with it: when it is up again is soon enough
+    if not pace and (not tunnel.up or books.turns(tunnel, settings.outage_hold) < settings.flap_count):
         return False
     _begin(desk, peer, tunnel, event, now, pace)
     return True
@@ -63,10 +68,11 @@ def _begin(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float
     fresh = case is None
     flap = cases.begin(event, since, "tunnel") if case is None else cases.successor(case, "flapping", since)
     flap.kind, flap.nature, flap.awaits, flap.waited = "flapping", "outage", "", tunnel.absent
+    flap.grow_since = tunnel.stops[-1] if tunnel.stops else since
     if case is None or not case.announced:
         _tell_turns(flap, tunnel, now)
     cases.record(flap, event, now)
-    flap.count = len(tunnel.stops) if pace else (len(tunnel.turns) + (not tunnel.up)) // 2  # ups and downs alternate
+    flap.count = len(tunnel.stops) if pace else len(tunnel.turns) // 2  # ups and downs alternate
     if fresh or flap.cause is None:
         flap.cause = peer.last_stop
     if pace:
@@ -111,6 +117,7 @@ def stays_down(desk: Desk, case: Case, at: float) -> None:
     grave: Severity = "major" if stated is None or stated == "info" else stated
     if not cases.escalate(desk, case, at, reasons.worse(grave, "warning"), "stays down"):
         cases.progress(desk, case, at, news="stays down")
+    groups.lost_again(desk, case.group)
 
 
 def quiet(desk: Desk, peer: PeerState, case: Case, at: float) -> None:

@@ -67,6 +67,8 @@ class Fleet:
         self._owners, self._owned = Sets[str](), Sets[str]()
         #: Peers whose matter is told by a group, and those told by the other end, under the key of that.
         self._members, self._echoes = Sets[str](), Sets[str]()
+        #: Those of a group that flap and are up right now.
+        self._swinging = Sets[str]()
         #: Peers with a case by what it has in common with others.
         self._shelves = Shelves[Shelf]()
         #: Where a peer with a case, or one told by the other end, stands in the indexes of cases.
@@ -214,6 +216,7 @@ class Fleet:
         for table, old, new in (
             (self._busy, peer.device if before.busy else "", peer.device if now.busy else ""),
             (self._members, before.group, now.group),
+            (self._swinging, before.swings, now.swings),
             (self._echoes, before.linked, now.linked),
         ):
             if old != new:
@@ -304,6 +307,14 @@ class Fleet:
     def member_count(self, group: str) -> int:
         """How many they are."""
         return len(self._members.at(group))
+
+    def swinging_count(self, group: str) -> int:
+        """How many of them flap, and are up right now: nobody misses them."""
+        return len(self._swinging.at(group))
+
+    def is_swinging(self, group: str, key: str) -> bool:
+        """Whether that peer is one of those."""
+        return key in self._swinging.at(group)
 
     def echoes(self, key: str) -> Iterator[tuple[str, PeerState]]:
         """The far ends of a peer's link whose matter is told by that peer's case."""

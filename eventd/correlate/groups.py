@@ -26,6 +26,9 @@ from eventd.model import Severity
 
 #: What `Case.awaits` says of a group whose peers flap.
 FLAPPING = "flapping"
+#: It does where this share of them goes up and down again and again: a few among many are the matter of those few.
+MOST_FLAP = 0.5
+AGAIN_AND_AGAIN = "peers go up and down again and again"
 #: Names of causes that were named by another message of the device.
 NAMED = tuple(evidence.EXPLANATIONS)
 
@@ -66,8 +69,8 @@ def left(desk: Desk, key: str) -> None:
     if group is None or group.case is None:
         return
     group.back += 1
-    down = group.case.missing = desk.fleet.member_count(key)
-    if down:
+    _count(desk, key, group.case)
+    if desk.fleet.member_count(key):
         _count_later(desk, group, group.case, TALLY_AGAIN)
         cases.progress(desk, group.case, desk.now)
     else:
@@ -77,11 +80,22 @@ def left(desk: Desk, key: str) -> None:
     desk.settle(key, group)
 
 
-def graver(desk: Desk, case: Case) -> None:
-    """A child has become graver: its parent is never less grave."""
+def moved(desk: Desk, case: Case) -> None:
+    """A child has changed: its parent is never less grave, and knows how many are up."""
     group = desk.fleet.groups.get(case.group)
-    if group is not None and group.case is not None and _rise(desk, group.case, desk.now, case.severity):
+    if group is None or group.case is None:
+        return
+    counted = _count(desk, case.group, group.case)
+    if _rise(desk, group.case, desk.now, case.severity) or counted:
         desk.settle(case.group, group)
+
+
+def lost_again(desk: Desk, key: str) -> None:
+    """A child that flaps stays down: told when that makes the outage graver."""
+    group = desk.fleet.groups.get(key)
+    if group is not None and group.case is not None:
+        _count_later(desk, group, group.case, TALLY)
+        desk.settle(key, group)
 
 
 def explained(desk: Desk, device: DeviceState, note: Note) -> None:
@@ -119,10 +133,11 @@ def noted(desk: Desk, key: str, text: str, note: Note, *, far: bool) -> None:
 
 def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Timer ``settle``: nobody joined or came back for `group_window`. Tell what has changed since it was told."""
-    missing, severity = desk.fleet.member_count(_place(group).key), _severity(desk, group)
-    if case.count > case.fallen or _is_worse(case, severity) or _worth_telling(group, missing):
+    left, severity = desk.fleet.member_count(_place(group).key), _severity(desk, group)
+    grown = case.count > case.fallen
+    if grown or _is_worse(case, severity) or _worth_telling(group, left) or _begins_to_flap(desk, group, case):
         if group.back:
-            group.missing_told = missing
+            group.missing_told = left
         _tell(desk, group, case, at, case.count, severity)
 
 
@@ -132,9 +147,10 @@ def tallied(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     held = places.held(desk, _place(group))
     total, severity = case.count + held, _severity(desk, group)
     grown = total >= (TALLY_MORE if held else TALLY_TOTAL) * case.fallen
-    if grown or _is_worse(case, severity) or _shrunk(group, case):
+    left = desk.fleet.member_count(_place(group).key)
+    if grown or _is_worse(case, severity) or _shrunk(group, case, left) or _begins_to_flap(desk, group, case):
         if group.back:
-            group.tallied = case.missing
+            group.tallied = left
         _tell(desk, group, case, at, total, severity)
 
 
@@ -149,31 +165,57 @@ def _place(group: GroupState) -> Place:
     return Place(group.kind, group.device, group.place)
 
 
+def _count(desk: Desk, key: str, parent: Case) -> bool:
+    """How many children are down, and how many flap and are up; True where that is another number than before."""
+    before, flaps = (parent.missing, parent.flaps), desk.fleet.swinging_count(key)
+    parent.missing, parent.flaps = desk.fleet.member_count(key) - flaps, flaps
+    return before != (parent.missing, parent.flaps)
+
+
+def _mostly_flaps(desk: Desk, group: GroupState, case: Case) -> bool:
+    """Whether half of all that fell, or more, go up and down again and again: what they have in common does."""
+    children = (peer.case for _, peer in desk.fleet.members(_place(group).key))
+    return MOST_FLAP * case.count <= sum(child is not None and child.kind == "flapping" for child in children)
+
+
+def _begins_to_flap(desk: Desk, group: GroupState, case: Case) -> bool:
+    return not case.awaits and _mostly_flaps(desk, group, case)
+
+
 def _is_worse(case: Case, severity: Severity) -> bool:
     return reasons.worse(case.severity, severity) != case.severity
 
 
-def _shrunk(group: GroupState, case: Case) -> bool:
+def _shrunk(group: GroupState, case: Case, left: int) -> bool:
     """Whether so many are back, while others still come, that it is news."""
     told = min(filter(None, (group.tallied, group.missing_told)), default=0)
-    return bool(group.back) and case.missing <= (TOLD_AGAIN * told if told else TALLY_LEFT * case.count)
+    return bool(group.back) and left <= (TOLD_AGAIN * told if told else TALLY_LEFT * case.count)
 
 
 def _tell(desk: Desk, group: GroupState, case: Case, at: float, total: int, severity: Severity) -> None:
     """Tell how many are lost and how many are back; ``total`` are those who fell."""
-    names = [texts.peer_name(desk.inventory, peer) for _, peer in desk.fleet.members(_place(group).key)]
+    key, flapped = _place(group).key, case.awaits
+    _count(desk, key, case)
+    down = [peer for _, peer in desk.fleet.members(key) if not desk.fleet.is_swinging(key, peer.key)]
+    case.awaits = FLAPPING if _mostly_flaps(desk, group, case) else ""
     worse = _is_worse(case, severity)
     if severity != case.severity and not worse:  # the gravest are back, or something of the place is up again
         case.step(at, f"severity now {severity}")
         case.severity = severity
     if group.back:
-        news = _moved(case) or SORTS[group.kind].gone(case.count - len(names), case.count)
-        case.step(at, f"{news}, {SORTS[group.kind].left}: {_listed(names)}")
-    else:
-        grown = total > case.fallen
-        news = f"{total} in all, {case.fallen} before" if grown else f"{len(names)} of {case.count} missing again"
+        news = _moved(case) or SORTS[group.kind].gone(case.count - case.missing - case.flaps, case.count)
+        names = _listed(texts.peer_name(desk.inventory, peer) for peer in down)
+        case.step(at, f"{news}, {SORTS[group.kind].left}: {names}" if down else news)
+    elif total > case.fallen:
+        news = f"{total} in all, {case.fallen} before"
         case.step(at, news)
-    group.back, case.fallen, case.missing, group.told_at = 0, total, len(names), at
+    elif case.awaits and not flapped:
+        news = AGAIN_AND_AGAIN
+        case.step(at, news)
+    else:
+        news = f"{len(down)} of {case.count} missing again"
+        case.step(at, news)
+    group.back, case.fallen, group.told_at = 0, total, at
     if not _rise(desk, case, at, severity, news):
         cases.progress(desk, case, at, news=news)
 
@@ -191,9 +233,9 @@ def _rise(desk: Desk, case: Case, at: float, severity: Severity, news: str = "")
     return rises and cases.escalate(desk, case, at, severity, news or f"a peer is {severity} now")
 
 
-def _worth_telling(group: GroupState, missing: int) -> bool:
+def _worth_telling(group: GroupState, left: int) -> bool:
     """Whether so many are back that the number is news: the first time, then once a few of the rest are left."""
-    return bool(group.back) and (not group.missing_told or missing <= TOLD_AGAIN * group.missing_told)
+    return bool(group.back) and (not group.missing_told or left <= TOLD_AGAIN * group.missing_told)
 
 
 # --- the parent -----------------------------------------------------------------------------------------------------
@@ -201,11 +243,12 @@ def _worth_telling(group: GroupState, missing: int) -> bool:
 
 def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     """Open the parent, and take over those of its children that are told already."""
-    first = min(falling, key=lambda one: (one[0].since, one[1].key))[0]
+    first = min(falling, key=lambda one: (_fell(one[0]), one[1].key))[0]
     far = place.kind == "far"
     devices = sorted({one.device for one, _ in falling})
     merged = _merged(desk, place)
-    since = min([first.since, *(case.since for _, _, case in merged)])
+    fell = _fell(first)
+    since = min([fell, *(case.since for _, _, case in merged)])
     parent = Case(
         device=(desk.fleet.owner(place.name) or devices[0]) if far else place.device,
         vsys=first.vsys,
@@ -217,9 +260,7 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
         interface=place.name if place.kind == "interface" else None,
         fallen=len(falling),
     )
-    group = GroupState(
-        kind=place.kind, device=place.device, place=place.name, heard_at=at, joined_at=first.since, case=parent
-    )
+    group = GroupState(kind=place.kind, device=place.device, place=place.name, heard_at=at, joined_at=fell, case=parent)
     desk.fleet.add_group(place.key, group)
     before = [one for key, _, _ in merged for one in _members(desk, key)]
     for step in sorted((step for _, _, case in merged for step in case.steps), key=lambda step: step.at):
@@ -228,7 +269,8 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     names = [texts.peer_name(desk.inventory, peer) if not far else one.device for one, peer in falling]
     parent.names = sorted(set(names))[:MAX_NAMED]
     came = SORTS[place.kind].came
-    parent.step(first.since, f"{len(falling)} {came} within {texts.span(at - first.since)}: {_listed(names)}")
+    parent.step(fell, f"{len(falling)} {came} within {texts.span(at - fell)}: {_listed(names)}")
+    parent.awaits = FLAPPING if MOST_FLAP * len(falling) <= sum(_flaps(desk, *one) for one in falling) else ""
     for key, old, case in merged:
         cases.supersede(desk, old, case, parent, desk.now)
         desk.settle(key, old)
@@ -238,6 +280,16 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     _take_over(desk, place, [*before, *falling], at)
     parent.timers["settle"] = at + desk.settings.group_window
     desk.settle(place.key, group)
+
+
+def _fell(case: Case) -> float:
+    return case.since if case.fell is None else case.fell
+
+
+def _flaps(desk: Desk, case: Case, peer: PeerState) -> bool:
+    """Whether it flaps, or does with its next turn."""
+    hold, enough = desk.settings.outage_hold, max(2, desk.settings.flap_count - 1)  # one turn alone is none
+    return case.kind == "flapping" or any(books.turns(one, hold) >= enough for one in peer.tunnels.values())
 
 
 def _take_over(desk: Desk, place: Place, falling: Falling, at: float) -> None:
@@ -268,27 +320,30 @@ def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case)
     parent.children = [*parent.children[-MAX_CHILDREN + 1 :], texts.incident_id(case)]
     if peer.counted != case.parent:  # a peer that comes and goes is one peer, whatever many incidents it has
         peer.counted, parent.count = case.parent, parent.count + 1
-    parent.missing = desk.fleet.member_count(key) + (not desk.fleet.is_member(key, peer.key))
+    _count_with(desk, key, parent, peer, flaps=case.kind == "flapping" and not peer.tunnels_down)
     parent.beside = parent.beside and books.any_up(peer, desk.now)
     group.joined_at = max(group.joined_at, case.fell or case.since)
-    if parent.missing > group.missing_told:
+    left = parent.missing + parent.flaps
+    if left > group.missing_told:
         group.missing_told = 0  # so many are lost again that their return is news again
-    if parent.missing > group.tallied:
+    if left > group.tallied:
         group.tallied = 0
     for witness in case.witnesses:
         parent.add_witness(witness)
     if (name := texts.peer_name(desk.inventory, peer)) not in parent.names and len(parent.names) < MAX_NAMED:
         parent.names = sorted([*parent.names, name])
     if parent.announced:
-        news = "peers go up and down again and again"
-        if case.kind != "flapping" or parent.awaits == FLAPPING:
-            news = ""
-        else:
-            parent.awaits = FLAPPING
-            parent.step(desk.now, news)
         _count_later(desk, group, parent, TALLY)
-        cases.progress(desk, parent, desk.now, news=news)
+        cases.progress(desk, parent, desk.now)
     desk.settle(key, group)
+
+
+def _count_with(desk: Desk, key: str, parent: Case, peer: PeerState, *, flaps: bool) -> None:
+    """As `_count`, with a peer that is only about to be a child."""
+    others = desk.fleet.member_count(key) - desk.fleet.is_member(key, peer.key)
+    flapping = desk.fleet.swinging_count(key) - desk.fleet.is_swinging(key, peer.key)
+    parent.flaps = flapping + flaps
+    parent.missing = others + 1 - parent.flaps
 
 
 def _explain(desk: Desk, place: Place, parent: Case, falling: Falling) -> None:

@@ -176,7 +176,10 @@ def _standing(case: Case) -> str:
         return ""
     left = "still failing" if case.kind == "negotiation_failing" else "still missing"
     missing = f", {case.missing} {left}" if 0 < case.missing < case.count else ""
-    return missing + (", flapping" if case.awaits else "") + (" that still work" if case.beside else "")
+    if case.awaits:
+        return f"{missing}, flapping"
+    flaps = f", {case.flaps} flapping" if case.flaps else ""
+    return missing + flaps + (" that still work" if case.beside else "")
 
 
 # --- the sentence ---------------------------------------------------------------------------------------------------

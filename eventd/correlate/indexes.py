@@ -100,10 +100,11 @@ Shelf = tuple[str | int | None, ...]
 
 class Standing(Struct, frozen=True):
     """Where a peer is found because of the case it has, or because another one's case tells its matter; for each shelf
-    the time under which it stands there."""
+    the time under which it stands there. ``swings`` is its group once more, while it flaps and is up."""
 
     group: str = ""
     linked: str = ""
+    swings: str = ""
     busy: bool = False
     shelves: tuple[tuple[Shelf, float], ...] = ()
     sign: "Sign" = ()
@@ -122,6 +123,7 @@ def sign(peer: PeerState) -> Sign:
     return (
         peer.linked,
         case.group,
+        _swings(peer, case),
         case.announced,
         case.since,
         case.fell,
@@ -143,7 +145,18 @@ def standing(peer: PeerState) -> Standing:
             return NOWHERE
         return Standing(linked=peer.linked, shelves=((lost(peer.device), peer.fell),), sign=sign(peer))
     shelves = [*_alike(peer, case), *((shelf, case.since) for shelf in _places(peer.device, case))]
-    return Standing(case.group, peer.linked, True, tuple(shelves), sign(peer))
+    return Standing(
+        group=case.group,
+        linked=peer.linked,
+        swings=case.group if _swings(peer, case) else "",
+        busy=True,
+        shelves=tuple(shelves),
+        sign=sign(peer),
+    )
+
+
+def _swings(peer: PeerState, case: Case) -> bool:
+    return case.kind == "flapping" and not peer.tunnels_down
 
 
 def _alike(peer: PeerState, case: Case) -> Iterator[tuple[Shelf, float]]:

@@ -37,7 +37,7 @@ TELLING = {
     "flapping": Rule(
         "A tunnel went up and down {flap_count} times within {flap_window}, or stops at a steady pace: told once, "
         "instead of every time, until it is quiet.",
-        "Fewer ups and downs within {flap_window}.",
+        "Fewer ups and downs within {flap_window}; the first that is back in its hold does not count.",
     ),
     "group": Rule(
         "At least {group_peers} peers, or {group_share} of them, were lost within {group_window} in one place: one "

@@ -9,7 +9,7 @@ from eventd.checked import Checked, Fault
 
 #: A century: far beyond any use, and a moment this far ahead is still one that a calendar can name.
 LONGEST = 36_525 * 86_400.0
-#: Ups and downs remembered per peer; who waits for more of them will not be told.
+#: Ups and downs remembered per tunnel are twice this; who waits for more of them will not be told.
 MAX_COUNT = 100
 
 #: What is held back longer than a day is told to nobody in time: more is a typing error.

@@ -107,11 +107,11 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     ``children`` are the incidents that a group has told, the latest `MAX_CHILDREN` of them; its ``fallen`` are the
     peers that had fallen when it was last told. ``hushed``: something was kept from being told that is to be told when
     that ends. ``hint`` is a step that something near it suggests; ``beside``: while another tunnel worked; ``pace`` is
-    the steady distance of its stops in seconds. ``missing`` is how many children of a
-    group are not back, ``names`` those of its first peers, ``taker`` the device that has taken over ``moved`` of them.
-    ``far_device`` is the other end, where it told its side; ``says`` another device that gave the cause; ``hush`` what
-    kept it untold; ``probe``: only a probe says that it is down. ``told``: somebody was notified of it.
-    ``idle``: its stops say no more than that the SA of a peer ran out that waits for traffic.
+    the steady distance of its stops in seconds. ``missing`` is how many children of a group are not back, ``flaps`` how
+    many more flap and are up right now, ``names`` those of its first peers, ``taker`` the device that has taken over
+    ``moved`` of them. ``far_device`` is the other end, where it told its side; ``says`` another device that gave the
+    cause; ``hush`` what kept it untold; ``probe``: only a probe says that it is down. ``told``: somebody was notified
+    of it. ``idle``: its stops say no more than that the SA of a peer ran out that waits for traffic.
     """
 
     device: str
@@ -164,6 +164,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     heir_id: str = ""
     pace: float = 0.0
     missing: int = 0
+    flaps: int = 0
     names: list[str] = field(default_factory=list)
     taker: str = ""
     moved: int = 0
@@ -187,9 +188,10 @@ class Case(Struct, kw_only=True, omit_defaults=True):
 
     @property
     def fell(self) -> float | None:
-        """When the outage began that it is, or may become; None where none of its tunnels stopped."""
-        if self.growing:
-            return self.grow_since
+        """When the outage began that it is, or may become, or the latest one of what flaps; None where none of its
+        tunnels stopped."""
+        if self.growing or self.kind == "flapping":
+            return self.grow_since or self.since  # earlier versions did not keep it of what flaps
         return self.since if self.family == "tunnel" and not self.waits_idle else None
 
     def step(self, at: float, text: str) -> None:

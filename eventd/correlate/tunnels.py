@@ -14,7 +14,7 @@ from eventd.correlate import (
     texts,
 )
 from eventd.correlate.desk import Desk
-from eventd.correlate.settings import PACE_STOPS, WEAK_HOLD
+from eventd.correlate.settings import WEAK_HOLD
 from eventd.correlate.state import Case, Moment, PeerState, Tunnel, moment
 from eventd.model import Event, Reason, Severity
 
@@ -103,7 +103,7 @@ def _came_late(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: f
     desk.suppress(cases.DROPPED_AS[nature], peer, f"{texts.told(event)}, before the start that arrived first")
     if nature == "outage" and tunnel.before_start is not False:
         peer.last_stop = event.reason
-        flapping.turned(desk, peer, tunnel, event, now, turns=2)
+        flapping.turned(desk, peer, tunnel, event, now, both=True)
 
 
 def _replaced(desk: Desk, peer: PeerState, tunnel: Tunnel, reason: Reason | None, now: float) -> bool:
@@ -127,8 +127,6 @@ def _down(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float,
     changed = books.put(peer, tunnel, False, now)
     if not books.overtaken(tunnel.stopped, event, now, desk.settings.twin_window):
         tunnel.nature, tunnel.stopped = nature, moment(event, now)
-    if changed and nature == "outage":
-        tunnel.stops = [*tunnel.stops[-PACE_STOPS + 1 :], now]
     peer.last_stop = event.reason
     if peer.case is not None:
         peer.case.stranger = False  # it had a tunnel

@@ -23,10 +23,22 @@ def test_however_long_it_goes_on_it_is_told_once_and_ends_when_quiet() -> None:
 
 
 def test_short_flaps_inside_the_hold_count_as_well() -> None:
-    story = tell(cycles(2, every=20, down=3), until=1000)
-    assert story.told == ["23 opened flapping warning", "923 resolved flapping warning"], (
-        "nobody would have been told of either"
+    story = tell(cycles(3, every=20, down=3), until=1000)
+    assert story.told == ["43 opened flapping warning", "943 resolved flapping warning"], (
+        "nobody would have been told of any of them"
     )
+
+
+def test_what_was_back_before_anybody_was_told_is_forgiven_once() -> None:
+    assert tell(cycles(2, every=20, down=3), until=1000).told == []
+    story = tell("0 stop dpd timeout\n60 start\n700 stop dpd timeout\n701 start", until=2000)
+    assert [line.split()[1:3] for line in story.told] == [["opened", "tunnel_down"], ["resolved", "tunnel_down"]]
+
+
+def test_a_stop_that_its_own_start_has_overtaken_is_a_short_one() -> None:
+    late = [f"{n * 60} start stamp={n * 60 + 1}\n{n * 60 + 2} stop dpd timeout stamp={n * 60}" for n in range(1, 4)]
+    assert tell("\n".join(["0 start stamp=0", *late[:2]]), until=400).told == []
+    assert tell("\n".join(["0 start stamp=0", *late]), until=400).told == ["182 opened flapping warning"]
 
 
 def test_down_when_quiet_becomes_an_outage_since_the_last_stop() -> None:
@@ -52,28 +64,27 @@ def test_stops_at_a_steady_pace_are_a_timer_and_not_a_dead_peer() -> None:
 
 
 def test_what_flaps_and_then_stays_down_is_told_at_once() -> None:
-    short = cycles(2, every=28, down=8)
-    story = tell(f"{short}\n61 stop dpd timeout", until=400)
-    assert story.told == ["36 opened flapping warning", "77 updated flapping major"]
+    short = cycles(3, every=28, down=8)
+    story = tell(f"{short}\n89 stop dpd timeout", until=400)
+    assert story.told == ["64 opened flapping warning", "105 updated flapping major"]
     assert "is down now" in story.last.summary
     assert story.last.title.startswith("2.1.1.1 flapping on FW1 and down now")
 
 
 def test_its_chain_tells_every_down_and_up_also_those_nobody_was_told_of() -> None:
-    story = tell(cycles(2, every=28, down=8), until=60)
+    story = tell(cycles(3, every=28, down=8), until=80)
     assert [line.split(" ", 1)[1] for line in story.last.chain] == [
-        "tunnel stopped",
-        "tunnel started",
+        *["tunnel stopped", "tunnel started"] * 2,
         "tunnel stopped: dpd timeout",
         "tunnel started",
-        "4 ups and downs within 15 min",
+        "6 ups and downs within 15 min",
     ]
-    assert story.last.count == 2
+    assert story.last.count == 3
 
 
 def test_failures_in_between_are_no_downs() -> None:
-    lines = cycles(2, every=28, down=8) + "\n60 fail authentication fail\n70 fail authentication fail"
-    assert tell(lines, until=100).last.count == 2
+    lines = cycles(3, every=28, down=8) + "\n90 fail authentication fail\n99 fail authentication fail"
+    assert tell(lines, until=120).last.count == 3
 
 
 def test_ten_tunnels_going_down_together_once_do_not_flap() -> None:

@@ -1,7 +1,7 @@
 """Many peers lost at once are one outage of what they have in common."""
 
 import pytest
-from correlate_strategies import EPOCH, inventory, lasting, tell
+from correlate_strategies import EPOCH, inventory, lasting, tell, timeline
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -256,6 +256,63 @@ def test_an_uplink_that_flaps_counts_peers_and_says_that_it_flaps() -> None:
     parents = [incident for incident in story.final.values() if incident.kind == "interface_outage"]
     assert max(parent.count for parent in parents) == 10
     assert any("flapping" in change.incident.title for _, change in story.changes if change.notify)
+
+
+BLIP = 6
+
+
+def blips(at: list[float], names: list[str]) -> str:
+    """Times when an uplink is away for as long that nobody is told."""
+    return "\n".join(f"{lines('stop dpd timeout', t, names)}\n{lines('start', t + BLIP, names)}" for t in at)
+
+
+def test_an_uplink_that_is_lost_and_then_blips_is_told_once() -> None:
+    names = peers(20)
+    text = f"{known(20)}\n{lines('stop dpd timeout', 0, names)}\n{lines('start', 60, names)}\n{blips([600], names)}"
+    assert [line.split()[1:3] for line in tell(text, until=3000).told] == [
+        ["opened", "interface_outage"],
+        ["resolved", "interface_outage"],
+    ]
+
+
+@pytest.mark.parametrize("link", ["", f"-1 linkdown {UPLINK}\n199 linkdown {UPLINK}\n"])
+def test_an_uplink_that_blips_again_and_again_is_one_incident_of_the_uplink(link: str) -> None:
+    text = f"{known(20)}\n{blips([0, 100, 200], peers(20))}\n{link}"
+    story = tell(sorted(timeline(text), key=lambda pair: pair[0]), until=3000)
+    assert [line.split()[1:3] for line in story.told] == [
+        ["opened", "interface_outage"],
+        ["resolved", "interface_outage"],
+    ]
+    opened = next(change.incident for _, change in story.changes if change.notify)
+    assert "lost 20 peers on GigabitEthernet0/0/1, flapping" in opened.title
+    assert "still" not in opened.title
+    assert "20 peers lost within 6 s" in " ".join(opened.chain)
+    assert {incident.kind for incident in story.final.values()} == {"interface_outage", "flapping"}
+
+
+def test_what_flaps_among_many_is_not_the_flapping_of_them_all_and_not_missing_while_it_is_up() -> None:
+    names = peers(20)
+    text = (
+        f"{known(20)}\n{lines('stop dpd timeout', 0, names)}\n{lines('start', 100, names[:12])}\n"
+        f"{blips([130, 160], names[:1])}\n{lines('start', 400, names[12:17])}"
+    )
+    story = tell(text, until=600)
+    told = [change.incident for _, change in story.changes if change.notify and change.incident.kind != "flapping"]
+    assert [incident.title.split(":")[0].partition(" on GigabitEthernet0/0/1")[2] for incident in told] == [
+        "",
+        ", 8 still missing",
+        ", 3 still missing",
+    ]
+    assert not any("again and again" in line for incident in told for line in incident.chain)
+
+
+def test_what_stays_down_after_an_uplink_has_flapped_makes_the_outage_graver() -> None:
+    names = peers(20)
+    text = f"{known(20)}\n{blips([0, 100, 200], names)}\n{lines('stop dpd timeout', 300, names)}"
+    story = tell(text, until=600)
+    last = [change.incident for _, change in story.changes if change.notify][-1]
+    assert (last.kind, last.severity) == ("interface_outage", "critical")
+    assert last.news == "was major, 20 of 20 missing again"
 
 
 def test_a_clear_by_hand_does_not_say_that_it_works() -> None:

@@ -30,7 +30,7 @@ def silenced(text: str, until: float, reason: str = "") -> Story:
         ("0 stop dpd timeout\n60 fail authentication fail", 100, ["cause known"]),
         ("0 stop config modify or manual offline", 1000, ["was info, not back after 15 min"]),
         ("0 heal\n9 heal\n18 heal", 30, ["was info, reported 3 times"]),
-        ("0 stop dpd timeout\n1 start\n2 stop\n3 start\n4 stop", 60, ["was warning, stays down"]),
+        ("0 stop dpd timeout\n" + "1 start\n2 stop\n" * 3, 60, ["was warning, stays down"]),
     ],
 )
 def test_an_update_says_why_it_is_sent(text: str, until: float, expected: list[str]) -> None:

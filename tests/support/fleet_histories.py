@@ -178,7 +178,7 @@ def _burst(draw: st.DrawFn, plain: bool) -> list[str]:
         return draw(_OF_THEIR_OWN[sort])
     places = draw(_places())
     if sort == "flap":
-        return [f"{said} {places[0]}" for said in ("start", "stop dpd timeout", "start", "stop dpd timeout")]
+        return [f"{said} {places[0]}" for said in ("start", "stop dpd timeout") * 4]
     if sort == "signs":
         return [f"{draw(st.sampled_from(('phase1', 'success', 'dpd-ok')))} {place}" for place in places]
     said = {"stops": _END, "starts": st.just("start"), "fails": _FAIL.map(lambda text: f"fail {text}")}[sort]
