@@ -90,6 +90,12 @@ SPECS = (
         ("channel",),
     ),
     Spec("notification_failures", "counter", "Failed tries to deliver.", ("channel", "reason")),
+    Spec(
+        "channel_failing_timestamp_seconds",
+        "gauge",
+        "Since when the messages of a channel fail; 0 while they are taken.",
+        ("channel",),
+    ),
     Spec("notification_refreshes", "counter", "Repeated sendings of current state.", ("channel", "outcome")),
     Spec(
         "heartbeats",

@@ -15,7 +15,7 @@ from eventd.config import ChannelConfig, Config, load
 from eventd.durations import parse_duration
 from eventd.errors import ConfigError, DeliveryError
 from eventd.model import Told, to_json
-from eventd.notify.delivery import guarded
+from eventd.notify.guard import guarded
 from eventd.notify.session import Session
 from eventd.notify.trial import trial, trial_digest, trial_over
 from eventd.printable import printable, printable_json

@@ -8,27 +8,29 @@ import contextlib
 import itertools
 import random
 import time
-import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from eventd.contract import Channel, Lately, Outbox, Settled
 from eventd.errors import DeliveryError, DeliveryFailure, EventdError
 from eventd.model import Digest, Notification, Told
 from eventd.notify.backoff import full_jitter
+from eventd.notify.guard import failure_in, guarded, where
 from eventd.notify.pacing import MINUTE_S, Window, together
 from eventd.notify.session import MAX_RETRY_AFTER_S, Failures, Session
 from eventd.telemetry import Telemetry, get_logger
 
 __all__ = ["Delivery", "Session"]
 
-T = TypeVar("T")
-
 #: A day-old alarm is history, not news; whoever was away for a day looks at the page, not at the chat.
 MAX_AGE_S = 86_400.0
+#: A wrong proxy, a key that ran out, a webhook that somebody deleted: that the channel fails is seen at once (`eventd
+#: outbox list`, ``eventd_channel_failing_timestamp_seconds``), but what broke in the evening may be mended only in the
+#: morning. After such a night what was refused is given up; it is kept and can be sent again.
+REFUSED_FOR_S = 12 * 3600.0
 #: An exception that we did not foresee is a bug that will not go away by itself; three tries rule out chance.
 MAX_INTERNAL_TRIES = 3
 #: Delivered later than this, a message says so.
@@ -39,8 +41,6 @@ PLAIN_AFTER_TRIES = 3
 MAX_SLEEP_S = 30.0
 #: Alertmanager is told for this long that an alert is over, in case it missed the first time.
 RESOLVED_FOR_S = 900.0
-#: A channel's own limits are shorter (`session.TOTAL_TIMEOUT_S`); this one is for channels that have none.
-TRY_TIMEOUT_S = 60.0
 #: Keeps a store whose ``next_due`` and ``claim`` disagree from being asked without end.
 MIN_SLEEP_S = 0.02
 #: Pause after the store failed: it has its own retries, this only keeps us from spinning.
@@ -54,10 +54,18 @@ PLAIN_MAY_HELP = {DeliveryFailure.RENDER, DeliveryFailure.TOO_LARGE, DeliveryFai
 AWAY = {DeliveryFailure.CONNECT, DeliveryFailure.TLS, DeliveryFailure.RATE_LIMITED}
 #: Failures after which the channel rests for a while. Those that are not in `AWAY` may be due to the message: the next
 #: try is made with another.
-TROUBLE = {*AWAY, DeliveryFailure.TIMEOUT, DeliveryFailure.SERVER_ERROR}
+TROUBLE = {*AWAY, DeliveryFailure.TIMEOUT, DeliveryFailure.SERVER_ERROR, DeliveryFailure.REFUSED}
 
 #: Ways out of the outbox, as metric label; ``superseded`` is decided by the store when a newer one comes in.
 OUTCOMES = ("delivered", "superseded", "dead")
+
+
+class Standing(Struct, frozen=True):
+    """How a channel stands: since when its messages fail, and until when it is left alone (Unix seconds; 0: they do
+    not, it is not)."""
+
+    failing_since: float = 0.0
+    rests_until: float = 0.0
 
 
 @runtime_checkable
@@ -92,6 +100,7 @@ class Delivery:
         know, names = self._telemetry.know, [worker.name for worker in self._workers]
         know("notifications", itertools.product(names, OUTCOMES))
         know("notification_failures", itertools.product(names, DeliveryFailure))
+        know("channel_failing_timestamp_seconds", ((name,) for name in names))
         refreshed = [worker.name for worker in self._workers if worker.channel.refresh_s]
         know("notification_refreshes", itertools.product(refreshed, ("ok", "failed")))
 
@@ -112,6 +121,10 @@ class Delivery:
     def looks(self) -> dict[str, int]:
         """How often each channel's worker has looked for something to tell: one that stands still is stuck."""
         return {worker.name: worker.looks for worker in self._workers}
+
+    def standings(self) -> dict[str, Standing]:
+        """How each channel stands."""
+        return {worker.name: worker.standing for worker in self._workers}
 
     def wake(self) -> None:
         """Look at the outbox now. Call it on the loop."""
@@ -158,10 +171,21 @@ class _Worker:
         self._log = get_logger("notify").bind(channel=name)
         self._failures = Failures(telemetry, clock)
         self._woken, self._stopping = asyncio.Event(), False
-        self._paused_until, self._streak = 0.0, 0
+        self._paused_until, self._streak, self._failing_since = 0.0, 0, 0.0
+        #: id → when it was first refused (Unix seconds). What is refused after a restart begins anew; it has a day.
+        self._refused: dict[str, float] = {}
         self._window = Window(channel.pace)
         self._last_look = 0.0
         self.looks = 0
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(self._failing_since, self._paused_until if self._failing_since else 0.0)
+
+    def _fails(self, since: float) -> None:
+        """0: no more."""
+        self._failing_since = since
+        self._telemetry.set("channel_failing_timestamp_seconds", self.name, value=since)
 
     def wake(self) -> None:
         self._woken.set()
@@ -175,7 +199,7 @@ class _Worker:
         self._woken.set()
 
     async def close(self) -> None:
-        if (error := _error(await guarded(self.channel.close()))) is not None:
+        if (error := failure_in(await guarded(self.channel.close()))) is not None:
             self._log.warning("channel did not close", error=str(error))
 
     async def run(self) -> None:
@@ -191,7 +215,7 @@ class _Worker:
                     remembered = True
                 await self._step()
             except Exception as error:  # noqa: BLE001 - whatever the store raises, delivery goes on
-                self._log.error("outbox failed", error=_where(error))
+                self._log.error("outbox failed", error=where(error))
                 await self._sleep(STORE_PAUSE_S)
 
     def _remember(self, lately: Lately, now: float) -> None:
@@ -201,6 +225,7 @@ class _Worker:
         tried = [now] * ((pace.per_minute or 1) - 1) if lately.failing else []
         self._window = Window(pace, [*lately.sent, *tried])
         self._streak = int(lately.failing)
+        self._fails(now if lately.failing else 0.0)
         if lately.rests_until <= now + MAX_RETRY_AFTER_S:
             self._paused_until = lately.rests_until
 
@@ -276,12 +301,13 @@ class _Worker:
         if self._streak:
             self._log.info("channel works again", failures=self._streak)
         self._streak = 0
+        self._fails(0.0)
         await self._settle(told, "delivered", receipt=receipt)
 
     async def _failed(self, told: Told, error: DeliveryError) -> None:
         self._failures.note(self.name, error, notification=told.id)
         now = self._clock()
-        if why := _given_up(told, error, now):
+        if why := self._given_up(told, error, now):
             self._log.error("notification given up", why=why, notification=told.id, error=str(error))
             await self._settle(told, "dead", error=str(error))
             return
@@ -289,8 +315,23 @@ class _Worker:
         pause = max(asked, full_jitter(self._streak, self._rng)) if error.reason in TROUBLE else asked
         wait = pause if error.reason in AWAY else max(asked, full_jitter(told.attempts, self._rng))
         self._streak += 1
+        self._fails(self._failing_since or now)
         self._paused_until = now + pause
         await self._settle(told, "retry", retry_at=now + wait, error=str(error))
+
+    def _given_up(self, told: Told, error: DeliveryError, now: float) -> str | None:
+        """Why something that failed is not tried again, None where it is."""
+        if not error.retryable:
+            return "the far end will not take it"
+        if now - max(map(_wanted_at, _members(told))) > MAX_AGE_S:
+            return "too old"
+        if error.reason == DeliveryFailure.INTERNAL and told.attempts + 1 >= MAX_INTERNAL_TRIES:
+            return "fails in our own code"
+        if error.reason == DeliveryFailure.REFUSED:
+            self._refused = {ident: at for ident, at in self._refused.items() if now - at <= MAX_AGE_S}
+            if now - self._refused.setdefault(told.id, now) > REFUSED_FOR_S:
+                return "refused for too long"
+        return None
 
     async def _settle(
         self,
@@ -308,6 +349,7 @@ class _Worker:
                 return
             await asyncio.sleep(STORE_PAUSE_S)
         if outcome in OUTCOMES:
+            self._refused.pop(told.id, None)
             self._telemetry.inc("notifications", self.name, outcome, n=len(_members(told)))
 
     async def _settled(self, settled: Settled) -> bool:
@@ -321,7 +363,7 @@ class _Worker:
     async def refresh(self) -> None:
         """Repeat the current state: at once after the start, then every ``refresh_s``."""
         while not self._stopping:
-            error = _error(await guarded(self._refresh_once()))
+            error = failure_in(await guarded(self._refresh_once()))
             self._telemetry.inc("notification_refreshes", self.name, "failed" if error else "ok")
             if error is not None:
                 self._failures.note(self.name, error, during="refresh")
@@ -332,24 +374,6 @@ class _Worker:
         incidents = await self._outbox.alerting(self.name, now - RESOLVED_FOR_S)
         if incidents:
             await self.channel.refresh(incidents, now)
-
-
-async def guarded(action: Awaitable[T]) -> T | DeliveryError:
-    """What it returns, or how it failed. No bug of a channel gets past here, and no text of an unforeseen exception
-    either: it may hold an address."""
-    try:
-        async with asyncio.timeout(TRY_TIMEOUT_S):
-            return await action
-    except DeliveryError as error:
-        return error
-    except TimeoutError:
-        return DeliveryError(DeliveryFailure.TIMEOUT, f"no end within {TRY_TIMEOUT_S:.0f} s", retryable=True)
-    except Exception as error:  # noqa: BLE001 - a bug of one channel must not stop the others
-        return DeliveryError(DeliveryFailure.INTERNAL, _where(error), retryable=True)
-
-
-def _error(result: object) -> DeliveryError | None:
-    return result if isinstance(result, DeliveryError) else None
 
 
 def _members(told: Told) -> Sequence[Notification]:
@@ -366,17 +390,6 @@ def _plain_may_help(told: Told, error: DeliveryError) -> bool:
     return often or error.reason in PLAIN_MAY_HELP
 
 
-def _given_up(told: Told, error: DeliveryError, now: float) -> str | None:
-    """Why something that failed is not tried again, None where it is."""
-    if not error.retryable:
-        return "the far end will not take it"
-    if now - max(map(_wanted_at, _members(told))) > MAX_AGE_S:
-        return "too old"
-    if error.reason == DeliveryFailure.INTERNAL and told.attempts + 1 >= MAX_INTERNAL_TRIES:
-        return "fails in our own code"
-    return None
-
-
 def _marked_late(told: Told, now: float) -> Told:
     if isinstance(told, Digest):
         return told
@@ -384,10 +397,3 @@ def _marked_late(told: Told, now: float) -> Told:
     if late <= LATE_AFTER_S:
         return told
     return replace(told, incident=replace(told.incident, late_s=round(late, 1)))
-
-
-def _where(error: Exception) -> str:
-    """An unforeseen exception by type and place, without its text."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"

@@ -5,7 +5,6 @@ https://open.dingtalk.com/document/orgapp/custom-robots-send-group-messages (for
 the field is marked so.
 """
 
-import re
 from typing import Any
 
 from eventd.contract import Notifier
@@ -14,7 +13,6 @@ from eventd.notify.endpoint import Endpoint
 from eventd.notify.render import Markup
 from eventd.notify.robot import (
     BUSY,
-    CLOCK,
     LAYOUT,
     LIMITED,
     REFUSED,
@@ -64,8 +62,6 @@ CODES: dict[int, Verdict] = {
     **dict.fromkeys((430101, 430102, 430103, 430104), LAYOUT),
     **dict.fromkeys((88, 300001, 300005, 310000, 400013, 400101, 400102, 400106), REFUSED),
 }
-#: 310000 is keyword, address, signature or time; which one it is says the text.
-GUARD = 310000
 
 
 def signature(secret: str, timestamp: int) -> str:
@@ -124,9 +120,9 @@ class Dingtalk(Robot):
             query = {"timestamp": str(now), "sign": signature(self._secret, now)}
         return await self.session.post(self.to, message, {ID_HEADER: card.id}, query=query)
 
-    def read(self, code: int, text: str) -> Verdict | None:
-        """By code; of what guards the robot only our clock may set itself right."""
-        return CLOCK if code == GUARD and re.search("timestamp", text) else CODES.get(code)
+    def read(self, code: int, text: str) -> Verdict | None:  # noqa: ARG002  the code says all
+        """By code."""
+        return CODES.get(code)
 
 
 class Settings(GuardedSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -45,6 +45,8 @@ MAX_HTML_OCTETS = 40_000
 _TOO_BIG = re.compile(r"5\.(3\.4|2\.3)\b")
 _FULL = re.compile(r"5\.2\.2\b")
 TOO_BIG = 552
+#: About us and not about this mail: log-in wanted, too weak, wrong, or only over TLS (RFC 4954 section 6).
+LOG_IN = frozenset((530, 534, 535, 538))
 
 #: A name or an address, without anything that would mean more on a command line of SMTP.
 _HOST = re.compile(r"[A-Za-z0-9.:_\[\]-]+")
@@ -220,8 +222,10 @@ def judge(code: int, text: str, to: Endpoint) -> DeliveryError:
         return DeliveryError(DeliveryFailure.SERVER_ERROR, f"{to.place}: the answer is not SMTP", retryable=True)
     if code < 500:
         return answer.error(to, DeliveryFailure.SERVER_ERROR, retryable=True)
-    too_big = _TOO_BIG.match(text) or (code == TOO_BIG and not _FULL.match(text))
-    return answer.error(to, DeliveryFailure.TOO_LARGE if too_big else DeliveryFailure.REFUSED)
+    full = _FULL.match(text) is not None
+    if _TOO_BIG.match(text) or (code == TOO_BIG and not full):
+        return answer.error(to, DeliveryFailure.TOO_LARGE)
+    return answer.error(to, DeliveryFailure.REFUSED, retryable=full or code in LOG_IN)
 
 
 @contextlib.asynccontextmanager
@@ -242,7 +246,7 @@ async def _failing(to: Endpoint, timeout_s: float) -> AsyncIterator[None]:
 
 def _no_answer(error: Exception, to: Endpoint) -> DeliveryError:
     cause = error.__cause__ if isinstance(error, aiosmtplib.SMTPConnectError) and error.__cause__ else error
-    failure, what, retryable = DeliveryFailure.CONNECT, "closed the connection before a whole answer", True
+    failure, what = DeliveryFailure.CONNECT, "closed the connection before a whole answer"
     match cause:
         case _NoTlsError():
             failure, what = DeliveryFailure.TLS, str(cause)
@@ -259,10 +263,10 @@ def _no_answer(error: Exception, to: Endpoint) -> DeliveryError:
         case aiosmtplib.SMTPServerDisconnected() | ConnectionError():
             pass
         case aiosmtplib.SMTPException():
-            failure, what, retryable = DeliveryFailure.REFUSED, "offers no way to log in that we know", False
+            failure, what = DeliveryFailure.REFUSED, "offers no way to log in that we know"
         case OSError():
             what = f"cannot connect: {cause.strerror or 'unreachable'}"
-    return DeliveryError(failure, f"{to.place}: {what}", retryable=retryable)
+    return DeliveryError(failure, f"{to.place}: {what}", retryable=True)
 
 
 def _far_end(settings: Settings, password: str | None, tls: ssl.SSLContext) -> Endpoint:

@@ -13,7 +13,6 @@ from eventd.notify.endpoint import Endpoint
 from eventd.notify.render import Markup
 from eventd.notify.robot import (
     BUSY,
-    CLOCK,
     LAYOUT,
     LIMITED,
     REFUSED,
@@ -57,7 +56,7 @@ CODES: dict[int, Verdict] = {
     19001: REFUSED,
     19002: LAYOUT,
     19007: REFUSED,
-    19021: CLOCK,
+    19021: REFUSED,
     19022: REFUSED,
     # The keyword is looked for in parameters like `text` and `title`; whether a card's are among them is not said. In
     # plain text it is surely found.

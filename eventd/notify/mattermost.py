@@ -19,7 +19,7 @@ from eventd.notify.session import Answer
 MAX_POST = 16_383
 
 #: ``id`` of the JSON error that judges the request, whatever the status (``HandleIncomingWebhook``). A webhook that is
-#: not known answers 400, one on a server that allows none 501: both wait for a person.
+#: not known answers 400, one on a server that allows none 501: both wait for a person, who may be quick.
 IDS: dict[str, DeliveryFailure] = {
     "web.incoming_webhook.parse.app_error": DeliveryFailure.RENDER,
     "web.incoming_webhook.text.app_error": DeliveryFailure.RENDER,
@@ -39,7 +39,7 @@ _NO_BRACKETS = str.maketrans("<>", "‹›")
 def judge(answer: Answer, to: Endpoint) -> DeliveryError | None:
     """None where Mattermost took the message: 200 and ``ok``. Anything else under 200 is a failure that may pass."""
     if (failure := IDS.get(str(answer.said.get("id")))) is not None:
-        return answer.error(to, failure)
+        return answer.error(to, failure, retryable=failure == DeliveryFailure.REFUSED)
     if not answer.ok:
         return answer.error(to)
     return None if answer.text.strip() == "ok" else answer.error(to, DeliveryFailure.SERVER_ERROR, retryable=True)

@@ -60,12 +60,11 @@ class Verdict(NamedTuple):
     wait_s: float | None = None
 
 
-REFUSED = Verdict(DeliveryFailure.REFUSED)
+#: The robot is gone, a guard is set up otherwise, our clock is wrong: somebody may mend that.
+REFUSED = Verdict(DeliveryFailure.REFUSED, retryable=True)
 #: Plain text is tried at once.
 LAYOUT, TOO_LARGE = Verdict(DeliveryFailure.RENDER), Verdict(DeliveryFailure.TOO_LARGE)
 BUSY = Verdict(DeliveryFailure.SERVER_ERROR, retryable=True)
-#: The signature is right only while our clock is: that may pass.
-CLOCK = Verdict(DeliveryFailure.REFUSED, retryable=True)
 LIMITED = Verdict(DeliveryFailure.RATE_LIMITED, retryable=True)
 #: The codes of these services are many and change. A wrong "never" loses an alarm; a wrong "later" costs a try every
 #: few minutes, of which from the fourth on plain text is a part, and ends after a day.

@@ -42,18 +42,22 @@ LOG_AGAIN_S = 600.0
 #: The id of a notification or digest, for far ends that must act only once.
 ID_HEADER = "X-Eventd-Notification-Id"
 
-#: What a status means unless a channel knows better: failure, and whether the same bytes may succeed later.
+#: What a status means unless a channel knows better: failure, and whether the same bytes may succeed later. 400 and 422
+#: are about this message; the other refusals (a proxy's log-in page, a key that ran out, a webhook that is gone) are
+#: about us, and somebody may mend them: `delivery.REFUSED_FOR_S`.
 STATUSES: Mapping[int, tuple[DeliveryFailure, bool]] = {
+    400: (DeliveryFailure.REFUSED, False),
     408: (DeliveryFailure.TIMEOUT, True),
     413: (DeliveryFailure.TOO_LARGE, False),
+    422: (DeliveryFailure.REFUSED, False),
     425: (DeliveryFailure.SERVER_ERROR, True),
     429: (DeliveryFailure.RATE_LIMITED, True),
 }
 #: The same by hundreds. Redirects are not followed: they would carry the secret path to another host.
 STATUS_CLASSES: Mapping[int, tuple[DeliveryFailure, bool]] = {
     1: (DeliveryFailure.SERVER_ERROR, True),
-    3: (DeliveryFailure.REFUSED, False),
-    4: (DeliveryFailure.REFUSED, False),
+    3: (DeliveryFailure.REFUSED, True),
+    4: (DeliveryFailure.REFUSED, True),
     5: (DeliveryFailure.SERVER_ERROR, True),
 }
 

@@ -85,7 +85,7 @@ WORDS: dict[str, tuple[DeliveryFailure, bool]] = {
             "token_revoked",
             "user_not_found",
         ),
-        (DeliveryFailure.REFUSED, False),
+        (DeliveryFailure.REFUSED, True),
     ),
 }
 

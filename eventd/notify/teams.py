@@ -39,6 +39,8 @@ STYLES = {
 
 #: The status of Teams itself, where the webhook answers 200 for it (MicrosoftDocs/msteams-docs#7425).
 _INNER_STATUS = re.compile(r"HTTP error (\d{3})")
+#: What a flow answers under 400 while somebody has it switched off; nothing is wrong with the message.
+_SWITCHED_OFF = re.compile("WorkflowTriggerIsNotEnabled")
 #: What a body under 200 says when it is no success: an error in words, or the page of a proxy. Flows that answer on
 #: their own may say anything else.
 _BAD_NEWS = re.compile(r"error|fail|denied|throttl|too many|\b429\b|<html|<!doctype", re.IGNORECASE)
@@ -90,7 +92,8 @@ def octets(text: str) -> int:
 def judge(answer: Answer, to: Endpoint) -> DeliveryError | None:
     """None where the workflow took the message (202, empty) or the connector of old did (200 ``1``)."""
     if not answer.ok:
-        return answer.error(to)
+        off = answer.status == 400 and _SWITCHED_OFF.search(answer.text)
+        return answer.error(to, DeliveryFailure.REFUSED, retryable=True) if off else answer.error(to)
     if inner := _INNER_STATUS.search(answer.text):
         return Answer(int(inner[1]), answer.text, answer.retry_after_s).error(to)
     if not _BAD_NEWS.search(answer.text):

@@ -36,6 +36,9 @@ PHRASES: tuple[tuple[str, DeliveryFailure], ...] = (
     ("must be encoded in utf-8", DeliveryFailure.RENDER),
     ("message is too long", DeliveryFailure.TOO_LARGE),
     ("message_too_long", DeliveryFailure.TOO_LARGE),
+    ("chat not found", DeliveryFailure.REFUSED),
+    ("message thread not found", DeliveryFailure.REFUSED),
+    ("not enough rights", DeliveryFailure.REFUSED),
 )
 
 #: What Telegram makes a link, a mention or a command of by itself: names, tags, commands, phone numbers, addresses
@@ -91,7 +94,7 @@ def judge(answer: Answer, to: Endpoint) -> DeliveryError | None:
     described = str(said.get("description", "")).lower()
     failure = next((failure for phrase, failure in PHRASES if phrase in described), None)
     if answer.status == 400 and failure is not None:
-        return answer.error(to, failure)
+        return answer.error(to, failure, retryable=failure == DeliveryFailure.REFUSED)
     asked = _parameter(said, "retry_after")
     wait = answer.retry_after_s if asked is None else parse_retry_after(str(asked), 0.0)
     return Answer(answer.status, answer.text, wait).error(to)

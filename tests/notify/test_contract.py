@@ -114,13 +114,13 @@ async def test_a_trial_is_marked_wherever_it_is_told(kind: str, bench: Bench, se
 @pytest.mark.parametrize(
     ("status", "reason", "retryable"),
     [
-        (301, DeliveryFailure.REFUSED, False),
+        (301, DeliveryFailure.REFUSED, True),
         (400, DeliveryFailure.REFUSED, False),
-        (401, DeliveryFailure.REFUSED, False),
-        (403, DeliveryFailure.REFUSED, False),
-        (404, DeliveryFailure.REFUSED, False),
+        (401, DeliveryFailure.REFUSED, True),
+        (403, DeliveryFailure.REFUSED, True),
+        (404, DeliveryFailure.REFUSED, True),
         (408, DeliveryFailure.TIMEOUT, True),
-        (410, DeliveryFailure.REFUSED, False),
+        (410, DeliveryFailure.REFUSED, True),
         (413, DeliveryFailure.TOO_LARGE, False),
         (425, DeliveryFailure.SERVER_ERROR, True),
         (429, DeliveryFailure.RATE_LIMITED, True),

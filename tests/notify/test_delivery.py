@@ -25,6 +25,7 @@ from eventd.contract import Pace
 from eventd.errors import DeliveryError, DeliveryFailure, StoreError
 from eventd.model import Notification, utc
 from eventd.notify import delivery as room
+from eventd.notify import guard
 from eventd.notify.backoff import BASE_S, CAP_S, full_jitter
 from eventd.notify.delivery import Delivery
 from eventd.telemetry import Telemetry
@@ -255,6 +256,53 @@ async def test_a_refusal_is_no_reason_to_try_plain_text() -> None:
     assert (house.outbox.outcomes, channel.plain) == (["dead"], [])
 
 
+def shut(times: int) -> list[Exception | None]:
+    return [trouble(DeliveryFailure.REFUSED) for _ in range(times)]
+
+
+async def test_who_is_shut_out_for_ten_minutes_loses_nothing_and_is_seen_to_fail_at_once() -> None:
+    house = House(ops=ObedientChannel(*shut(5)))
+    assert house.count("channel_failing_timestamp_seconds", "ops") == 0
+    async with house.running():
+        house.put(*numbered(3))
+        await until(lambda: house.outbox.settled)
+        began = house.clock()
+        assert house.count("channel_failing_timestamp_seconds", "ops") == began
+        standing = house.delivery.standings()["ops"]
+        assert (standing.failing_since, standing.rests_until > began) == (began, True)
+        await house.settled(8)
+        await until(lambda: house.count("channel_failing_timestamp_seconds", "ops") == 0)
+    assert sorted(house.outbox.outcomes) == ["delivered"] * 3 + ["retry"] * 5
+    assert house.delivery.standings()["ops"] == room.Standing()
+
+
+async def test_what_is_refused_for_a_night_is_given_up() -> None:
+    house = House(ops=ObedientChannel(*shut(2000)))
+    async with house.running():
+        house.put(make_notification())
+        await until(lambda: house.outbox.settled)
+        began = house.clock()
+        while "dead" not in house.outbox.outcomes:
+            assert house.clock() - began < room.REFUSED_FOR_S + 600
+            await house.settled(len(house.outbox.settled) + 1)
+    assert house.clock() - began > room.REFUSED_FOR_S
+    assert house.outbox.outcomes.count("dead") == 1
+
+
+async def test_one_that_is_refused_holds_up_no_other() -> None:
+    class Picky(ObedientChannel):
+        async def deliver(self, notification: Notification) -> None:
+            await super().deliver(notification)
+            if notification.incident.id == "i0":
+                raise trouble(DeliveryFailure.REFUSED)
+
+    house = House(ops=Picky())
+    async with house.running():
+        house.put(*numbered(9))
+        await house.settled(25)
+    assert house.outbox.outcomes.count("delivered") == 8
+
+
 async def test_a_far_end_that_keeps_breaking_on_one_message_is_tried_with_plain_text() -> None:
     channel = PlainChannel(*(trouble(DeliveryFailure.SERVER_ERROR) for _ in range(9)))
     house = House(ops=channel)
@@ -265,7 +313,7 @@ async def test_a_far_end_that_keeps_breaking_on_one_message_is_tried_with_plain_
 
 
 async def test_a_channel_without_a_limit_of_its_own_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "TRY_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(guard, "TRY_TIMEOUT_S", 0.02)
     channel = ObedientChannel()
     channel.gate.clear()
     house = House(ops=channel)

@@ -288,7 +288,7 @@ async def test_a_wrong_password_is_refused_and_not_said(authority: trustme.CA, c
             ops = channel(server, **keys)
             error = await failure(ops)
             ops.session.failures.note("ops", error)
-        assert (error.reason, error.retryable) == (DeliveryFailure.REFUSED, False)
+        assert (error.reason, error.retryable) == (DeliveryFailure.REFUSED, True)
         assert "535" in error.detail
         said = (
             str(error)
@@ -315,7 +315,7 @@ async def test_a_server_that_knows_no_way_to_log_in(authority: trustme.CA, ca_fi
     async with SmtpServer(tls=server_tls(authority)) as server:
         keys = {"security": "starttls", "tls_ca_file": ca_file, "username": "eventd", "password": PASSWORD}
         error = await failure(channel(server, **keys))
-        assert (error.reason, error.retryable) == (DeliveryFailure.REFUSED, False)
+        assert (error.reason, error.retryable) == (DeliveryFailure.REFUSED, True)
 
 
 # --- what the server answers ----------------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ async def test_a_server_that_knows_no_way_to_log_in(authority: trustme.CA, ca_fi
         ("DATA", "550 5.7.1 this is spam", DeliveryFailure.REFUSED, False),
         ("MAIL", "552 5.3.4 too big", DeliveryFailure.TOO_LARGE, False),
         ("DATA", "552 too big", DeliveryFailure.TOO_LARGE, False),
-        ("RCPT", "552 5.2.2 mailbox full", DeliveryFailure.REFUSED, False),
+        ("RCPT", "552 5.2.2 mailbox full", DeliveryFailure.REFUSED, True),
         ("RCPT", "554 5.2.3 too long for this mailbox", DeliveryFailure.TOO_LARGE, False),
         ("DATA", "554 no", DeliveryFailure.REFUSED, False),
     ],

@@ -366,7 +366,7 @@ def test_a_secret_that_cannot_be_read_is_a_configuration_error(kind: str) -> Non
         (200, '{"code":123456789,"errcode":123456789}', DeliveryFailure.SERVER_ERROR, True),
         (400, '{"code":123456789,"errcode":123456789}', DeliveryFailure.REFUSED, False),
         (502, '{"code":0,"errcode":0}', DeliveryFailure.SERVER_ERROR, True),
-        (403, '{"code":0,"errcode":0}', DeliveryFailure.REFUSED, False),
+        (403, '{"code":0,"errcode":0}', DeliveryFailure.REFUSED, True),
     ],
 )
 def test_without_its_code_nothing_was_taken(

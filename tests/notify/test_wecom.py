@@ -43,7 +43,7 @@ def test_the_first_line_has_the_colour(incident: Any, colour: str, state: str) -
         ('{"errcode":-1,"errmsg":"system busy"}', DeliveryFailure.SERVER_ERROR, True, None),
         ('{"errcode":45009,"errmsg":"api freq out of limit"}', DeliveryFailure.RATE_LIMITED, True, 60.0),
         ('{"errcode":45033,"errmsg":"x"}', DeliveryFailure.RATE_LIMITED, True, None),
-        ('{"errcode":93000,"errmsg":"invalid webhook url"}', DeliveryFailure.REFUSED, False, None),
+        ('{"errcode":93000,"errmsg":"invalid webhook url"}', DeliveryFailure.REFUSED, True, None),
         ('{"errcode":40008,"errmsg":"invalid message type"}', DeliveryFailure.RENDER, False, None),
         ('{"errcode":40058,"errmsg":"invalid Request Parameter"}', DeliveryFailure.RENDER, False, None),
         (
