@@ -379,7 +379,7 @@ def _severity(desk: Desk, group: GroupState, falling: Falling = ()) -> Severity:
             severity = reasons.worse(severity, _gravity(desk, child))
     if severity == "info" or group.kind not in OUTAGES:
         return severity
-    nothing_up = not any(peer.tunnels_up for peer in places.peers_at(desk, place))
+    nothing_up = all(peer.up is False for peer in places.peers_at(desk, place))  # what moved elsewhere is not down
     return "critical" if nothing_up else reasons.worse(severity, "major")
 
 

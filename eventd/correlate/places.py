@@ -159,6 +159,8 @@ def _stands(desk: Desk, peer: PeerState, case: Case) -> bool:
         return False
     if case.growing:
         return True
+    if switchover.awaited(desk, case) is not None:
+        return False
     if links.is_single(desk, peer):
         return not case.weak
     return not case.weak and links.told_by(desk, peer, case) is None and switchover.heir_of(desk, peer, case) is None

@@ -20,6 +20,28 @@ def taken_over(desk: Desk, peer: PeerState, case: Case) -> bool:
     return True
 
 
+def awaited(desk: Desk, case: Case) -> float | None:
+    """Until when it is too early to miss a peer whose device is being relieved: while others of that device keep coming
+    up on the same other one, and for `TAKEOVER_WINDOW` at most; None where nothing is awaited."""
+    if case.announced or not (known := desk.device(case.device, desk.now).moves):
+        return None
+    last = max(known, key=lambda move: move.at)
+    near = last.at >= case.since - CONTEXT_WINDOW
+    said = near and _said(desk, case, case.device, last.device)
+    if not said and not moves.evident(desk, case.device, last.device, case.since):
+        return None
+    until = min(last.at + desk.settings.outage_hold, case.since + TAKEOVER_WINDOW)
+    return until if until > desk.now else None
+
+
+def waits(desk: Desk, case: Case) -> bool:
+    """Hold a case for longer while its switch-over goes on."""
+    until = awaited(desk, case)
+    if until is not None:
+        case.timers["open"] = until
+    return until is not None
+
+
 def heir_of(desk: Desk, peer: PeerState, case: Case) -> PeerState | None:
     """The peer as the other unit has it, whose tunnel makes an end of a case that nobody was told of."""
     if case.announced or desk.fleet.is_alone(peer):
@@ -95,14 +117,16 @@ def _switched(desk: Desk, one: PeerState, other: PeerState, case: Case) -> bool:
     same end of the tunnel, or one takes the peers of the other."""
     if any(same is other for same in links.same_ends(desk.fleet, one)):
         return True
-    if any(
-        note.event == FAILOVER and note.at >= case.since - CONTEXT_WINDOW
-        for name in (one.device, other.device)
-        for note in desk.device(name, desk.now).notes
-    ):
+    if _said(desk, case, one.device, other.device):
         return True
     new = other if one.device == case.device else one
     return moves.came_up(new, case) and bool(moves.evident(desk, case.device, new.device, case.since))
+
+
+def _said(desk: Desk, case: Case, *devices: str) -> bool:
+    """Whether one of them said that it switched over, near the beginning of ``case`` or later."""
+    notes = (note for name in devices for note in desk.device(name, desk.now).notes)
+    return any(note.event == FAILOVER and note.at >= case.since - CONTEXT_WINDOW for note in notes)
 
 
 # --- a unit that died without a word ----------------------------------------------------------------------------------

@@ -321,7 +321,9 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
         books.believe(peer, True, at)
         cases.drop(desk, peer, case)
         return
-    if switchover.taken_over(desk, peer, case) or idling.hold_is_over(desk, peer, case, at):
+    if switchover.taken_over(desk, peer, case) or switchover.waits(desk, case):
+        return
+    if idling.hold_is_over(desk, peer, case, at):
         return
     device = desk.device(case.device, at)
     if context.on_purpose(device, case, desk.settings.twin_window):

@@ -105,3 +105,22 @@ def test_what_a_unit_that_died_without_a_word_leaves_behind_is_missed() -> None:
 def test_a_unit_that_still_speaks_has_left_nothing_behind(sign: str) -> None:
     text = each("start", -900, "FW1", "1.1.1.1") + each("start", 0, "FW2", "1.1.1.1", NAMES[:8], every=2)
     assert tell(f"{text}100 {sign} device=FW1", until=400).told == []
+
+
+@pytest.mark.parametrize("said", ["0 failover device=FW2", ""])
+def test_a_switch_over_that_goes_on_is_waited_for_and_what_it_leaves_is_one_outage(said: str) -> None:
+    names = [f"10.0.1.{n}" for n in range(1, 41)]
+    text = each("start", -900, "FW1", "1.1.1.1", names) + f"{said}\n"
+    text += each("stop dpd timeout", 1, "FW1", "1.1.1.1", names) + each("start", 3, "FW2", "1.1.1.1", names[:37], 1)
+    story = tell(text, until=200)
+    # the last start was at 39; the ten that came last would have been told at 16
+    assert [line.split()[:3] for line in story.told] == [["54", "opened", "tunnel_down"]] * 3
+
+
+def test_a_switch_over_is_not_waited_for_without_end() -> None:
+    names = [f"10.0.1.{n}" for n in range(1, 41)]
+    text = each("start", -900, "FW1", "1.1.1.1", names) + each("stop dpd timeout", 1, "FW1", "1.1.1.1", names)
+    story = tell("0 failover device=FW2\n" + text + each("start", 3, "FW2", "1.1.1.1", names, 10), until=600)
+    first = story.told[0].split()
+    assert first[1] == "opened"
+    assert 181 <= float(first[0]) <= 186
