@@ -73,6 +73,17 @@ PACED = Explanation(
     ),
 )
 
+#: The same where each time the far end asks for it.
+PACED_BY_PEER = Explanation(
+    "configuration",
+    "The far end ends the tunnel at a steady pace, and it comes back each time: most likely a timer over there runs "
+    "out first, a shorter lifetime that is not renewed in time or an idle timeout",
+    (
+        "Compare the lifetimes of both ends, of IKE and of IPsec; the pace of the stops is the timer to look for",
+        "Look for an idle timeout at the far end: a tunnel without traffic ends by it",
+    ),
+)
+
 #: What to do where nothing is named but what they have in common, by sort of group.
 TOGETHER = {
     "far": "Several devices lost it: look at that site first (power, uplink, its firewall), not at the single tunnels",
@@ -160,17 +171,18 @@ def beneath(note: Note) -> Reason:
     )
 
 
-def paced(cause: Reason | None) -> Reason:
-    """What a steady pace of stops says, in the words of the device as far as it gave any."""
+def paced(cause: Reason | None, *, requested: bool) -> Reason:
+    """What a steady pace of stops says, in the words of the device as far as it gave any; ``requested`` by the peer."""
     text = f"stops at a steady pace ({cause.text})" if cause is not None and cause.text else "stops at a steady pace"
+    found = PACED_BY_PEER if requested else PACED
     return Reason(
         text=text,
         name="steady pace",
         known=True,
-        category=PACED.category,
+        category=found.category,
         severity="warning",
-        meaning=PACED.meaning,
-        actions=PACED.actions,
+        meaning=found.meaning,
+        actions=found.actions,
         source="eventd: judged from the times of the stops",
     )
 

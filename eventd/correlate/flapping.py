@@ -8,8 +8,6 @@ from eventd.correlate.settings import MIN_PACE, PACE_SPREAD, PACE_STOPS
 from eventd.correlate.state import Case, PeerState, Tunnel
 from eventd.model import Event, Severity
 
-#: Steady stops of these categories, or without a reason, come from timers that differ at both ends.
-PACED_CATEGORIES = ("peer-unreachable", "unknown")
 #: A tunnel that a timer ends is healthy: it is away for this share of the time at most.
 SOON_BACK = 0.25
 #: Quiet for so many distances between two steady stops: it has stopped.
@@ -95,9 +93,10 @@ def _steady(flap: Case, pace: float, now: float) -> bool:
     """Note the pace; True where it explains more than the reasons that the device gives."""
     flap.pace = pace
     flap.step(now, f"stops at a steady pace, every {texts.span(pace)}")
-    if flap.cause is not None and flap.cause.category not in PACED_CATEGORIES:
+    if reasons.says_why(flap.cause):
         return False
-    flap.cause, flap.says = evidence.paced(flap.cause), ""
+    requested = flap.cause is not None and reasons.is_request(flap.cause)
+    flap.cause, flap.says = evidence.paced(flap.cause, requested=requested), ""
     return True
 
 

@@ -95,9 +95,20 @@ def rank(reason: Reason | None) -> int:
     """Position in `EXPLAINS`; lower explains more. A delete sent by the peer is administrative but tells nothing."""
     if reason is None:
         return len(EXPLAINS)
-    if reason.category == "administrative" and not reason.expected:
+    if is_request(reason):
         return _RANK["peer request"]
     return _RANK["named" if reason.name in NAMED else reason.category if reason.category in _RANK else "unknown"]
+
+
+def says_why(reason: Reason | None) -> bool:
+    """Whether a reason says more than that nobody answers any more, or that the far end wanted it."""
+    silent = reason is None or reason.category in ("peer-unreachable", "unknown") or is_request(reason)
+    return not silent
+
+
+def is_request(reason: Reason) -> bool:
+    """Whether it says no more than that the far end asked for the deletion."""
+    return reason.category == "administrative" and not reason.expected
 
 
 def better(new: Reason | None, old: Reason | None) -> bool:

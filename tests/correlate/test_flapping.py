@@ -1,5 +1,6 @@
 """A tunnel that keeps changing is told once."""
 
+import pytest
 from correlate_strategies import tell
 
 
@@ -61,6 +62,23 @@ def test_stops_at_a_steady_pace_are_a_timer_and_not_a_dead_peer() -> None:
     assert (story.last.cause.category, story.last.severity) == ("configuration", "warning")
     assert "every 20 min" in story.last.summary
     assert tell(text, until=20_000).last.status == "resolved"
+
+
+@pytest.mark.parametrize(
+    ("reason", "category", "meaning"),
+    [
+        ("peer request", "configuration", "a shorter lifetime"),
+        ("dpd timeout", "configuration", "keepalives"),
+        ("disconnect track nqa/bfd/vrrp", "policy-track", "Meaning of disconnect"),
+    ],
+)
+def test_a_steady_pace_says_more_than_a_reason_that_does_not_say_why(reason: str, category: str, meaning: str) -> None:
+    text = "\n".join(f"{n * 1800} stop {reason}\n{n * 1800 + 43} start" for n in range(6))
+    found = tell(text, until=9100).last
+    assert found.kind == "flapping"
+    assert found.cause is not None
+    assert found.cause.category == category
+    assert meaning in (found.cause.meaning or "")
 
 
 def test_what_flaps_and_then_stays_down_is_told_at_once() -> None:
