@@ -44,6 +44,7 @@ def record(case: Case, event: Event, now: float, text: str | None = None, *, bad
     case.step(now, texts.told(event) if text is None else text)
     case.count += bad
     case.stale = False
+    case.given = case.given or texts.given_as(event)
     case.policy = case.policy or event.policy
     case.policy_seq = event.policy_seq if case.policy_seq is None else case.policy_seq
     case.ifindex = event.ifindex if case.ifindex is None else case.ifindex

@@ -112,7 +112,8 @@ def title(case: Case, name: str, *, listed: bool = True) -> str:
         return _short(f"{_ended(case, sort, name, who)} after {span(case.resolved_at - case.since)}")
     why = words(case.cause, glossed=True) if case.cause or sort in OF_PEERS else ""
     if case.interface and sort.endswith("outage"):
-        why = why.replace(f" ({case.interface})", "")
+        for place in (case.interface, f"interface index {case.ifindex}"):
+            why = why.replace(f" ({place})", "")
     text = f"{who} {_filled(STANDS[sort], case, name)}{_standing(case)}"
     return _short(f"{text}: {why}" if why else text, f", since {_when(case)}")
 
@@ -204,7 +205,8 @@ def summary(case: Case, name: str) -> str:
 
 def _peer(case: Case, name: str) -> str:
     if case.peer is None:
-        where = f"an unnamed peer on {case.interface}" if case.interface else "an unnamed peer"
+        given = f" (given as {case.given})" if case.given else ""
+        where = f"an unnamed peer{given}" + (f" on {case.interface}" if case.interface else "")
     else:
         where = f"{name} ({case.peer})" if name else case.peer
     return where if case.vsys == PUBLIC else f"{where} in vsys {case.vsys}"

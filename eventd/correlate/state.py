@@ -111,7 +111,8 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     many more flap and are up right now, ``names`` those of its first peers, ``taker`` the device that has taken over
     ``moved`` of them. ``far_device`` is the other end, where it told its side; ``says`` another device that gave the
     cause; ``hush`` what kept it untold; ``probe``: only a probe says that it is down. ``told``: somebody was notified
-    of it. ``idle``: its stops say no more than that the SA of a peer ran out that waits for traffic.
+    of it. ``idle``: its stops say no more than that the SA of a peer ran out that waits for traffic. ``given``: what a
+    message had in place of the peer's address, and is none.
     """
 
     device: str
@@ -175,6 +176,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     acked_note: str = ""
     acked_until: float | None = None
     idle: bool = False
+    given: str = ""
 
     @property
     def waits_idle(self) -> bool:

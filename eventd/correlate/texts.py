@@ -132,6 +132,10 @@ TOLD = {
 
 #: Events that are no IPsec matter and explain one.
 NEIGHBOURS = ("link.down", "link.up", "device.restart", "device.failover")
+#: Characters of what was given as an address: more than the longest one has.
+MAX_GIVEN = 64
+#: Events that are always about one peer, whether they name it or not.
+OF_ONE_PEER = ("ipsec.tunnel.stop", "ipsec.negotiation.fail")
 #: Events that somebody may have typed: the command says what was changed.
 TYPED = ("device.config", "ipsec.sa.reset")
 #: What this unit of a pair now is, by the mark ``state``.
@@ -154,12 +158,32 @@ TRACKS = {
 def told(event: Event) -> str:
     """One event as a line of a chain, without its time."""
     text = _neighbour(event) or TOLD.get(event.event or "", event.event or "")
-    if event.interface and event.event in NEIGHBOURS:
-        text += f" ({event.interface})"
+    if event.event in NEIGHBOURS and (place := _place(event)):
+        text += f" ({place})"
     if event.event in TYPED and (typed := event.extra.get("Command")):
         return f"{text}: {typed[:MAX_TEXT]}"  # without its secrets since it was decoded
     why = event.extra.get("Reason", "")[:MAX_TEXT] if event.reason is None else words(event.reason)
-    return f"{text}: {why}" if why and (event.reason or event.event in NEIGHBOURS) else text
+    text = f"{text}: {why}" if why and (event.reason or event.event in NEIGHBOURS) else text
+    return text + _unnamed(event)
+
+
+def _place(event: Event) -> str:
+    """The interface by its name, else by its index."""
+    return event.interface or ("" if event.ifindex is None else f"interface index {event.ifindex}")
+
+
+def given_as(event: Event) -> str:
+    """What a message has in place of the peer's address, and is none; empty where it has an address, or nothing."""
+    return "" if event.peer is not None else event.extra.get("no_address", "")[:MAX_GIVEN]
+
+
+def _unnamed(event: Event) -> str:
+    """What else tells a stop or a failure whose remote address is not given, or is none."""
+    if event.peer is not None or event.event not in OF_ONE_PEER:
+        return ""
+    given, flow = given_as(event), event.flow
+    told = [*([f"remote address given as {given}"] if given else ()), *([f"flow {flow}"] if flow else ())]
+    return f" ({', '.join(told)[:MAX_TEXT]})" if told else ""
 
 
 def _neighbour(event: Event) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from handlers._common.values import BLANK, CONVERTERS
+from handlers._common.values import BLANK, CONVERTERS, NO_ADDRESS
 
 #: Key in ``extra`` of the last field of a message that was cut off.
 TRUNCATED = "truncated"
@@ -26,6 +26,8 @@ def typed(
                 converted = CONVERTERS[field](text)
             except ValueError:
                 extra[key] = text
+                if field == "peer":
+                    extra.setdefault(NO_ADDRESS, text)
             else:
                 if converted is not None:
                     known[field] = converted

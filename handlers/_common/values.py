@@ -100,6 +100,8 @@ CONVERTERS: dict[str, Callable[[str], Any]] = {
     "reason": words,
     "code": number,
 }
+#: Key in ``extra`` of what a message gives as the peer's address and is none.
+NO_ADDRESS = "no_address"
 ADDRESSES = frozenset(("peer", "local", "inside", "target"))
 #: Fields whose value is a number where the wire has a number (an INTEGER or Gauge32 in SNMP).
 NUMBERS = frozenset(field for field, convert in CONVERTERS.items() if convert in (number, number_or_words))

@@ -12,7 +12,7 @@ from typing import Any
 
 from eventd.model import VarBind
 from handlers._common.tables import ObjectType, Tables
-from handlers._common.values import ADDRESSES, BLANK, CONVERTERS, MAX_DIGITS, NUMBERS, decode_octets
+from handlers._common.values import ADDRESSES, BLANK, CONVERTERS, MAX_DIGITS, NO_ADDRESS, NUMBERS, decode_octets
 
 _LENGTHS = (4, 16)
 #: An address as text. Octets of the length of an address that are anything else are the address itself: 10.10.10.10 is
@@ -82,6 +82,8 @@ class Varbinds:
             converted = _converted(field, value)
         except ValueError:
             keep(extra, row.name, text_of(value))
+            if field == "peer":
+                keep(extra, NO_ADDRESS, text_of(value))
             return
         if converted is not None and known.setdefault(field, converted) != converted:
             keep(extra, row.name, text_of(value))

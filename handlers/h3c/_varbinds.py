@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from eventd.model import VarBind
-from handlers._common.values import address, decode_octets
+from handlers._common.values import NO_ADDRESS, address, decode_octets
 from handlers._common.varbinds import Value, Varbinds, keep, text_of
 from handlers.h3c._tables import TABLES, ObjectType
 
@@ -35,7 +35,7 @@ class H3cVarbinds(Varbinds):
         known, extra = super().typed(varbinds)
         for end in ENDS:
             kind, inet, plain = (known.pop(end + part, None) for part in ("_type", "", "_v4"))
-            found = _inet(kind, inet, extra) or _inet(None, plain, extra)
+            found = _inet(end, kind, inet, extra) or _inet(end, None, plain, extra)
             if found is not None:
                 known[end] = found
         return known, extra
@@ -51,7 +51,9 @@ class H3cVarbinds(Varbinds):
             extra.setdefault(ACTIVE, f"{value / _PER_SECOND[row.unit]:g}")
 
 
-def _inet(kind: tuple[str, Value] | None, given: tuple[str, Value] | None, extra: dict[str, str]) -> str | None:
+def _inet(
+    end: str, kind: tuple[str, Value] | None, given: tuple[str, Value] | None, extra: dict[str, str]
+) -> str | None:
     """The address; None where it is not given, or is none, which is then kept as text."""
     if given is None or (kind is not None and kind[1] == UNKNOWN_TYPE):
         return None
@@ -60,6 +62,8 @@ def _inet(kind: tuple[str, Value] | None, given: tuple[str, Value] | None, extra
         return _address(kind[1] if kind else None, value)
     except ValueError:
         keep(extra, name, text_of(value))
+        if end == "peer":
+            keep(extra, NO_ADDRESS, text_of(value))
         return None
 
 

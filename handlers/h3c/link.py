@@ -5,10 +5,12 @@ interface itself. linkDown and linkUp are everybody's notifications.
 """
 
 import re
+from typing import Any
 
 from eventd.contract import Origin
 from eventd.errors import DecodeError
 from eventd.model import Event, SyslogRecord
+from handlers._common.values import MAX_DIGITS
 from handlers.h3c import _event
 from handlers.h3c._family import handler, logs
 from handlers.h3c._tables import Kind
@@ -51,7 +53,13 @@ def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
     state = _STATE.search(record.text)
     if state is None:
         return _event.unclaimed(record, origin)
-    return _event.syslog_event(record, origin, _turned(kind, state[2]), {"interface": state[1]}, {})
+    return _event.syslog_event(record, origin, _turned(kind, state[2]), _named(state[1]), {})
+
+
+def _named(interface: str) -> dict[str, Any]:
+    """An interface by its name, or by its index where the text has no more."""
+    index = interface.isascii() and interface.isdigit() and len(interface) <= MAX_DIGITS
+    return {"ifindex": int(interface)} if index else {"interface": interface}
 
 
 def _session(record: SyslogRecord, origin: Origin) -> Event:

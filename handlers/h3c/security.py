@@ -9,8 +9,11 @@ from typing import Any
 
 from eventd.contract import ENDS, Origin
 from eventd.model import Event, SyslogRecord
+from handlers._common.fields import typed
+from handlers._common.values import NO_ADDRESS
 from handlers.h3c import _event
 from handlers.h3c._family import handler, logs
+from handlers.h3c._fields import spelled
 from handlers.h3c._tables import Kind
 from handlers.h3c._templates import sentence
 from handlers.h3c.reasons import CONDITION
@@ -37,10 +40,15 @@ def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
 
 def _came_in(known: dict[str, Any], extra: dict[str, str]) -> None:
     """Only packets that arrive can be late: their source is the peer."""
-    extra.pop(ENDS, None)
-    source = known.pop("local", None) or extra.pop("SA source", None)
-    target = known.pop("peer", None) or extra.pop("SA destination", None)
-    known |= {end: address for end, address in (("peer", source), ("local", target)) if address}
+    for mark in (ENDS, NO_ADDRESS):
+        extra.pop(mark, None)
+    given = [
+        (key, known.pop(end, None) or extra.pop(key, ""))
+        for key, end in (("SA source", "local"), ("SA destination", "peer"))
+    ]
+    ends, others = typed(given, {"sasource": "peer", "sadestination": "local"}, spelled)
+    known |= ends
+    extra |= others
 
 
 HANDLER = handler(

@@ -286,6 +286,19 @@ def test_a_title_stays_short_whatever_the_device_writes() -> None:
     assert named == "an unnamed peer on GE1 down on FW1: dpd timeout, since 10:00 UTC"
 
 
+def test_a_stop_whose_remote_address_is_none_is_told_by_what_is_known() -> None:
+    last = tell("0 stop dpd timeout peer=none interface=GE1 no_address=300.1.1.1 flow=A").last
+    assert last.title == "an unnamed peer (given as 300.1.1.1) on GE1 down on FW1: dpd timeout, since 10:00 UTC"
+    assert last.chain[0] == "10:00:00 tunnel stopped: dpd timeout (remote address given as 300.1.1.1, flow A)"
+    assert "the tunnel to an unnamed peer (given as 300.1.1.1) on GE1 is down" in last.summary
+    assert "tunnel stopped: dpd timeout (flow A)" in tell("0 stop dpd timeout peer=none flow=A").last.chain[0]
+
+
+def test_a_line_without_a_name_is_told_by_its_index() -> None:
+    chain = tell("0 linkdown ifindex=7\n1 stop dpd timeout ifindex=7").last.chain
+    assert chain[0] == "10:00:00 link went down (interface index 7), 1 s before"
+
+
 def test_a_title_says_on_which_day_it_began_if_that_was_another_one() -> None:
     assert tell("0 stop dpd timeout", until=20 * HOUR).last.title.endswith(": dpd timeout, since 05 Jan 10:00 UTC")
 

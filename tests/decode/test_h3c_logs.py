@@ -333,3 +333,18 @@ def test_a_backup_that_comes_up_is_no_failover() -> None:
     assert event(line("VRRP4/6/VRRP_STATUS_CHANGE", text.format("Initialize", "Backup"))).event is None
     decoded = event(line("VRRP4/6/VRRP_STATUS_CHANGE", text.format("Backup", "Master")))
     assert (decoded.event, decoded.extra["state"], decoded.interface) == ("device.failover", "master", "GE1/0/1")
+
+
+@pytest.mark.parametrize(
+    ("printed", "named", "index"), [("GigabitEthernet1/0/1", "GigabitEthernet1/0/1", None), ("7", None, 7)]
+)
+def test_a_line_is_known_by_its_name_or_by_its_index(printed: str, named: str | None, index: int | None) -> None:
+    decoded = decode(line("IFNET/3/PHY_UPDOWN", f"Physical state on the interface {printed} changed to down."))
+    assert (decoded.event, decoded.interface, decoded.ifindex) == ("link.down", named, index)
+
+
+def test_a_late_packet_from_what_is_no_address_has_no_peer() -> None:
+    text = "Anti-replay check failed. The SA's source address is 0, destination address is {}, protocol is ESP."
+    decoded = decode(line("IPSEC/6/IPSEC_ANTI-REPLAY_WINDOWS_ERROR", text.format(OWN)))
+    assert (decoded.event, decoded.peer, decoded.local) == ("ipsec.security", None, OWN)
+    assert (decoded.extra["no_address"], decoded.extra["SA source"]) == ("0", "0")

@@ -93,6 +93,15 @@ def test_the_backup_unit_is_marked():
     assert event(stop_line("receive backup delete info")).standby
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"), [("300.1.1.1", "300.1.1.1"), ("0.0.0.0", None), ("", None), ("a" * 99, "a" * 99)]
+)
+def test_what_is_no_address_is_no_peer_and_the_stop_is_told_without(given: str, kept: str | None) -> None:
+    decoded = event(line("IPSEC/4/IPSECTUNNELSTOP(l)", f"The IPSec tunnel is deleted. (SeqNum=10, DstIP={given})"))
+    assert (decoded.event, decoded.peer, decoded.policy_seq) == ("ipsec.tunnel.stop", None, 10)
+    assert decoded.extra.get("no_address") == decoded.extra.get("DstIP") == kept
+
+
 def test_the_level_five_log_of_a_start_is_taken_whatever_its_text():
     decoded = event(line("IPSEC-VPN/5/IPSEC_TUNNEL_ESTABLISHED", "Up it is. (DstIP=203.0.113.7, Slot=1)"))
     assert (decoded.event, decoded.peer, decoded.slot, decoded.severity) == (
