@@ -408,9 +408,10 @@ class App:
 
     def status(self) -> Mapping[str, Any]:
         """Receivers, channels and devices, as ``/api/v1/status`` shows them."""
+        stands = {name: standing.dates(self.now()) for name, standing in self.delivery.standings().items()}
         return {
             "receivers": [{"kind": kind, "listen": address} for kind, address, _ in self.receivers],
-            "channels": [{"name": channel.name, "type": channel.type} for channel in self.config.channels],
+            "channels": [{"name": c.name, "type": c.type, **stands.get(c.name, {})} for c in self.config.channels],
             "queued": len(self.intake),
             "last_heard": self.pipeline.last_heard,
             "clock_skew": self.pipeline.skews.seconds(),

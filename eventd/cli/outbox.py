@@ -1,6 +1,6 @@
 """``eventd outbox``: what was not delivered, and what is done about it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -9,13 +9,13 @@ import msgspec
 from eventd.cli import story
 from eventd.cli.remote import Remote, act_on_each, path, remote_options
 from eventd.cli.text import table
+from eventd.cli.waits import SHORT, since, waits
 from eventd.model import to_json
 from eventd.printable import printable_json
 from eventd.store.letters import Letter
+from eventd.web.answers import ChannelRow
 
-HEADINGS = ("id", "state", "channel", "since (UTC)", "what", "tries", "next (UTC)", "reason")
-#: Enough of an id for a person, and for `retry` and `drop`.
-SHORT = 10
+HEADINGS = ("id", "state", "channel", "since (UTC)", "what", "tries", "waits (UTC)", "reason")
 STATES = ("pending", "dead", "superseded", "delivered", "all")
 
 
@@ -57,12 +57,14 @@ def list_(remote: Remote, form: str, **wanted: Any) -> None:
     if not found:
         click.echo("There is none.")
         return
-    click.echo(table(HEADINGS, map(_row, found), wraps=("what", "reason")), nl=False)
+    channels = {row.name: row for row in msgspec.convert(remote.ask("status")["channels"], list[ChannelRow])}
+    rows = (_row(letter, channels) for letter in found)
+    click.echo(table(HEADINGS, rows, wraps=("what", "waits (UTC)", "reason")), nl=False)
     if answer["next"] is not None:
         click.echo(f"There are more than {len(found)}; --limit shows more.", err=True)
 
 
-def _row(letter: Letter) -> tuple[str, ...]:
+def _row(letter: Letter, channels: Mapping[str, ChannelRow]) -> tuple[str, ...]:
     now = story.now()
     marks = {"sent again as": letter.sent_again_as and letter.sent_again_as[:SHORT], "closed by": letter.dropped_by}
     reason = [letter.error or "", *(f"{mark} {value}" for mark, value in marks.items() if value)]
@@ -70,10 +72,10 @@ def _row(letter: Letter) -> tuple[str, ...]:
         letter.id[:SHORT],
         letter.state,
         letter.channel,
-        story.moment(letter.wanted_at, now),
+        story.moment(since(letter, now), now),
         f"{letter.what}: {letter.title or letter.incident}",
         str(letter.attempts),
-        story.moment(letter.next_try_at, now) if letter.next_try_at else "",
+        waits(letter, channels, now),
         ", ".join(filter(None, reason)),
     )
 

@@ -6,7 +6,7 @@ Each room looks at one kind of thing and gives findings; `examine` asks all of t
 from collections.abc import Iterable
 
 from eventd.config import Config
-from eventd.doctor import clock, disks, far_ends, files, senders, sockets
+from eventd.doctor import clock, disks, far_ends, files, outbox, senders, sockets
 from eventd.doctor.finding import LEVELS, Finding
 from eventd.doctor.running import Running, running
 
@@ -26,6 +26,7 @@ async def examine(config: Config) -> list[Finding]:
         files.examine(config),
         disks.examine(config),
         await far_ends.examine(config),
+        outbox.examine(config),
         senders.examine(config),
     ]
     return [finding for findings in found for finding in findings]

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from eventd.contract import Channel, Lately, Outbox, Settled
@@ -21,6 +20,7 @@ from eventd.notify.backoff import full_jitter
 from eventd.notify.guard import failure_in, guarded, where
 from eventd.notify.pacing import MINUTE_S, Window, together
 from eventd.notify.session import MAX_RETRY_AFTER_S, Failures, Session
+from eventd.notify.standing import Standing
 from eventd.telemetry import Telemetry, get_logger
 
 __all__ = ["Delivery", "Session"]
@@ -58,14 +58,6 @@ TROUBLE = {*AWAY, DeliveryFailure.TIMEOUT, DeliveryFailure.SERVER_ERROR, Deliver
 
 #: Ways out of the outbox, as metric label; ``superseded`` is decided by the store when a newer one comes in.
 OUTCOMES = ("delivered", "superseded", "dead")
-
-
-class Standing(Struct, frozen=True):
-    """How a channel stands: since when its messages fail, and until when it is left alone (Unix seconds; 0: they do
-    not, it is not)."""
-
-    failing_since: float = 0.0
-    rests_until: float = 0.0
 
 
 @runtime_checkable

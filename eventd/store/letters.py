@@ -18,7 +18,9 @@ class Letter(Struct, frozen=True):
 
     ``wanted_at``: when it was to be told; ``next_try_at``: when it is tried (again), None for at once. ``error`` is of
     the last try, or why it was given up. A ``dead`` one may have been ``sent_again_as`` another, or be closed because
-    somebody dropped it (``dropped_by``); what was dropped before anybody gave it up has that as its error.
+    somebody dropped it (``dropped_by``); what was dropped before anybody gave it up has that as its error. ``held``:
+    until quiet hours end; ``escalates``: told only if nobody acknowledges the incident; ``behind``: the notification
+    about the same incident that its channel is told first, None where that is this one.
     """
 
     id: str
@@ -37,6 +39,9 @@ class Letter(Struct, frozen=True):
     digest: str | None
     sent_again_as: str | None
     dropped_by: str | None
+    behind: str | None
+    held: bool
+    escalates: bool
 
     @property
     def undelivered(self) -> bool:
@@ -68,10 +73,10 @@ def make_letter(
     state: State,
     next_at: float,
     settled_at: datetime | None,
-    rest: tuple[str | None, str | None, str | None, str | None],
+    rest: tuple[str | None, str | None, str | None, str | None, str | None],
 ) -> Letter:
     """``notification`` with its attempts; ``next_at`` in Unix seconds; ``rest``: error, digest, sent again as, dropped
-    by."""
+    by, behind."""
     about = notification.incident
     waits = state == "pending" and next_at > 0
     return Letter(
@@ -88,6 +93,8 @@ def make_letter(
         settled_at,
         notification.attempts,
         *rest,
+        notification.held,
+        notification.escalates,
     )
 
 

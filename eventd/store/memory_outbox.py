@@ -61,13 +61,6 @@ class Entry(Struct):
     sent_again_as: str | None = None
     dropped_by: str | None = None
 
-    @property
-    def letter(self) -> Letter:
-        """As operators see it."""
-        settled_at = None if self.state == "pending" else utc(self.settled_at)
-        rest = (self.error, self.digest or None, self.sent_again_as, self.dropped_by)
-        return make_letter(self.notification, self.state, self.next_at, settled_at, rest)
-
 
 class MemoryOutbox:
     """All channels' queues."""
@@ -315,14 +308,23 @@ class MemoryOutbox:
 
     # --- what operators do ---------------------------------------------------------------------------------------
 
+    def _letter(self, entry: Entry) -> Letter:
+        """As operators see it."""
+        told, waits = entry.notification, entry.state == "pending"
+        of = (e for e in self._of((told.incident.id, told.channel)) if e.state == "pending" and e.rank < entry.rank)
+        first = min(of, key=lambda e: e.rank, default=None) if waits else None
+        behind = None if first is None else first.notification.id
+        rest = (entry.error, entry.digest or None, entry.sent_again_as, entry.dropped_by, behind)
+        return make_letter(told, entry.state, entry.next_at, None if waits else utc(entry.settled_at), rest)
+
     async def letters(self, *, limit: int = DEFAULT_PAGE, **filters: Unpack[LetterFilters]) -> Page[Letter]:
         """`Store.letters`."""
-        rows = {e.seq: found for e in self._outbox.values() if _fits(found := e.letter, filters)}
+        rows = {e.seq: found for e in self._outbox.values() if _fits(found := self._letter(e), filters)}
         return page(rows, limit, filters.get("before"))
 
     async def letter(self, ident: str) -> Letter | None:
         """`Store.letter`."""
-        return self._outbox[ident].letter if ident in self._outbox else None
+        return self._letter(self._outbox[ident]) if ident in self._outbox else None
 
     async def oldest_waiting(self, now: float) -> dict[str, float]:
         """`Store.oldest_waiting`."""
@@ -335,7 +337,7 @@ class MemoryOutbox:
 
     async def dead_letters(self) -> dict[str, int]:
         """`Store.dead_letters`."""
-        found = (entry.letter for entry in self._outbox.values() if entry.state == "dead")
+        found = (self._letter(entry) for entry in self._outbox.values() if entry.state == "dead")
         return dict(Counter(letter.channel for letter in found if letter.undelivered))
 
     def _known(self, ident: str) -> Entry:
@@ -346,27 +348,27 @@ class MemoryOutbox:
     async def retry(self, ident: str) -> Letter:
         """`Store.retry`."""
         entry = self._known(ident)
-        check_retry(entry.letter)
+        check_retry(self._letter(entry))
         if entry.state == "pending":
             together = [e for e in self._pending() if e.digest == entry.digest] if entry.digest else [entry]
             for one in together:
                 one.next_at = 0.0
-            return entry.letter
+            return self._letter(entry)
         again = told_again(entry.notification, self._incidents[entry.notification.incident.id])
         self._enqueue(again)
         entry.sent_again_as = again.id
-        return self._outbox[again.id].letter
+        return self._letter(self._outbox[again.id])
 
     async def drop(self, ident: str, who: str) -> Letter:
         """`Store.drop`."""
         entry = self._known(ident)
-        check_drop(entry.letter, in_flight=bool({ident, entry.digest} & self._in_flight.keys()))
+        check_drop(self._letter(entry), in_flight=bool({ident, entry.digest} & self._in_flight.keys()))
         if entry.state == "pending":
             self._settle(entry, "dead", self._clock())
             entry.error = dropped(who)
         entry.dropped_by = who
         self._forget(ident)
-        return entry.letter
+        return self._letter(entry)
 
 
 def _announced(entry: Entry) -> bool:

@@ -206,11 +206,21 @@ DELETE FROM digests WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.digest =
 SELECT channel, state, count(*) FROM outbox GROUP BY channel, state ORDER BY channel, state;
 
 -- name: outbox_letters
-SELECT seq, json, state, attempts, next_at, settled_at, last_error, digest, sent_again_as, dropped_by FROM outbox
+SELECT seq, json, state, attempts, next_at, settled_at, last_error, digest, sent_again_as, dropped_by, (
+    SELECT id FROM outbox AS earlier INDEXED BY outbox_waiting
+    WHERE earlier.incident = one.incident AND earlier.channel = one.channel AND earlier.state = 'pending'
+        AND one.state = 'pending' AND (earlier.lane, earlier.place) < (one.lane, one.place)
+    ORDER BY lane, place LIMIT 1
+) FROM outbox AS one
 WHERE {where} ORDER BY seq DESC LIMIT :limit;
 
 -- name: outbox_letter
-SELECT seq, json, state, attempts, next_at, settled_at, last_error, digest, sent_again_as, dropped_by FROM outbox
+SELECT seq, json, state, attempts, next_at, settled_at, last_error, digest, sent_again_as, dropped_by, (
+    SELECT id FROM outbox AS earlier INDEXED BY outbox_waiting
+    WHERE earlier.incident = one.incident AND earlier.channel = one.channel AND earlier.state = 'pending'
+        AND one.state = 'pending' AND (earlier.lane, earlier.place) < (one.lane, one.place)
+    ORDER BY lane, place LIMIT 1
+) FROM outbox AS one
 WHERE id = ?;
 
 -- Since when the oldest of what should have been told waits.
@@ -220,6 +230,11 @@ SELECT channel, min(wanted_at) FROM outbox INDEXED BY outbox_times WHERE state =
 -- name: outbox_dead
 SELECT channel, count(*) FROM outbox
 WHERE state IN ('pending', 'dead') AND state = 'dead' AND sent_again_as IS NULL AND dropped_by IS NULL GROUP BY channel;
+
+-- What waits although it was tried, and what the far end answered to the latest of it.
+-- name: outbox_failing
+SELECT channel, count(*), min(wanted_at), last_error, max(seq) FROM outbox
+WHERE state IN ('pending', 'dead') AND state = 'pending' AND attempts > 0 GROUP BY channel ORDER BY channel;
 
 -- What is told in one digest is tried in one message.
 -- name: outbox_at_once

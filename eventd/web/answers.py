@@ -158,6 +158,16 @@ class ReasonRow(Reason, frozen=True):
     note: str | None = None
 
 
+class ChannelRow(Struct, frozen=True):
+    """A channel as it is configured; since when its messages fail and until when it is left alone, None where they do
+    not, it is not."""
+
+    name: str
+    type: str
+    failing_since: datetime | None = None
+    rests_until: datetime | None = None
+
+
 class Status(Struct, frozen=True):
     """How eventd itself does."""
 
@@ -166,7 +176,7 @@ class Status(Struct, frozen=True):
     ready: bool
     not_ready: str | None
     receivers: tuple[dict[str, str], ...]
-    channels: tuple[dict[str, str], ...]
+    channels: tuple[ChannelRow, ...]
     queued: int
     kernel_drops: dict[str, int]
     losing: str | None

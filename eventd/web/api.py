@@ -10,7 +10,17 @@ import eventd
 from eventd.model import utc
 from eventd.store.base import MAX_PAGE
 from eventd.web import query as q
-from eventd.web.answers import DeviceRow, RequestError, Status, answer, event_row, reason_row, rejected_row, with_events
+from eventd.web.answers import (
+    ChannelRow,
+    DeviceRow,
+    RequestError,
+    Status,
+    answer,
+    event_row,
+    reason_row,
+    rejected_row,
+    with_events,
+)
 from eventd.web.evidence import evidence
 from eventd.web.family import children
 from eventd.web.hushed import as_now
@@ -105,7 +115,7 @@ class Api:
                 ready=service.not_ready() is None,
                 not_ready=service.not_ready(),
                 receivers=tuple(status["receivers"]),
-                channels=tuple(status["channels"]),
+                channels=tuple(ChannelRow(**channel) for channel in status["channels"]),
                 queued=status["queued"],
                 kernel_drops=status["kernel_drops"],
                 losing=status["losing"],

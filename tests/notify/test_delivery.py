@@ -28,6 +28,7 @@ from eventd.notify import delivery as room
 from eventd.notify import guard
 from eventd.notify.backoff import BASE_S, CAP_S, full_jitter
 from eventd.notify.delivery import Delivery
+from eventd.notify.standing import Standing
 from eventd.telemetry import Telemetry
 
 
@@ -273,7 +274,7 @@ async def test_who_is_shut_out_for_ten_minutes_loses_nothing_and_is_seen_to_fail
         await house.settled(8)
         await until(lambda: house.count("channel_failing_timestamp_seconds", "ops") == 0)
     assert sorted(house.outbox.outcomes) == ["delivered"] * 3 + ["retry"] * 5
-    assert house.delivery.standings()["ops"] == room.Standing()
+    assert house.delivery.standings()["ops"] == Standing()
 
 
 async def test_what_is_refused_for_a_night_is_given_up() -> None:

@@ -754,6 +754,26 @@ async def test_letters_can_be_filtered(store: Store, wanted: dict[str, Any], fou
     assert [letter.id for letter in (await store.letters(**wanted)).items] == found
 
 
+async def test_a_letter_says_what_holds_it_and_behind_which_it_waits(store: Store) -> None:
+    tried = notification("n1", incident("i1"))
+    await store.commit(batch(notifications=[tried]))
+    assert await store.claim("chat", unix(0)) is not None
+    await store.settle(Settled("n1", "retry", unix(60), "connect: no"))
+    await store.commit(batch(notifications=[notification("n2", incident("i1"), "resolved")]))
+    await store.commit(batch(notifications=[later("n3", incident("i2"), 5000, held=True)]))
+    await store.commit(batch(notifications=[later("n4", incident("i3"), 5000, escalates=True)]))
+    found = {one.id: (one.behind, one.held, one.escalates) for one in (await store.letters()).items}
+    assert found == {
+        "n1": (None, False, False),
+        "n2": ("n1", False, False),
+        "n3": (None, True, False),
+        "n4": (None, False, True),
+    }
+    assert (await one_letter(store, "n2")).behind == "n1"
+    await store.settle(Settled("n1", "delivered"))
+    assert (await one_letter(store, "n2")).behind is None
+
+
 async def test_letters_come_in_pages(store: Store) -> None:
     await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}")) for n in range(5)]))
     first = await store.letters(limit=2)

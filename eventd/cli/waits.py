@@ -1,0 +1,48 @@
+"""Why a notification that was not delivered waits, in a few words."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from eventd.cli import story
+from eventd.store.letters import Letter
+from eventd.web.answers import ChannelRow
+
+#: Enough of an id for a person, and for `retry` and `drop`.
+SHORT = 10
+
+
+def since(letter: Letter, now: datetime) -> datetime:
+    """Since when it waits: when it was to be told; what is held for later waits since it was made."""
+    return letter.wanted_at if letter.wanted_at <= now else letter.created_at
+
+
+def waits(letter: Letter, channels: Mapping[str, ChannelRow], now: datetime) -> str:
+    """Empty for what does not wait."""
+    if letter.state != "pending":
+        return ""
+    if letter.behind is not None:
+        return f"after {letter.behind[:SHORT]}, which is about the same incident"
+    channel = channels.get(letter.channel)
+    if channel is None:
+        return "the channel is not configured"
+    return "; ".join(_waits(letter, channel, now)) or "in turn"
+
+
+def _waits(letter: Letter, channel: ChannelRow, now: datetime) -> Iterator[str]:
+    later = letter.next_try_at is not None and letter.next_try_at > now
+    if letter.next_try_at is not None and later and not letter.attempts:
+        until = story.moment(letter.next_try_at, now)
+        if letter.held:
+            yield f"quiet hours until {until}"
+        elif letter.escalates:
+            yield f"told at {until} unless somebody acknowledges the incident"
+        else:
+            yield f"not before {until}"
+        return
+    if channel.failing_since is not None:
+        yield f"channel fails since {story.moment(channel.failing_since, now)}"
+    if channel.rests_until is not None and channel.rests_until > now:
+        asked = " as its far end asked" if (letter.error or "").startswith("rate_limited") else ""
+        yield f"channel rests{asked} until {story.moment(channel.rests_until, now)}"
+    elif later and letter.next_try_at is not None:
+        yield f"tried again at {story.moment(letter.next_try_at, now)}"
