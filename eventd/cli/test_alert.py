@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from eventd.config import ChannelConfig, Config, load
 from eventd.durations import parse_duration
 from eventd.errors import ConfigError, DeliveryError
-from eventd.model import Told, to_json
+from eventd.model import INCIDENT_KINDS, SEVERITIES, Severity, Told, to_json
 from eventd.notify.guard import guarded
 from eventd.notify.session import Session
 from eventd.notify.trial import trial, trial_digest, trial_over
@@ -55,13 +55,23 @@ class _Length(click.ParamType[float]):
     "--wait", type=_Length(), default="0s", show_default=True,
     help="Before the all-clear. Alertmanager tells nobody of what was over within its group_wait.",
 )  # fmt: skip
+@click.option(
+    "--severity",
+    type=click.Choice(SEVERITIES),
+    default="warning",
+    show_default=True,
+    help="Of the alert: whom a channel calls depends on it.",
+)
+@click.option(
+    "--kind", type=click.Choice(INCIDENT_KINDS), default="tunnel_down", show_default=True, help="Of the incident."
+)  # fmt: skip
 @click.option("--digest", is_flag=True, help="Send a message that lists several, where there are such.")
 @click.option(
     "-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="A line for people or an object for each message.",
 )  # fmt: skip
 @click.argument("names", nargs=-1, metavar="[CHANNEL]...")
-def command(path: str, resolve: bool, wait: float, digest: bool, form: str, names: tuple[str, ...]) -> None:
+def command(path: str, form: str, names: tuple[str, ...], **asked: Any) -> None:
     """Send a test alert, marked [TEST], through the channels of a configuration (without CHANNEL: all of them), and say
     what each far end answered. Routes, quiet hours and limits per minute are not looked at, nothing is tried twice, and
     no service has to run.
@@ -71,6 +81,7 @@ def command(path: str, resolve: bool, wait: float, digest: bool, form: str, name
     \b
     eventd test-alert -c /etc/eventd/eventd.toml
     eventd test-alert -c eventd.toml pager am --wait 1m
+    eventd test-alert -c eventd.toml chat --severity critical
     """
     config = load(path)
     wanted = _wanted(config, names)
@@ -78,7 +89,7 @@ def command(path: str, resolve: bool, wait: float, digest: bool, form: str, name
     session = Session(external_url=config.web.external_url, stdout=sys.stderr if form == "json" else sys.stdout)
     end_logging = setup_logging(json=False, level="warning")  # of one of several peers, or one of several mailboxes
     try:
-        failed = asyncio.run(_tell(wanted, session, _Asked(resolve, wait, digest), form))
+        failed = asyncio.run(_tell(wanted, session, _Asked(**asked), form))
     finally:
         end_logging()
     if failed:
@@ -86,8 +97,10 @@ def command(path: str, resolve: bool, wait: float, digest: bool, form: str, name
 
 
 class _Asked(Struct, frozen=True):
-    """What to send besides the alert."""
+    """Which alert, and what besides it."""
 
+    severity: Severity
+    kind: str
     resolve: bool
     wait: float
     digest: bool
@@ -124,7 +137,7 @@ async def _tell(wanted: Sequence[ChannelConfig], session: Session, asked: _Asked
 async def _all_of(channel: ChannelConfig, session: Session, asked: _Asked) -> list[Tried]:
     """The messages of one channel, one after the other, no faster than its far end may be told."""
     built = load_notifiers()[channel.type].build(channel.name, channel.settings, session)
-    opened, done = trial(channel.name, time.time()), list[Tried]()
+    opened, done = trial(channel.name, time.time(), asked.severity, asked.kind), list[Tried]()
 
     async def tell(what: str, told: Told) -> str | None:
         began = time.monotonic()
@@ -144,7 +157,7 @@ async def _all_of(channel: ChannelConfig, session: Session, asked: _Asked) -> li
             await tell("all-clear", replace(trial_over(opened, time.time()), thread=receipt))
         if asked.digest and built.digests:
             await asyncio.sleep(built.pace.apart_s)
-            await tell("digest", trial_digest(channel.name, time.time()))
+            await tell("digest", trial_digest(channel.name, time.time(), asked.severity, asked.kind))
     finally:
         await guarded(built.close())
     return done

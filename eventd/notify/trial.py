@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from eventd.model import Digest, Incident, Notification, Reason, Witness, utc
+from eventd.model import Digest, Incident, Notification, Reason, Severity, Witness, utc
 
 MARK = "[TEST]"
 
@@ -10,14 +10,14 @@ MARK = "[TEST]"
 TRIAL_LENGTH_S = 200.0
 
 
-def trial_incident(now: float) -> Incident:
+def trial_incident(now: float, severity: Severity = "warning", kind: str = "tunnel_down") -> Incident:
     """An open incident with every field that people see filled in; addresses are of RFC 5737, ``now`` Unix seconds."""
     return Incident(
         id=f"test-{int(now)}",
-        kind="tunnel_down",
+        kind=kind,
         status="open",
-        severity="warning",
-        opened_severity="warning",
+        severity=severity,
+        opened_severity=severity,
         device="eventd-test",
         peer="192.0.2.1",
         peer_name="test peer",
@@ -35,9 +35,9 @@ def trial_incident(now: float) -> Incident:
     )
 
 
-def trial(channel: str, now: float) -> Notification:
+def trial(channel: str, now: float, severity: Severity = "warning", kind: str = "tunnel_down") -> Notification:
     """The opening of a trial incident at ``now`` (Unix seconds), for one channel."""
-    incident = trial_incident(now)
+    incident = trial_incident(now, severity, kind)
     return Notification(f"{incident.id}-opened-{channel}", channel, "opened", incident, utc(now))
 
 
@@ -48,8 +48,8 @@ def trial_over(opened: Notification, now: float | None = None) -> Notification:
     return replace(opened, id=opened.id.replace("opened", "resolved"), what="resolved", incident=over, created_at=when)
 
 
-def trial_digest(channel: str, now: float) -> Digest:
+def trial_digest(channel: str, now: float, severity: Severity = "warning", kind: str = "tunnel_down") -> Digest:
     """A trial incident told together with the end of another."""
-    opened = trial(channel, now)
+    opened = trial(channel, now, severity, kind)
     other = replace(opened, id=f"{opened.id}-2", incident=replace(opened.incident, id=f"{opened.incident.id}-2"))
     return Digest(f"{opened.id}-digest", channel, "storm", (opened, trial_over(other)), opened.created_at)

@@ -53,15 +53,15 @@ class Acts:
         query(request, q.NO_KEYS)
         said = await body(request, bodies.ACK)
         who = said.get("who", self._name(request))
-        return answer(await self._ack(request.match_info["id"], who, said.get("note", ""), said.get("until")))
+        return answer(await self._ack(request, who, said.get("note", ""), said.get("until")))
 
     async def unack(self, request: web.Request) -> web.Response:
         """Nobody has it any more."""
         query(request, q.NO_KEYS)
-        return answer(await self._ack(request.match_info["id"], None, "", None))
+        return answer(await self._ack(request, None, "", None))
 
-    async def _ack(self, ident: str, who: str | None, note: str, until: Moment | None) -> Incident:
-        now = self._service.now()
+    async def _ack(self, request: web.Request, who: str | None, note: str, until: Moment | None) -> Incident:
+        ident, now = request.match_info["id"], self._service.now()
         end = until(now) if until is not None and who is not None else None
         if end is not None and end <= now:
             raise RequestError(400, "until: is over already")
@@ -71,7 +71,7 @@ class Acts:
         note = note if who is not None else ""
         verdict = await self._operate(lambda at: correlator.ack(ident, who, at, note=note, until=end))
         found = await self._changed(verdict, ident, "open")
-        log.info("incident taken" if who else "incident given back", incident=ident, who=who)
+        log.info("incident taken" if who else "incident given back", incident=ident, who=who or self._name(request))
         return found
 
     async def clear(self, request: web.Request) -> web.Response:

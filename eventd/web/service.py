@@ -72,8 +72,8 @@ class Service(Protocol):
 
     def status(self) -> Mapping[str, Any]:
         """``receivers`` (kind, listen), ``channels`` (fields of `ChannelRow`), ``queued``, ``last_heard`` and
-        ``clock_skew`` (both device to seconds), ``kernel_drops`` (by transport) and ``losing``: a sentence while messages
-        are lost."""
+        ``clock_skew`` (both device to seconds), ``kernel_drops`` (by transport) and ``losing``: a sentence while
+        messages are lost."""
 
     def not_ready(self) -> str | None:
         """Why the service should not be relied on right now; None if it can be."""

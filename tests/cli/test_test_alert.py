@@ -71,6 +71,22 @@ async def test_only_the_channels_named_are_told_and_only_what_was_asked_for(tmp_
     assert len(server.seen) == 2
 
 
+async def test_the_severity_and_the_kind_can_be_chosen_so_that_mentions_are_tried(
+    tmp_path: Path, server: ChatServer
+) -> None:
+    server.always = answer(200, '{"errcode":0,"errmsg":"ok"}')
+    text = channel("chat", "wecom", f'url = "{server.url}/x"', 'mention = ["ann"]') + hook(server)
+    assert (await run(tmp_path, text, "chat", "--no-resolve")).exit_code == 0
+    assert "<@ann>" not in str(server.seen[-1].json), "only what is critical calls somebody"
+    assert (await run(tmp_path, text, "chat", "--no-resolve", "--severity", "critical")).exit_code == 0
+    assert "<@ann>" in str(server.seen[-1].json)
+    done = await run(tmp_path, text, "hook", "--severity", "major", "--kind", "device_outage")
+    assert done.exit_code == 0
+    for seen in server.seen[-2:]:
+        labels = seen.json["alerts"][0]["labels"]
+        assert (labels["severity"], labels["alertname"]) == ("major", "IPsecDeviceOutage")
+
+
 async def test_a_channel_that_lists_nothing_gets_no_digest(tmp_path: Path, server: ChatServer) -> None:
     done = await run(tmp_path, hook(server), "--digest")
     assert (done.exit_code, len(server.seen)) == (0, 2)

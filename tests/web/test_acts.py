@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from correlate_strategies import EPOCH
+from structlog.testing import capture_logs
 from web_fakes import FakeService, Site, serving
 
 from eventd.correlate.hush import Maintenance
@@ -53,7 +54,9 @@ async def test_an_incident_is_taken_with_a_note_and_given_back(site: Site) -> No
     assert kept.acked_by == "ann"
     for method, sent in (("POST", {"json": {"who": None}}), ("DELETE", {})):
         await act(site, f"incidents/{ident}/ack", json={"who": "bob"})
-        status, left = await act(site, f"incidents/{ident}/ack", method, **sent)
+        with capture_logs() as logs:
+            status, left = await act(site, f"incidents/{ident}/ack", method, **sent)
+        assert [(line["event"], line["who"]) for line in logs] == [("incident given back", "ann")]
         assert (status, left["acked_by"], left["acked_note"], left["acked_until"]) == (200, None, None, None)
 
 
