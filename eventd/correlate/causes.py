@@ -1,12 +1,13 @@
 """What befell the place where many peers were lost, and so is the cause of their outage."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
-from eventd.correlate import evidence, indexes
+from eventd.correlate import evidence, indexes, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.evidence import LINK_DOWN, Line
-from eventd.correlate.places import Falling, Place
-from eventd.correlate.settings import CONTEXT_WINDOW, MOSTLY
+from eventd.correlate.places import OUTAGES, Falling, Place
+from eventd.correlate.settings import CONTEXT_WINDOW, MAX_MIXED, MOSTLY
 from eventd.correlate.state import Case, Note, PeerState
 from eventd.model import Reason
 
@@ -38,6 +39,28 @@ def named(place: Place, found: Sequence[Note], falling: Falling) -> Reason | Non
     lines = [line_of(case, peer) for case, peer in falling]
     carried = sum(line != UNKNOWN and any(evidence.may_be(note, line) for note in links) for line in lines)
     return evidence.reason(*links) if carried >= MOSTLY * len(lines) else None
+
+
+def commonest(place: Place, fallen: Iterable[Case]) -> Reason | None:
+    """The reason that most of those that fell at a place give. An outage of peers that ended for reasons of several
+    categories says how many for which: they may have less in common than the time."""
+    given = [(texts.words(case.cause), case.cause) for case in fallen]
+    counted = Counter(text for text, _ in given)
+    said = {text: cause for text, cause in given if cause is not None}
+    if not said:
+        return None
+    order = sorted(counted, key=lambda text: (text not in said, -counted[text], reasons.rank(said.get(text)), text))
+    cause = evidence.shared(said[order[0]], place.kind)
+    if place.kind not in OUTAGES or len({one.category for one in said.values()}) < 2:
+        return cause
+    rest = sum(counted[text] for text in order[MAX_MIXED:])
+    mix = ", ".join(f"{counted[text]} {text}" for text in order[:MAX_MIXED])
+    return evidence.mixed(cause, f"{mix} and {rest} of other reasons" if rest else mix)
+
+
+def is_given(cause: Reason | None) -> bool:
+    """Whether a cause is what those that fell say, and not what befell their place."""
+    return cause is None or cause.name not in (*reasons.NAMED, evidence.BENEATH_NAME)
 
 
 def beneath(desk: Desk, place: Place, parent: Case, falling: Falling) -> Note | None:

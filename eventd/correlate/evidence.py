@@ -62,6 +62,9 @@ BENEATH = Explanation(
     ),
 )
 
+#: Name of the cause that says so.
+BENEATH_NAME = "link.down beneath"
+
 #: Stops at a steady pace, whatever reason the device gives for each.
 PACED = Explanation(
     "configuration",
@@ -95,6 +98,8 @@ TOGETHER = {
 ALIKE = ("authentication", "configuration", "administrative", "capacity")
 #: Steps shown for one of many.
 FOR_ONE = 3
+MIXED = "They ended for reasons that need not have anything in common but the time"
+MIXED_STEP = "Look at those whose reason no line explains one by one: what was typed, a wrong key, a lifetime"
 ONE_PLACE = "All of them share one place: look there first (uplink, carrier, power), not at the single tunnels"
 
 
@@ -161,7 +166,7 @@ def beneath(note: Note) -> Reason:
     """The guess that what was lost ran over a line."""
     return Reason(
         text=f"probably because {note.text}",
-        name="link.down beneath",
+        name=BENEATH_NAME,
         known=True,
         category=BENEATH.category,
         severity="major",
@@ -207,6 +212,12 @@ def left_behind(taker: str, old: str) -> Reason:
         ),
         source="eventd: judged from the starts on the other device",
     )
+
+
+def mixed(cause: Reason, text: str) -> Reason:
+    """The commonest (`shared`) of several reasons of peers that were lost at once; ``text`` says how many gave which."""
+    first = [step for step in cause.actions[:1] if step != TOGETHER["failing"]]  # which says that there is one
+    return replace(cause, text=text, gloss=None, meaning=MIXED, actions=(*first, MIXED_STEP, *cause.actions[1:]))
 
 
 def shared(cause: Reason, sort: str) -> Reason:

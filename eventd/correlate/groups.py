@@ -5,8 +5,7 @@ The group is a parent incident; the peers' own incidents are its children: kept 
 A child that was told before its group was seen is still told when it ends.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from eventd.correlate import books, cases, causes, context, evidence, phrases, places, reasons, texts
 from eventd.correlate.desk import Desk
@@ -29,8 +28,6 @@ FLAPPING = "flapping"
 #: It does where this share of them goes up and down again and again: a few among many are the matter of those few.
 MOST_FLAP = 0.5
 AGAIN_AND_AGAIN = "peers go up and down again and again"
-#: Names of causes that were named by another message of the device.
-NAMED = tuple(evidence.EXPLANATIONS)
 
 
 def join(desk: Desk, peer: PeerState, case: Case, at: float) -> bool:
@@ -102,7 +99,11 @@ def explained(desk: Desk, device: DeviceState, note: Note) -> None:
     """Something that may explain an open outage of the device was noted after it was told."""
     for key, group in list(desk.fleet.groups_of(device.device)):
         parent = group.case
-        if parent is None or group.kind not in OUTAGES or (parent.cause is not None and parent.cause.name in NAMED):
+        if (
+            parent is None
+            or group.kind not in OUTAGES
+            or (parent.cause is not None and parent.cause.name in reasons.NAMED)
+        ):
             continue
         falling = _members(desk, key)
         place = Place(group.kind, group.device, group.place)
@@ -134,6 +135,7 @@ def noted(desk: Desk, key: str, text: str, note: Note, *, far: bool) -> None:
 def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Timer ``settle``: nobody joined or came back for `group_window`. Tell what has changed since it was told."""
     left, severity = desk.fleet.member_count(_place(group).key), _severity(desk, group)
+    _hear_all(desk, group, case, [])
     grown = case.count > case.fallen
     if grown or _is_worse(case, severity) or _worth_telling(group, left) or _begins_to_flap(desk, group, case):
         if group.back:
@@ -145,13 +147,24 @@ def tallied(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Timer ``tally``: peers have been joining or coming back for a while, and may go on so for long. Tell how many
     they are by now, those included whose hold is not over, if that is far from what was told."""
     held = places.held(desk, _place(group))
-    total, severity = case.count + held, _severity(desk, group)
+    total, severity = case.count + len(held), _severity(desk, group)
+    _hear_all(desk, group, case, held)
     grown = total >= (TALLY_MORE if held else TALLY_TOTAL) * case.fallen
     left = desk.fleet.member_count(_place(group).key)
     if grown or _is_worse(case, severity) or _shrunk(group, case, left) or _begins_to_flap(desk, group, case):
         if group.back:
             group.tallied = left
         _tell(desk, group, case, at, total, severity)
+
+
+def _hear_all(desk: Desk, group: GroupState, case: Case, held: Sequence[Case]) -> None:
+    """The reasons of all that fell, and not only of those that had when it was told first; as long as none is back."""
+    children = [child for child, _ in _members(desk, _place(group).key)]
+    if len(children) < case.count or not causes.is_given(case.cause):
+        return
+    before, case.cause = case.cause, causes.commonest(_place(group), [*children, *held]) or case.cause
+    if case.cause != before:
+        cases.progress(desk, case, desk.now)
 
 
 def _count_later(desk: Desk, group: GroupState, case: Case, wait: float) -> None:
@@ -204,7 +217,7 @@ def _tell(desk: Desk, group: GroupState, case: Case, at: float, total: int, seve
         case.severity = severity
     if group.back:
         news = _moved(case) or SORTS[group.kind].gone(case.count - case.missing - case.flaps, case.count)
-        names = _listed(texts.peer_name(desk.inventory, peer) for peer in down)
+        names = texts.listed(texts.peer_name(desk.inventory, peer) for peer in down)
         case.step(at, f"{news}, {SORTS[group.kind].left}: {names}" if down else news)
     elif total > case.fallen:
         news = f"{total} in all, {case.fallen} before"
@@ -269,7 +282,7 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     names = [texts.peer_name(desk.inventory, peer) if not far else one.device for one, peer in falling]
     parent.names = sorted(set(names))[:MAX_NAMED]
     came = SORTS[place.kind].came
-    parent.step(fell, f"{len(falling)} {came} within {texts.span(at - fell)}: {_listed(names)}")
+    parent.step(fell, f"{len(falling)} {came} within {texts.span(at - fell)}: {texts.listed(names)}")
     parent.awaits = FLAPPING if MOST_FLAP * len(falling) <= sum(_flaps(desk, *one) for one in falling) else ""
     for key, old, case in merged:
         cases.supersede(desk, old, case, parent, desk.now)
@@ -358,11 +371,7 @@ def _explain(desk: Desk, place: Place, parent: Case, falling: Falling) -> None:
         parent.cause = cause
         parent.side = "remote" if place.kind == "far" else "local"
         return
-    counted = Counter(case.cause.text for case, _ in falling if case.cause is not None)
-    said = {case.cause.text: case.cause for case, _ in falling if case.cause is not None}
-    if counted:
-        text = min(counted, key=lambda text: (-counted[text], reasons.rank(said[text]), text))
-        parent.cause = evidence.shared(said[text], place.kind)
+    parent.cause = causes.commonest(place, [case for case, _ in falling])
     line = causes.beneath(desk, place, parent, falling)
     if line is not None:
         parent.step(line.at, line.text)
@@ -390,10 +399,3 @@ def _gravity(desk: Desk, child: Case) -> Severity:
     ):
         return "info"
     return cases.bounded(desk, child, child.severity)
-
-
-def _listed(names: Iterable[str]) -> str:
-    """The first few names, and how many more."""
-    found = sorted(set(names))
-    more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
-    return ", ".join(found[:MAX_NAMED]) + more

@@ -90,13 +90,13 @@ def peers_at(desk: Desk, place: Place) -> Iterator[PeerState]:
     yield from (peer for _, peer in desk.fleet.with_trait(indexes.at(place.device, place.name)))
 
 
-def held(desk: Desk, place: Place) -> int:
-    """How many peers have fallen whose hold is not over, and will join the open group of an outage."""
+def held(desk: Desk, place: Place) -> Sequence[Case]:
+    """The cases of peers that have fallen, whose hold is not over, and that will join the open group of an outage."""
     shelf = indexes.falling_far(place.name) if place.kind == "far" else indexes.falling(place.device)
     window = max(desk.settings.outage_hold, desk.settings.rekey_hold)
     near = ((its, its.case) for _, its in desk.fleet.near(shelf, desk.now, window))
     waiting = ((its, case) for its, case in near if case is not None and not case.announced and not case.weak)
-    return sum(opened(desk, its, case) == place for its, case in waiting)
+    return [case for its, case in waiting if opened(desk, its, case) == place]
 
 
 def _places(peer: PeerState, case: Case) -> Iterator[Place]:

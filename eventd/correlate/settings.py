@@ -138,6 +138,8 @@ MAX_SILENCES = 1_000
 KEEP_SILENCES = 86_400.0
 #: Decisions remembered per peer and device, for whoever asks why: the latest, repetitions counted.
 MAX_DECISIONS = 12
+#: Reasons told one by one of peers that were lost at once for several.
+MAX_MIXED = 3
 #: Names of peers in one sentence.
 MAX_NAMED = 5
 #: Steps to take that a person reads at three in the morning.

@@ -2,10 +2,11 @@
 `eventd.correlate.headlines`)."""
 
 import ipaddress
+from collections.abc import Iterable
 from hashlib import blake2b
 
 from eventd.correlate.phrases import SOOTHING, UNEXPLAINED, UNEXPLAINED_STEPS
-from eventd.correlate.settings import MAX_ACTIONS, MAX_FIRST_STEPS, MAX_TEXT
+from eventd.correlate.settings import MAX_ACTIONS, MAX_FIRST_STEPS, MAX_NAMED, MAX_TEXT
 from eventd.correlate.state import Case, PeerState, Step
 from eventd.inventory import Inventory
 from eventd.model import Event, Reason, utc
@@ -50,6 +51,13 @@ def peer_name(inventory: Inventory, peer: PeerState) -> str:
     """A peer by its name, else its address."""
     known = inventory.peer(peer.peer)
     return (known.name if known else None) or peer.peer or "an unnamed peer"
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first few names, and how many more."""
+    found = sorted(set(names))
+    more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
+    return ", ".join(found[:MAX_NAMED]) + more
 
 
 def words(reason: Reason | None, *, glossed: bool = False) -> str:

@@ -364,6 +364,31 @@ def test_a_wrong_key_on_many_is_no_matter_of_the_line() -> None:
     assert parent.actions[1].startswith("For one of them: ")
 
 
+def test_reasons_that_differ_are_told_with_how_many_gave_which() -> None:
+    names = peers(12)
+    stops = [lines("stop dpd timeout", 0, names[:6]), lines("stop peer request", 1, names[6:9])]
+    more = ["2 stop disconnect track nqa/bfd/vrrp", "3 stop something new", "4 stop phase2 hard expiry"]
+    stops += [f"{stop} peer={name} {UPLINK}" for stop, name in zip(more, names[9:], strict=True)]
+    story = tell("\n".join((known(20), *stops)), until=200)
+    outage = only(story, "interface_outage")
+    assert outage.cause is not None
+    assert outage.cause.name == "dpd timeout"
+    assert outage.cause.text == "6 dpd timeout, 3 peer request, 1 disconnect track nqa/bfd/vrrp and 2 of other reasons"
+    assert "need not have anything in common" in outage.summary
+    assert any("one by one" in step for step in outage.actions)
+
+
+def test_the_commonest_reason_is_that_of_all_and_not_of_the_first() -> None:
+    first, rest = lines("stop peer request", 0, peers(6)), lines("stop dpd timeout", 20, peers(20, 7))
+    text = f"{known(40)}\n{first}\n{rest}"
+    cause = only(tell(text, until=200), "interface_outage").cause
+    assert cause is not None
+    assert cause.text == "20 dpd timeout, 6 peer request"
+    cause = only(tell(f"{text}\n{lines('start', 50, peers(15))}", until=200), "interface_outage").cause
+    assert cause is not None
+    assert cause.text == "20 dpd timeout, 6 peer request", "who is back fell all the same"
+
+
 def test_severity_follows_what_is_missing_and_the_chain_says_so() -> None:
     text = (
         f"{known(20)}\n{lines('stop dpd timeout', 0, peers(20))}\n{lines('start', 300, peers(16))}\n"
