@@ -215,7 +215,7 @@ def left_behind(taker: str, old: str) -> Reason:
 
 
 def mixed(cause: Reason, text: str) -> Reason:
-    """The commonest (`shared`) of several reasons of peers that were lost at once; ``text`` says how many gave which."""
+    """The commonest (`shared`) of several reasons of peers lost at once; ``text`` says how many gave which."""
     first = [step for step in cause.actions[:1] if step != TOGETHER["failing"]]  # which says that there is one
     return replace(cause, text=text, gloss=None, meaning=MIXED, actions=(*first, MIXED_STEP, *cause.actions[1:]))
 
