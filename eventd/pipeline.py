@@ -6,7 +6,6 @@ every scrape. Nobody is told and no inform is answered before the commit that ma
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
@@ -89,6 +88,7 @@ class Pipeline:
         self.steps = 0
         self._now = 0.0
         self._batch = Batch()
+        self._sheet = ledger.Sheet()
         self._changes: list[Change] = []
         self._replies: list[Callable[[], None]] = []
         self._operated: list[asyncio.Future[None]] = []
@@ -110,13 +110,13 @@ class Pipeline:
 
     async def step(self, messages: Sequence[Message], now: float) -> None:
         """Judge ``messages``, let time get on to ``now`` (Unix seconds), and make all of it durable."""
-        ends = Counter[tuple[str, str]]()
+        self._sheet = sheet = ledger.Sheet()
         for number, message in enumerate(messages, 1):
-            ends[message.transport, self._absorb(message)] += 1
+            sheet.ends[message.transport, self._absorb(message)] += 1
             if number % POLL_EVERY == 0 and not self.intake.closed:
                 with self._surviving["receive"]:
                     self.intake.poll()
-        ledger.enter(ends, self._batch.tallies, self.telemetry)
+        ledger.enter(sheet, self._batch.tallies, self.telemetry, self._clock())
         self._tick(now)
         notices.tell(self.decoder, self.telemetry, self._limit)
         await self._commit()
@@ -252,21 +252,24 @@ class Pipeline:
         """How it ended. ``repeated``: an inform whose answer its sender missed; it is a duplicate whenever it comes."""
         assert event.event is not None
         self._tick(received_at)
-        self.telemetry.inc("events", event.event)
         verdict = Verdict(duplicate=repeated)
         if not repeated:
             with self._surviving["correlate"]:
                 verdict = self.correlator.apply(event, self._now)
-        if event.reason is not None and not verdict.duplicate:
-            self.telemetry.inc("reasons", event.event, event.reason.category, event.reason.name or "unknown")
-        touched_by = tuple(dict.fromkeys(change.incident.id for change in verdict.changes))
+        reason, sheet = event.reason, self._sheet
+        told = None if reason is None or verdict.duplicate else (reason.category, reason.name or "unknown")
+        sheet.told[event.event, told] += 1
+        sheet.arrived[received_at] += 1
+        touched_by = tuple(dict.fromkeys(change.incident.id for change in verdict.changes)) if verdict.changes else ()
         self._batch.journal.append(JournalRow(event, verdict.duplicate, touched_by))
         self._keep(verdict)
-        self.telemetry.observe("pipeline_latency_seconds", max(0.0, self._clock() - received_at))
         return "duplicates" if verdict.duplicate else "correlated"
 
     def _tick(self, now: float) -> None:
         """Move time on to ``now``, letting every timer fire that is due by then. Back it goes only by a large step."""
+        if self._now <= now and not self.correlator.may_be_due(now):
+            self._now = now
+            return
         with self._surviving["timers"]:
             if now < self._now - CLOCK_STEP_S:
                 log.warning("the clock was set back", seconds=round(self._now - now, 3))

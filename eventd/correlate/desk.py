@@ -13,6 +13,9 @@ from eventd.correlate.state import Case, DeviceState, PeerState, State, decide
 from eventd.inventory import Inventory
 from eventd.model import Change, ChangeKind, Incident
 
+#: What is concluded from most messages of a flood.
+NOTHING, NOTHING_NEW = Verdict(), Verdict(duplicate=True)
+
 
 class Desk:
     """Handed to every rule. Collects what the rules conclude until `verdict` takes it away.
@@ -106,6 +109,8 @@ class Desk:
 
     def verdict(self, *, duplicate: bool = False) -> Verdict:
         """Everything concluded since the last call."""
+        if not (self._touched or self._changes or self._suppressed):
+            return NOTHING_NEW if duplicate else NOTHING
         found = Verdict(duplicate, tuple(self._changes), tuple(self._suppressed), tuple(self._touched))
         if self._changes:
             self._changes.clear()

@@ -106,6 +106,10 @@ class Correlator:
         self._catch_up(now)
         return self._desk.verdict()
 
+    def may_be_due(self, now: float) -> bool:
+        """Whether `tick` may have something to do by ``now``; False is certain, and costs almost nothing."""
+        return bool(self._heap) and self._heap[0][0] <= now
+
     def next_deadline(self) -> float | None:
         """When `tick` will have something to do; None if nothing is pending."""
         while self._heap:
@@ -299,6 +303,8 @@ class Correlator:
             return False
         fact, telling = twins.recall(state.facts, event, now, self._desk.settings.twin_window)
         state.heard_at = now
+        if telling == "retransmission":  # what was known stays as it is, and need not be saved once more
+            return True
         self._fading.note(key, now)
         try:
             if telling in ("twin", "explained"):
@@ -354,6 +360,7 @@ class Correlator:
 
     def _catch_up(self, now: float) -> None:
         """Fire what is due by ``now``, each timer at its own time; then it is ``now``."""
+        before = self._desk.now
         while self._resumed:
             watched = self._resumed.pop()
             if not watched.conditions[devices.SILENT].announced:
@@ -376,7 +383,8 @@ class Correlator:
                 self._settle(key, state)
             else:
                 self._arm(key, state)
-        self._fading.fade(self._fleet.find, now - self._desk.settings.twin_window)
+        if now != before:
+            self._fading.fade(self._fleet.find, now - self._desk.settings.twin_window)
         self._desk.now = now
 
     def _settle(self, key: str, state: State) -> None:
