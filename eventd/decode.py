@@ -33,7 +33,7 @@ from eventd.parse.syslog import Glance, glance_at, parse_syslog
 from eventd.parse.timestamps import resolve
 from eventd.parse.typed import concealed, without_secrets
 from eventd.registry import Registry
-from eventd.repeats import Repeats
+from eventd.repeats import Repeats, again
 
 KNOWN_EVENTS = frozenset((*EVENTS, None))
 
@@ -104,7 +104,7 @@ class Decoder:
                 return Examined(self._syslog(message))
             record = parse_notification(message.payload, self.access, message.received_at)
             response, repeated = record.response, self._repeated(record, message)
-            return Examined(self.ends.order(_checked(self._trap(record, message))), response, repeated)
+            return Examined(self._trap(record, message), response, repeated)
         except ParseError as error:
             return Examined(malformed(message, error.reason, error.offset))
         except DecodeError:
@@ -128,13 +128,14 @@ class Decoder:
         if not self.registry.claims(glance.mnemonic) and not glance.may_name_oid:
             return Unclaimed(message, device)
         key = (glance.untimed, message.transport, message.source, device)
+        raw = message.payload.decode("utf-8", "backslashreplace")
         told = self._repeats.get(key)
         if told is not None:
             at = _arrival(message.received_at)
-            return self.ends.order(self._repeats.again(told, message, at, self._time(glance.stamp, device, at)))
+            return self.ends.order(again(told, raw, at, self._time(glance.stamp, device, at)))
         event = self._claimed(message, glance.record(), device)
         if isinstance(event, Event):
-            self._repeats.keep(key, event, message)
+            self._repeats.keep(key, event, raw)
         return event
 
     def _sender(self, said: SyslogRecord | Glance, message: Message) -> str:
@@ -153,11 +154,20 @@ class Decoder:
 
     def _trap(self, record: TrapRecord, message: Message) -> Event:
         device = self.identities.of_trap(record, message.source, message.received_at)
-        origin = Origin(message.transport, message.source, _arrival(message.received_at), device)
+        at, raw = _arrival(message.received_at), record.raw.hex()
+        sender = (record.version, record.user, record.level, record.engine_id, record.context)
+        key = (record.alike, sender, message.transport, message.source, device)
+        told = None if record.alike is None else self._repeats.get(key)
+        if told is not None:
+            return self.ends.order(again(told, raw, at, told.device_time))
+        origin = Origin(message.transport, message.source, at, device)
         handler = self.registry.for_trap(record)
         if handler is None or handler.decode_trap is None:
-            return event_from_trap(record, origin)
-        return handler.decode_trap(record, origin)
+            return self.ends.order(event_from_trap(record, origin))
+        event = self.ends.order(_checked(handler.decode_trap(record, origin)))
+        if record.alike is not None:
+            self._repeats.keep(key, event, raw)
+        return event
 
     def _repeated(self, record: TrapRecord, message: Message) -> bool:
         """Whether this inform of that sender was taken before."""

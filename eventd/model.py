@@ -183,7 +183,8 @@ class TrapRecord(Struct, frozen=True):
     ``agent`` is v1 agent-addr or snmpTrapAddress.0, to be believed only from a trusted forwarder. ``varbinds`` are
     in wire order without sysUpTime.0 and snmpTrapOID.0. ``response`` is the whole encoded answer to an inform
     (same request-id and varbinds, RFC 3416 section 4.2.7), None for traps; ``inform_key`` stays the same when its
-    sender repeats it.
+    sender repeats it. ``alike``: the bytes from which ``oid``, ``lookup``, ``varbinds`` and ``agent`` follow, None
+    where they cannot be told from the rest.
     """
 
     raw: bytes
@@ -200,6 +201,7 @@ class TrapRecord(Struct, frozen=True):
     context: str | None = None
     response: bytes | None = None
     inform_key: bytes | None = None
+    alike: bytes | None = None
 
     @property
     def inform(self) -> bool:

@@ -10,12 +10,12 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from eventd.contract import ENDS
-from eventd.model import Event, Message
+from eventd.model import Event
 
 #: Events remembered: what some hundred peers that retry every few seconds repeat. Some 3 kB each.
 MAX_EVENTS = 2048
-#: Octets of the longest message remembered: twice a long tunnel log.
-MAX_OCTETS = 2048
+#: Characters of the longest message remembered: twice a long tunnel log, or a trap in hex.
+MAX_TEXT = 2048
 
 
 class Repeats:
@@ -25,10 +25,10 @@ class Repeats:
         self._events: dict[Hashable, Event] = {}
         self.get = self._events.get
 
-    def keep(self, key: Hashable, event: Event, message: Message) -> None:
-        """Remember an event, if another message makes the same of it. It does not where what was learned meanwhile
-        decides which end is whose, and where something in it was concealed."""
-        if len(message.payload) > MAX_OCTETS or ENDS in event.extra or event.raw != _text(message):
+    def keep(self, key: Hashable, event: Event, raw: str) -> None:
+        """Remember the event of a message whose text is ``raw``, if another message makes the same of it. It does not
+        where what was learned meanwhile decides which end is whose, and where something in it was concealed."""
+        if len(raw) > MAX_TEXT or ENDS in event.extra or event.raw != raw:
             return
         if len(self._events) >= MAX_EVENTS:
             del self._events[next(iter(self._events))]
@@ -37,10 +37,7 @@ class Repeats:
     def __len__(self) -> int:
         return len(self._events)
 
-    def again(self, event: Event, message: Message, received_at: datetime, device_time: datetime | None) -> Event:
-        """The event that ``message`` tells once more."""
-        return replace(event, received_at=received_at, device_time=device_time, raw=_text(message))
 
-
-def _text(message: Message) -> str:
-    return message.payload.decode("utf-8", "backslashreplace")
+def again(event: Event, raw: str, received_at: datetime, device_time: datetime | None) -> Event:
+    """The event that another message tells once more."""
+    return replace(event, received_at=received_at, device_time=device_time, raw=raw)

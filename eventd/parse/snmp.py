@@ -171,7 +171,16 @@ def _open(payload: bytes) -> tuple[int, Cursor]:
 
 def _record(payload: bytes, version: Literal["v1", "v2c", "v3"], found: Notification, **more: Any) -> TrapRecord:
     return TrapRecord(
-        payload, version, found.oid, found.lookup, found.varbinds, found.request_id, found.uptime, found.agent, **more
+        payload,
+        version,
+        found.oid,
+        found.lookup,
+        found.varbinds,
+        found.request_id,
+        found.uptime,
+        found.agent,
+        alike=found.alike,
+        **more,
     )
 
 

@@ -1,7 +1,7 @@
 """The PDUs of SNMP notifications: Trap-PDU (RFC 1157 section 4.1.6), SNMPv2-Trap-PDU and InformRequest-PDU
 (RFC 3416 section 3), read into one view (RFC 3584 section 3.1), and the Response-PDU that answers an inform."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -47,8 +47,17 @@ NO_ERROR = 0
 TOO_BIG = 1
 
 
+#: Lists remembered, and octets of the longest of them: the traps of some hundred tunnels that repeat themselves. One of
+#: 16 variables takes 3 kB.
+KNOWN_LISTS = 2048
+KNOWN_OCTETS = 2048
+#: Name of sysUpTime.0 and tag of its value, as nearly every v2 notification begins its list.
+_UPTIME_BEGINS = bytes.fromhex("06082b0601020101030043")
+
+
 class Notification(Struct, frozen=True):
-    """What one notification PDU says. ``bindings`` is the variable-binding list as it came, tag and length included."""
+    """What one notification PDU says. ``bindings`` is the variable-binding list as it came, tag and length included;
+    ``alike`` as of `eventd.model.TrapRecord`."""
 
     tag: int
     oid: str
@@ -58,6 +67,16 @@ class Notification(Struct, frozen=True):
     agent: str | None
     request_id: int
     bindings: bytes
+    alike: bytes | None = None
+
+
+class Listed(Struct, frozen=True):
+    """What a list of variables says behind sysUpTime.0."""
+
+    oid: str
+    lookup: tuple[str, ...]
+    varbinds: tuple[VarBind, ...]
+    agent: str | None
 
 
 #: The PDUs that notify, by the version of the message around them. A v1 Trap-PDU in a v2c message is against RFC 3584
@@ -89,11 +108,44 @@ def _read_v2(tag: int, cursor: Cursor) -> Notification:
     cursor.integer()
     cursor.integer()
     start = cursor.pos
-    varbinds = read_varbinds(cursor)
+    regular = _read_regular(cursor)
+    if regular is None:
+        oid, ticks, rest = _split(read_varbinds(cursor), start)
+        regular = ticks, None, Listed(oid, lookups(oid), rest, _trap_address(rest))
+    uptime, alike, listed = regular
     cursor.finish()
-    oid, uptime, rest = _split(varbinds, start)
     bindings = cursor.data[start : cursor.end]
-    return Notification(tag, oid, lookups(oid), rest, uptime, _trap_address(rest), request_id, bindings)
+    return Notification(
+        tag, listed.oid, listed.lookup, listed.varbinds, uptime, listed.agent, request_id, bindings, alike
+    )
+
+
+def _read_regular(cursor: Cursor) -> tuple[int | None, bytes | None, Listed] | None:
+    """Uptime, the rest as it came, and what that says, of a list that begins as RFC 3416 section 4.2.6 has it. None for
+    any other one, and for what is wrong with it, which is then to be read byte by byte; the cursor stays where it was.
+    """
+    pos, data = cursor.pos, cursor.data
+    first, end = cursor.expect(SEQUENCE)
+    if data.startswith(_UPTIME_BEGINS, first + 2):
+        tag, name_at, stop = read_tlv(data, first, end)
+        size_at = name_at + len(_UPTIME_BEGINS)
+        regular = tag == SEQUENCE and name_at == first + 2 and size_at < stop and data[size_at] == stop - size_at - 1
+        rest = data[stop:end]
+        if regular and len(rest) <= KNOWN_OCTETS and (listed := _listed(rest)) is not None:
+            return read_unsigned(data, size_at + 1, stop), rest, listed
+    cursor.pos = pos
+    return None
+
+
+@lru_cache(KNOWN_LISTS)
+def _listed(rest: bytes) -> Listed | None:
+    try:
+        name, *varbinds = _read_list(rest, 0, len(rest), MAX_VARBINDS - 1)
+    except (ParseError, ValueError):
+        return None
+    if name.oid != SNMP_TRAP_OID or not isinstance(name.value, str):
+        return None
+    return Listed(name.value, lookups(name.value), tuple(varbinds), _trap_address(varbinds))
 
 
 def _split(varbinds: tuple[VarBind, ...], pos: int) -> tuple[str, int | None, tuple[VarBind, ...]]:
@@ -112,7 +164,7 @@ def _split(varbinds: tuple[VarBind, ...], pos: int) -> tuple[str, int | None, tu
     return name, uptime, rest
 
 
-def _trap_address(varbinds: tuple[VarBind, ...]) -> str | None:
+def _trap_address(varbinds: Sequence[VarBind]) -> str | None:
     for bind in varbinds:
         if bind.oid == SNMP_TRAP_ADDRESS and bind.syntax == Syntax.IP_ADDRESS and bind.value != UNSET_ADDRESS:
             return str(bind.value)
@@ -193,13 +245,17 @@ _VALUES: dict[int, tuple[Syntax, Reader]] = {int(syntax): (syntax, reader) for s
 
 
 def read_varbinds(cursor: Cursor) -> tuple[VarBind, ...]:
-    """The variable-binding list at the cursor. Works on bare offsets: this is the inner loop of a trap storm."""
+    """The variable-binding list at the cursor."""
     pos, end = cursor.expect(SEQUENCE)
-    data = cursor.data
+    return tuple(_read_list(cursor.data, pos, end, MAX_VARBINDS))
+
+
+def _read_list(data: bytes, pos: int, end: int, most: int) -> list[VarBind]:
+    """Variables from ``pos`` to ``end``. Works on bare offsets: this is the inner loop of a trap storm."""
     found: list[VarBind] = []
     while pos < end:
         tag, name_at, stop = read_tlv(data, pos, end)
-        if tag != SEQUENCE or len(found) >= MAX_VARBINDS:
+        if tag != SEQUENCE or len(found) >= most:
             raise _bad_varbind(pos, f"tag 0x{tag:02x}" if tag != SEQUENCE else f"more than {MAX_VARBINDS}")
         tag, start, value_at = read_tlv(data, name_at, stop)
         if tag != OBJECT_IDENTIFIER:
@@ -211,7 +267,7 @@ def read_varbinds(cursor: Cursor) -> tuple[VarBind, ...]:
         syntax, reader = _VALUES[tag]
         found.append(VarBind(oid, syntax, reader(data, start, stop)))
         pos = stop
-    return tuple(found)
+    return found
 
 
 def _bad_varbind(offset: int, detail: str) -> ParseError:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from huawei_lines import registry
-from storm import stop_line
+from snmp_strategies import Device as Sender
+from snmp_strategies import user
+from storm import stop_line, stop_trap
 
 from eventd import repeats
 from eventd.decode import Decoder
@@ -31,6 +33,15 @@ def message(payload: bytes, source: str = "192.0.2.1", at: float = AT) -> Messag
 
 def decoder(inventory: Inventory | None = None) -> Decoder:
     return Decoder(registry(), inventory or Inventory(), Access([]))
+
+
+#: The one SNMPv3 user, and a device that has it.
+USER = user()
+DEVICE = Sender(USER, bytes.fromhex("800007db0300e0fc000001"), booted_at=AT - 5000)
+
+
+def trap_decoder() -> Decoder:
+    return Decoder(registry(), Inventory(), Access(["public"], [USER]))
 
 
 class Forgetful(Repeats):
@@ -65,3 +76,19 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(event, Event)
         assert event.tunnel_index == number
     assert len(used._repeats) == 8
+
+
+@pytest.mark.parametrize("version", ["snmp-v2c", "snmp-v3"])
+def test_a_repeated_trap_is_decoded_as_if_for_the_first_time(version: str) -> None:
+    used, anew = trap_decoder(), trap_decoder()
+    anew._repeats = Forgetful()
+    for number in range(1, 60):
+        trap = stop_trap(number % 7, reason=("dpd timeout", "peer request")[number % 2])
+        if version == "snmp-v3":
+            trap = DEVICE.message(trap[trap.index(0xA7) :], now=AT, msg_id=number)
+        one = Message(version, f"192.0.2.{number % 3}", 162, AT + number, trap)
+        found = used.decode(one)
+        assert found == anew.decode(one)
+        assert isinstance(found, Event)
+        assert found.tunnel_index == number % 7
+    assert 7 <= len(used._repeats) <= 42

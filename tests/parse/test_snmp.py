@@ -26,6 +26,10 @@ def refusal(message, access=ACCESS):
     return caught.value
 
 
+#: Name of the variable behind sysUpTime.0, encoded.
+SNMP_TRAP_OID = bytes.fromhex("060a2b060106030101040100")
+
+
 # --- v2c -----------------------------------------------------------------------------------------------------------
 
 
@@ -40,6 +44,7 @@ def test_a_v2c_trap_becomes_a_record():
         varbinds=tuple(VarBind(*row) for row in some.STOP_VARBINDS),
         request_id=0x01020304,
         uptime=123456,
+        alike=message[message.index(SNMP_TRAP_OID) - 2 :],
     )
 
 
