@@ -346,6 +346,7 @@ def _channels(reader: Document, tables: Any) -> tuple[ChannelConfig, ...]:
             what = "is missing: one of" if kind is None else f"{kind!r} is not one of"
             reader.fault(join(key, "type"), f"{what} {', '.join(sorted(notifiers))}")
         else:
+            own = reader.known(notifiers[kind].settings, own, key)  # what nobody knows hides no other fault
             settings = reader.draft(notifiers[kind].settings, own, key)
             if isinstance(settings, SimpleNamespace):  # which nobody will build, and so find out
                 _check_readable(reader, key, {way: file for way, file in vars(settings).items() if way[-5:] == "_file"})

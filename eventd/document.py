@@ -85,7 +85,7 @@ class Document:
             self.fault(key, f"must be a table, not {_kind_of(table)}")
             return None
         before = len(self.problems)
-        values = self._fields(cls, table, key)
+        values = self._fields(cls, self.known(cls, table, key), key)
         if issubclass(cls, Checked):
             for field, what in cls.faults(values):
                 self.fault(join(key, field) if field else key, what)
@@ -93,11 +93,16 @@ class Document:
             return SimpleNamespace(**values)
         return cls(**values)
 
+    def known(self, cls: type[Struct], table: dict[str, Any], key: str) -> dict[str, Any]:
+        """A table without the keys that ``cls`` does not know, each of which is noted."""
+        fields = [field.encode_name for field in msgspec.structs.fields(cls)]
+        for name in (name for name in table if name not in fields):
+            self.fault(join(key, name), f"unknown key{did_you_mean(name, fields)}")
+        return {name: value for name, value in table.items() if name in fields}
+
     def _fields(self, cls: type[Struct], table: dict[str, Any], key: str) -> dict[str, Any]:
         """The good fields of a table, defaults included; the others are noted."""
         fields = {field.encode_name: field for field in msgspec.structs.fields(cls)}
-        for name in (name for name in table if name not in fields):
-            self.fault(join(key, name), f"unknown key{did_you_mean(name, fields)}")
         values: dict[str, Any] = {}
         for name, field in fields.items():
             if name in table:

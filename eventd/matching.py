@@ -53,17 +53,30 @@ def faults(match: Match, place: str) -> Iterable[Problem]:
         where = f"{place}.{key}"
         if key not in FACTS:
             yield Problem(where, f"is not something to match on; possible: {', '.join(FACTS)}")
-        elif not _wanted(wanted):
+        elif not values(wanted):
             yield Problem(where, "is an empty list, which matches nothing")
-        for value in _wanted(wanted) if key in CLOSED else ():
+        for value in values(wanted) if key in CLOSED else ():
             if not any(fnmatchcase(known, value) for known in CLOSED[key]):
                 yield Problem(where, f"{value!r} is none of {', '.join(CLOSED[key])}")
 
 
-def _wanted(value: str | list[str]) -> list[str]:
+def values(value: str | list[str]) -> list[str]:
+    """Those of which one must fit."""
     return [value] if isinstance(value, str) else value
 
 
 def _agrees(facts: Iterable[str | None], wanted: str | list[str]) -> bool:
-    patterns = _wanted(wanted)
+    patterns = values(wanted)
     return any(fnmatchcase(fact, pattern) for fact in facts if fact is not None for pattern in patterns)
+
+
+def takes_all_of(first: Match, other: Match) -> bool:
+    """Whether whatever meets ``other`` certainly meets ``first``, too."""
+    return all(
+        key in other and all(any(_covers(wide, value) for wide in values(wanted)) for value in values(other[key]))
+        for key, wanted in first.items()
+    )
+
+
+def _covers(wide: str, value: str) -> bool:
+    return wide in ("*", value) or (not set("*?[") & set(value) and fnmatchcase(value, wide))

@@ -67,7 +67,7 @@ def attempt(parts: Parts, sound: Callable[[str], bool] = lambda _: True) -> tupl
     if sound("receivers.snmp"):
         with _noting(found, "receivers.snmp.users"):
             Access(parts.receivers.snmp.communities if parts.receivers.snmp else (), parts.access_users)
-    _try_channels(found, parts, sound)
+    _try_channels(found, parts)
     if sound("heartbeat"):
         with _noting(found, "heartbeat"):
             parts.heartbeat.far_end()
@@ -76,10 +76,11 @@ def attempt(parts: Parts, sound: Callable[[str], bool] = lambda _: True) -> tupl
     return found.problems, handlers
 
 
-def _try_channels(found: Document, parts: Parts, sound: Callable[[str], bool]) -> None:
+def _try_channels(found: Document, parts: Parts) -> None:
+    """Those of a known type whose own keys are good, also beside one that nobody knows."""
     notifiers, session = load_notifiers(), Session()
     for channel in parts.channels:
-        if sound(channel.key):
+        if channel.type in notifiers and isinstance(channel.settings, notifiers[channel.type].settings):
             with _noting(found, channel.key, f"channels.{channel.name}"):
                 notifiers[channel.type].build(channel.name, channel.settings, session)
 

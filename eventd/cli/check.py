@@ -6,8 +6,10 @@ from pathlib import Path
 import click
 
 from eventd.cli.problems import report
+from eventd.cli.routed import notes, routes
 from eventd.config import Config, load
 from eventd.errors import ConfigError, Problem
+from eventd.printable import printable
 from eventd.receivers.settings import Socket
 from eventd.registry import Registry
 from eventd.store import usable
@@ -66,6 +68,7 @@ def _summary(config: Config, found: Registry) -> list[str]:
     lines = [f"receives  {kind} on {', '.join(s.addresses)}" for kind, s in _receivers(config)]
     lines.append(f"serves    {', '.join(config.web.addresses)}")
     lines.append(f"tells     {', '.join(f'{channel.name} ({channel.type})' for channel in config.channels)}")
+    lines += [f"{'' if number else 'routes':<9} {printable(text)}" for number, text in enumerate(routes(config))]
     if config.heartbeat.on:
         lines.append(f"beats     every {config.heartbeat.every:g} s")
     lines.append(f"keeps     {config.store.path}")
@@ -75,7 +78,7 @@ def _summary(config: Config, found: Registry) -> list[str]:
     lines.append(f"inventory {len(config.inventory.devices)} devices, {len(config.inventory.peers)} peers")
     if config.receivers.snmp and "public" in config.receivers.snmp.communities:
         lines.append('note      the SNMP community "public" is accepted: set receivers.snmp.communities')
-    return lines
+    return lines + [f"note      {printable(text)}" for text in notes(config)]
 
 
 def _receivers(config: Config) -> list[tuple[str, Socket]]:

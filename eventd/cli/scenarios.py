@@ -1,7 +1,7 @@
 """What `eventd check --scenarios` prints: a line for each scenario, and for a failed one what happened when."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -19,7 +19,9 @@ from eventd.scenarios.wire import EPOCH
 from eventd.telemetry import setup_logging
 
 #: Lines of a timeline that are shown from its beginning and from its end; the middle of a storm says nothing new.
-SHOWN_FIRST, SHOWN_LAST = 40, 20
+SHOWN_FIRST, SHOWN_LAST = 20, 10
+#: What was expected and concluded, as far as it is shown: the first few point the way.
+SHOWN = 12
 
 
 def check_book(config: Config, registry: Registry, folder: str) -> bool:
@@ -82,17 +84,22 @@ def _details(outcome: Outcome) -> Iterator[str]:
     for what in outcome.complaints:
         first, *more = what.splitlines()
         yield f"! {printable(first)}"
-        yield from (f"    {printable(line)}" for line in more)
-    expected = outcome.scenario.incidents
+        yield from (f"    {printable(line)}" for line in _first(more))
+    expected = [wanted(one) for one in outcome.scenario.incidents]
     yield "expected:" if expected else "expected: no incident"
-    yield from (f"  {printable(wanted(one))}" for one in expected)
-    concluded = outcome.played.incidents
+    yield from (f"  {printable(line)}" for line in _first(expected))
+    concluded = [describe(one) for one in outcome.played.incidents]
     yield "concluded:" if concluded else "concluded: no incident"
-    yield from (f"  {printable(describe(one))}" for one in concluded[:SHOWN_FIRST])
-    if len(concluded) > SHOWN_FIRST:
-        yield f"  and {len(concluded) - SHOWN_FIRST} more"
+    yield from (f"  {printable(line)}" for line in _first(concluded))
     yield "timeline:"
     yield from (f"  {line}" for line in _cut(_timeline(outcome)))
+
+
+def _first(lines: Sequence[str]) -> Iterator[str]:
+    """The first few, and how many more."""
+    yield from lines[:SHOWN]
+    if len(lines) > SHOWN:
+        yield f"and {len(lines) - SHOWN} more"
 
 
 def _timeline(outcome: Outcome) -> list[str]:

@@ -334,6 +334,15 @@ class Renderer:
             raise DeliveryError(DeliveryFailure.RENDER, detail, retryable=False) from error
 
 
+def _given(value: object) -> object:
+    """What a template prints must be there: nobody wants to read "None" at night."""
+    if value is None:
+        raise jinja2.TemplateRuntimeError(
+            "it prints a value that is None there; write {{ value or '-' }}, or ask first"
+        )
+    return value
+
+
 @lru_cache(COMPILED)
 def _compiled(source: str, markup: Markup, titled: bool) -> jinja2.Template:
     environment = SandboxedEnvironment(
@@ -341,7 +350,7 @@ def _compiled(source: str, markup: Markup, titled: bool) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=False,  # HTML rules fit no chat; `finalize` escapes every value instead
-        finalize=lambda value: value if isinstance(value, Marked) else markup.escape(clean(value)),
+        finalize=lambda value: value if isinstance(value, Marked) else markup.escape(clean(_given(value))),
     )
     before, after = markup.bold
     environment.globals.update(

@@ -20,7 +20,9 @@ OUTAGES = ("tunnel_down", "tunnel_degraded", "negotiation_failing", "flapping", 
 #: Times in a book are given by the second.
 TOLERANCE_S = 0.001
 #: A storm opens hundreds; a list of complaints that nobody reads to its end helps nobody.
-MAX_COMPLAINTS = 20
+MAX_COMPLAINTS = 12
+#: Messages of one incident that are shown: how it was told first.
+MAX_TOLD = 6
 
 
 _BRACKETS = re.compile(r" \([^()]*\)")
@@ -101,7 +103,8 @@ def judge(scenario: Scenario, played: Played) -> Outcome:
 def describe(one: Concluded) -> str:
     """An incident in one line."""
     incident, cause = one.last, one.last.cause
-    told = " ".join(f"{told.what}@{at(told.at)}" for told in one.told) or "nobody"
+    told = " ".join(f"{told.what}@{at(told.at)}" for told in one.told[:MAX_TOLD]) or "nobody"
+    told += f" and {len(one.told) - MAX_TOLD} more" if len(one.told) > MAX_TOLD else ""
     return (
         f"{_named(incident)} since {at(incident.opened_at.timestamp() - EPOCH)}, {incident.severity}, "
         f"{incident.status}, cause {cause.name or cause.text if cause else None}, {incident.fault_side}, told: {told}"

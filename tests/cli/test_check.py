@@ -22,6 +22,81 @@ def test_a_recording_is_named_with_its_bound(tmp_path: Path) -> None:
     assert "records   r, 3 × 67108864 bytes at most" in done.output
 
 
+ROUTED = """
+inventory = "peers.toml"
+[[channels]]
+name = "pager"
+type = "console"
+[[channels]]
+name = "mail"
+type = "console"
+[[channels]]
+name = "spare"
+type = "console"
+[[routes]]
+match = { site = "L*", severity = ["critical", "major"] }
+channels = ["pager", "mail"]
+[[routes]]
+match = { site = "Lyon", severity = "major", device = "fw-1" }
+channels = ["mail"]
+[[routes]]
+match = { site = "Oslo" }
+channels = ["mail"]
+when = ["Mon-Fri 08:00-18:00"]
+[[routes]]
+match = { peer = "203.0.113.7", device = ["fw-*", "fw-9"] }
+channels = ["mail"]
+after = "10m"
+continue = true
+[[maintenance]]
+match = { device = "fw-2" }
+weekly = "Sat 22:00-Sun 02:00"
+"""
+PEERS = """
+[[devices]]
+name = "fw-1"
+site = "Lyon"
+[[peers]]
+cidr = "203.0.113.0/24"
+"""
+
+
+def test_routes_are_told_and_what_looks_like_a_mistake_is_noted(tmp_path: Path) -> None:
+    file = tmp_path / "eventd.toml"
+    file.write_text(ROUTED)
+    (tmp_path / "peers.toml").write_text(PEERS)
+    done = CliRunner().invoke(command, ["-c", str(file)])
+    assert done.exit_code == 0
+    for line in (
+        "routes    1. site L*; severity critical, major → pager, mail",
+        "          3. site Oslo, Mon-Fri 08:00-18:00 (UTC) → mail",
+        "          4. peer 203.0.113.7; device fw-*, fw-9, if nobody acknowledges it for 10 min → mail, and on",
+        "          what none of them takes → nobody",
+        "note      routes[1] is never reached: routes[0] takes all of it",
+        "note      channels.spare: no route leads to it",
+        "note      routes[2].match.site: 'Oslo' fits nothing in the inventory",
+        "note      routes[3].match.device: 'fw-9' fits nothing in the inventory",
+        "note      maintenance[0].match.device: 'fw-2' fits nothing in the inventory",
+    ):
+        assert f"  {line}\n" in done.output
+    assert done.output.count("note      ") == 6  # and the community "public"
+
+
+def test_without_routes_every_channel_is_told_everything(tmp_path: Path) -> None:
+    file = tmp_path / "eventd.toml"
+    file.write_text("")
+    assert "routes    everything → every channel" in CliRunner().invoke(command, ["-c", str(file)]).output
+
+
+def test_a_key_that_nobody_knows_hides_no_other_fault_of_its_channel(tmp_path: Path) -> None:
+    file, template = tmp_path / "eventd.toml", tmp_path / "own.j2"
+    template.write_text("{{ incident.peer }}")
+    file.write_text('[[channels]]\nname = "a"\ntype = "console"\ncolour = true\ntemplate_file = "own.j2"\n')
+    done = CliRunner().invoke(command, ["-c", str(file)])
+    assert "channels[0].colour: unknown key (did you mean color?)" in done.stderr
+    assert "channels[0].template_file: TemplateRuntimeError: it prints a value that is None there" in done.stderr
+
+
 # --- the store ----------------------------------------------------------------------------------------------------
 
 

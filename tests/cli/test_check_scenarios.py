@@ -302,6 +302,19 @@ def test_what_a_text_says_instead_is_shown_whole_a_line_each(check: Any) -> None
     assert f"summary does not say {'x' * 300!r}; it says" in result.output
 
 
+def test_of_a_large_scenario_that_fails_the_first_differences_are_shown_and_the_rest_counted(check: Any) -> None:
+    stops = "".join(
+        f'+{n}h FW{n} syslog ipsec.tunnel.stop peer=203.0.113.{n} reason="dpd timeout"\n' for n in range(1, 51)
+    )
+    result = check(HEAD + f'nothing = true\nuntil = "+60h"\ntimeline = """\n{stops}"""\n')
+    assert result.exit_code == 1
+    lines = [line.strip() for line in result.output.splitlines()]
+    assert sum(line.startswith("! not expected") for line in lines) == 12
+    assert "! … and 39 more" in lines  # of 51 complaints
+    assert "and 38 more" in lines  # of 50 incidents
+    assert len(lines) < 70
+
+
 def test_a_folder_without_files(tmp_path: Path) -> None:
     (tmp_path / "eventd.toml").write_text("")
     result = CliRunner().invoke(

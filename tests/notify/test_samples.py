@@ -100,6 +100,7 @@ def test_our_own_templates_render_every_sample(titled: bool) -> None:
         ("{{ actions[0] }}", "tunnel down, resolved", "16 of 42"),
         ("{% if incident.children %}{{ nothing }}{% endif %}", "outage of many, opened", "3 of 42"),
         ("{{ nothing }}", "tunnel down, opened", "42 of 42"),
+        ("{{ incident.peer }}", "interface outage, opened", "15 of 42"),
     ],
 )
 def test_a_template_that_fails_on_some_is_refused_with_a_sample(

@@ -1,0 +1,89 @@
+"""Where a configuration sends what, in words, and what in it fits nothing: for `eventd check`."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from eventd.config import Config
+from eventd.correlate.texts import span
+from eventd.inventory import Inventory
+from eventd.matching import Match, takes_all_of, values
+from eventd.notify.routing import Route
+
+#: Values of a match that are shown.
+SHOWN = 6
+
+
+#: Match key → every value that the inventory lists.
+LISTED: dict[str, Callable[[Inventory], Iterable[str | None]]] = {
+    "site": lambda inventory: [
+        *(peer.site for peer in inventory.peers),
+        *(device.site for device in inventory.devices),
+    ],
+    "device": lambda inventory: [device.name for device in inventory.devices],
+    "peer": lambda inventory: [text for peer in inventory.peers for text in (peer.name, peer.address)],
+    "owner": lambda inventory: [peer.owner for peer in inventory.peers],
+    "tag": lambda inventory: [tag for peer in inventory.peers for tag in peer.tags],
+}
+
+
+def routes(config: Config) -> Iterator[str]:
+    """A line for each route in the order in which they are asked, and for what none of them takes."""
+    if not config.routes:
+        yield "everything → every channel"
+        return
+    for number, route in enumerate(config.routes):
+        yield f"{number + 1}. {_said(route.match)}{_bounds(route)} → {', '.join(route.channels)}" + (
+            ", and on" if route.continue_ else ""
+        )
+    if not any(_certain(route) and not route.match for route in config.routes):
+        yield "what none of them takes → nobody"
+
+
+def notes(config: Config) -> Iterator[str]:
+    """What may be meant, but looks as if it were not."""
+    for index, route in enumerate(config.routes):
+        before = _hidden_by(config.routes[:index], route)
+        if before is not None:
+            yield f"routes[{index}] is never reached: routes[{before}] takes all of it"
+    named = {name for route in config.routes for name in route.channels}
+    for channel in config.channels if config.routes else ():
+        if channel.name not in named:
+            yield f"channels.{channel.name}: no route leads to it"
+    for kind in ("routes", "maintenance"):
+        for index, one in enumerate(getattr(config, kind)):
+            for key, value in _strangers(one.match, config.inventory):
+                yield f"{kind}[{index}].match.{key}: {value!r} fits nothing in the inventory"
+
+
+def _strangers(match: Match, inventory: Inventory) -> Iterator[tuple[str, str]]:
+    """(match key, value) of what fits nothing that the inventory lists, for keys that it has any values of."""
+    for key, listed in LISTED.items():
+        known = {text for text in listed(inventory) if text}
+        for value in values(match.get(key, [])) if known else ():
+            fits = any(fnmatchcase(text, value) for text in known)
+            if not fits and not (key == "peer" and inventory.peer(value) is not None):
+                yield key, value
+
+
+def _hidden_by(before: Sequence[Route], route: Route) -> int | None:
+    """The route in front of it that takes all of its incidents at all times and lets none pass on."""
+    found = (index for index, one in enumerate(before) if _certain(one) and takes_all_of(one.match, route.match))
+    return next(found, None)
+
+
+def _certain(route: Route) -> bool:
+    return not route.when and not route.continue_
+
+
+def _said(match: Match) -> str:
+    return "; ".join(f"{key} {_listed(values(wanted))}" for key, wanted in match.items()) or "everything"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
+    return ", ".join(texts[:SHOWN]) + more
+
+
+def _bounds(route: Route) -> str:
+    when = f", {' and '.join(route.when)} ({route.time_zone})" if route.when else ""
+    return when + (f", if nobody acknowledges it for {span(route.after)}" if route.after else "")
