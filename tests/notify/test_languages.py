@@ -218,9 +218,16 @@ def test_it_reads_as_people_write_it() -> None:
         "unknown peer 192.0.2.1 cannot negotiate with FW-1: no reason given, since 05 Mar 10:00 UTC": (
             "未知对端 192.0.2.1 与 FW-1 协商失败：未给出原因，始于 3 月 05 日 10:00 UTC"
         ),
-        "b1 (vsys v2) up again on FW-1 after 1 min 5 s": "b1（虚拟系统 v2）在 FW-1 上已恢复，历时 1 分钟 5 秒",
+        "b1 (vsys v2) up again on FW-1 after 1 min 5 s": "b1（虚拟系统 v2）在 FW-1 上已恢复，历时 1 分 5 秒",
         "was info, not back after 2 min": "原级别提示，2 分钟后仍未恢复",
         "8 of 10 are back": "10 个中的 8 个已恢复",
+        "FW-1 lost 2 peers (10.0.0.1, b 2 (10.0.0.2)) after 5 min": (
+            "FW-1 上 2 个对端（10.0.0.1、b 2（10.0.0.2））中断，历时 5 分钟"
+        ),
+        "b1 lost by 3 devices, since 10:20 UTC": "b1 与 3 台设备的隧道中断，始于 10:20 UTC",
+        "FW-1: the outage of the tunnel to b1 (10.0.0.1) is over after 2 min 49 s.": (
+            "FW-1：到 b1（10.0.0.1）的隧道已恢复，历时 2 分 49 秒。"
+        ),
         "10:00:00 FW-2: tunnel stopped: peer request, 3 s before (twice, last 10:00:09)": (
             "10:00:00 FW-2：隧道中断：peer request，早于中断 3 秒（2 次，最近 10:00:09）"
         ),

@@ -29,6 +29,8 @@ SHAPES = {
     "device": r"[^,:]+",
     "interface": r"[^,]+",
     "command": r"`[^`]*`",
+    "address": r"[0-9A-Fa-f.:]*[.:][0-9A-Fa-f.:]*",
+    "item": r"[^,]+",
 }
 #: A value is tried in a gap at most so often per text: ten times what any text of the scenario book needs (30 on
 #: average, 250 at most), and some ten milliseconds where somebody makes up a text that nearly fits everything.
@@ -40,10 +42,14 @@ MAX_DEPTH = 20
 #: How a text ends that eventd has cut, and how much of it must be left to tell which it was.
 CUT, MIN_CUT = "…", 8
 
-#: No blank follows these, but between two gaps: ideographs, and the wide marks, which bring their own.
-_WIDE = re.compile(r"[\u2e80-\u9fff\uff00-\uff60]\Z")
+#: What stands between a gap and the words beside it: nothing beside wide marks, which bring their own room, nor between
+#: ideographs; a blank between an ideograph and a letter or digit (https://www.w3.org/TR/clreq/#mixed_text_composition).
+_MARK = r"[\u2010-\u2027\u3000-\u303f\uff00-\uff60]"
+_IDEOGRAPH, _WORD = r"[\u2e80-\u2fff\u3040-\u9fff]", r"[A-Za-z0-9`]"
+_NOTHING = re.compile(rf"{_MARK}.|.{_MARK}|{_IDEOGRAPH}{_IDEOGRAPH}", re.DOTALL)
+_BLANK = re.compile(rf"{_IDEOGRAPH}{_WORD}|{_WORD}{_IDEOGRAPH}")
 
-_TARGET_GAP = re.compile(r"\{(\w+)\}((?: (?!\{))?)")
+_TARGET_GAP = re.compile(r"\{(\w+)\}")
 _GAP = re.compile(r"\{(\w+)(?::(\w+))?\}")
 #: Gaps of the steps of handlers (`handlers/README.md`): a value of the event, or a command.
 _STEP_GAP = re.compile(r"<(peer|local|interface|policy)>|`[^`]*`")
@@ -230,11 +236,28 @@ class _Search:
 
 
 def _filled(target: str, found: Mapping[str, _Found]) -> _Found:
-    def value(gap: re.Match[str]) -> str:
-        text = found[gap[1]][0]
-        return text if _WIDE.search(text) else text + gap[2]
+    first, *rest = _TARGET_GAP.split(target)
+    values = [found[name][0] for name in rest[::2]]
+    parts = [_parted("", first, values[0]) if values else first]
+    for value, words, after in zip(values, rest[1::2], [*values[1:], ""], strict=True):
+        parts += (value, _parted(value, words, after))
+    return "".join(parts), tuple(value for _, taken in found.values() for value in taken)
 
-    return _TARGET_GAP.sub(value, target), tuple(value for _, taken in found.values() for value in taken)
+
+def _parted(before: str, words: str, after: str) -> str:
+    """The words between two values, with the blanks that belong there. Values keep theirs, and so do two of which only
+    a blank is between."""
+    core = words.strip(" ")
+    if not core:
+        return words
+    begin, end = words[: len(words) - len(words.lstrip(" "))], words[len(words.rstrip(" ")) :]
+    return _blank(before[-1:] + core[0], begin) + core + _blank(core[-1] + after[:1], end)
+
+
+def _blank(beside: str, given: str) -> str:
+    if _NOTHING.fullmatch(beside):
+        return ""
+    return " " if _BLANK.fullmatch(beside) else given
 
 
 def _ends(text: str, start: int, words: str, *, last: bool) -> Iterator[int]:
