@@ -95,6 +95,8 @@ def sort_of(case: Case) -> str:
     return "on_purpose" if case.kind == "tunnel_down" and on_purpose else case.kind
 
 
+#: So much of its cause a title shows at least, however long what stands before it is.
+LEAST_CAUSE = 40
 #: What `Case.awaits` says of a stop on purpose whose start should have come.
 OVERDUE = ("late", "overdue")
 
@@ -110,12 +112,24 @@ def title(case: Case, name: str, *, listed: bool = True) -> str:
     who = f"tunnel to {who}" if name and not listed and sort in OF_TUNNELS else who
     if case.resolved_at is not None:
         return _short(f"{_ended(case, sort, name, who)} after {span(case.resolved_at - case.since)}")
-    why = words(case.cause, glossed=True) if case.cause or sort in OF_PEERS else ""
+    tail = f", since {_when(case)}"
+    why = _title_cause(case, sort)
+    for named in (True, False):  # the cause is worth more than a list of names
+        head = f"{who} {_filled(STANDS[sort], case, name, named=named)}{_standing(case)}"
+        if len(head + why + tail) <= MAX_TITLE:
+            break
+    short_of = MAX_TITLE - len(tail) - min(len(why), LEAST_CAUSE)
+    return _short((head if len(head) <= short_of else head[: short_of - 1].rstrip() + "…") + why, tail)
+
+
+def _title_cause(case: Case, sort: str) -> str:
+    if not case.cause and sort not in OF_PEERS:
+        return ""
+    why = words(case.cause, glossed=True)
     if case.interface and sort.endswith("outage"):
         for place in (case.interface, f"interface index {case.ifindex}"):
             why = why.replace(f" ({place})", "")
-    text = f"{who} {_filled(STANDS[sort], case, name)}{_standing(case)}"
-    return _short(f"{text}: {why}" if why else text, f", since {_when(case)}")
+    return f": {why}"
 
 
 def _ended(case: Case, sort: str, name: str, who: str) -> str:
@@ -148,20 +162,21 @@ def _who(case: Case, sort: str, name: str) -> str:
     return who if case.vsys == PUBLIC or case.kind == "peer_outage" else f"{who} (vsys {case.vsys})"
 
 
-def _filled(text: str, case: Case, name: str) -> str:
-    """A phrase with what it is about filled in; ``{peer}`` in short."""
+def _filled(text: str, case: Case, name: str, *, named: bool = True) -> str:
+    """A phrase with what it is about filled in; ``{peer}`` in short, and few that were lost by name if ``named``."""
     short = name or case.peer or _peer(case, name)
-    return text.format(lost=_lost(case), interface=case.interface, device=case.device, peer=short)
+    return text.format(lost=_lost(case, named=named), interface=case.interface, device=case.device, peer=short)
 
 
-def _lost(case: Case) -> str:
+def _lost(case: Case, *, named: bool = True) -> str:
     """How many, and who, where they are few."""
     number = lost(case)
     if case.kind == "peer_outage":
         return f"{number} devices" if number > 1 else "several devices"
     unknown = "unknown " if case.stranger else ""
-    named = f" ({', '.join(case.names)})" if number == len(case.names) <= MAX_TITLE_NAMES else ""
-    return f"{number} {unknown}peer{'s' if number != 1 else ''}{named}"
+    few = named and number == len(case.names) <= MAX_TITLE_NAMES
+    names = f" ({', '.join(case.names)})" if few else ""
+    return f"{number} {unknown}peer{'s' if number != 1 else ''}{names}"
 
 
 def _by_hand(case: Case) -> bool:
@@ -199,7 +214,8 @@ def summary(case: Case, name: str) -> str:
             return f"{case.device}: {what} was {case.ending} {lasted}; whether it works is not known."
         over = f"{case.device}: {OVER[sort].format(**about)} {lasted}"
         return over + (f" ({case.ending})." if case.ending and sort != "given_up" else ".")
-    text = f"{case.device}: {HEADLINES[sort](case, peer)} Since {utc(case.since):%Y-%m-%d %H:%M:%S} UTC."
+    who = "" if sort == "peer_outage" and name == case.device else f"{case.device}: "  # it is what was lost
+    text = f"{who}{HEADLINES[sort](case, peer)} Since {utc(case.since):%Y-%m-%d %H:%M:%S} UTC."
     return text + (f" {STALE_WAITING.get(case.awaits, STALE)}" if case.stale else "")
 
 

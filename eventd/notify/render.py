@@ -31,6 +31,8 @@ MAX_VALUE = 700
 CHAIN_HEAD, CHAIN_TAIL = 4, 8
 #: A headline in the plain text of a digest: enough for who and what, so that many fit.
 MAX_PLAIN_LINE = 60
+#: A site in a line of a digest: a name, not a description.
+MAX_SITE = 40
 #: What has waited for less in a digest is news, whose date everybody knows.
 NEWS_S = 60.0
 #: Steps beyond this are not read in a chat.
@@ -205,12 +207,18 @@ def action_lines(incident: Incident, say: Words = ENGLISH) -> list[str]:
 
 class Line(Struct, frozen=True):
     """One incident in a digest: ``state`` and ``headline`` as in a message of its own, ``when`` it began or how long
-    it lasted, with the date; empty where it is news."""
+    it lasted, with the date; empty where it is news. ``site`` is that of the peer, else of the device."""
 
     state: str
     headline: str
     when: str
     incident: Incident
+    site: str = ""
+
+    @property
+    def about(self) -> str:
+        """Where and when, as far as the headline leaves that open."""
+        return ", ".join(filter(None, (self.site, self.when)))
 
 
 def _line(told: Notification, say: Words, width: int, digest: Digest) -> Line:
@@ -223,7 +231,9 @@ def _line(told: Notification, say: Words, width: int, digest: Digest) -> Line:
         ended = incident.resolved_at or incident.updated_at
         span = duration_text((ended - incident.opened_at).total_seconds(), say)
         when = say("digest.lasted", span=span, time=time_text(ended))
-    return Line(state(told, say), cut(headline(incident, say), width, "…"), when, incident)
+    place = incident.site or incident.device_site
+    site = say("value.site", name=short(place, MAX_SITE)) if place else ""
+    return Line(state(told, say), cut(headline(incident, say), width, "…"), when, incident, site)
 
 
 def view(notification: Notification, say: Words = ENGLISH) -> dict[str, Any]:
@@ -286,7 +296,7 @@ def plain(told: Told, say: Words = ENGLISH, width: int = MAX_PLAIN_LINE) -> str:
 def _plain_lines(digest: Digest, say: Words, width: int) -> Iterator[str]:
     for told in latest(digest):
         line = _line(told, say, width, digest)
-        yield " ".join(filter(None, (line.state, line.headline, line.when, short(told.incident.id, MAX_VALUE))))
+        yield " ".join(filter(None, (line.state, line.headline, line.about, short(told.incident.id, MAX_VALUE))))
 
 
 class Markup(Struct, frozen=True):

@@ -5,6 +5,7 @@ from correlate_strategies import inventory, tell, timeline
 from msgspec.structs import replace
 
 from eventd.correlate import Settings
+from eventd.inventory import Device, Inventory, Peer
 from eventd.model import Event
 
 HOUR = 3600
@@ -297,6 +298,25 @@ def test_a_stop_whose_remote_address_is_none_is_told_by_what_is_known() -> None:
 def test_a_line_without_a_name_is_told_by_its_index() -> None:
     chain = tell("0 linkdown ifindex=7\n1 stop dpd timeout ifindex=7").last.chain
     assert chain[0] == "10:00:00 link went down (interface index 7), 1 s before"
+
+
+def test_a_title_that_is_too_long_loses_names_before_its_cause() -> None:
+    known = Inventory(peers=[Peer(address=f"10.0.0.{n}", name=f"branch-{n}-" + "x" * 40) for n in (1, 2)])
+    stops = "".join(f"{n} stop dpd timeout peer=10.0.0.{n} interface=GE1\n" for n in (1, 2))
+    titles = [i.title for i in tell(f"0 linkdown interface=GE1\n{stops}", known=known).final.values()]
+    [title] = [title for title in titles if title.startswith("FW1 lost")]
+    assert title == "FW1 lost 2 peers on GE1: link went down, since 10:00 UTC"
+    one = Inventory(peers=[Peer(address="2.1.1.1", name="x" * 200)])
+    cut = tell("0 stop dpd timeout", known=one).last.title
+    assert len(cut) == 120
+    assert cut.endswith("x…: dpd timeout, since 10:00 UTC")
+
+
+def test_the_device_that_was_lost_is_named_once() -> None:
+    known = Inventory(devices=[Device(name="HUB", addresses=("2.1.1.1",))])
+    stops = "".join(f"{n} stop dpd timeout device=BR{n} local=3.1.1.{n}\n" for n in range(1, 4))
+    [lost] = [i for i in tell(stops, known=known).final.values() if i.kind == "peer_outage"]
+    assert lost.summary.startswith("HUB (2.1.1.1) was lost by 3 devices: dpd timeout")
 
 
 def test_a_title_says_on_which_day_it_began_if_that_was_another_one() -> None:
