@@ -61,7 +61,7 @@ class Discord(Chat):
     """One webhook."""
 
     apart_s = APART_S
-    markup = Markup(escape, ("**", "**"), "- ", link)
+    markup = Markup(escape, ("**", "**"), "- ", link, "`{}`".format)
     titled = True
     limit = MAX_DESCRIPTION
     harmless = by_line(escape)

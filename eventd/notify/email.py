@@ -66,7 +66,13 @@ def link(text: str, url: str) -> str:
     )
 
 
-HTML = Markup(escape, ("<strong>", "</strong>"), "", link)
+HTML = Markup(
+    escape,
+    ("<strong>", "</strong>"),
+    "",
+    link,
+    lambda text: f'<code style="font-family:Consolas,Menlo,monospace">{escape(text)}</code>',
+)
 TEXT = Markup(link=lambda text, url: url if text == url else f"{text} {url}")
 
 

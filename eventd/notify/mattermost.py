@@ -33,6 +33,7 @@ IDS: dict[str, DeliveryFailure] = {
 #: before it is Markdown: a backslash would leave them whole, an entity does not.
 escape = escaper({"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'"} | backslashed("\\*_~|[]()#!"))
 
+#: ``<`` where neither a backslash nor an entity would be read: Slack's links are looked for in code, too.
 _NO_BRACKETS = str.maketrans("<>", "‹›")
 
 
@@ -48,7 +49,7 @@ def judge(answer: Answer, to: Endpoint) -> DeliveryError | None:
 class Mattermost(Chat):
     """One incoming webhook."""
 
-    markup = Markup(escape, ("**", "**"), "- ", link)
+    markup = Markup(escape, ("**", "**"), "- ", link, lambda text: f"`{nameless(text).translate(_NO_BRACKETS)}`")
     limit = MAX_POST
     harmless = by_line(escape)
     digests = 60

@@ -43,6 +43,7 @@ MAX_RENDERED = 100_000
 #: than fifty messages.
 COMPILED = 64
 
+_COMMAND = re.compile(r"`([^`]+)`")
 #: What does not print, and every blank.
 _UNPRINTABLE = re.compile(rf"[{HIDDEN}\t\n \xa0\u202f]+")
 
@@ -200,9 +201,9 @@ def chain_lines(incident: Incident, say: Words = ENGLISH) -> list[str]:
     return [short(line, MAX_VALUE) for line in lines]
 
 
-def action_lines(incident: Incident, say: Words = ENGLISH) -> list[str]:
+def action_lines(incident: Incident, say: Words = ENGLISH) -> list["Step"]:
     """What to do next, the first `MAX_STEPS` steps."""
-    return [short(say.text(step), MAX_VALUE) for step in incident.actions[:MAX_STEPS]]
+    return [Step(short(say.text(step), MAX_VALUE)) for step in incident.actions[:MAX_STEPS]]
 
 
 class Line(Struct, frozen=True):
@@ -299,14 +300,31 @@ def _plain_lines(digest: Digest, say: Words, width: int) -> Iterator[str]:
         yield " ".join(filter(None, (line.state, line.headline, line.about, short(told.incident.id, MAX_VALUE))))
 
 
+class Step(str):
+    """Text in which back-ticks are around commands, whoever put them there."""
+
+    __slots__ = ()
+
+
 class Markup(Struct, frozen=True):
     """How a channel marks text up. ``escape`` makes any single value harmless in it; ``bold`` stands before and after
-    what is bold, ``bullet`` before a line of a list; ``link`` makes a link of an escaped text and an address."""
+    what is bold, ``bullet`` before a line of a list; ``link`` makes a link of an escaped text and an address, ``code``
+    a command of a text that holds no back-tick, None where there is no such markup."""
 
     escape: Callable[[str], str] = str
     bold: tuple[str, str] = ("", "")
     bullet: str = "- "
     link: Callable[[str, str], str] = "{} {}".format
+    code: Callable[[str], str] | None = None
+
+    def __call__(self, value: object) -> str:
+        """``value`` as one harmless line; the commands of a `Step` as code."""
+        text = clean(value)
+        if self.code is None or not isinstance(value, Step):
+            return self.escape(text)
+        marked = [*map(self.escape, _COMMAND.split(text)[::2]), ""]
+        codes = [*map(self.code, _COMMAND.findall(text)), ""]
+        return "".join(piece for pair in zip(marked, codes, strict=False) for piece in pair)
 
 
 #: No markup at all.
@@ -360,7 +378,7 @@ def _compiled(source: str, markup: Markup, titled: bool) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=False,  # HTML rules fit no chat; `finalize` escapes every value instead
-        finalize=lambda value: value if isinstance(value, Marked) else markup.escape(clean(_given(value))),
+        finalize=lambda value: value if isinstance(value, Marked) else markup(_given(value)),
     )
     before, after = markup.bold
     environment.globals.update(

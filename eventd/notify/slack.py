@@ -187,7 +187,9 @@ class Slack(Chat):
     """One incoming webhook."""
 
     apart_s = APART_S
-    markup = Markup(escape, ("*", "*"), "• ", lambda text, url: f"<{escape(url)}|{text}>")
+    markup = Markup(
+        escape, ("*", "*"), "• ", lambda text, url: f"<{escape(url)}|{text}>", lambda text: f"`{escape(text)}`"
+    )
     limit = MAX_TOTAL
     plain_limit = MAX_PLAIN
     harmless = escape

@@ -45,10 +45,12 @@ _SWITCHED_OFF = re.compile("WorkflowTriggerIsNotEnabled")
 #: their own may say anything else.
 _BAD_NEWS = re.compile(r"error|fail|denied|throttl|too many|\b429\b|<html|<!doctype", re.IGNORECASE)
 
-#: Our own marks in rendered text, from the private use area: bold begins, ends; a link begins, its address, its end.
-_BOLD, _PLAIN, _LINK, _TO, _END = "\ue000\ue001\ue002\ue003\ue004"
-_MARKS = re.compile("[\ue000-\ue004]")
-_PIECES = re.compile(f"{_LINK}([^{_TO}\n]*){_TO}([^{_END}\n]*){_END}|([{_BOLD}{_PLAIN}])|([^\ue000-\ue004]+)")
+#: Our own marks in rendered text, from the private use area: bold begins, ends (as does code); a link begins, its
+#: address, its end; code begins.
+_BOLD, _PLAIN, _LINK, _TO, _END, _CODE = "\ue000\ue001\ue002\ue003\ue004\ue005"
+_MARKS = re.compile("[\ue000-\ue005]")
+_STYLES: dict[str, dict[str, Any]] = {_BOLD: {"weight": "Bolder"}, _CODE: {"fontType": "Monospace"}, _PLAIN: {}}
+_PIECES = re.compile(f"{_LINK}([^{_TO}\n]*){_TO}([^{_END}\n]*){_END}|([{_BOLD}{_PLAIN}{_CODE}])|([^\ue000-\ue005]+)")
 #: ``{{DATE(…)}}`` is a function of cards, ``${…}`` one of their templates.
 _FUNCTION = re.compile(r"(?<=[{$])(?=\{)")
 
@@ -63,14 +65,14 @@ def _link(text: str, url: str) -> str:
 
 
 def _runs(line: str) -> Iterator[dict[str, Any]]:
-    bold: dict[str, Any] = {}
+    style: dict[str, Any] = {}
     for text, url, mark, plain in _PIECES.findall(line):
         if mark:
-            bold = {"weight": "Bolder"} if mark == _BOLD else {}
+            style = _STYLES[mark]
         elif url:
             yield {"type": "TextRun", "text": text or url, "selectAction": {"type": "Action.OpenUrl", "url": url}}
         elif plain:
-            yield {"type": "TextRun", "text": plain, **bold}
+            yield {"type": "TextRun", "text": plain, **style}
 
 
 def blocks(text: str) -> list[dict[str, Any]]:
@@ -106,7 +108,7 @@ class Teams(Chat):
     """One webhook of one flow."""
 
     apart_s = APART_S
-    markup = Markup(escape, (_BOLD, _PLAIN), "• ", _link)
+    markup = Markup(escape, (_BOLD, _PLAIN), "• ", _link, lambda text: f"{_CODE}{escape(text)}{_PLAIN}")
     titled = True
     limit = MAX_MESSAGE - FRAME
     size = octets

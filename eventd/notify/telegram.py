@@ -128,7 +128,7 @@ class Telegram(Chat):
     """One bot in one chat."""
 
     apart_s = APART_S
-    markup = Markup(escape, ("<b>", "</b>"), "• ", link)
+    markup = Markup(escape, ("<b>", "</b>"), "• ", link, lambda text: f"<code>{html.escape(text)}</code>")
     limit = MAX_TEXT
     size = visible
     digests = 25

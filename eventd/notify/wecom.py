@@ -56,7 +56,7 @@ _TOO_LONG = "exceed max length"
 class Wecom(Robot):
     """One group robot."""
 
-    markup = Markup(harmless, ("**", "**"), "• ", link)
+    markup = Markup(harmless, ("**", "**"), "• ", link, lambda text: f"`{harmless(text)}`")
     limit = MAX_MARKDOWN - AROUND
     plain_limit = MAX_TEXT
     size = octets

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hostile import EXAMPLES, digest_of, incident_of, over, texts, told_of
 from hypothesis import given, settings
-from notify_fakes import make_notification
+from notify_fakes import make_incident, make_notification
 
 from eventd.model import Told
 from eventd.notify import discord, mattermost, slack, teams, telegram
@@ -85,6 +85,21 @@ def test_whatever_a_device_says_the_message_is_json_of_the_same_shape(kind: str,
     hostile = json.loads(msgspec.json.encode(message(kind, told_of(text))))
     assert hostile.keys() == plain.keys()
     assert "…(cut)" in str(hostile) or len(str(hostile)) < 60_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        ("slack", "1. Try `display ike sa | include &lt;a_b&gt;` or &lt;b&gt;\\n2. odd ' tick"),
+        ("telegram", "1. Try <code>display ike sa | include &lt;a_b&gt;</code> or &lt;b&gt;\\n2. odd ` tick"),
+        ("discord", "1. Try `display ike sa | include <a_b>` or \\\\<b\\\\>\\n2. odd \\\\` tick"),
+        ("mattermost", "1. Try `display ike sa | include ‹a_b›` or &lt;b&gt;\\n2. odd ' tick"),
+        ("teams", "{'type': 'TextRun', 'text': 'display ike sa | include <a_b>', 'fontType': 'Monospace'}"),
+    ],
+)
+def test_commands_are_code(kind: str, shown: str) -> None:
+    actions = ("Try `display ike sa | include <a_b>` or <b>", "odd ` tick")
+    assert shown in str(message(kind, make_notification(incident=make_incident(actions=actions))))
 
 
 @pytest.mark.parametrize("kind", ["discord", "mattermost", "teams"])

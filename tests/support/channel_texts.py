@@ -48,6 +48,10 @@ def told() -> dict[str, Told]:
         title="branch-7 down on FW1: dpd timeout, since 22:13 UTC",
         summary="FW1: the tunnel to branch-7 (203.0.113.7) is down: dpd timeout. Since 2023-11-14 22:13:00 UTC.",
         fault_side="path",
+        actions=(
+            "`ping 203.0.113.7`: no answer means the path",
+            "Look at it on FW1: `display ike sa remote 203.0.113.7`",
+        ),
     )
     over = make_resolved(
         url=opened.url,
