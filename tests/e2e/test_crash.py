@@ -33,8 +33,9 @@ DEVICES = 6
 PEERS = 129
 #: What a chat is told in a minute: so little that a long run is told in digests; a short one shall end soon.
 PER_MINUTE = 4 if CRASHES >= 20 else 60
-#: The longest wait after a handful of failures in a row is a minute or two.
-DRAIN_S = 300.0
+#: The longest wait after a handful of failures in a row is a minute or two; and each life leaves some peers behind that
+#: are told one by one.
+DRAIN_S = 300.0 + 2 * CRASHES
 
 CHANNELS = """
 [[channels]]
@@ -199,7 +200,7 @@ async def test_kill_9_at_random_moments_loses_nothing_and_repeats_at_most_one(
     for receiver in receivers.values():
         receiver.bad = False
     eventd.start()
-    until(lambda: eventd.total(eventd.metrics(), "eventd_outbox_pending") == 0, "the outbox to drain", DRAIN_S, 0.5)
+    until(lambda: eventd.total(eventd.metrics(), "eventd_outbox_pending") == 0, "the outbox to drain", DRAIN_S, 2)
     assert eventd.ledger_faults() == []
     assert eventd.stop() == 0
     assert await _check(path) == []

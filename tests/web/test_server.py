@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import subprocess
+import threading
 from pathlib import Path
 
 import aiohttp
@@ -14,6 +15,7 @@ import pytest
 import trustme
 from msgspec.structs import replace
 from peers import peer
+from prometheus_client import CollectorRegistry, generate_latest
 from web_fakes import LOCAL, FakeService, Site, serving
 
 from eventd.receivers import kernel
@@ -357,6 +359,20 @@ async def test_metrics_come_in_the_form_that_was_asked_for(site: Site, accept: s
     assert text.endswith("# EOF\n") == (media != "text/plain")
     assert 'eventd_received_total{transport="syslog-udp"} 3.0' in text
     assert re.search(r"^process_resident_memory_bytes \d", text, re.MULTILINE)
+
+
+async def test_a_scrape_is_written_out_beside_the_loop(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ten thousand peers it takes long, and meanwhile nothing would be received."""
+    where: list[int] = []
+
+    def encode(registry: CollectorRegistry) -> bytes:
+        where.append(threading.get_ident())
+        return bytes(generate_latest(registry))
+
+    monkeypatch.setattr("eventd.web.server.choose_encoder", lambda _: (encode, "text/plain"))
+    _, _, text = await site.ask("/metrics")
+    assert "eventd_received_total" in text
+    assert where != [threading.get_ident()]
 
 
 @pytest.mark.peer
