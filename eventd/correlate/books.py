@@ -152,6 +152,13 @@ def overtaken(by: Moment | None, event: Event, now: float, window: float) -> boo
     return stamp is not None and stamp.before(by.stamp)
 
 
+def forget(peer: PeerState, tunnel: Tunnel, now: float) -> None:
+    """The peer has that tunnel no more, as another one has it."""
+    _count(peer, tunnel.up, -1)
+    peer.tunnels = {key: known for key, known in peer.tunnels.items() if known is not tunnel}
+    _settle(peer, now)
+
+
 def _key(event: Event) -> str:
     return (
         f"{event.flow}|{event.interface}|{event.ifindex}|{event.policy}|{event.policy_seq}|{event.rule}"

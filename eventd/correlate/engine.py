@@ -10,6 +10,7 @@ failed timer is tried again later, all others fire. Whoever drives the correlato
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
+from itertools import chain
 
 import msgspec
 
@@ -24,6 +25,7 @@ from eventd.correlate import (
     links,
     negotiation,
     rebase,
+    renumbered,
     switchover,
     texts,
     timers,
@@ -332,7 +334,8 @@ class Correlator:
             for key, other in nameless(self._fleet, event):
                 tunnels.on_start_beside(self._desk, other, event, now)
                 self._settle(key, other)
-            for other in switchover.relieved(self._desk, peer):
+            elsewhere = switchover.relieved(self._desk, peer)
+            for other in chain(elsewhere, renumbered.relieved(self._desk, peer, event)):
                 self._settle(other.key, other)
         fact.joined = peer.case is not None and peer.case.proofs != before
 

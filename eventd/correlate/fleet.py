@@ -195,13 +195,15 @@ class Fleet:
         now, before = seen(peer), self._seen.get(key, NOTHING)
         if now == before:
             return
-        old, new = set(traits(peer, before)), set(traits(peer, now))
-        for trait in new - old:
+        lost = set(traits(peer, before - now))  # mostly none: looked at is what has changed, of however many tunnels
+        if lost:
+            lost.difference_update(traits(peer, now))
+        for trait in traits(peer, now - before):
             self._traits.add(trait, key)
             if trait[0] == ENDING:
                 self._owners.add(str(trait[2]), peer.device)
                 self._owned.add(peer.device, str(trait[2]))
-        for trait in old - new:
+        for trait in lost:
             self._traits.discard(trait, key)
             if trait[0] == ENDING and not self._traits.at(trait):
                 self._owners.discard(str(trait[2]), peer.device)
@@ -283,6 +285,11 @@ class Fleet:
     def count_with(self, trait: Shelf) -> int:
         """How many they are."""
         return len(self._traits.at(trait))
+
+    def count_others(self, trait: Shelf, key: str) -> int:
+        """How many they are besides the one of that key."""
+        keys = self._traits.at(trait)
+        return len(keys) - (key in keys)
 
     def groups_of(self, device: str) -> Iterator[tuple[str, GroupState]]:
         """The groups of a device."""

@@ -12,6 +12,7 @@ from eventd.correlate.phrases import (
     OF_PEERS,
     OF_TUNNELS,
     OVER,
+    RENUMBERED,
     SERVICE_FAULT,
     STALE,
     STALE_WAITING,
@@ -139,7 +140,8 @@ def _ended(case: Case, sort: str, name: str, who: str) -> str:
         return f"{case.device}: {_filled(NOUNS[sort], case, name)} was {case.ending}"
     if case.taker:
         return f"{_filled(NOUNS[sort], case, name)} on {case.device} is over: {case.taker} has taken over,"
-    return f"{who} {_filled(ENDED[sort], case, name)}"
+    _, renumbered, address = case.ending.partition(RENUMBERED)
+    return f"{who} {_filled(ENDED[sort], case, name)}" + (f" as {address}" if renumbered else "")
 
 
 def _short(text: str, tail: str = "") -> str:

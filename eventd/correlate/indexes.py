@@ -3,6 +3,7 @@
 Nothing in here is a fact of its own: all of it follows from the states, and is made anew from them on every start.
 """
 
+import re
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Collection, Hashable, Iterator
 from typing import Generic, TypeVar
@@ -17,6 +18,10 @@ K = TypeVar("K", bound=Hashable)
 
 #: How the keys of groups of a far end begin, and of those that have all that fell at a place of their device.
 FAR, HERE = "group|far|", ("group|device|", "group|interface|")
+#: An address at the beginning of a word of a flow that is not the unspecified one (RFC 4632, RFC 4291).
+NETWORK = re.compile(
+    r"(?<![^\s,;>])(?!0\.0\.0\.0(?![\d.])|::(?![\da-fA-F:]))(\d+(?:\.\d+){3}|[\da-fA-F]*:[\da-fA-F:.]+)"
+)
 #: Where a case is, as far as messages say it.
 PLACE_FIELDS = ("interface", "ifindex", "policy", "policy_seq")
 
@@ -227,8 +232,8 @@ def shelves_at(event: Event) -> Iterator[list[Shelf]]:
 
 # --- what the tunnels of a peer say of it ---------------------------------------------------------------------------
 
-#: Own end, interface and its number, of each of a peer's tunnels.
-Seen = frozenset[tuple[str | None, str | None, int | None]]
+#: Own end, interface and its number, and flow, of each of a peer's tunnels.
+Seen = frozenset[tuple[str | None, str | None, int | None, str | None]]
 NOTHING: Seen = frozenset()
 #: The sort of trait that says which addresses are a device's own.
 ENDING = "ending"
@@ -236,14 +241,16 @@ ENDING = "ending"
 
 def seen(peer: PeerState) -> Seen:
     """What the tunnels of a peer say of where they are."""
-    return frozenset((one.local, one.interface, one.ifindex) for one in peer.tunnels.values())
+    return frozenset((one.local, one.interface, one.ifindex, one.flow) for one in peer.tunnels.values())
 
 
 def traits(peer: PeerState, places: Seen) -> Iterator[Shelf]:
     """By what a peer is found whose tunnels are at ``places``."""
     if places:
         yield at(peer.device, "")
-    for local, interface, ifindex in places:
+    for local, interface, ifindex, flow in places:
+        if flow and _names_networks(flow):
+            yield flow_of(peer, flow)
         if local:
             yield ending(peer.device, local)
             if peer.peer is not None:
@@ -267,3 +274,13 @@ def ending(device: str, local: str) -> Shelf:
 def by_end(address: str, local: str) -> Shelf:
     """Peers of that address, of whatever device, with a tunnel whose own end is ``local``."""
     return ("by end", address, local)
+
+
+def flow_of(peer: PeerState, flow: str) -> Shelf:
+    """Peers of the same device and vsys with a tunnel for that flow, as far as that says whose it is."""
+    return ("flow", peer.device, peer.vsys, flow)
+
+
+def _names_networks(flow: str) -> bool:
+    """Whether both ends of a flow are networks of their own: that of a tunnel interface, "anything", is everybody's."""
+    return len(set(NETWORK.findall(flow))) > 1

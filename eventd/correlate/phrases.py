@@ -104,6 +104,9 @@ NOUNS = {
     "peer_outage": "the outage of {peer}",
 }
 
+#: How a case ends whose peer has another address now, which follows.
+RENUMBERED = "back under another address, "
+
 #: What a case has become, by the kind of its successor.
 HEIRS = {
     "tunnel_down": "a full outage",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from eventd.correlate import evidence, indexes, links, switchover, texts
+from eventd.correlate import evidence, indexes, links, renumbered, switchover, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import MIN_EXPLAINED, MIN_GROUP, MOSTLY
 from eventd.correlate.state import Case, PeerState, numbered
@@ -160,6 +160,8 @@ def _stands(desk: Desk, peer: PeerState, case: Case) -> bool:
     if case.growing:
         return True
     if switchover.awaited(desk, case) is not None:
+        return False
+    if renumbered.heir_of(desk, peer, case) is not None:
         return False
     if links.is_single(desk, peer):
         return not case.weak

@@ -70,6 +70,11 @@ SUPPRESSING = {
         "The other unit of the pair has taken the tunnel over.",
         "No switch-over noted near the stop, or no start of that peer on another device.",
     ),
+    "renumbered": Rule(
+        "The same networks are up on that device under another address of the peer.",
+        "Networks that a third peer has, too, another interface or policy, or a row of its own for each of the two "
+        "addresses in the inventory.",
+    ),
     "waits-for-traffic": Rule(
         "Tunnels ran out, or did not come back with the others, and the inventory says that they wait for traffic or "
         "the far end: the next packet brings them up.",

@@ -10,6 +10,7 @@ from eventd.correlate import (
     opening,
     phrases,
     reasons,
+    renumbered,
     switchover,
     texts,
 )
@@ -323,7 +324,7 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
         return
     if switchover.taken_over(desk, peer, case) or switchover.waits(desk, case):
         return
-    if idling.hold_is_over(desk, peer, case, at):
+    if renumbered.gone(desk, peer, case) or idling.hold_is_over(desk, peer, case, at):
         return
     device = desk.device(case.device, at)
     if context.on_purpose(device, case, desk.settings.twin_window):
