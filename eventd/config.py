@@ -18,7 +18,7 @@ from eventd.discreet import Discreet
 from eventd.document import Document, did_you_mean, join, read
 from eventd.errors import ConfigError, Problem
 from eventd.matching import faults
-from eventd.notify import routing
+from eventd.notify import localtime, routing
 from eventd.notify.routing import Quiet, Route
 from eventd.parse.engines import Allowance
 from eventd.parse.usm import User, user_faults
@@ -123,6 +123,7 @@ class Config(Discreet, frozen=True):
     log: Log
     record: recorder.Settings
     heartbeat: heartbeat.Settings
+    notify: localtime.Settings
     channels: tuple[ChannelConfig, ...]
     routes: tuple[Route, ...]
     maintenance: tuple[Maintenance, ...]
@@ -179,6 +180,7 @@ SECTIONS: dict[str, type[Struct]] = {
     "log": Log,
     "record": recorder.Settings,
     "heartbeat": heartbeat.Settings,
+    "notify": localtime.Settings,
 }
 KNOWN = (*SECTIONS, "receivers", "channels", "routes", "maintenance", "inventory", "handlers")
 
@@ -189,7 +191,8 @@ def _parts(reader: Document, document: dict[str, Any]) -> dict[str, Any]:
         reader.fault(name, f"unknown key{did_you_mean(name, KNOWN)}")
     sections = {name: reader.draft(cls, document.get(name, {}), name) for name, cls in SECTIONS.items()}
     web, receivers = sections["web"], _receivers(reader, document.get("receivers"))
-    channels = _channels(reader, document.get("channels"))
+    time_zone = getattr(sections["notify"], "time_zone", "UTC") if reader.sound("notify") else "UTC"
+    channels = _channels(reader, document.get("channels"), time_zone)
     routes = _tables(reader, Route, document, "routes")
     _check_routes(reader, routes, channels)
     windows = _tables(reader, Maintenance, document, "maintenance")
@@ -322,7 +325,7 @@ def _allowances(reader: Document, rows: Iterable[Any]) -> dict[bytes, Allowance]
     return found
 
 
-def _channels(reader: Document, tables: Any) -> tuple[ChannelConfig, ...]:
+def _channels(reader: Document, tables: Any, time_zone: str) -> tuple[ChannelConfig, ...]:
     if tables is None:
         tables = [{"name": "console", "type": "console"}]
     if not isinstance(tables, list):
@@ -347,6 +350,8 @@ def _channels(reader: Document, tables: Any) -> tuple[ChannelConfig, ...]:
             reader.fault(join(key, "type"), f"{what} {', '.join(sorted(notifiers))}")
         else:
             own = reader.known(notifiers[kind].settings, own, key)  # what nobody knows hides no other fault
+            if "time_zone" in notifiers[kind].settings.__struct_fields__:
+                own.setdefault("time_zone", time_zone)
             settings = reader.draft(notifiers[kind].settings, own, key)
             if isinstance(settings, SimpleNamespace):  # which nobody will build, and so find out
                 _check_readable(reader, key, {way: file for way, file in vars(settings).items() if way[-5:] == "_file"})

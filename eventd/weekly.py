@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_MINUTES = 24 * 60
@@ -20,7 +20,13 @@ def zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:  # no such zone, no name at all, or a folder of zones
-        raise ValueError(f"{name!r} is not a known time zone") from error
+        known = "" if _data() else "; this system has no time zone data (package tzdata)"
+        raise ValueError(f"{name!r} is not a known time zone{known}") from error
+
+
+def _data() -> bool:
+    """Whether any zone is known here: images without tzdata know none."""
+    return bool(available_timezones())
 
 
 def windows(text: str) -> Sequence[tuple[int, int]]:

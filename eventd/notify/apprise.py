@@ -17,6 +17,7 @@ from eventd.discreet import Discreet
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.notify.chat import READABLE_PER_MINUTE, Card, PerMinute, Texts
 from eventd.notify.endpoint import configuring, scrubber, secrets_of
+from eventd.notify.localtime import zone_faults
 from eventd.notify.render import clean, cut
 from eventd.notify.secrets import read_secret, ways, ways_faults
 from eventd.notify.session import MAX_QUOTE, Session
@@ -39,12 +40,14 @@ class Settings(Discreet, frozen=True, forbid_unknown_fields=True, kw_only=True):
     urls_file: str | None = None
     urls_env: str | None = None
     language: Language = "en"
+    time_zone: str = "UTC"
     max_per_minute: PerMinute = READABLE_PER_MINUTE
     template_file: str | None = None
     digest_template_file: str | None = None
 
     @classmethod
     def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from zone_faults(given)
         yield from ways_faults(given, "urls", required=True)
         if (urls := given.get("urls")) is not None and not 0 < len(urls) <= MAX_URLS:
             yield "urls", f"must have 1 to {MAX_URLS} addresses"

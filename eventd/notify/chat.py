@@ -12,6 +12,7 @@ from eventd.errors import DeliveryError
 from eventd.model import Digest, Incident, Told
 from eventd.notify.endpoint import Endpoint, TransportSettings, configuring, endpoint
 from eventd.notify.fit import fit
+from eventd.notify.localtime import zone_faults
 from eventd.notify.render import BARE, CUT, MAX_HEADLINE, MAX_PLAIN_LINE, Markup, Renderer, clean, colour, plain, title
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import ID_HEADER, Answer, Session
@@ -33,12 +34,16 @@ PerMinute = Annotated[int, Meta(ge=1)]
 
 
 class Wording(Protocol):
-    """Keys of every channel that tells people something in words. ``language`` of the messages; ``max_per_minute``:
+    """Keys of every channel that tells people something in words. ``language`` and ``time_zone`` of the messages;
+    ``max_per_minute``:
     what comes beyond it is told together, in one message that lists every incident; ``template_file`` and
     ``digest_template_file`` replace the layouts."""
 
     @property
     def language(self) -> Language: ...
+
+    @property
+    def time_zone(self) -> str: ...
 
     @property
     def max_per_minute(self) -> int: ...
@@ -57,12 +62,14 @@ class ChatSettings(TransportSettings, frozen=True, forbid_unknown_fields=True, k
     TAKES: ClassVar[int] = 60
 
     language: Language = "en"
+    time_zone: str = "UTC"
     max_per_minute: PerMinute = READABLE_PER_MINUTE
     template_file: str | None = None
     digest_template_file: str | None = None
 
     @classmethod
     def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from zone_faults(given)
         if given.get("max_per_minute", 0) > cls.TAKES:
             yield "max_per_minute", f"is more than the service takes, which is {cls.TAKES}"
 
@@ -122,7 +129,7 @@ class Texts:
 
     def __init__(self, settings: Wording, session: Session) -> None:
         """Raises ValueError where a template cannot be used."""
-        self.session, self._say = session, session.words(settings.language)
+        self.session, self._say = session, session.words(settings.language, time_zone=settings.time_zone)
         self.pace = Pace(settings.max_per_minute, self.apart_s)
         self._message, self._digest = all_of(
             lambda: self._template("message.j2", "template_file", settings.template_file),

@@ -3,15 +3,15 @@
 import asyncio
 import queue
 import threading
-from collections.abc import Sequence
-from typing import TextIO
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TextIO
 
-from msgspec import Struct
-
+from eventd.checked import Checked, Fault
 from eventd.contract import Channel, Notifier, Pace
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Incident, Told
 from eventd.notify.endpoint import configuring
+from eventd.notify.localtime import zone_faults
 from eventd.notify.render import BARE, ENGLISH, Renderer, colour, plain
 from eventd.notify.session import Session
 from eventd.notify.tried import tried_template
@@ -24,12 +24,18 @@ WRITE_TIMEOUT_S = 5.0
 COLOURS = {"critical": "1;31", "major": "31", "warning": "33", "info": "36", "resolved": "32"}
 
 
-class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``color`` None means: only on a terminal. ``language`` of the messages; ``template_file`` replaces the layout."""
+class Settings(Checked, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``color`` None means: only on a terminal. ``language`` and ``time_zone`` of the messages; ``template_file``
+    replaces the layout."""
 
     color: bool | None = None
     language: Language = "en"
+    time_zone: str = "UTC"
     template_file: str | None = None
+
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from zone_faults(given)
 
 
 class Writer:
@@ -128,7 +134,7 @@ class Console:
 def build(name: str, settings: Settings, session: Session) -> Channel:
     """Raises `ConfigError` where the template cannot be used."""
     with configuring(name):
-        say = session.words(settings.language)
+        say = session.words(settings.language, time_zone=settings.time_zone)
         render = tried_template("console.txt.j2", settings.template_file, BARE, session.base, say=say)
         color = session.stdout.isatty() if settings.color is None else settings.color
         return Console(render, session.stdout, color=color, say=say)

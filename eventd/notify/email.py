@@ -22,6 +22,7 @@ from eventd.notify.chat import READABLE_PER_MINUTE, WIDTHS, PerMinute, Texts
 from eventd.notify.endpoint import Endpoint, TlsSettings, configuring, tls_context
 from eventd.notify.fit import fit, octets
 from eventd.notify.letter import address, letter
+from eventd.notify.localtime import zone_faults
 from eventd.notify.render import Markup, Renderer, own_template, plain, title
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import Answer, Session
@@ -93,12 +94,14 @@ class Settings(TlsSettings, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     helo_name: str | None = None
     subject_prefix: str = ""
     language: Language = "en"
+    time_zone: str = "UTC"
     max_per_minute: PerMinute = READABLE_PER_MINUTE
     template_file: str | None = None
     digest_template_file: str | None = None
 
     @classmethod
     def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from zone_faults(given)
         with_name = given.get("username") is not None
         yield from ways_faults(given, "password", required=with_name)
         if not with_name and "username" in given and any(given.get(f"password{way}") for way in ("", "_file", "_env")):

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import SEVERITIES, Digest, Incident, Notification, Reason, Told
+from eventd.notify import localtime
 from eventd.notify.words import Words, words
 from eventd.printable import HIDDEN
 
@@ -75,9 +76,9 @@ def duration_text(seconds: float, say: Words = ENGLISH) -> str:
     return " ".join(parts[:2])
 
 
-def time_text(when: datetime) -> str:
-    """A point in time as people read it, to the second, in UTC."""
-    return when.strftime("%Y-%m-%d %H:%M:%S UTC")
+def time_text(when: datetime, say: Words = ENGLISH) -> str:
+    """A point in time as people read it, to the second, with its zone."""
+    return localtime.moment(when, say.zone)
 
 
 def kind_text(kind: str, say: Words = ENGLISH) -> str:
@@ -105,14 +106,16 @@ def headline(incident: Incident, say: Words = ENGLISH) -> str:
     if incident.title or incident.summary:
         news = incident.news if incident.status == "open" else None
         text = say.text(incident.title or incident.summary)
-        return short(say("value.joined", first=say.text(news), rest=text) if news else text, MAX_HEADLINE)
+        line = short(say("value.joined", first=say.text(news), rest=text) if news else text, MAX_HEADLINE)
+        return localtime.title(line, incident.opened_at, say.zone)
     about = say("value.comma").join(filter(None, (incident.device, peer_text(incident, say))))
     return short(say("value.joined", first=kind_text(incident.kind, say), rest=about), MAX_HEADLINE)
 
 
 def story(incident: Incident, say: Words = ENGLISH) -> str:
     """The whole of it in a sentence or two, where the headline leaves something out."""
-    return say.text(incident.summary) if incident.title else ""
+    text = say.text(incident.summary) if incident.title else ""
+    return localtime.sentences(text, incident.opened_at, say.zone)
 
 
 def state(told: Told, say: Words = ENGLISH) -> str:
@@ -175,7 +178,7 @@ def _open_facts(incident: Incident, say: Words) -> Iterator[tuple[str, str]]:
     yield "reason", reason_text(incident.cause, say)
     yield "meaning", "" if meaning.rstrip(".") in told else meaning
     yield "side", say(f"side.{incident.fault_side}") if incident.fault_side != "unknown" else ""
-    yield "since", time_text(incident.opened_at)
+    yield "since", time_text(incident.opened_at, say)
     yield "occurrences", str(incident.count) if incident.count > 1 else ""
     yield "affects", say("value.affects", count=len(incident.children)) if incident.children else ""
     yield "acked", incident.acked_by or ""
@@ -188,17 +191,28 @@ def _resolved_facts(incident: Incident, say: Words) -> Iterator[tuple[str, str]]
     yield "device", incident.device
     yield "peer", peer_text(incident, say)
     yield "duration", duration_text((ended - incident.opened_at).total_seconds(), say)
-    yield "from", say("value.period", begin=time_text(incident.opened_at), end=time_text(ended))
+    yield "from", say("value.period", begin=time_text(incident.opened_at, say), end=time_text(ended, say))
     yield "was", reason_text(incident.cause, say)
     yield "late", _late(incident, say)
 
 
 def chain_lines(incident: Incident, say: Words = ENGLISH) -> list[str]:
     """What happened: the first and the last lines, with the number of those between."""
-    lines, hidden = [say.text(line) for line in incident.chain], len(incident.chain) - CHAIN_HEAD - CHAIN_TAIL
+    began = incident.opened_at
+    lines, hidden = (
+        [localtime.line(say.text(line), began, say.zone) for line in incident.chain],
+        len(incident.chain) - CHAIN_HEAD - CHAIN_TAIL,
+    )
     if hidden > 0:
         lines = [*lines[:CHAIN_HEAD], say("value.more", count=hidden), *lines[-CHAIN_TAIL:]]
     return [short(line, MAX_VALUE) for line in lines]
+
+
+def happened(incident: Incident, say: Words = ENGLISH) -> str:
+    """The heading of the chain, which says by which clock its times are where that is not UTC."""
+    about = localtime.offset(incident.opened_at, say.zone)
+    heading = say("part.happened")
+    return heading if about == "UTC" else say("value.with", text=heading, more=about)
 
 
 def action_lines(incident: Incident, say: Words = ENGLISH) -> list["Step"]:
@@ -227,11 +241,11 @@ def _line(told: Notification, say: Words, width: int, digest: Digest) -> Line:
     if (digest.created_at - told.created_at).total_seconds() < NEWS_S and digest.why == "storm":
         when = ""  # the headline says it to the minute
     elif incident.status == "open":
-        when = say("digest.since", time=time_text(incident.opened_at))
+        when = say("digest.since", time=time_text(incident.opened_at, say))
     else:
         ended = incident.resolved_at or incident.updated_at
         span = duration_text((ended - incident.opened_at).total_seconds(), say)
-        when = say("digest.lasted", span=span, time=time_text(ended))
+        when = say("digest.lasted", span=span, time=time_text(ended, say))
     place = incident.site or incident.device_site
     site = say("value.site", name=short(place, MAX_SITE)) if place else ""
     return Line(state(told, say), cut(headline(incident, say), width, "…"), when, incident, site)
@@ -248,6 +262,7 @@ def view(notification: Notification, say: Words = ENGLISH) -> dict[str, Any]:
         "colour": colour(notification),
         "headline": headline(incident, say),
         "facts": [(say(f"fact.{name}"), short(text, MAX_VALUE)) for name, text in facts if text],
+        "happened": happened(incident, say),
         "chain": [] if resolved else chain_lines(incident, say),
         "actions": [] if resolved else action_lines(incident, say),
         "incident": incident,
@@ -283,7 +298,12 @@ def plain(told: Told, say: Words = ENGLISH, width: int = MAX_PLAIN_LINE) -> str:
         return "\n".join([title(told, say), _why(told, say), *_plain_lines(told, say, width)])
     incident = told.incident
     device, peer, reason = incident.device, peer_text(incident, say), reason_text(incident.cause, say)
-    named = {"device": device, "peer": peer or "-", "reason": reason or "-", "since": time_text(incident.opened_at)}
+    named = {
+        "device": device,
+        "peer": peer or "-",
+        "reason": reason or "-",
+        "since": time_text(incident.opened_at, say),
+    }
     texts = {name: f"{say(f'fact.{name}')} {short(text, MAX_VALUE)}" for name, text in named.items()}
     lines = (
         say("value.joined", first=state(told, say), rest=headline(incident, say)),

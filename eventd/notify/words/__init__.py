@@ -2,20 +2,29 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, tzinfo
 from importlib import resources
 from typing import Any, Literal
 
 from eventd.contract import Catalogue
 from eventd.notify.words.phrases import Phrases, Sections
+from eventd.weekly import zone
 
 Language = Literal["en", "zh"]
 
 
 class Words:
-    """One language. Keys are ``section.name`` of its file; ``phrases`` are what the judgement says, in it."""
+    """One language. Keys are ``section.name`` of its file; ``phrases`` are what the judgement says, in it; ``zone`` is
+    whose clock its readers have."""
 
-    def __init__(self, language: str, tables: Mapping[str, Mapping[str, str]], phrases: Phrases | None = None) -> None:
-        self.language, self.phrases = language, phrases
+    def __init__(
+        self,
+        language: str,
+        tables: Mapping[str, Mapping[str, str]],
+        phrases: Phrases | None = None,
+        where: tzinfo = UTC,
+    ) -> None:
+        self.language, self.phrases, self.zone = language, phrases, where
         self._texts = {f"{section}.{name}": text for section, table in tables.items() for name, text in table.items()}
 
     def __call__(self, key: str, /, **filled: Any) -> str:
@@ -47,15 +56,18 @@ def _read(name: str) -> dict[str, Any]:
     return tomllib.loads(resources.files("eventd.notify.words").joinpath(name).read_text(encoding="utf-8"))
 
 
-def words(language: str = "en", catalogues: Iterable[Catalogue] = ()) -> Words:
-    """The words of a language, with what the ``catalogues`` of vendors say in it."""
-    return _words(language, [catalogue.texts[language] for catalogue in catalogues if language in catalogue.texts])
+def words(language: str = "en", catalogues: Iterable[Catalogue] = (), time_zone: str = "UTC") -> Words:
+    """The words of a language, with what the ``catalogues`` of vendors say in it. Raises ValueError for a zone that is
+    not known."""
+    where = UTC if time_zone == "UTC" else zone(time_zone)
+    steps = [catalogue.texts[language] for catalogue in catalogues if language in catalogue.texts]
+    return _words(language, steps, where)
 
 
-def _words(language: str, steps: Sequence[Sections]) -> Words:
+def _words(language: str, steps: Sequence[Sections], where: tzinfo) -> Words:
     tables = _read(f"{language}.toml")
     if language == "en":
-        return Words(language, tables)
+        return Words(language, tables, where=where)
     found = _read(f"phrases.{language}.toml")
     whole, loose = found.pop("whole"), found.pop("loose")
-    return Words(language, tables, Phrases(found, steps, whole=whole, loose=loose))
+    return Words(language, tables, Phrases(found, steps, whole=whole, loose=loose), where)
