@@ -37,21 +37,20 @@ def recall(facts: list[Fact], event: Event, now: float, window: float) -> tuple[
     code = None if reason is None else reason.code
     ident = _ident(event)
     free: Fact | None = None
-    later: list[Fact] | None = []  # newer facts that may undo the newest one told in these very bytes
-    for fact in reversed(facts):
-        if fact.until < oldest:
+    undone = False  # whether something newer has undone the newest fact told in these very bytes
+    for place in range(len(facts) - 1, -1, -1):
+        fact = facts[place]
+        if fact.event != name or fact.until < oldest:
             continue
-        if fact.event == name:
-            told = fact.ways.get(way)
-            if told is None:
-                if fact.at >= oldest and _agree(fact, words, code, ident):
-                    free = fact  # the oldest one counts: n logs and n traps meet in their order
-            elif told == checksum and later is not None:
-                if _numbered(event) or not _undone(fact, later, way):
-                    return fact, "retransmission"
-                later = None  # what undid the newest came after the older ones as well
-        if later is not None:
-            later.append(fact)
+        told = fact.ways.get(way)
+        if told is None:
+            if fact.at >= oldest and _agree(fact, words, code, ident):
+                free = fact  # the oldest one counts: n logs and n traps meet in their order
+        elif told == checksum and not undone:
+            later = [one for one in facts[place + 1 :] if one.until >= oldest]
+            if _numbered(event) or not _undone(fact, later, way):
+                return fact, "retransmission"
+            undone = True  # and what undid the newest came after the older ones as well
     if free is not None:
         free.ways[way], free.until = checksum, now
         if free.reason is None and words is not None:
