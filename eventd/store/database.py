@@ -11,6 +11,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from eventd.errors import StoreError
@@ -51,6 +52,19 @@ def named_statements(path: Path) -> dict[str, str]:
 
 QUERIES = named_statements(ROOM / "queries.sql")
 CHECKS = named_statements(ROOM / "checks.sql")
+
+
+#: Rows of one statement, most first. Before and after each statement the interpreter's lock changes hands: row by row,
+#: a commit would wait for the loop as often as it has rows, up to 5 ms each time (`sys.getswitchinterval`), and that
+#: for the commit. SQLite takes 999 parameters in its oldest versions, so that of seven columns 142 rows would fit.
+ROWS_AT_ONCE = (64, 8, 1)
+_ROW = re.compile(r"(?<=VALUES )\([?, ]+\)")
+
+
+@lru_cache
+def of_rows(query: str, rows: int) -> str:
+    """A named statement that inserts one row, for so many."""
+    return _ROW.sub(lambda row: ", ".join([row[0]] * rows), QUERIES[query], count=1)
 
 
 def schema() -> list[str]:

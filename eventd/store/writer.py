@@ -123,11 +123,8 @@ class Writer:
             self._commit_piecemeal(batch, error)
 
     def _put(self, batch: Batch, tally: Tally) -> None:
-        for key, blob in batch.states.items():
-            if blob is None:
-                self._db.execute(QUERIES["state_delete"], (key,))
-            else:
-                self._db.execute(QUERIES["state_put"], (key, blob))
+        self._db.executemany(QUERIES["state_delete"], [(key,) for key, blob in batch.states.items() if blob is None])
+        self._insert("state_put", [(key, blob) for key, blob in batch.states.items() if blob is not None])
         for incident in batch.incidents.values():
             self._put_incident(incident, tally)
         self._add_journal(batch.journal, tally)
@@ -179,17 +176,25 @@ class Writer:
         if not journal:
             return
         numbered = list(zip(count(self._next("journal_rows", tally)), journal, strict=False))
-        self._db.executemany(
-            QUERIES["event_insert"],
-            (
+        self._insert(
+            "event_insert",
+            [
                 (seq, micros(e.received_at), e.device, e.peer, e.event, row.duplicate, text(e))
                 for seq, row in numbered
                 for e in (row.event,)
-            ),
+            ],
         )
-        links = [(seq, incident) for seq, row in numbered for incident in row.incidents]
-        self._db.executemany(QUERIES["link_insert"], links)
+        self._insert("link_insert", [(seq, incident) for seq, row in numbered for incident in row.incidents])
         tally["journal_rows", ""] += len(journal)
+
+    def _insert(self, query: str, rows: list[tuple[Any, ...]]) -> None:
+        """Run a statement that inserts, for all rows."""
+        at = 0
+        for size in database.ROWS_AT_ONCE:
+            sql = database.of_rows(query, size)
+            while len(rows) - at >= size:
+                self._db.execute(sql, [value for row in rows[at : at + size] for value in row])
+                at += size
 
     def _add_malformed(self, malformed: list[Malformed], tally: Tally) -> None:
         if not malformed:
