@@ -1,22 +1,24 @@
 """The hallway: takes messages from the receivers through decoding and judgement to one commit, then lets others know.
 
-One task, one batch at a time: everything between two commits happens without a pause, so the ledger balances at
-every scrape. Nobody is told and no inform is answered before the commit that makes it durable has returned.
+One task judges, one batch at a time is written: what happens to a step of messages happens without a pause, so the
+ledger balances at every scrape. Nobody is told and no inform is answered before the commit that makes it durable has
+returned.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple
 
 import msgspec
 
 from eventd import ledger, notices
+from eventd.commits import Commits, CommitStore
 from eventd.contract import Batch, JournalRow, Verdict
 from eventd.correlate import Correlator
 from eventd.decode import Decoder, Unclaimed
-from eventd.errors import RejectReason, StoreError, UnstorableError
+from eventd.errors import RejectReason
 from eventd.intake import Intake
 from eventd.model import Change, Event, Malformed, Message, Notification
 from eventd.parse.conceal import COMMUNITY_TRANSPORTS, without_community
@@ -37,8 +39,6 @@ TALLY_FLUSH_S = 1.0
 #: A wall clock that goes back by more than this was set (NTP after a boot with a wrong clock): judgement follows it.
 #: Smaller steps are waited out.
 CLOCK_STEP_S = 60.0
-#: Pause before a failed commit is tried again.
-COMMIT_RETRY_S = 1.0
 #: SNMPv3 Reports a second to one source: an honest sender needs two to get going, and whoever forges a source address
 #: must not be able to aim many at it.
 REPORTS_PER_SECOND = 5.0
@@ -50,11 +50,13 @@ MAX_DEVICES = 10_000
 log = get_logger("pipeline")
 
 
-class CommitStore(Protocol):
-    """The part of the store that the pipeline uses."""
+class Closed(NamedTuple):
+    """What one commit makes durable, and who hears of it after that: operators, subscribers, senders of informs."""
 
-    async def commit(self, batch: Batch) -> None:
-        """Make all of it durable or none; raises `StoreError`, after which the same batch may be tried again."""
+    batch: Batch
+    operated: list[asyncio.Future[None]]
+    changes: list[Change]
+    replies: list[Callable[[], None]]
 
 
 class Pipeline:
@@ -78,12 +80,11 @@ class Pipeline:
         committed: Callable[[Sequence[Change]], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.intake, self.decoder, self.correlator, self.store = intake, decoder, correlator, store
+        self.intake, self.decoder, self.correlator = intake, decoder, correlator
         self.telemetry, self.route, self._clock = telemetry, route, clock
         self._enqueued, self._committed = enqueued, committed
         self.last_heard: dict[str, float] = {}
         self.skews = Skews()
-        self.store_failing: str | None = None
         #: steps made, for whoever wants to see it move
         self.steps = 0
         self._now = 0.0
@@ -95,21 +96,49 @@ class Pipeline:
         self._touched: dict[str, None] = {}
         self._tallies_since: float | None = None
         self._limit = RateLimit()
+        self._commits = Commits(store, telemetry, self._defect)
         self._reports = Quotas(REPORTS_PER_SECOND)
         self._surviving = {room: Surviving(room, self._defect, correlator.take_faults) for room in ROOMS}
         telemetry.provide("queued", intake.queued)
 
+    @property
+    def store_failing(self) -> str | None:
+        """What is wrong with the store, while it takes no commits."""
+        return self._commits.failing
+
     async def run(self) -> None:
-        """Work until the intake is closed and empty and everything is committed."""
-        while True:
-            messages = await self.intake.take(MAX_BATCH, self._patience())
-            await self.step(messages, messages[-1].received_at if messages and len(self.intake) else self._clock())
-            if self.intake.closed and not len(self.intake) and not self._batch:
-                return
-            await asyncio.sleep(0)  # a flood that leaves nothing to commit must not keep the loop to itself
+        """Work until the intake is closed and empty and everything is committed.
+
+        While one batch is being written the messages that wait are judged, into the next: a disk that takes its time
+        makes for larger commits and not for fewer messages.
+        """
+        writing: asyncio.Task[None] | None = None
+        try:
+            while True:
+                messages = await self.intake.take(MAX_BATCH, self._patience())
+                self._judge_all(messages, messages[-1].received_at if messages and len(self.intake) else self._clock())
+                if writing is None or writing.done() or not len(self.intake) or self._batch_is_long():
+                    if writing is not None:
+                        await writing
+                    closed = self._close()
+                    writing = None if closed is None else asyncio.create_task(self._commit(closed), name="commit")
+                if writing is not None and not len(self.intake):
+                    await writing
+                    writing = None
+                if self.intake.closed and not len(self.intake) and not self._batch:
+                    return
+                await asyncio.sleep(0)  # a flood that leaves nothing to commit must not keep the loop to itself
+        finally:
+            if writing is not None:
+                writing.cancel()
 
     async def step(self, messages: Sequence[Message], now: float) -> None:
         """Judge ``messages``, let time get on to ``now`` (Unix seconds), and make all of it durable."""
+        self._judge_all(messages, now)
+        if (closed := self._close()) is not None:
+            await self._commit(closed)
+
+    def _judge_all(self, messages: Sequence[Message], now: float) -> None:
         self._sheet = sheet = ledger.Sheet()
         for number, message in enumerate(messages, 1):
             sheet.ends[message.transport, self._absorb(message)] += 1
@@ -119,8 +148,10 @@ class Pipeline:
         ledger.enter(sheet, self._batch.tallies, self.telemetry, self._clock())
         self._tick(now)
         notices.tell(self.decoder, self.telemetry, self._limit)
-        await self._commit()
         self.steps += 1
+
+    def _batch_is_long(self) -> bool:
+        return len(self._batch.journal) + len(self._batch.malformed) >= MAX_BATCH
 
     def _patience(self) -> float:
         """Seconds until something other than a message wants to be done, never negative."""
@@ -307,31 +338,37 @@ class Pipeline:
 
     # --- one commit ----------------------------------------------------------------------------------------------
 
-    async def _commit(self) -> None:
+    def _close(self) -> Closed | None:
+        """End the batch in hand and begin another; None where there is nothing to do yet."""
         batch = self._batch
         for key in self._touched:
             with self._surviving["state"]:
                 batch.states[key] = self.correlator.dump(key)
         self._touched.clear()
         if batch and self._may_wait(batch):
-            return
-        operated, self._operated = self._operated, []
-        changes, self._changes = self._changes, []
+            return None
+        if not (batch or self._operated or self._changes or self._replies):
+            return None
+        closed = Closed(batch, self._operated, self._changes, self._replies)
+        self._operated, self._changes, self._replies = [], [], []
         if batch:
             self._batch, self._tallies_since = Batch(), None
-            await self._commit_until_done(batch)
-        for done in operated:
+        return closed
+
+    async def _commit(self, closed: Closed) -> None:
+        if closed.batch:
+            await self._commits.make(closed.batch)
+        for done in closed.operated:
             if not done.done():
                 done.set_result(None)
-        replies, self._replies = self._replies, []
-        for reply in replies:
+        for reply in closed.replies:
             with self._surviving["reply"]:
                 reply()
-        if batch.notifications:
+        if closed.batch.notifications:
             self._enqueued()
-        if changes:
+        if closed.changes:
             with self._surviving["stream"]:
-                self._committed(changes)
+                self._committed(closed.changes)
 
     def _may_wait(self, batch: Batch) -> bool:
         """Counts of messages that left nothing behind are not worth an fsync of their own for a second."""
@@ -343,28 +380,6 @@ class Pipeline:
         if self._tallies_since is None:
             self._tallies_since = now
         return now < self._tallies_since + TALLY_FLUSH_S
-
-    async def _commit_until_done(self, batch: Batch) -> None:
-        """Nothing decided is thrown away because a disk is full: the batch is held, senders wait or are counted."""
-        while True:
-            started = time.perf_counter()
-            try:
-                await self.store.commit(batch)
-            except UnstorableError as error:
-                self._defect("store", error)
-                return
-            except StoreError as error:
-                self.telemetry.inc("store_commit_failures")
-                self.store_failing = str(error)
-                if self._limit.allow("commit") is not None:
-                    log.error("commit failed, will be tried again", error=str(error), messages=len(batch.journal))
-                await asyncio.sleep(COMMIT_RETRY_S)
-                continue
-            if self.store_failing is not None:
-                log.info("the store can be written again")
-            self.store_failing = None
-            self.telemetry.observe("store_commit_seconds", time.perf_counter() - started)
-            return
 
 
 def bug_logger(telemetry: Telemetry) -> Callable[[Exception, Message], None]:

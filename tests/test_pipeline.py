@@ -18,7 +18,7 @@ from eventd.intake import Intake
 from eventd.inventory import Device, Inventory
 from eventd.model import Change, Message, Notification, utc
 from eventd.parse.snmp import Access
-from eventd.pipeline import Pipeline
+from eventd.pipeline import MAX_BATCH, Pipeline
 from eventd.registry import Registry, load
 from eventd.store import MemoryStore
 from eventd.telemetry import Telemetry
@@ -134,7 +134,7 @@ async def test_an_inform_is_answered_only_after_the_commit() -> None:
 
 
 async def test_a_full_disk_loses_nothing_and_doubles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eventd.pipeline.COMMIT_RETRY_S", 0.0)
+    monkeypatch.setattr("eventd.commits.COMMIT_RETRY_S", 0.0)
     house = House(failures=3)
     answers: list[bytes] = []
     house.receive(stop_line(1))
@@ -144,6 +144,33 @@ async def test_a_full_disk_loses_nothing_and_doubles_nothing(monkeypatch: pytest
     assert len((await house.store.events()).items) == 2
     assert len(answers) == 1
     assert house.pipeline.store_failing is None
+    assert house.faults() == []
+
+
+async def test_while_one_batch_is_written_the_next_is_judged_up_to_a_bound() -> None:
+    house, disk, answers = House(), asyncio.Event(), list[bytes]()
+    commit, writing = house.store.commit, list[Batch]()
+
+    async def slow(batch: Batch) -> None:
+        writing.append(batch)
+        await disk.wait()
+        await commit(batch)
+
+    house.store.commit = slow  # type: ignore[method-assign]
+    house.receive(*[stop_line(number) for number in range(4 * MAX_BATCH)])
+    house.receive(stop_inform(9_000), transport="snmp-inform", reply=answers.append)
+    running = asyncio.create_task(house.pipeline.run())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert house.telemetry.value("correlated") == 2 * MAX_BATCH
+    assert len(writing) == 1
+    assert (house.faults(), answers, (await house.store.events()).items) == ([], [], ())
+    disk.set()
+    house.intake.close()
+    await running
+    assert [len(batch.journal) for batch in writing][:2] == [MAX_BATCH, MAX_BATCH]
+    assert sum(len(batch.journal) for batch in writing) == 4 * MAX_BATCH + 1
+    assert len(answers) == 1
     assert house.faults() == []
 
 
