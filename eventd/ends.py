@@ -3,9 +3,12 @@
 H3C's IPSEC log names source and destination of an SA, which has one direction: the loss of one tunnel is two lines with
 the addresses the other way round. Known by, best first:
 
-    inventory   an address of the device is listed, or the other one belongs to another device or is a listed peer
+    inventory   an address of the device is listed, or the other one belongs to another device
     source      the message came from one of the two, or says so of itself (``-DevIP=``)
-    learned     a message that does tell the ends apart (IKE log, notification) called one of them the device's own
+    learned     a message that does tell the ends apart (IKE log, notification) called one of them the device's own,
+                or another device did so with the other one
+    inventory   one of the two is a listed peer: so is the outer address of a branch that speaks for itself, which is
+                why what is known of the devices comes first
     order       nothing: the lower address counts as the device's own, so that both directions still name one peer
 
 ``extra["ends"]`` says which of them it was, ``extra["direction"]`` is ``outbound`` where the device's own is the
@@ -44,6 +47,11 @@ class Ends:
     def __init__(self, inventory: Inventory, learned: dict[str, Any] | None = None) -> None:
         self._inventory = inventory
         self.learned: dict[str, list[str]] = {} if learned is None else learned
+        #: The same by address: which devices called it their own.
+        self._users: dict[str, set[str]] = {}
+        for device, addresses in self.learned.items():
+            for address in addresses:
+                self._users.setdefault(address, set()).add(device)
 
     def order(self, event: Event) -> Event:
         """The event with its ends told apart, if it needs that; others are learned from."""
@@ -57,11 +65,21 @@ class Ends:
     def _learn(self, device: str, own: str) -> None:
         addresses = self.learned.get(device)
         if addresses is None:
-            if len(self.learned) < MAX_DEVICES:
-                self.learned[device] = [own]
-        elif own not in addresses:
+            if len(self.learned) >= MAX_DEVICES:
+                return
+            addresses = self.learned[device] = []
+        if own not in addresses:
             addresses.append(own)
+            self._users.setdefault(own, set()).add(device)
+            for oldest in addresses[:-MAX_ADDRESSES]:
+                self._forget(device, oldest)
             del addresses[:-MAX_ADDRESSES]
+
+    def _forget(self, device: str, address: str) -> None:
+        users = self._users[address]
+        users.discard(device)
+        if not users:
+            del self._users[address]
 
     def _ordered(self, event: Event, source: str, destination: str) -> Event:
         own, told = next(self._told(event, source, destination))
@@ -72,22 +90,26 @@ class Ends:
 
     def _told(self, event: Event, *ends: str) -> Iterator[tuple[str, str]]:
         """(own address, what tells it), best first."""
-        for told, own in (
-            ("inventory", self._listed(event.device, ends)),
-            ("source", _only(ends, (event.source, event.extra.get(_SAYS_SO)))),
-            ("learned", _only(ends, self.learned.get(event.device, ()))),
-        ):
+        for told, own in self._clues(event, ends):
             if own is not None:
                 yield own, told
         yield min(ends, key=_rank), "order"
 
+    def _clues(self, event: Event, ends: tuple[str, ...]) -> Iterator[tuple[str, str | None]]:
+        device = event.device
+        yield "inventory", self._listed(device, ends)
+        yield "source", _only(ends, (event.source, event.extra.get(_SAYS_SO)))
+        yield "learned", _only(ends, self.learned.get(device, ()))
+        yield "learned", _other(ends, [end for end in ends if self._users.get(end, set()) - {device}])
+        yield "inventory", _other(ends, [end for end in ends if self._inventory.peer(end) is not None])
+
     def _listed(self, device: str, ends: tuple[str, ...]) -> str | None:
-        if not self._inventory.devices and not self._inventory.peers:
+        """The end that the inventory gives to the device, else the one that it does not give to another one."""
+        if not self._inventory.devices:
             return None
         owners = {end: self._owner(end) for end in ends}
         own = [end for end in ends if owners[end] == device]
-        others = [end for end in ends if owners[end] or self._inventory.peer(end) is not None]
-        return _only(ends, own) or (None if own else _other(ends, others))
+        return _only(ends, own) or (None if own else _other(ends, [end for end in ends if owners[end]]))
 
     def _owner(self, address: str) -> str | None:
         """The device in the inventory that has this address."""
@@ -101,9 +123,9 @@ def _only(ends: tuple[str, ...], among: Any) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _other(ends: tuple[str, ...], peers: list[str]) -> str | None:
-    """The end that is no peer, where just one of them is."""
-    return next(end for end in ends if end not in peers) if len(peers) == 1 else None
+def _other(ends: tuple[str, ...], foreign: list[str]) -> str | None:
+    """The end that is left where just one of them cannot be the device's own."""
+    return next(end for end in ends if end not in foreign) if len(foreign) == 1 else None
 
 
 @lru_cache(MAX_RANKED)

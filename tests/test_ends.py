@@ -31,6 +31,26 @@ def test_an_address_of_another_device_or_of_a_listed_peer() -> None:
     assert [found[2] for found in ends(Wire(peers=(Peer(cidr="0.0.0.0/0"),)))] == ["order"] * 2  # says nothing
 
 
+def test_an_address_of_another_device_is_not_its_own_though_the_other_one_is_a_listed_peer() -> None:
+    branch, hub = Peer(address=PEER), Device(name="hub", addresses=(OWN,))
+    for devices in ((hub,), (hub, Device(name="gw", hostnames=(HOST,), addresses=("192.0.2.1",)))):
+        assert [found[:3] for found in ends(Wire(devices, (branch,)))] == [(PEER, OWN, "inventory")] * 2
+
+
+@pytest.mark.parametrize("peers", [(), (Peer(address=PEER),)])
+def test_what_another_device_called_its_own_is_not_of_this_one(peers: tuple[Peer, ...]) -> None:
+    wire = Wire(peers=peers)
+    wire.event(p1_down("DPD timeout").replace(HOST, "HUB"), "192.0.2.9")  # from OWN to PEER, in the hub's words
+    assert wire.decoder.ends.learned == {"HUB": [OWN]}
+    assert [found[:3] for found in ends(wire)] == [(PEER, OWN, "learned")] * 2
+    wire.event(p1_down("DPD timeout"))  # the other unit of a pair has the address, too: its own word counts for more
+    assert [found[:3] for found in ends(wire)] == [(OWN, PEER, "learned")] * 2
+
+
+def test_a_listed_peer_that_speaks_for_itself() -> None:
+    assert [found[:3] for found in ends(Wire(peers=(Peer(address=PEER),)), source=PEER)] == [(PEER, OWN, "source")] * 2
+
+
 def test_the_address_that_the_message_came_from() -> None:
     assert [found[:3] for found in ends(Wire(), source=PEER)] == [(PEER, OWN, "source")] * 2
 
@@ -62,6 +82,7 @@ def test_what_is_learned_is_kept_by_device_and_bounded() -> None:
     for number in range(MAX_ADDRESSES + 5):
         wire.event(p1_down("DPD timeout", src=f"10.9.0.{number}"))
     assert len(wire.decoder.ends.learned[HOST]) == MAX_ADDRESSES
+    assert len(wire.decoder.ends._users) == MAX_ADDRESSES
     again = Ends(Inventory(), learned)
     assert again.learned is learned
 
