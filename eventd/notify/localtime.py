@@ -18,7 +18,10 @@ from eventd.weekly import zone
 _TITLE = re.compile(r"(?P<before>since |始于 )(?P<day>\d\d [A-Z][a-z]{2} |\d+ 月 \d\d 日 )?(?P<clock>\d\d:\d\d) UTC$")
 _SINCE = re.compile(r"(?P<before>Since |始于 )(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC(?=[.。])")
 _SILENT = re.compile(r"(?P<before>has been heard of it since |：自 )(?P<clock>\d\d:\d\d:\d\d)(?=: | 起未收到)")
-_LINE = re.compile(r"(?P<before>^|, last |，最近 | is down since )(?P<clock>\d\d:\d\d:\d\d)(?= |\)?$|）$)")
+_LINE = re.compile(
+    r"(?P<before>^|, last |，最近 | is down since )(?P<clock>\d\d:\d\d:\d\d)"
+    r"(?= |\)$|）$|(?<= is down since \d\d:\d\d:\d\d)$)"
+)
 _DAY = timedelta(days=1)
 
 

@@ -50,6 +50,14 @@ def test_a_title_says_its_time_by_the_clock_of_the_zone(text: str, shown: str) -
     assert localtime.title(text, NEAR, UTC) == text
 
 
+def test_a_line_of_the_chain() -> None:
+    said = "22:13:00 link went down (GigabitEthernet0/0/1) is down since 20:01:02"
+    assert (
+        localtime.line(said, NEAR, SHANGHAI) == "06:13:00 link went down (GigabitEthernet0/0/1) is down since 04:01:02"
+    )
+    assert localtime.line(f"22:13:00 x: {SAID}", NEAR, SHANGHAI) == f"06:13:00 x: {SAID}"
+
+
 def test_who_has_not_been_heard_of() -> None:
     said = "FW1: nothing at all has been heard of it since 22:13:00: its way. Since 2023-11-14 22:18:00 UTC."
     shown = localtime.sentences(said, NEAR, SHANGHAI)
