@@ -9,6 +9,7 @@ import msgspec
 
 from eventd.cli import story
 from eventd.cli.remote import Remote, RemoteError, find, path, remote_options
+from eventd.cli.told import told_block
 from eventd.correlate.explain import Explanation
 from eventd.model import Incident
 from eventd.printable import printable_json
@@ -44,7 +45,8 @@ def command(remote: Remote, what: str, device: str | None, at: str | None, form:
     if form == "json":
         click.echo(printable_json(json.dumps(found, ensure_ascii=False)))
         return
-    click.echo("\n\n".join(text for text in _blocks(found, _under(remote, found["incident"])) if text))
+    told = told_block(remote, found["incident"]["id"], story.now()) if found["incident"] is not None else ""
+    click.echo("\n\n".join(text for text in (*_blocks(found, _under(remote, found["incident"])), told) if text))
 
 
 def _ask(remote: Remote, what: str, device: str | None, at: str | None) -> Any:

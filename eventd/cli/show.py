@@ -7,6 +7,7 @@ import msgspec
 
 from eventd.cli import story
 from eventd.cli.remote import Remote, find, path, remote_options
+from eventd.cli.told import told_block
 from eventd.model import Incident
 from eventd.printable import printable_json
 from eventd.web.answers import ChildRow
@@ -25,8 +26,8 @@ from eventd.web.answers import ChildRow
 )
 @click.argument("ident", metavar="ID")
 def command(remote: Remote, ident: str, form: str) -> None:
-    """One incident whole: why, what to do, what happened, and the messages that prove it. The beginning of its ID is
-    enough if no other begins so.
+    """One incident whole: why, what to do, what happened, which channels were told of it, and the messages that prove
+    it. The beginning of its ID is enough if no other begins so.
 
     Exit status: 0 done, 1 there is no such incident or no service, 2 wrong arguments.
 
@@ -40,4 +41,5 @@ def command(remote: Remote, ident: str, form: str) -> None:
         return
     under = msgspec.convert(whole["under"], list[ChildRow])
     click.echo(story.incident_block(msgspec.convert(whole, Incident), story.now(), under))
+    click.echo(told_block(remote, whole["id"], story.now()))
     click.echo(story.messages_block(whole["events"], story.now()), nl=bool(whole["events"]))

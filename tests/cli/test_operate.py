@@ -16,8 +16,9 @@ from structlog.testing import capture_logs
 from web_fakes import LOCAL, FakeService, Site, serving
 
 from eventd.cli import main
+from eventd.contract import Batch, Settled
 from eventd.correlate.hush import Maintenance, Silence
-from eventd.model import utc
+from eventd.model import Notification, utc
 from eventd.web.settings import Token
 
 READ, OPERATE = "read-token-0123456789", "operate-token-0123456789"
@@ -84,6 +85,28 @@ async def test_one_incident_is_shown_by_the_beginning_of_its_id(site: Site) -> N
         assert part in text
     assert text.count("Step for authentication fail") == 1
     assert json.loads(await done(site, "show", ident, "-f", "json"))["id"] == ident
+
+
+async def test_which_channel_was_told_what_and_what_failed_is_shown(site: Site) -> None:
+    ident, store = the_open(site), site.service.store
+    incident = await store.incident(ident)
+    assert incident is not None
+    assert "nobody: no channel was to be told of it" in await done(site, "show", ident)
+    site.service.channels = [{"name": name, "type": "slack"} for name in ("noc", "pager", "chat")]
+    for channel in ("noc", "pager", "chat"):
+        told = Notification(f"n-{channel}", channel, "opened", incident, utc(EPOCH + 60))
+        await store.commit(Batch(notifications=[told]))
+        await store.claim(channel, EPOCH + 60)
+    await store.settle(Settled("n-noc", "delivered"))
+    await store.settle(Settled("n-pager", "dead", error="refused: https://pager.example answered 400"))
+    await store.settle(Settled("n-chat", "retry", EPOCH + 90, "connect: https://chat.example: nobody there"))
+    for command in (["show", ident], ["explain", ident]):
+        lines = (await done(site, *command)).partition("\ntold\n")[2].splitlines()[:3]
+        assert [line.split()[1:3] for line in lines] == [["noc", "opened"], ["pager", "opened"], ["chat", "opened"]]
+        assert lines[0].split()[3].startswith("told")
+        assert lines[1].endswith("NOT TOLD: refused: https://pager.example answered 400")
+        assert "not told yet" in lines[2]
+        assert lines[2].endswith("tried 1 times, lastly: connect: https://chat.example: nobody there")
 
 
 async def test_a_beginning_that_fits_several_or_none_is_refused(site: Site) -> None:

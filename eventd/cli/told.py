@@ -1,0 +1,51 @@
+"""Which channels were told of an incident, what and when, and what failed."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from eventd.cli import story
+from eventd.cli.remote import Remote
+from eventd.cli.text import block, line
+from eventd.cli.waits import waits
+from eventd.store.letters import Letter
+from eventd.web.answers import ChannelRow
+
+#: Notifications that are shown, the latest; `eventd outbox list --state all --incident ID` has the rest.
+SHOWN = 20
+#: Told later than this says since when it waited.
+LATE = timedelta(minutes=1)
+
+
+def told_block(remote: Remote, incident: str, now: datetime) -> str:
+    """Of an incident (its whole id); says so where nobody was to be told."""
+    answer = remote.ask("outbox", incident=incident, state="all", limit=SHOWN)
+    found = msgspec.convert(answer["items"], list[Letter])
+    channels = {row.name: row for row in msgspec.convert(remote.ask("status")["channels"], list[ChannelRow])}
+    lines = [_line(letter, channels, now) for letter in reversed(found)]
+    if answer["next"] is not None:
+        lines.insert(0, line("", f"… earlier ones: eventd outbox list --state all --incident {incident}"))
+    return block("told", lines or [line("", "nobody: no channel was to be told of it")])
+
+
+def _line(letter: Letter, channels: Mapping[str, ChannelRow], now: datetime) -> str:
+    at = letter.settled_at or letter.wanted_at
+    return line(story.moment(at, now)[-8:], letter.channel, letter.what, "; ".join(_became(letter, channels, now)))
+
+
+def _became(letter: Letter, channels: Mapping[str, ChannelRow], now: datetime) -> Iterator[str]:
+    yield {
+        "delivered": "told",
+        "superseded": "not told by itself: a later one took its place, or it was over before",
+        "dead": f"NOT TOLD: {letter.error or 'given up'}",
+        "pending": f"not told yet: {waits(letter, channels, now)}",
+    }[letter.state]
+    if letter.state == "delivered" and letter.digest is not None:
+        yield "together with others"
+    if letter.state == "delivered" and (letter.settled_at or now) - letter.wanted_at > LATE:
+        yield f"late, wanted at {story.moment(letter.wanted_at, now)}"
+    if letter.state != "dead" and letter.error:
+        yield f"tried {letter.attempts} times, lastly: {letter.error}"
+    if letter.sent_again_as is not None:
+        yield "sent again"
