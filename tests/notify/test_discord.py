@@ -82,8 +82,8 @@ def nowhere() -> Any:
 
 
 def left_of(text: str) -> str:
-    """What Discord would read as markup: without escaped characters, our bold and our links."""
-    text = re.sub(r"\\[\W_]", "", text)
+    """What Discord would read as markup: without escaped characters, code (of commands), our bold and our links."""
+    text = re.sub(r"\\[\W_]|`[^`\n]+(?:``[^`\n]+)*`", "", text)
     return re.sub(r"\*\*(.*?)\*\*", r"\1", text)
 
 
