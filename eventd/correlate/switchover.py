@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from eventd.correlate import books, cases, evidence, links, moves
 from eventd.correlate.desk import Desk
 from eventd.correlate.fleet import FAILOVER
-from eventd.correlate.settings import CONTEXT_WINDOW, MOVED_PEERS, TAKEOVER_WINDOW
+from eventd.correlate.settings import CONTEXT_WINDOW, TAKEOVER_WINDOW
 from eventd.correlate.state import Case, Move, PeerState
 
 
@@ -63,7 +63,7 @@ def relieved(desk: Desk, peer: PeerState) -> Iterator[PeerState]:
         since = other.case.since if other.case is not None else desk.now
         found = moves.evident(desk, other.device, peer.device, since)
         yield from _moved_before(desk, other.device, found)
-        if len(found) == MOVED_PEERS:
+        if found and other.case is None and not other.linked:  # nobody at this own end is missed yet
             yield from _missed(desk, other, peer, found)
 
 

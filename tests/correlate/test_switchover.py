@@ -101,6 +101,24 @@ def test_what_a_unit_that_died_without_a_word_leaves_behind_is_missed() -> None:
     assert {incident.status for incident in late.final.values()} == {"resolved"}
 
 
+@pytest.mark.parametrize("moved", ["one after the other", "in turn", "backwards"])
+def test_every_address_of_a_unit_that_died_is_looked_at(moved: str) -> None:
+    """It had two lines, each with an own address; whichever of them moves first, the missing of both are told."""
+    first, second = [f"10.0.1.{n}" for n in range(1, 11)], [f"10.0.2.{n}" for n in range(1, 11)]
+    local = {**dict.fromkeys(first, "1.1.1.1"), **dict.fromkeys(second, "1.1.2.1")}
+    order = [*first[:8], *second[:7]]
+    if moved == "in turn":
+        order = [name for pair in zip(first[:7], second[:7], strict=True) for name in pair] + [first[7]]
+    elif moved == "backwards":
+        order.reverse()
+    text = "\n".join(f"-900 start device=FW1 peer={name} local={local[name]}" for name in local)
+    text += "".join(f"\n{2 * n} start device=FW2 peer={name} local={local[name]}" for n, name in enumerate(order))
+    story = tell(text, until=400)
+    missing = {incident.peer for incident in story.final.values() if incident.kind == "tunnel_down"}
+    assert missing == set(local) - set(order)
+    assert {incident.kind for incident in story.final.values() if not incident.parent} == {"device_outage"}
+
+
 @pytest.mark.parametrize("sign", ["linkup interface=GE9", "start local=1.1.1.1 peer=10.0.0.9"])
 def test_a_unit_that_still_speaks_has_left_nothing_behind(sign: str) -> None:
     text = each("start", -900, "FW1", "1.1.1.1") + each("start", 0, "FW2", "1.1.1.1", NAMES[:8], every=2)
