@@ -38,8 +38,42 @@ def turned(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float
     # what goes down may be back before anybody is told, and others go down with it: when it is up again is soon enough
     if not pace and (not tunnel.up or books.turns(tunnel, settings.outage_hold) < settings.flap_count):
         return False
-    _begin(desk, peer, tunnel, event, now, pace)
+    held = peer.case or cases.begin(event, now, "tunnel")
+    _begin(desk, peer, held, tunnel, event, now, pace)
     return True
+
+
+def unreplaced(desk: Desk, peer: PeerState, held: Case, now: float) -> bool:
+    """No start came within the hold of a stop that was to be a replacement: a stop as any other, of the time when it
+    came. True when the peer flaps with it."""
+    late = [tunnel for tunnel in peer.tunnels.values() if tunnel.up is False and tunnel.nature == "rekey"]
+    for tunnel in late:
+        _count_stop(desk, tunnel)
+    steady = next((tunnel for tunnel in late if _pace(tunnel)), None)
+    if steady is None:
+        return False
+    _begin(desk, peer, held, steady, None, now, _pace(steady))
+    return True
+
+
+def replaced(desk: Desk, peer: PeerState, case: Case, tunnel: Tunnel) -> None:
+    """What flaps is back after a stop that was to be a replacement: where that took longer than one takes, it was a
+    stop as any other."""
+    if tunnel.absent > desk.settings.rekey_hold:
+        _count_stop(desk, tunnel)
+    elif not peer.tunnels_down:
+        case.timers.pop("down", None)
+
+
+def await_replacement(desk: Desk, case: Case, now: float) -> None:
+    """What flaps went down to be replaced: if that takes longer than ever before, it stays down."""
+    case.timers["down"] = now + max(desk.settings.rekey_hold, LONGER * case.waited)
+
+
+def _count_stop(desk: Desk, tunnel: Tunnel) -> None:
+    at = tunnel.stopped.at if tunnel.stopped is not None else tunnel.since
+    books.turned(tunnel, False, at, desk.settings.flap_window, desk.settings.flap_count)
+    tunnel.nature = "outage"
 
 
 def _pace(tunnel: Tunnel) -> float:
@@ -61,15 +95,21 @@ def _wait(desk: Desk, case: Case, tunnel: Tunnel, now: float) -> None:
     case.waited = max(case.waited, tunnel.absent)
 
 
-def _begin(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float, pace: float) -> None:
+def _begin(
+    desk: Desk, peer: PeerState, held: Case, tunnel: Tunnel, event: Event | None, now: float, pace: float
+) -> None:
+    """``held`` is the case of the peer so far, or a new one; ``event`` what it does not know of yet."""
     case, since = peer.case, tunnel.stops[0] if pace else tunnel.turns[0]
     fresh = case is None
-    flap = cases.begin(event, since, "tunnel") if case is None else cases.successor(case, "flapping", since)
+    flap = cases.successor(held, "flapping", since)
     flap.kind, flap.nature, flap.awaits, flap.waited = "flapping", "outage", "", tunnel.absent
     flap.grow_since = tunnel.stops[-1] if tunnel.stops else since
     if case is None or not case.announced:
         _tell_turns(flap, tunnel, now)
-    cases.record(flap, event, now)
+    if pace:
+        _tell_stops(flap, tunnel, now)
+    if event is not None:
+        cases.record(flap, event, now)
     flap.count = len(tunnel.stops) if pace else len(tunnel.turns) // 2  # ups and downs alternate
     if fresh or flap.cause is None:
         flap.cause = peer.last_stop
@@ -106,6 +146,14 @@ def _tell_turns(flap: Case, tunnel: Tunnel, now: float) -> None:
     for place, at in enumerate(reversed(tunnel.turns)):
         if at < now and at not in known:
             flap.step(at, "tunnel started" if up is (place % 2 == 0) else "tunnel stopped")
+
+
+def _tell_stops(flap: Case, tunnel: Tunnel, now: float) -> None:
+    """The steady stops, of which the earlier ones had incidents of their own."""
+    known = {step.at for step in flap.steps}
+    for at in tunnel.stops:
+        if at < now and at not in known:
+            flap.step(at, "tunnel stopped")
 
 
 def stays_down(desk: Desk, case: Case, at: float) -> None:

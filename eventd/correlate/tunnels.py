@@ -141,6 +141,8 @@ def _down(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float,
         _hold(desk, peer, case, event, now, nature)
     elif case.kind == "flapping":
         cases.record(case, event, now)
+        if nature == "rekey":
+            flapping.await_replacement(desk, case, now)
         cases.progress(desk, case, now)
     else:
         _again(desk, peer, case, event, now, nature)
@@ -208,9 +210,11 @@ def on_start(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     books.started(peer, tunnel, event, now, desk.settings.twin_window)
     changed = books.put(peer, tunnel, True, now)
     books.traffic_came(peer, now)
+    case = peer.case
+    if changed and tunnel.nature == "rekey" and case is not None and case.kind == "flapping":
+        flapping.replaced(desk, peer, case, tunnel)
     if changed and tunnel.nature == "outage" and flapping.turned(desk, peer, tunnel, event, now):
         return
-    case = peer.case
     if case is None:
         return
     if not case.announced:
@@ -329,6 +333,8 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     device = desk.device(case.device, at)
     if context.on_purpose(device, case, desk.settings.twin_window):
         case.nature, case.severity = "expected", "info"
+    if case.nature == "rekey" and flapping.unreplaced(desk, peer, case, at):
+        return
     context.explain(desk, case)
     case.waited = at - case.since if case.nature == "rekey" else 0.0
     kind = "tunnel_degraded" if books.any_up(peer, at) else "tunnel_down"

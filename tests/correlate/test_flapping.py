@@ -81,6 +81,33 @@ def test_a_steady_pace_says_more_than_a_reason_that_does_not_say_why(reason: str
     assert meaning in (found.cause.meaning or "")
 
 
+LIFETIMES = "\n".join(f"{n * 3600} stop phase2 hard expiry\n{n * 3600 + 90} start" for n in range(9))
+
+
+def test_lifetimes_that_are_not_renewed_in_time_are_one_incident_with_their_pace() -> None:
+    story = tell(LIFETIMES, until=9 * 3600)
+    assert [line.split()[1:3] for line in story.told].count(["opened", "tunnel_down"]) == 3
+    assert [line for line in story.told if "opened flapping" in line] == ["10830 opened flapping warning"]
+    assert (story.last.severity, story.last.count) == ("warning", 9)
+    assert story.last.cause is not None
+    assert story.last.cause.category == "lifetime"
+    assert "every 1 h" in story.last.summary
+    assert story.last.chain[0] == "10:00:00 tunnel stopped (3 times, last 12:00:00)"
+    assert tell(LIFETIMES, until=40_000).last.status == "resolved"
+
+
+def test_a_lifetime_that_runs_out_for_longer_than_before_is_told_at_once() -> None:
+    story = tell(f"{LIFETIMES}\n32400 stop phase2 hard expiry", until=33_000)
+    assert story.told[-1] == "32580 updated flapping warning", "as grave as its reason says"
+    assert "is down now" in story.last.summary
+
+
+def test_what_is_replaced_in_time_does_not_keep_a_flapping_open() -> None:
+    renewed = "\n".join(f"{n * 600} stop phase2 hard expiry\n{n * 600 + 9} start" for n in range(1, 9))
+    story = tell(f"{cycles(4)}\n{renewed}", until=4000)
+    assert story.told[-1] == "1100 resolved flapping major"
+
+
 def test_what_flaps_and_then_stays_down_is_told_at_once() -> None:
     short = cycles(3, every=28, down=8)
     story = tell(f"{short}\n89 stop dpd timeout", until=400)
