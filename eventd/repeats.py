@@ -4,6 +4,7 @@ What an event says follows from the bytes of its message without the times in it
 (`eventd.contract.Handler`). A message that repeats all that is not decoded anew.
 """
 
+from collections import OrderedDict
 from collections.abc import Hashable
 from datetime import datetime
 
@@ -22,7 +23,7 @@ class Repeats:
     """The latest events, by what was read of their messages. Belongs to one inventory and one set of handlers."""
 
     def __init__(self) -> None:
-        self._events: dict[Hashable, Event] = {}
+        self._events: OrderedDict[Hashable, Event] = OrderedDict()
         self.get = self._events.get
 
     def keep(self, key: Hashable, event: Event, raw: str) -> None:
@@ -31,7 +32,7 @@ class Repeats:
         if len(raw) > MAX_TEXT or ENDS in event.extra or event.raw != raw:
             return
         if len(self._events) >= MAX_EVENTS:
-            del self._events[next(iter(self._events))]
+            self._events.popitem(last=False)
         self._events[key] = event
 
     def __len__(self) -> int:

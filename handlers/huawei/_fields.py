@@ -8,6 +8,7 @@ and commas; a datagram may end anywhere.
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from handlers._common.fields import TRUNCATED
@@ -82,6 +83,9 @@ AFTER_FLOW = frozenset(
     ]
 )
 
+#: Rows of keys remembered, and keys in one of them: a release prints each message with the same ones, at most 20.
+MAX_LAYOUTS, MAX_KEYS = 256, 32
+
 _KEY = r"[A-Za-z][\w.\-]*"
 _BODY = re.compile(rf"\(\s*(?={_KEY}\s*=)")
 #: A number or an address that is whole, because a comma follows, and half a key.
@@ -120,17 +124,21 @@ def split_fields(body: str) -> list[tuple[str, str]]:
     text = ", " + body
     parts = _SEPARATOR.split(text)
     keys = parts[1::2]
-    if '"' in body or "=[" in body or "= [" in body or _flow_goes_on(keys):
+    goes_on = _layout_goes_on if len(keys) <= MAX_KEYS else _flow_goes_on
+    if '"' in body or "=[" in body or "= [" in body or goes_on(tuple(keys)):
         return list(_split_carefully(text))
     return list(zip(keys, parts[2::2], strict=True))
 
 
-def _flow_goes_on(keys: list[str]) -> bool:
+def _flow_goes_on(keys: tuple[str, ...]) -> bool:
     folded = [key.lower() for key in keys]
     if FLOW not in folded:
         return False
     after = folded.index(FLOW) + 1
     return after < len(folded) and not _ends_flow(folded[after], folded[:after])
+
+
+_layout_goes_on = lru_cache(MAX_LAYOUTS)(_flow_goes_on)
 
 
 def _ends_flow(key: str, before: Collection[str]) -> bool:

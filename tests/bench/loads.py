@@ -36,6 +36,14 @@ def _stops(first: int, count: int) -> Iterator[bytes]:
     return (made[number % PEERS] for number in range(first, first + count))
 
 
+def _fresh(first: int, count: int) -> Iterator[bytes]:
+    """Every line another SA's, so that nothing that was read before helps."""
+    return (
+        stop_line(number % PEERS).replace(f"TunnelIndex={number % PEERS},", f"TunnelIndex={number},").encode()
+        for number in range(first, first + count)
+    )
+
+
 def _changes(first: int, count: int) -> Iterator[bytes]:
     made = [line(number).encode() for line in (stop_line, start_line) for number in range(PEERS)]
     return (made[number % len(made)] for number in range(first, first + count))
@@ -69,6 +77,7 @@ def _v3_traps(first: int, count: int) -> Iterator[bytes]:
 #: Counts have to be multiples of ten (`_mostly_irrelevant`).
 LOADS = (
     Load("relevant", "syslog_udp", _stops),
+    Load("fresh", "syslog_udp", _fresh),
     Load("irrelevant", "syslog_udp", _mostly_irrelevant, lambda count: count // 10),
     Load("changes", "syslog_udp", _changes),
     Load("fleet", "syslog_udp", _fleet),

@@ -23,7 +23,7 @@ class Eventd(Contender):
     """Results are events that are committed; asked of its database, which costs it nothing."""
 
     name, does = "eventd", "decodes, judges, journals (fsync), alerts"
-    loads = ("relevant", "irrelevant", "changes", "fleet", "tcp", "traps", "v3 traps")
+    loads = ("relevant", "fresh", "irrelevant", "changes", "fleet", "tcp", "traps", "v3 traps")
 
     def __init__(self, folder: Path, load: Load) -> None:
         super().__init__(folder, load)

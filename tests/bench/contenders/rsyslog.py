@@ -50,7 +50,7 @@ class Rsyslog(Program):
     name, does = "rsyslog", "takes the fields out (mmnormalize), writes six"
     needs = "rsyslogd"
     proof = b"10 198.51.100.1 10."
-    loads = ("relevant", "irrelevant", "changes", "fleet", "tcp")
+    loads = ("relevant", "fresh", "irrelevant", "changes", "fleet", "tcp")
 
     def command(self) -> list[str]:
         folder = self.folder

@@ -24,7 +24,7 @@ class SyslogNg(Program):
     name, does = "syslog-ng", "takes the fields out (kv-parser), groups by gateway pair (grouping-by), writes six"
     needs = "syslog-ng"
     proof = b"10 198.51.100.1 10."
-    loads = ("relevant", "irrelevant", "changes", "fleet", "tcp")
+    loads = ("relevant", "fresh", "irrelevant", "changes", "fleet", "tcp")
 
     def command(self) -> list[str]:
         folder = self.folder
