@@ -322,7 +322,8 @@ class Outbox(Protocol):
         nothing is due or something is in flight."""
 
     async def unseal(self, channel: str, most: int) -> None:
-        """Take digests of more than ``most`` incidents apart: the channel became one that shows less in a message."""
+        """Take digests of more than ``most`` incidents apart, also one that is in flight: the channel shows less in a
+        message."""
 
     async def settle(self, settled: Settled) -> None:
         """Record the end of a try: ``delivered``, ``dead`` (kept, never tried again) or ``retry`` at a time.
@@ -374,6 +375,21 @@ class Talker(Protocol):
 
     def text(self, told: Told) -> str:
         """What they will read. Raises `DeliveryError` (``render``)."""
+
+
+@runtime_checkable
+class SpeaksPlain(Protocol):
+    """A channel that can send a text without any template when its own layout fails."""
+
+    async def deliver_plain(self, told: Told) -> str | None: ...
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """A channel whose messages have bounds of their own."""
+
+    def holds(self, digest: Digest) -> int:
+        """How many incidents of ``digest`` one message lists, in whatever way it has to be told; at least one."""
 
 
 class Notifier(Struct, frozen=True, kw_only=True):

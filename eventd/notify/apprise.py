@@ -76,6 +76,8 @@ class Service:
         plugin = library.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
         if plugin is None:
             raise ValueError("is no address that Apprise knows")
+        if "overflow=" not in url:  # by itself it sends what is too long for the service, which refuses or cuts it
+            plugin.overflow_mode = library.OverflowMode.SPLIT
         self.name = clean(plugin.service_name)
         self._apprise, self._library = library.Apprise(asset=asset), library
         self._apprise.add(plugin)

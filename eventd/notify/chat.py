@@ -2,18 +2,32 @@
 layout fails (`Texts`); and what chats have: one JSON POST, and an answer that may say no under any status (`Chat`)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any, ClassVar, Protocol
 
 from msgspec import Meta, Struct
 
 from eventd.checked import Fault, all_of
 from eventd.contract import Channel, Pace
-from eventd.errors import DeliveryError
+from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, Incident, Told
 from eventd.notify.endpoint import Endpoint, TransportSettings, configuring, endpoint
 from eventd.notify.fit import fit
 from eventd.notify.localtime import zone_faults
-from eventd.notify.render import BARE, CUT, MAX_HEADLINE, MAX_PLAIN_LINE, Markup, Renderer, clean, colour, plain, title
+from eventd.notify.render import (
+    BARE,
+    CUT,
+    MAX_HEADLINE,
+    MAX_PLAIN_LINE,
+    Markup,
+    Renderer,
+    clean,
+    colour,
+    latest,
+    plain,
+    title,
+)
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import ID_HEADER, Answer, Session
 from eventd.notify.tried import tried_template
@@ -25,8 +39,8 @@ READABLE_PER_MINUTE = 10
 COLOURS = {"critical": 0x8B0000, "major": 0xD93025, "warning": 0xF29900, "info": 0x1A73E8, "resolved": 0x188038}
 #: Widths to which the headlines of a digest are cut, one after the other, until all of its lines fit.
 WIDTHS = (MAX_HEADLINE, 70, 40, 24)
-#: A headline of which only the beginning of a name is left; for plain text, whose limit may be far lower.
-SHORTEST = 8
+#: The same in plain text, whose limit may be far lower: of the last only the beginning of a name is left.
+PLAIN_WIDTHS = (MAX_PLAIN_LINE, *WIDTHS[2:], 8)
 
 
 #: ``max_per_minute`` of a channel.
@@ -120,11 +134,12 @@ class Texts:
     #: Longest body, by `size`.
     limit: int = 4000
     size: ClassVar[Callable[[str], int]] = len
-    #: The same for plain text, where it differs.
+    #: The same for plain text, where they differ.
     plain_limit: int | None = None
+    plain_size: ClassVar[Callable[[str], int] | None] = None
     #: Makes plain text harmless where it could mean something to the service or its clients.
     harmless: ClassVar[Callable[[str], str]] = str
-    #: Incidents in a digest: as many as fit with headlines of the least of `WIDTHS`.
+    #: Incidents in a digest at most: what people read in one message. `holds` says for how many of them there is room.
     digests: int = 30
 
     def __init__(self, settings: Wording, session: Session) -> None:
@@ -151,13 +166,21 @@ class Texts:
 
     async def deliver_plain(self, told: Told) -> str | None:
         """The fallback: no template, no markup, one short text."""
-        limit, size = self.plain_limit or self.limit, type(self).size
-        for width in (MAX_PLAIN_LINE, *WIDTHS[2:], SHORTEST):
-            text = type(self).harmless(plain(told, self._say, width))
-            if size(text) <= limit:
-                break
-        text = fit(text, limit, size)
-        return await self._send(self.card(told, text, bare=True))
+        return await self._send(self.card(told, self.plain_body(told), bare=True))
+
+    def holds(self, digest: Digest) -> int:
+        """`contract.Measures`: how many incidents of ``digest`` there is room for, in the layout as in plain text."""
+        count = len(latest(digest))
+        room = self._room(count, self._plain(digest, PLAIN_WIDTHS[-1]), bare=True)
+        with suppress(DeliveryError):  # of a layout that fails only the plain text is left
+            room = min(room, self._room(count, self._digest(digest, WIDTHS[-1]), bare=False))
+        return room
+
+    def _room(self, count: int, text: str, *, bare: bool) -> int:
+        if self.fits(text, bare=bare):
+            return count
+        limit, size = self._bounds(bare=bare)
+        return max(1, min(count - 1, count * limit // max(1, size(text))))
 
     async def refresh(self, incidents: Sequence[Incident], now: float) -> None: ...
 
@@ -170,15 +193,39 @@ class Texts:
         return "\n".join((title(told, self._say), self.body(told))) if self.titled else self.body(told)
 
     def body(self, told: Told) -> str:
-        """The rendered text within the limits. Of a digest every line is kept, if need be with less in each."""
-        size = type(self).size
-        if not isinstance(told, Digest):
-            return fit(self._message(told), self.limit, size, self._tail(told.incident))
-        for width in WIDTHS:
-            text = self._digest(told, width)
-            if size(text) <= self.limit:
-                break
-        return fit(text, self.limit, size)
+        """The rendered text within the limits. Of a digest every line is kept, if need be with less in each; raises
+        `DeliveryError` (``too_large``) where there is no room for that."""
+        if isinstance(told, Digest):
+            return self._whole(told, partial(self._digest, told), WIDTHS)
+        return fit(self._message(told), self.limit, type(self).size, self._tail(told.incident))
+
+    def plain_body(self, told: Told) -> str:
+        """The same as plain text."""
+        if isinstance(told, Digest) and len(latest(told)) > 1:
+            return self._whole(told, partial(self._plain, told), PLAIN_WIDTHS, bare=True)
+        return fit(self._plain(told, PLAIN_WIDTHS[0]), *self._bounds(bare=True))
+
+    def _plain(self, told: Told, width: int) -> str:
+        return type(self).harmless(plain(told, self._say, width))
+
+    def _whole(
+        self, digest: Digest, text_of: Callable[[int], str], widths: Sequence[int], *, bare: bool = False
+    ) -> str:
+        for width in widths:
+            if self.fits(text := text_of(width), bare=bare):
+                return text
+        detail = f"{len(latest(digest))} incidents are more than one message has room for"
+        raise DeliveryError(DeliveryFailure.TOO_LARGE, detail, retryable=False)
+
+    def fits(self, text: str, *, bare: bool) -> bool:
+        """Whether all of ``text`` will be in the message. A service that divides it in some way says so here."""
+        limit, size = self._bounds(bare=bare)
+        return size(text) <= limit
+
+    def _bounds(self, *, bare: bool) -> tuple[int, Callable[[str], int]]:
+        if not bare:
+            return self.limit, type(self).size
+        return self.plain_limit or self.limit, type(self).plain_size or type(self).size
 
     def _tail(self, incident: Incident) -> str:
         if incident.url is None:

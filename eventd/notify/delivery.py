@@ -9,16 +9,16 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
 
 from msgspec.structs import replace
 
-from eventd.contract import Channel, Lately, Outbox, Settled
+from eventd.contract import Channel, Lately, Measures, Outbox, Settled, SpeaksPlain
 from eventd.errors import DeliveryError, DeliveryFailure, EventdError
 from eventd.model import Digest, Notification, Told
 from eventd.notify.backoff import full_jitter
 from eventd.notify.guard import failure_in, guarded, where
-from eventd.notify.pacing import MINUTE_S, Window, together
+from eventd.notify.pacing import LEAST_TOGETHER, MINUTE_S, Window, together
+from eventd.notify.render import latest
 from eventd.notify.session import MAX_RETRY_AFTER_S, Failures, Session
 from eventd.notify.standing import Standing
 from eventd.telemetry import Telemetry, get_logger
@@ -58,13 +58,6 @@ TROUBLE = {*AWAY, DeliveryFailure.TIMEOUT, DeliveryFailure.SERVER_ERROR, Deliver
 
 #: Ways out of the outbox, as metric label; ``superseded`` is decided by the store when a newer one comes in.
 OUTCOMES = ("delivered", "superseded", "dead")
-
-
-@runtime_checkable
-class SpeaksPlain(Protocol):
-    """A channel that can send a text without any template when its own layout fails."""
-
-    async def deliver_plain(self, told: Told) -> str | None: ...
 
 
 class Delivery:
@@ -167,6 +160,8 @@ class _Worker:
         #: id → when it was first refused (Unix seconds). What is refused after a restart begins anew; it has a day.
         self._refused: dict[str, float] = {}
         self._window = Window(channel.pace)
+        #: Incidents in a digest at most, once the far end found one too large that we did not.
+        self._most = channel.digests
         self._last_look = 0.0
         self.looks = 0
 
@@ -233,9 +228,19 @@ class _Worker:
         await self._sleep(MAX_SLEEP_S if due is None else due - now)
 
     async def _next(self, now: float) -> Told | None:
+        """What to tell now, whole: a digest for which a message has no room is taken apart and a smaller one made."""
+        most = min(self.channel.digests, self._most)
+        while isinstance(told := await self._pick(now, most), Digest):
+            most = self.channel.holds(told) if isinstance(self.channel, Measures) else len(latest(told))
+            if most >= len(latest(told)):
+                break
+            await self._outbox.unseal(self.name, most)
+        return told
+
+    async def _pick(self, now: float, most: int) -> Told | None:
         """What to tell now: one thing, or several together. Who does not answer is tried with one thing: by the time
         somebody does, more may have to be told together."""
-        if (most := self.channel.digests) and not self._streak:
+        if most >= LEAST_TOGETHER and not self._streak:
             why = together(await self._outbox.waiting(self.name, now), self._window.free(now), now)
             if why is not None and (digest := await self._outbox.seal(self.name, now, why, most)) is not None:
                 return digest
@@ -299,6 +304,10 @@ class _Worker:
     async def _failed(self, told: Told, error: DeliveryError) -> None:
         self._failures.note(self.name, error, notification=told.id)
         now = self._clock()
+        if error.reason == DeliveryFailure.TOO_LARGE and isinstance(told, Digest) and len(latest(told)) > 1:
+            self._most = len(latest(told)) // 2
+            await self._outbox.unseal(self.name, self._most)
+            return
         if why := self._given_up(told, error, now):
             self._log.error("notification given up", why=why, notification=told.id, error=str(error))
             await self._settle(told, "dead", error=str(error))

@@ -20,10 +20,10 @@ from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, Told
 from eventd.notify.chat import READABLE_PER_MINUTE, WIDTHS, PerMinute, Texts
 from eventd.notify.endpoint import Endpoint, TlsSettings, configuring, tls_context
-from eventd.notify.fit import fit, octets
+from eventd.notify.fit import octets
 from eventd.notify.letter import address, letter
 from eventd.notify.localtime import zone_faults
-from eventd.notify.render import Markup, Renderer, own_template, plain, title
+from eventd.notify.render import Markup, Renderer, own_template, title
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import Answer, Session
 from eventd.notify.words import Language
@@ -142,7 +142,7 @@ class Email(Texts):
 
     async def deliver_plain(self, told: Told) -> str | None:
         """The fallback: no template, no HTML."""
-        await self._mail(told, fit(plain(told, self._say), self.limit), None)
+        await self._mail(told, self.plain_body(told), None)
         return None
 
     def _page(self, told: Told) -> str | None:

@@ -23,6 +23,10 @@ MAX_BLOCKS = 50
 MAX_SECTION = 3000
 #: The real limit over all blocks is undocumented, about 13,200 characters (slackapi/bolt-js#2509).
 MAX_TOTAL = 12_000
+#: So much of that is text which `sections` leaves whole.
+MAX_BODY = MAX_TOTAL - len(CUT) - 1
+#: Empty lines, each of which begins a block, that leave blocks enough for all of the text; with more of them none does.
+MAX_GAPS = MAX_BLOCKS - 2 * MAX_TOTAL // MAX_SECTION - 2
 #: ``text`` without blocks: cut by Slack beyond 40,000 characters, and at some lesser length broken into several
 #: messages, which loses nothing (https://docs.slack.dev/changelog/2018-04-truncating-really-long-messages).
 MAX_PLAIN = MAX_TOTAL
@@ -122,6 +126,8 @@ def _cut(text: str, limit: int) -> str:
 
 def sections(text: str) -> list[str]:
     """Rendered text as sections within Slack's limits: a new one at each empty line and where one is full."""
+    if text.count("\n\n") > MAX_GAPS:
+        text = re.sub("\n{2,}", "\n", text)
     found: list[str] = [""]
     left = MAX_TOTAL
     for line in (_cut(line.rstrip(), MAX_SECTION) for line in text.splitlines()):
@@ -190,10 +196,15 @@ class Slack(Chat):
     markup = Markup(
         escape, ("*", "*"), "• ", lambda text, url: f"<{escape(url)}|{text}>", lambda text: f"`{escape(text)}`"
     )
-    limit = MAX_TOTAL
+    limit = MAX_BODY
     plain_limit = MAX_PLAIN
     harmless = escape
     digests = 45
+
+    def fits(self, text: str, *, bare: bool) -> bool:
+        """Nor is a line longer than a section."""
+        lines = [] if bare else text.splitlines()
+        return super().fits(text, bare=bare) and all(len(line) <= MAX_SECTION for line in lines)
 
     def message(self, card: Card) -> dict[str, Any]:
         """``verbatim`` keeps Slack from making links and mentions out of plain text."""

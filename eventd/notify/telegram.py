@@ -131,6 +131,7 @@ class Telegram(Chat):
     markup = Markup(escape, ("<b>", "</b>"), "• ", link, lambda text: f"<code>{html.escape(text)}</code>")
     limit = MAX_TEXT
     size = visible
+    plain_size = len
     digests = 25
 
     def __init__(self, name: str, to: Endpoint, settings: Settings, session: Session) -> None:

@@ -262,6 +262,7 @@ class MemoryOutbox:
             if len({e.notification.incident.id for e in members}) > most:
                 for entry in members:
                     entry.digest = ""
+                self._in_flight.pop(ident, None)
 
     async def next_due(self, channel: str) -> float | None:
         """`contract.Outbox.next_due`."""

@@ -188,13 +188,13 @@ WHERE outbox.state = 'pending' AND outbox.digest IS NOT NULL AND outbox.channel 
 GROUP BY digests.id ORDER BY digests.created_at, digests.id;
 
 -- Sealed for a channel that showed more in one message.
+-- name: digest_larger
+SELECT digest FROM outbox INDEXED BY outbox_sealed
+WHERE channel = :channel AND state = 'pending' AND digest IS NOT NULL
+GROUP BY digest HAVING count(DISTINCT incident) > :most;
+
 -- name: digest_unseal
-UPDATE outbox SET digest = NULL
-WHERE state = 'pending' AND digest IN (
-    SELECT digest FROM outbox INDEXED BY outbox_sealed
-    WHERE channel = :channel AND state = 'pending' AND digest IS NOT NULL
-    GROUP BY digest HAVING count(DISTINCT incident) > :most
-);
+UPDATE outbox SET digest = NULL WHERE channel = ? AND digest = ? AND state = 'pending';
 
 -- name: digest_members
 SELECT id, attempts, json FROM outbox WHERE digest = ? AND state = 'pending' ORDER BY lane, place;

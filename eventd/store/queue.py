@@ -255,7 +255,11 @@ class Queue:
     def unseal(self, channel: str, most: int) -> None:
         """`contract.Outbox.unseal`."""
         with self._transaction():
-            self._db.execute(QUERIES["digest_unseal"], {"channel": channel, "most": most})
+            wanted = {"channel": channel, "most": most}
+            large = [ident for (ident,) in self._db.execute(QUERIES["digest_larger"], wanted)]
+            self._db.executemany(QUERIES["digest_unseal"], [(channel, ident) for ident in large])
+        for ident in large:
+            self._in_flight.pop(ident, None)
 
     def next_due(self, channel: str) -> float | None:
         """`contract.Outbox.next_due`."""

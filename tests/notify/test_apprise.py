@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import structlog
 from chat_server import ChatServer, answer
+from hostile import digest_of
 from notify_fakes import make_incident, make_notification, make_resolved
 from peers import library
 
@@ -94,6 +95,18 @@ async def test_a_text_has_a_bound(server: ChatServer) -> None:
     giant = make_incident(summary="x" * 9000, chain=("y" * 700,) * 20)
     await channel(address(server)).deliver(make_notification(incident=giant))
     assert len(json.loads(server.seen[0].body)["message"]) <= 2000
+
+
+@pytest.mark.parametrize(("query", "whole"), [("", True), ("?overflow=truncate", False)])
+async def test_a_service_of_short_messages_is_told_in_several(
+    query: str, whole: bool, server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = type(library("apprise").Apprise.instantiate("json://127.0.0.1"))
+    monkeypatch.setattr(plugin, "body_maxlen", 160)
+    await channel(address(server) + query).deliver(digest_of(8, "branch-7 down"))
+    said = "".join(json.loads(seen.body)["message"] for seen in server.seen)
+    assert len(server.seen) > 1 or not whole
+    assert all(f"incidents/a1b2c3d4e{n:03}" in said.replace("\n", "") for n in range(8)) is whole
 
 
 class Stuck:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from chat_server import ChatServer, answer
-from hostile import EXAMPLES, PAGE, RUNBOOK, digest_of, incident_of, over, texts, told_of
+from hostile import EXAMPLES, PAGE, RUNBOOK, incident_of, over, texts, told_of
 from hypothesis import given, settings
 from notify_fakes import make_notification
 
@@ -249,10 +249,3 @@ async def test_a_move_that_leads_nowhere_ends() -> None:
             await bench.channel.deliver(make_notification())
         await bench.session.close()
     assert len(server.seen) == 2
-
-
-def test_a_digest_beyond_the_limit_is_cut_at_a_line() -> None:
-    body = nowhere().body(digest_of(200))
-    assert telegram.visible(body) <= telegram.MAX_TEXT
-    assert body.splitlines()[-1] == "…(cut)"
-    Read(body)
