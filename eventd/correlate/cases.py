@@ -136,9 +136,8 @@ def drop(desk: Desk, owner: State, case: Case, rule: str | None = None, why: str
     """Forget a case that was never announced."""
     owner.close(case)
     what = texts.words(case.stop or case.cause)
-    desk.suppress(
-        rule or DROPPED_AS[case.nature], owner, f"{what}: {why or 'back'} after {texts.span(desk.now - case.since)}"
-    )
+    passed = why or ("negotiated" if case.family == "failing" else "back")
+    desk.suppress(rule or DROPPED_AS[case.nature], owner, f"{what}: {passed} after {texts.span(desk.now - case.since)}")
 
 
 def successor(case: Case, kind: str, since: float) -> Case:

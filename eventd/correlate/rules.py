@@ -52,8 +52,9 @@ TELLING = {
 #: Rules after which nobody is told.
 SUPPRESSING = {
     "recovered-in-hold": Rule(
-        "It came back before its hold was over: nobody has to know.",
-        "No start within {outage_hold} of the stop.",
+        "It came back, or was negotiated after all, before its hold was over: nobody has to know.",
+        "No start within {outage_hold} of the stop; or, where negotiation failed with no stop before it, a second "
+        "failure, or no success in its hold.",
     ),
     "rekey": Rule(
         "One SA replaced another: normal.",

@@ -16,7 +16,10 @@ Written by `make rules` from `eventd/correlate/rules.py`; do not edit. Numbers a
 incident. [incidents.md](incidents.md) tells the whole story, [operating.md](operating.md) what people can do.
 """
 TELLS = "## Rules after which somebody is told"
-HOLDS = "## Rules after which nobody is told\n\nEach is counted in `eventd_suppressed_total{rule}`."
+HOLDS = (
+    "## Rules after which nobody is told\n\nEach is counted in `eventd_suppressed_total{rule}`. So is `flapping` from "
+    "above: what was held back\nwhen the flapping began is told with it, and not by itself."
+)
 TIMERS = "## Timers\n\nWhat `explain` lists under what it waits for."
 
 
