@@ -1,7 +1,7 @@
 """What every store is: its settings, its pages, its ledger and the rule by which one notification replaces another."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Generic, Literal, Protocol, TypedDict, TypeVar, Unpack
 
 from msgspec import Meta, Struct
@@ -190,6 +190,9 @@ class Store(Outbox, Protocol):
 
     async def incidents(self, *, limit: int = DEFAULT_PAGE, **filters: Unpack[IncidentFilters]) -> Page[Incident]:
         """Incidents, the latest first."""
+
+    async def over(self, device: str | None, limit: int) -> Sequence[Incident]:
+        """Resolved incidents, the latest end first: those of a device, or of all without those that another tells."""
 
     async def incident(self, incident_id: str) -> Incident | None:
         """One incident."""

@@ -5,7 +5,7 @@ fast: every question looks at everything.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
 import msgspec
@@ -109,6 +109,16 @@ class MemoryStore(MemoryOutbox):
             and (teller is None or i.id in listed)
         }
         return page(rows, limit, filters.get("before"))
+
+    async def over(self, device: str | None, limit: int) -> Sequence[Incident]:
+        """`Store.over`."""
+        found = [
+            i
+            for i in self._incidents.values()
+            if i.status == "resolved" and (i.parent is None if device is None else i.device == device)
+        ]
+        found.sort(key=lambda i: (i.resolved_at or i.updated_at, self._numbers[i.id]), reverse=True)
+        return found[:limit]
 
     async def incident(self, incident_id: str) -> Incident | None:
         """`Store.incident`."""

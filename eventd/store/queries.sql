@@ -52,6 +52,13 @@ SELECT seq, json FROM incidents WHERE {where} ORDER BY seq DESC LIMIT :limit;
 -- name: incidents_of_status
 SELECT json FROM incidents WHERE status = ? ORDER BY seq;
 
+-- Of one device with those that another incident tells, which may be another device's; else without.
+-- name: incidents_over
+SELECT json FROM incidents
+WHERE status = 'resolved'
+    AND CASE WHEN :device IS NULL THEN json_extract(json, '$.parent') IS NULL ELSE device = :device END
+ORDER BY resolved_at DESC, seq DESC LIMIT :limit;
+
 -- name: incidents_announced
 SELECT json FROM incidents
 WHERE (status = 'open' OR (status = 'resolved' AND resolved_at >= :resolved_since))

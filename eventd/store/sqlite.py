@@ -207,6 +207,10 @@ class SqliteStore:
         """`Store.incidents`."""
         return await self._read(self._reader.incidents, filters, limit)
 
+    async def over(self, device: str | None, limit: int) -> Sequence[Incident]:
+        """`Store.over`."""
+        return await self._read(self._reader.incident_list, "incidents_over", {"device": device, "limit": limit})
+
     async def incident(self, incident_id: str) -> Incident | None:
         """`Store.incident`."""
         found = await self._read(self._reader.incident_list, "incident", (incident_id,))

@@ -91,7 +91,7 @@ class Desk:
         events: Sequence[JournalRow] = ()
         unheard: Sequence[Letter] = ()
         try:
-            lately = (await self._service.store.incidents(status="resolved", device=device, limit=RESOLVED_ROWS)).items
+            lately = await self._service.store.over(device, RESOLVED_ROWS)
             events = (await self._service.store.events(device=device, limit=EVENT_ROWS)).items
             unheard = await self._undelivered()
         except StoreError as error:

@@ -576,6 +576,15 @@ async def test_what_waits_for_a_channel_that_is_gone_is_given_up_at_once(store: 
     assert await store.check() == []
 
 
+async def test_what_is_over_comes_by_its_end_and_children_only_with_their_device(store: Store) -> None:
+    ends = {"a": (30, "FW1", None), "b": (90, "FW2", "a"), "c": (60, "FW2", None), "d": (60, "FW1", "c")}
+    for ident, (end, device, parent) in ends.items():
+        await store.commit(batch(incidents=[incident(ident, device=device, parent=parent, resolved=end)]))
+    assert [i.id for i in await store.over(None, 9)] == ["c", "a"]
+    assert [i.id for i in await store.over("FW2", 9)] == ["b", "c"]
+    assert [i.id for i in await store.over("FW1", 1)] == ["d"]
+
+
 async def test_alerting_lists_what_was_announced_and_still_matters(store: Store) -> None:
     open_, resolved, old = incident("open"), incident("new", resolved=100), incident("old", resolved=10)
     dead, other = incident("dead"), incident("other")

@@ -98,6 +98,26 @@ async def test_an_incident_that_is_over_moves_to_the_resolved(site: Site) -> Non
     assert f"/incidents/{incident['id']}" in page.values("href")
 
 
+async def test_what_ended_last_comes_first_and_children_are_told_by_their_parent(site: Site) -> None:
+    def over(ident: str, at: float, **more: object) -> Incident:
+        return incident(ident, status="resolved", resolved_at=utc(EPOCH + at), **more)
+
+    ended = [
+        over("late", 900, device="FW9"),
+        over("soon", 100),
+        over("outage", 500, kind="device_outage", peer=None, children=("child", "other")),
+        over("child", 800, parent="outage", peer="2.1.1.2"),
+    ]
+    await site.service.store.commit(Batch(incidents={one.id: one for one in ended}))
+    page = await look(site)
+    links = [value for value in page.values("href") if value.startswith("/incidents/")]
+    assert links == ["/incidents/late", "/incidents/outage", "/incidents/soon"]
+    assert "2 under it" in page.text
+    page = await look(site, "/?device=FW1")
+    links = [value for value in page.values("href") if value.startswith("/incidents/")]
+    assert links == ["/incidents/child", "/incidents/outage", "/incidents/soon"], "its parent may be another device's"
+
+
 async def test_the_gravest_come_first_and_among_them_what_nobody_has_taken(site: Site) -> None:
     for number, (severity, taken) in enumerate(
         [("info", None), ("critical", "ann"), ("major", None), ("critical", None)]
