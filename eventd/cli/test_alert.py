@@ -112,8 +112,8 @@ def _wanted(config: Config, names: Sequence[str]) -> list[ChannelConfig]:
     if missing := [name for name in dict.fromkeys(names) if name not in known]:
         raise click.UsageError(f"there is no channel {', '.join(map(repr, missing))}: {', '.join(known) or 'none'}")
     wanted = [known[name] for name in dict.fromkeys(names or known)]
-    keys = {channel.key for channel in wanted}
-    problems, _ = attempt(config, lambda key: key in keys)
+    # Only these: what is wrong with another channel keeps none of them from being tried.
+    problems, _ = attempt(replace(config, channels=tuple(wanted)), lambda _: False)
     if problems:
         raise ConfigError(problems)
     return wanted

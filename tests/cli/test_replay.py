@@ -131,11 +131,11 @@ url = "http://192.0.2.1:9/"
 
 def test_a_notification_has_the_text_that_its_channel_would_send(file) -> None:
     config = file(CHATTY, "eventd.toml")
-    file("*{{ state }}* <{{ incident.peer }}> {{ '@here' }}\n\n{{ 1 // (chain | length) }}", "chat.j2")
+    file("*{{ state }}* <{{ incident.peer or '-' }}> {{ '@here' }}\n\n{{ 1 // (chain | length) }}", "chat.j2")
     unusable = run("-c", config, file(recording(*OUTAGE)))
     assert (unusable.exit_code, "shown in its plain form: channels.chat" in unusable.stderr) == (0, True)
     assert "template_file" in unusable.stderr, "its all-clear has no chain"
-    file("*{{ state }}* <{{ incident.peer }}> {{ '@here' }}\n\n{{ headline }}", "chat.j2")
+    file("*{{ state }}* <{{ incident.peer or '-' }}> {{ '@here' }}\n\n{{ headline }}", "chat.j2")
     found = [one for one in objects(run("-c", config, file(recording(*OUTAGE)))) if one["what"] == "notified"]
     texts = {(one["channel"], one["incident"]["status"]): one["text"] for one in found}
     assert texts["chat", "open"].splitlines()[0] == "*MAJOR* <10.0.1.1> @\u2060here"

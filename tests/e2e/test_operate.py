@@ -127,7 +127,7 @@ class FarEnd:
     """Refuses with ``status`` until it is 200."""
 
     def __init__(self) -> None:
-        self.status, self.taken = 404, list[dict[str, object]]()
+        self.status, self.taken = 400, list[dict[str, object]]()
         far_end = self
 
         class Handler(BaseHTTPRequestHandler):
