@@ -276,13 +276,15 @@ class Batch(Struct):
 
 class Settled(Struct, frozen=True):
     """How one try at a notification or digest ended. ``retry_at`` (Unix seconds) is set only for ``outcome="retry"``,
-    ``receipt`` (what the far end calls the message) only for ``delivered``."""
+    ``receipt`` (what the far end calls the message) only for ``delivered``. ``heard``: the far end may have it, also
+    where the try failed; where it surely has not, nobody waits for the end of what it would have begun."""
 
     id: str
     outcome: str
     retry_at: float | None = None
     error: str | None = None
     receipt: str | None = None
+    heard: bool = True
 
 
 class Waiting(Struct, frozen=True):

@@ -152,15 +152,29 @@ class DeliveryFailure(StrEnum):
     INTERNAL = "internal"
 
 
+#: Failures after which the far end may have the message all the same, unless whoever saw it fail knows better.
+MAY_BE_HEARD = frozenset(
+    {DeliveryFailure.CONNECT, DeliveryFailure.TIMEOUT, DeliveryFailure.SERVER_ERROR, DeliveryFailure.INTERNAL}
+)
+
+
 class DeliveryError(EventdError):
     """One notification was not accepted.
 
     ``retryable`` says whether the same bytes may succeed later; ``retry_after_s`` is what the far end asked for, in
-    seconds. The message never contains a secret (URLs are cut to scheme and host).
+    seconds; ``heard`` whether the far end may have it all the same (None: as `MAY_BE_HEARD` says). The message never
+    contains a secret (URLs are cut to scheme and host).
     """
 
     def __init__(
-        self, reason: DeliveryFailure, detail: str, *, retryable: bool, retry_after_s: float | None = None
+        self,
+        reason: DeliveryFailure,
+        detail: str,
+        *,
+        retryable: bool,
+        retry_after_s: float | None = None,
+        heard: bool | None = None,
     ) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason, self.detail, self.retryable, self.retry_after_s = reason, detail, retryable, retry_after_s
+        self.heard = reason in MAY_BE_HEARD if heard is None else heard

@@ -409,7 +409,7 @@ class Digest(Struct, frozen=True):
     ``why``: there were more than the channel takes (``storm``), the far end was not to be reached for long (``late``),
     or they were held until the end of quiet hours (``quiet``). ``id`` stays the same over retries and restarts, and so
     does what it lists. ``more``: incidents that waited as well when it was sealed, and for which it has no room; no
-    fewer than that.
+    fewer than that. ``late_s``: for how long the oldest of it has waited when it is tried, where that is long.
     """
 
     id: str
@@ -419,6 +419,7 @@ class Digest(Struct, frozen=True):
     created_at: datetime
     attempts: int = 0
     more: int = 0
+    late_s: float = 0.0
 
 
 #: What a channel is given to tell.

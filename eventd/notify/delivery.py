@@ -278,8 +278,10 @@ class _Worker:
         ):
             self._failures.note(self.name, result, next_try="plain text")
             if not await self._may_go():
-                return DeliveryError(result.reason, result.detail, retryable=True)
-            result = await guarded(self.channel.deliver_plain(told))
+                return DeliveryError(result.reason, result.detail, retryable=True, heard=result.heard)
+            heard, result = result.heard, await guarded(self.channel.deliver_plain(told))
+            if isinstance(result, DeliveryError):
+                result.heard |= heard
         return result
 
     async def _may_go(self) -> bool:
@@ -310,7 +312,7 @@ class _Worker:
             return
         if why := self._given_up(told, error, now):
             self._log.error("notification given up", why=why, notification=told.id, error=str(error))
-            await self._settle(told, "dead", error=str(error))
+            await self._settle(told, "dead", error=error)
             return
         asked = error.retry_after_s or 0.0
         pause = max(asked, full_jitter(self._streak, self._rng)) if error.reason in TROUBLE else asked
@@ -318,7 +320,7 @@ class _Worker:
         self._streak += 1
         self._fails(self._failing_since or now)
         self._paused_until = now + pause
-        await self._settle(told, "retry", retry_at=now + wait, error=str(error))
+        await self._settle(told, "retry", retry_at=now + wait, error=error)
 
     def _given_up(self, told: Told, error: DeliveryError, now: float) -> str | None:
         """Why something that failed is not tried again, None where it is."""
@@ -339,12 +341,13 @@ class _Worker:
         told: Told,
         outcome: str,
         retry_at: float | None = None,
-        error: str | None = None,
+        error: DeliveryError | None = None,
         receipt: str | None = None,
     ) -> None:
         """Record the outcome, and count it once it is recorded. Tried until the store takes it: what is left in
         flight would hold up the channel."""
-        settled = Settled(told.id, outcome, retry_at, error, receipt)
+        text, heard = (None, True) if error is None else (str(error), error.heard)
+        settled = Settled(told.id, outcome, retry_at, text, receipt, heard)
         while not await self._settled(settled):
             if self._stopping:
                 return
@@ -392,9 +395,9 @@ def _plain_may_help(told: Told, error: DeliveryError) -> bool:
 
 
 def _marked_late(told: Told, now: float) -> Told:
-    if isinstance(told, Digest):
-        return told
-    late = now - _wanted_at(told)
+    late = round(now - min(map(_wanted_at, _members(told))), 1)
     if late <= LATE_AFTER_S:
         return told
-    return replace(told, incident=replace(told.incident, late_s=round(late, 1)))
+    if isinstance(told, Digest):
+        return replace(told, late_s=late)
+    return replace(told, incident=replace(told.incident, late_s=late))

@@ -17,7 +17,7 @@ from msgspec import Meta, field
 from eventd.checked import Fault, all_of, trying
 from eventd.contract import Channel, Notifier
 from eventd.errors import DeliveryError, DeliveryFailure
-from eventd.model import Digest, Told
+from eventd.model import Digest, Told, utc
 from eventd.notify.chat import READABLE_PER_MINUTE, WIDTHS, PerMinute, Texts
 from eventd.notify.endpoint import Endpoint, TlsSettings, configuring, tls_context
 from eventd.notify.fit import octets
@@ -156,7 +156,7 @@ class Email(Texts):
 
     async def _mail(self, told: Told, text: str, page: str | None) -> None:
         subject = f"{self._settings.subject_prefix} {title(told, self._say)}"
-        mail = letter(told, self._from, self._recipients, subject, text, page)
+        mail = letter(told, self._from, self._recipients, subject, text, page, utc(self.session.clock()))
         async with _failing(self._to, PATIENCE * self.session.total_timeout_s):
             refused = await self._hand_over(mail)
         for mailbox, answer in refused.items():
@@ -256,26 +256,27 @@ async def _failing(to: Endpoint, timeout_s: float) -> AsyncIterator[None]:
 def _no_answer(error: Exception, to: Endpoint) -> DeliveryError:
     cause = error.__cause__ if isinstance(error, aiosmtplib.SMTPConnectError) and error.__cause__ else error
     failure, what = DeliveryFailure.CONNECT, "closed the connection before a whole answer"
+    heard = not isinstance(error, aiosmtplib.SMTPConnectError)
     match cause:
         case _NoTlsError():
-            failure, what = DeliveryFailure.TLS, str(cause)
+            failure, what, heard = DeliveryFailure.TLS, str(cause), False
         case ssl.SSLCertVerificationError():
-            failure, what = DeliveryFailure.TLS, f"certificate not trusted: {cause.verify_message}"
+            failure, what, heard = DeliveryFailure.TLS, f"certificate not trusted: {cause.verify_message}", False
         case ssl.SSLError():
-            failure, what = DeliveryFailure.TLS, "TLS handshake failed"
+            failure, what, heard = DeliveryFailure.TLS, "TLS handshake failed", False
         case TimeoutError():
             failure, what = DeliveryFailure.TIMEOUT, "no whole answer in time"
         case socket.gaierror():
-            what = "name does not resolve"
+            what, heard = "name does not resolve", False
         case ConnectionRefusedError():
-            what = "cannot connect: Connection refused"
+            what, heard = "cannot connect: Connection refused", False
         case aiosmtplib.SMTPServerDisconnected() | ConnectionError():
             pass
         case aiosmtplib.SMTPException():
-            failure, what = DeliveryFailure.REFUSED, "offers no way to log in that we know"
+            failure, what, heard = DeliveryFailure.REFUSED, "offers no way to log in that we know", False
         case OSError():
-            what = f"cannot connect: {cause.strerror or 'unreachable'}"
-    return DeliveryError(failure, f"{to.place}: {what}", retryable=True)
+            what, heard = f"cannot connect: {cause.strerror or 'unreachable'}", False
+    return DeliveryError(failure, f"{to.place}: {what}", retryable=True, heard=heard)
 
 
 def _far_end(settings: Settings, password: str | None, tls: ssl.SSLContext) -> Endpoint:

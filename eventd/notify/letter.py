@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -75,16 +76,23 @@ def subject_line(subject: str) -> bytes:
 
 
 def letter(
-    told: Told, sender: Address, to: Sequence[Address], subject: str, text: str, html: str | None = None
+    told: Told,
+    sender: Address,
+    to: Sequence[Address],
+    subject: str,
+    text: str,
+    html: str | None = None,
+    now: datetime | None = None,
 ) -> bytes:
-    """The mail as it is sent, the same for every try. ``html`` None: text only.
+    """The mail as it is sent at ``now`` (None: when there was news), under the same id at every try. ``html`` None:
+    text only.
 
     All mails about an incident name the same mail that they answer to. It does not exist, which mail programs bear:
     the first one told may be any.
     """
     mail = EmailMessage(policy=_POLICY)
     mail["From"], mail["To"] = sender, tuple(to)
-    mail["Date"] = format_datetime(told.created_at)
+    mail["Date"] = format_datetime(now or told.created_at)
     mail["Message-ID"] = message_id(told.id, sender.domain)
     if not isinstance(told, Digest):
         mail["In-Reply-To"] = mail["References"] = message_id(f"incident.{told.incident.id}", sender.domain)

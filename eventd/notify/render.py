@@ -119,18 +119,24 @@ def story(incident: Incident, say: Words = ENGLISH) -> str:
 
 
 def state(told: Told, say: Words = ENGLISH) -> str:
-    """``MAJOR``, ``UPDATE MAJOR``, ``RESOLVED``, or ``CHANGED`` where another incident goes on with it; of an
-    escalation how long nobody has acknowledged it; of a digest how many incidents it lists."""
+    """``MAJOR``, ``UPDATE MAJOR``, ``RESOLVED``, or ``CHANGED`` where another incident goes on with it, and how late it
+    is told; of an escalation how long nobody has acknowledged it; of a digest how many incidents it lists."""
     if isinstance(told, Digest):
         return say("state.digest", count=len(latest(told)))
     incident = told.incident
     if incident.status == "resolved":
-        return say("state.changed" if incident.continued_by else "state.resolved")
+        return _marked(say("state.changed" if incident.continued_by else "state.resolved"), incident, say)
     severity = say(f"severity.{incident.severity}")
     if told.escalates and told.due_at is not None:
         waited = duration_text((told.due_at - told.created_at).total_seconds(), say)
-        return say("state.unacked", severity=severity, span=waited)
-    return say("state.update", severity=severity) if told.what == "updated" and not told.first else severity
+        return say("state.unacked", severity=_marked(severity, incident, say), span=waited)
+    updated = told.what == "updated" and not told.first
+    return _marked(say("state.update", severity=severity) if updated else severity, incident, say)
+
+
+def _marked(state: str, incident: Incident, say: Words) -> str:
+    """With how late it is told."""
+    return say("state.late", state=state, span=duration_text(incident.late_s, say)) if incident.late_s else state
 
 
 def colour(told: Told) -> str:
@@ -274,7 +280,9 @@ def view(notification: Notification, say: Words = ENGLISH) -> dict[str, Any]:
 def _why(digest: Digest, say: Words) -> str:
     """Why several are told together, and how many come after them."""
     more = say("digest.more", count=digest.more) if digest.more else ""
-    return say("digest.sentences", first=say(f"digest.{digest.why}"), rest=more).strip()
+    waited = (digest.created_at - min(one.due_at or one.created_at for one in digest.notifications)).total_seconds()
+    first = say(f"digest.{digest.why}", span=duration_text(digest.late_s or waited, say))
+    return say("digest.sentences", first=first, rest=more).strip()
 
 
 def digest_view(digest: Digest, say: Words = ENGLISH, width: int = MAX_HEADLINE) -> dict[str, Any]:

@@ -60,6 +60,8 @@ STATUS_CLASSES: Mapping[int, tuple[DeliveryFailure, bool]] = {
     4: (DeliveryFailure.REFUSED, True),
     5: (DeliveryFailure.SERVER_ERROR, True),
 }
+#: Answers of somebody in between who waited in vain for the far end, which may have taken it.
+UNSURE = {408, 502, 504}
 
 
 class Answer(Struct, frozen=True):
@@ -90,7 +92,8 @@ class Answer(Struct, frozen=True):
             failure, retryable = known or (DeliveryFailure.REFUSED, False)
         quote = cut(clean(to.scrub(self.text)), MAX_QUOTE)
         detail = f"{to.place} answered {self.status}" + (f": {quote}" if quote else "")
-        return DeliveryError(failure, detail, retryable=retryable, retry_after_s=self.retry_after_s)
+        heard = self.status in UNSURE
+        return DeliveryError(failure, detail, retryable=retryable, retry_after_s=self.retry_after_s, heard=heard)
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
@@ -235,14 +238,16 @@ async def _first_bytes(content: aiohttp.StreamReader) -> bytes:
 
 
 def _no_answer(error: Exception, to: Endpoint) -> DeliveryError:
-    failure, what = DeliveryFailure.CONNECT, "closed the connection before a whole answer"
+    failure, what, heard = DeliveryFailure.CONNECT, "closed the connection before a whole answer", False
     match error:
+        case aiohttp.ConnectionTimeoutError():
+            failure, what = DeliveryFailure.TIMEOUT, "no connection in time"
         case aiohttp.ClientConnectorCertificateError():
             failure, what = DeliveryFailure.TLS, f"certificate not trusted: {_verify_message(error)}"
         case aiohttp.ClientSSLError():
             failure, what = DeliveryFailure.TLS, "TLS handshake failed"
         case TimeoutError():
-            failure, what = DeliveryFailure.TIMEOUT, "no whole answer in time"
+            failure, what, heard = DeliveryFailure.TIMEOUT, "no whole answer in time", True
         case aiohttp.ClientConnectorDNSError():
             what = "name does not resolve"
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
@@ -250,8 +255,10 @@ def _no_answer(error: Exception, to: Endpoint) -> DeliveryError:
         case aiohttp.ClientConnectorError():
             what = f"cannot connect: {error.os_error.strerror or 'unreachable'}"
         case aiohttp.ClientResponseError():
-            failure, what = DeliveryFailure.SERVER_ERROR, "the answer is not HTTP"
-    return DeliveryError(failure, f"{to.place}: {what}", retryable=True)
+            failure, what, heard = DeliveryFailure.SERVER_ERROR, "the answer is not HTTP", True
+        case _:
+            heard = True
+    return DeliveryError(failure, f"{to.place}: {what}", retryable=True, heard=heard)
 
 
 def _verify_message(error: aiohttp.ClientConnectorCertificateError) -> str:

@@ -27,7 +27,7 @@ MAX_RETENTION_S = 36_525 * 86_400.0
 MAX_MALFORMED_ROWS = 10**9
 MAX_MALFORMED_BYTES = 2**40
 
-#: What becomes of two notifications about one incident on one channel when the earlier was not tried yet: the kind
+#: What becomes of two notifications about one incident on one channel when the earlier could not be told yet: the kind
 #: under which the later one goes out in its place. An opening survives an update, because the far end has not heard
 #: of the incident; a resolution tells the whole story. Pairs not listed are both sent: nothing may swallow an
 #: all-clear that somebody waits for.
@@ -129,7 +129,7 @@ class IncidentFilters(TypedDict, total=False):
 
 
 def passed_untold(earlier: str, later: Notification) -> bool:
-    """Whether ``later`` ends what was never announced (``earlier``, not yet tried) and not long: neither is told."""
+    """Whether ``later`` ends what was never heard of (``earlier`` says) and not long: neither is told."""
     about, opened = later.incident, earlier == "opened"
     if not opened or later.what != "resolved" or about.resolved_at is None:
         return False
@@ -137,7 +137,7 @@ def passed_untold(earlier: str, later: Notification) -> bool:
 
 
 def replaced_as(earlier: str | None, later: str) -> str | None:
-    """The kind under which ``later`` goes out where ``earlier`` waits untried; None where both go out."""
+    """The kind under which ``later`` goes out where ``earlier`` still waits; None where both go out."""
     return later if earlier is None else REPLACED_AS.get((earlier, later))
 
 

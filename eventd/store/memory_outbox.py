@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from eventd.contract import Lately, Settled, Waiting
 from eventd.model import Digest, DigestReason, Incident, Notification, Told, utc
 from eventd.store.base import (
+    ALL_CLEARS,
     DEFAULT_PAGE,
     LONGEST_WAIT_S,
     MAX_COUNTED,
@@ -56,6 +57,7 @@ class Entry(Struct):
     settled_at: float = 0.0
     digest: str = ""
     alone: bool = False
+    heard: bool = False
     receipt: str | None = None
     error: str | None = None
     sent_again_as: str | None = None
@@ -109,7 +111,7 @@ class MemoryOutbox:
             notification = replace(notification, escalates=False, due_at=None)
         waiting = [entry for entry in self._of(about) if entry.state == "pending"]
         follows = any(e.notification.what == "resolved" for e in waiting)
-        earlier = self._untried(waiting, notification)
+        earlier = self._replaceable(waiting, notification)
         what: Any = replaced_as(earlier.notification.what if earlier else None, notification.what)
         seq = self._ledger["notifications_enqueued"]
         place = rank(what, seq, earlier.rank if earlier else None, follows_all_clear=follows)
@@ -117,12 +119,9 @@ class MemoryOutbox:
         entry = self._outbox[notification.id] = Entry(replace(notification, what=what), place, seq, next_at=due)
         when = notification.created_at.timestamp()
         if earlier is not None:
-            entry.next_at = min(due, earlier.next_at)
+            self._take_over(earlier, entry, due)
             self._settle(earlier, "superseded", when)
-        told = any(
-            e.state == "delivered" or (e.state == "pending" and e.notification.attempts) for e in self._of(about)
-        )
-        passed = earlier is not None and passed_untold(earlier.notification.what, entry.notification) and not told
+        passed = earlier is not None and self._passed(earlier.notification.what, entry.notification)
         if passed or untold_escalation(entry.notification):
             self._settle(entry, "superseded", when)
 
@@ -130,13 +129,39 @@ class MemoryOutbox:
         entries = self._outbox.values()
         return [e for e in entries if (e.notification.incident.id, e.notification.channel) == about]
 
-    def _untried(self, waiting: list[Entry], later: Notification) -> Entry | None:
+    def _passed(self, earlier: str, later: Notification) -> bool:
+        about = (later.incident.id, later.channel)
+        return passed_untold(earlier, later) and not any(e.state == "delivered" or e.heard for e in self._of(about))
+
+    def _overtaken(self, one: Entry) -> None:
+        """What came in while ``one`` was tried in vain takes its place."""
+        told = one.notification
+        behind = [e for e in self._of((told.incident.id, told.channel)) if e.state == "pending" and e.seq > one.seq]
+        entry = next((e for e in behind if not e.digest), None)
+        what: Any = entry and replaced_as(told.what, entry.notification.what)
+        if entry is None or what is None or one.digest or one.alone:
+            return
+        entry.notification = replace(entry.notification, what=what)
+        self._take_over(one, entry, entry.next_at)
+        entry.rank = rank(what, entry.seq, one.rank, follows_all_clear=one.rank[0] == ALL_CLEARS)
+        when = entry.notification.created_at.timestamp()
+        self._settle(one, "superseded", when)
+        if self._passed(told.what, entry.notification):
+            self._settle(entry, "superseded", when)
+
+    def _take_over(self, earlier: Entry, entry: Entry, due: float) -> None:
+        """A place that was tried is tried again when it would have been."""
+        attempts = earlier.notification.attempts
+        entry.notification, entry.error = replace(entry.notification, attempts=attempts), earlier.error
+        entry.next_at = earlier.next_at if attempts else min(due, earlier.next_at)
+
+    def _replaceable(self, waiting: list[Entry], later: Notification) -> Entry | None:
         """The entry that ``later`` replaces."""
         if not waiting or (waiting[-1].notification.what, later.what) not in REPLACED_AS:
             return None
         earlier = waiting[-1].notification
-        tried = earlier.attempts or waiting[-1].digest or earlier.id in {*self._in_flight, *self._noted.values()}
-        return None if tried else waiting[-1]
+        kept = waiting[-1].alone or waiting[-1].digest or earlier.id in {*self._in_flight, *self._noted.values()}
+        return None if kept else waiting[-1]
 
     def _settle(self, entry: Entry, state: State, at: float) -> None:
         entry.state, entry.settled_at = state, at
@@ -240,7 +265,10 @@ class MemoryOutbox:
             entry.notification = replace(entry.notification, attempts=entry.notification.attempts + 1)
             entry.next_at, entry.error = settled.retry_at or 0.0, settled.error
             entry.alone |= settled.outcome == "retry" and settled.id in self._repeated
-            if settled.outcome != "retry":
+            entry.heard |= settled.heard
+            if settled.outcome == "retry":
+                self._overtaken(entry)
+            else:
                 entry.receipt = settled.receipt
                 self._settle(entry, STATE_AFTER[settled.outcome], self._clock())
         self._forget(settled.id)

@@ -84,7 +84,7 @@ DELETE FROM malformed WHERE seq <= ?;
 SELECT 1 FROM outbox WHERE id = ?;
 
 -- name: outbox_latest
-SELECT id, lane, place, what, attempts, next_at, escalates, digest FROM outbox INDEXED BY outbox_waiting
+SELECT id, lane, place, what, next_at, attempts, last_error, alone, digest FROM outbox INDEXED BY outbox_waiting
 WHERE incident = ? AND channel = ? AND state = 'pending' ORDER BY seq DESC LIMIT 1;
 
 -- name: outbox_all_clear
@@ -97,7 +97,20 @@ WHERE incident = ? AND channel = ? AND (state = 'delivered' OR (state = 'pending
 
 -- name: outbox_told
 SELECT 1 FROM outbox
-WHERE incident = ? AND channel = ? AND (state = 'delivered' OR (state = 'pending' AND attempts > 0)) LIMIT 1;
+WHERE incident = ? AND channel = ? AND (state = 'delivered' OR heard = 1) LIMIT 1;
+
+-- What came in behind one that was being told.
+-- name: outbox_behind
+SELECT one.what, one.lane, one.place, later.seq, later.what, later.json
+FROM outbox AS one JOIN outbox AS later INDEXED BY outbox_waiting
+    ON later.incident = one.incident AND later.channel = one.channel AND later.state = 'pending'
+WHERE one.id = ? AND one.digest IS NULL AND one.alone = 0 AND later.seq > one.seq AND later.digest IS NULL
+ORDER BY later.seq LIMIT 1;
+
+-- name: outbox_moves_up
+UPDATE outbox SET what = :what, lane = :lane, place = :place, json = :json,
+    (attempts, next_at, last_error) = (SELECT attempts, next_at, last_error FROM outbox WHERE id = :earlier)
+WHERE id = :id;
 
 -- name: outbox_delivered
 SELECT 1 FROM outbox WHERE incident = ? AND channel = ? AND state = 'delivered' LIMIT 1;
@@ -108,10 +121,11 @@ WHERE channel = ? AND state = 'pending' AND attempts > 0;
 
 -- name: outbox_insert
 INSERT INTO outbox
-    (seq, id, lane, place, channel, incident, what, state, attempts, next_at, created_at, wanted_at, held, escalates, json)
+    (seq, id, lane, place, channel, incident, what, state, attempts, next_at, created_at, wanted_at, held, escalates,
+    last_error, json)
 VALUES (
     :seq, :id, :lane, :place, :channel, :incident, :what, 'pending', :attempts, :next_at, :created_at, :wanted_at, :held,
-    :escalates, :json
+    :escalates, :last_error, :json
 );
 
 -- Whose turn it is: the first of each incident, if it is due. One that was put off for longer than a far end may ask for
@@ -174,7 +188,7 @@ UPDATE outbox SET state = 'dead', settled_at = ?, last_error = ? WHERE channel =
 UPDATE outbox SET state = ?, settled_at = ?, last_error = ?, receipt = ? WHERE id = ?;
 
 -- name: outbox_try
-UPDATE outbox SET attempts = attempts + 1, next_at = ?, last_error = ? WHERE id = ?;
+UPDATE outbox SET attempts = attempts + 1, next_at = ?, last_error = ?, heard = max(heard, ?) WHERE id = ?;
 
 -- name: outbox_lately
 SELECT max(settled_at) FROM outbox INDEXED BY outbox_delivered WHERE channel = ? AND state = 'delivered' AND settled_at > ?
@@ -240,7 +254,7 @@ WHERE state IN ('pending', 'dead') AND state = 'dead' AND sent_again_as IS NULL 
 
 -- What waits although it was tried, and what the far end answered to the latest of it.
 -- name: outbox_failing
-SELECT channel, count(*), min(wanted_at), last_error, max(seq) FROM outbox
+SELECT channel, count(*), min(wanted_at), last_error, max(seq) FROM outbox INDEXED BY outbox_undelivered
 WHERE state IN ('pending', 'dead') AND state = 'pending' AND attempts > 0 GROUP BY channel ORDER BY channel;
 
 -- What is told in one digest is tried in one message.

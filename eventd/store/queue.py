@@ -16,6 +16,7 @@ from eventd.contract import Lately, Settled, Waiting
 from eventd.model import Digest, DigestReason, Incident, Notification, Told
 from eventd.store import unstorable
 from eventd.store.base import (
+    ALL_CLEARS,
     LONGEST_WAIT_S,
     MAX_COUNTED,
     STATE_AFTER,
@@ -59,9 +60,10 @@ class _Earlier(Struct, frozen=True):
     lane: int
     place: int
     what: str
-    attempts: int
     next_at: float
-    escalates: bool
+    attempts: int
+    last_error: str | None
+    alone: bool
     digest: str | None
 
 
@@ -92,12 +94,12 @@ class Queue:
     # --- putting in -----------------------------------------------------------------------------------------------
 
     def put(self, notification: Notification, seq: int, tally: Tally) -> None:
-        """Add a new notification as row ``seq``, in place of one about the same incident that nobody has tried yet."""
+        """Add a new notification as row ``seq``, in place of one about the same incident that could not be told yet."""
         about = (notification.incident.id, notification.channel)
         if notification.escalates and self._announced(*about):
             notification = replace(notification, escalates=False, due_at=None)
         latest = self._one("outbox_latest", *about)
-        earlier = self._untried(None if latest is None else _Earlier(*latest))
+        earlier = self._replaceable(None if latest is None else _Earlier(*latest))
         what = replaced_as(earlier.what if earlier else None, notification.what)
         if what is None:
             earlier, what = None, notification.what
@@ -106,8 +108,8 @@ class Queue:
         due = 0.0 if notification.due_at is None else notification.due_at.timestamp()
         if earlier is not None:
             self._supersede(earlier.id, notification, tally)
-            due = min(due, earlier.next_at)
-        stored = replace(notification, what=what)
+            due = earlier.next_at if earlier.attempts else min(due, earlier.next_at)
+        stored = replace(notification, what=what, attempts=earlier.attempts if earlier else 0)
         self._db.execute(
             QUERIES["outbox_insert"],
             {
@@ -119,20 +121,26 @@ class Queue:
                 "next_at": due,
                 "created_at": micros(stored.created_at),
                 "wanted_at": micros(wanted_at(stored)),
+                "last_error": earlier and earlier.last_error,
                 "json": text(stored),
             },
         )
         tally["notifications_enqueued", stored.channel] += 1
-        passed = earlier is not None and passed_untold(earlier.what, stored) and not self._one("outbox_told", *about)
-        if untold_escalation(stored) or passed:
+        if untold_escalation(stored) or (earlier is not None and self._passed(earlier.what, stored)):
             self._supersede(stored.id, stored, tally)
 
     def _announced(self, incident: str, channel: str) -> bool:
         """Whether the channel has been told of the incident, or will be without escalation."""
         return any(True for _ in self._all("outbox_announced", incident, channel))
 
-    def _untried(self, earlier: _Earlier | None) -> _Earlier | None:
-        if earlier is None or earlier.attempts or earlier.digest is not None:
+    def _passed(self, earlier: str, later: Notification) -> bool:
+        """Whether ``later`` ends what was soon over and of which the channel has surely not heard."""
+        about = (later.incident.id, later.channel)
+        return passed_untold(earlier, later) and self._one("outbox_told", *about) is None
+
+    def _replaceable(self, earlier: _Earlier | None) -> _Earlier | None:
+        """None where it is in a digest, in somebody's hands, or to be repeated as it was."""
+        if earlier is None or earlier.alone or earlier.digest is not None:
             return None
         return None if earlier.id in self._in_flight or earlier.id in self._noted.values() else earlier
 
@@ -141,6 +149,21 @@ class Queue:
             QUERIES["outbox_settle"], ("superseded", micros(later.created_at), None, None, notification_id)
         )
         tally["notifications_superseded", later.channel] += 1
+
+    def _overtaken(self, ident: str, tally: Tally) -> None:
+        """A try of ``ident`` has failed: what came in meanwhile about the same incident is told in its place."""
+        if (row := self._one("outbox_behind", ident)) is None:
+            return
+        earlier, lane, place, seq, found, json = row
+        if (what := replaced_as(earlier, found)) is None:
+            return
+        later = replace(_notification.decode(json), what=what)
+        lane, place = rank(what, seq, (lane, place), follows_all_clear=lane == ALL_CLEARS)
+        moved = {"id": later.id, "what": what, "lane": lane, "place": place, "json": text(later), "earlier": ident}
+        self._db.execute(QUERIES["outbox_moves_up"], moved)
+        self._supersede(ident, later, tally)
+        if self._passed(earlier, later):
+            self._supersede(later.id, later, tally)
 
     # --- handing out ----------------------------------------------------------------------------------------------
 
@@ -295,13 +318,15 @@ class Queue:
         receipt = None if settled.receipt is None else unstorable.writable(settled.receipt)
         with self._transaction() as tally:
             for ident, channel in self._db.execute(QUERIES["outbox_pending"], {"id": settled.id}).fetchall():
-                self._db.execute(QUERIES["outbox_try"], (settled.retry_at or 0.0, error, ident))
+                self._db.execute(QUERIES["outbox_try"], (settled.retry_at or 0.0, error, settled.heard, ident))
                 if state != "pending":
                     settled_at = round(self._clock() * 1e6)
                     self._db.execute(QUERIES["outbox_settle"], (state, settled_at, error, receipt, ident))
                     tally[f"notifications_{state}", channel] += 1
             if settled.id in self._repeated and state == "pending":
                 self._db.execute(QUERIES["outbox_leave_alone"], (settled.id,))
+            elif state == "pending":
+                self._overtaken(settled.id, tally)
             self._over(settled.id)
         self._forget(settled.id)
 

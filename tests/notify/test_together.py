@@ -17,7 +17,7 @@ from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, Incident, Notification, Told, utc
 from eventd.notify.delivery import Delivery
 from eventd.notify.pacing import MINUTE_S, STALE_AFTER_S, Window, together
-from eventd.notify.render import BARE, Renderer, latest, own_template, plain
+from eventd.notify.render import BARE, Renderer, duration_text, latest, own_template, plain, title
 from eventd.store import MemoryStore
 from eventd.telemetry import Telemetry
 
@@ -36,7 +36,7 @@ class Chat:
     async def deliver(self, told: Told) -> str | None:
         self.tries.append(self._clock())
         if self.away:
-            raise DeliveryError(DeliveryFailure.CONNECT, "nobody there", retryable=True)
+            raise DeliveryError(DeliveryFailure.CONNECT, "nobody there", retryable=True, heard=False)
         if self.hates and isinstance(told, Notification) and told.incident.id == self.hates:
             raise DeliveryError(DeliveryFailure.SERVER_ERROR, "500", retryable=True)
         self.told.append((self._clock(), told))
@@ -164,7 +164,28 @@ async def test_after_a_long_outage_there_is_one_digest_marked_late_and_not_one_m
     assert len(messages) == 1
     assert isinstance(messages[0], Digest)
     assert messages[0].why == "late"
+    assert messages[0].late_s > 540
+    assert f"up to {duration_text(messages[0].late_s)} late" in plain(messages[0])
     assert sorted(listed(house.chat.told)) == sorted(f"i{n}" for n in range(40))
+
+
+async def test_what_was_over_before_the_far_end_came_back_is_not_its_first_news() -> None:
+    """The probe of an outage is an alarm, and may be over by the time that somebody answers."""
+    house = House()
+    house.chat.away = True
+    begun = house.clock()
+    async with house.running():
+        await house.put(opened(1, begun))
+        await house.pass_time(39)
+        assert house.chat.tries
+        about = make_resolved(id="i1", opened_at=utc(begun), resolved_at=utc(begun + 39))
+        await house.put(make_notification(incident=about, id="over", created_at=utc(begun + 39)))
+        await house.put(opened(2, begun + 60), opened(3, begun + 60))
+        await house.pass_time(400, 10)
+        house.chat.away = False
+        await house.empty(10)
+    assert sorted(listed(house.chat.told)) == ["i2", "i3"]
+    assert "LATE" in title(house.chat.told[0][1])
 
 
 async def test_one_message_that_always_fails_holds_up_no_other() -> None:

@@ -205,7 +205,7 @@ async def test_what_is_retried_holds_up_its_own_incident_and_no_other(store: Sto
     assert other.id == "n2"
     await store.settle(Settled("n2", "delivered"))
     assert (await store.claim("chat", unix(59)), await store.next_due("chat")) == (None, unix(60))
-    assert await told(store) == [("n1", "opened"), ("n3", "updated")]
+    assert await told(store) == [("n3", "opened")]
 
 
 async def test_what_was_put_off_before_the_clock_was_set_back_is_due(store: Store) -> None:
@@ -315,10 +315,10 @@ async def test_a_digest_takes_everything_of_an_incident_and_nothing_that_is_to_b
     await store.commit(batch(notifications=[later("n3", incident("b"), 600), notification("n4", incident("c"))]))
     digest = await store.seal("chat", unix(2), "late", 9)
     assert digest is not None
-    assert [one.id for one in digest.notifications] == ["n1", "n4", "n2"]
+    assert [one.id for one in digest.notifications] == ["n4", "n2"]
     await store.settle(Settled(digest.id, "dead", error="refused"))
     assert await told(store) == [("n3", "opened")]
-    assert await store.outbox_counts() == {"chat": {"dead": 3, "delivered": 1}}
+    assert await store.outbox_counts() == {"chat": {"dead": 2, "delivered": 1, "superseded": 1}}
 
 
 async def test_nothing_due_makes_no_digest(store: Store) -> None:
@@ -441,20 +441,57 @@ async def test_the_replacement_tells_the_latest_picture(store: Store) -> None:
     assert (claimed.what, claimed.incident.count) == ("opened", 7)
 
 
-async def test_a_notification_in_somebodys_hands_or_tried_before_is_not_replaced(store: Store) -> None:
-    await store.commit(batch(notifications=[notification("n1", incident())]))
+async def test_what_is_in_somebodys_hands_is_replaced_only_when_he_could_not_tell_it(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident()), notification("other", incident("i2"))]))
     await store.claim("chat", unix(0))
-    await store.commit(batch(notifications=[notification("n2", incident(), "updated")]))
-    await store.settle(Settled("n1", "retry", unix(0)))
-    await store.commit(batch(notifications=[notification("n3", incident(), "updated")]))
-    assert await told(store) == [("n1", "opened"), ("n3", "updated")]
-
-
-async def test_news_of_what_is_being_retried_waits_behind_it(store: Store) -> None:
-    await store.commit(batch(notifications=[notification("n1", incident())]))
-    await store.claim("chat", unix(0))
+    await store.commit(batch(notifications=[notification("n2", incident(count=2), "updated")]))
+    assert [(one.id, one.state) for one in (await store.letters(incident="i1")).items] == [
+        ("n2", "pending"), ("n1", "pending"),
+    ]  # fmt: skip
     await store.settle(Settled("n1", "retry", unix(60)))
-    await store.commit(batch(notifications=[notification("n2", incident(), "resolved")]))
+    await store.commit(batch(notifications=[notification("n3", incident(count=3), "updated")]))
+    assert await told(store) == [("n3", "opened"), ("other", "opened")]
+
+
+@pytest.mark.parametrize("meanwhile", [True, False])
+@pytest.mark.parametrize(
+    ("heard", "lasted", "expected"),
+    [(False, 39, []), (False, 900, [("end", "resolved")]), (True, 39, [("end", "resolved")])],
+)
+async def test_what_was_over_before_it_could_be_told_is_not_told_as_if_it_lasted(
+    store: Store, meanwhile: bool, heard: bool, lasted: float, expected: list[tuple[str, str]]
+) -> None:
+    """Of what was soon over nothing is told, unless the far end may have heard of its beginning."""
+    end = notification("end", incident(resolved=lasted), "resolved", seconds=lasted)
+    await store.commit(batch(notifications=[notification("n1", incident())]))
+    await store.claim("chat", unix(0))
+    if meanwhile:
+        await store.commit(batch(notifications=[end]))
+    await store.settle(Settled("n1", "retry", unix(60), "server_error: answered 500", heard=heard))
+    if not meanwhile:
+        await store.commit(batch(notifications=[end]))
+    assert await told(store) == expected
+    totals = store.totals()["chat"]
+    assert (totals.enqueued, totals.pending, totals.delivered) == (2, 0, len(expected))
+
+
+async def test_that_a_far_end_may_have_heard_of_it_is_remembered_over_what_replaces_it(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident())]))
+    for ident, heard in (("n1", True), ("n2", False)):
+        await store.claim("chat", unix(0))
+        await store.settle(Settled(ident, "retry", unix(0), "timeout", heard=heard))
+        await store.commit(batch(notifications=[notification("n2", incident(), "updated")]))
+    await store.commit(batch(notifications=[notification("end", incident(resolved=30), "resolved")]))
+    assert await told(store) == [("end", "resolved")]
+
+
+async def test_what_has_to_be_repeated_as_it_was_is_not_replaced_after_another_failure(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident())]))
+    await store.claim("chat", unix(0))
+    await store.release()
+    await store.claim("chat", unix(0))
+    await store.settle(Settled("n1", "retry", unix(60), heard=False))
+    await store.commit(batch(notifications=[notification("n2", incident(resolved=30), "resolved")]))
     assert await told(store) == [("n1", "opened"), ("n2", "resolved")]
 
 
@@ -764,10 +801,8 @@ async def test_letters_can_be_filtered(store: Store, wanted: dict[str, Any], fou
 
 
 async def test_a_letter_says_what_holds_it_and_behind_which_it_waits(store: Store) -> None:
-    tried = notification("n1", incident("i1"))
-    await store.commit(batch(notifications=[tried]))
+    await store.commit(batch(notifications=[notification("n1", incident("i1"))]))
     assert await store.claim("chat", unix(0)) is not None
-    await store.settle(Settled("n1", "retry", unix(60), "connect: no"))
     await store.commit(batch(notifications=[notification("n2", incident("i1"), "resolved")]))
     await store.commit(batch(notifications=[later("n3", incident("i2"), 5000, held=True)]))
     await store.commit(batch(notifications=[later("n4", incident("i3"), 5000, escalates=True)]))

@@ -151,12 +151,16 @@ class Stores(RuleBasedStateMachine):
         if channel not in self.model._in_flight.values():  # its worker does it before anything else
             self.same(lambda store: store.unseal(channel, most))
 
-    @rule(outcome=st.sampled_from(["delivered", "dead", "retry"]), delay=st.integers(0, 30), data=st.data())
-    def settle(self, outcome: str, delay: int, data: st.DataObject) -> None:
+    @rule(
+        outcome=st.sampled_from(["delivered", "dead", "retry"]), delay=st.integers(0, 30), heard=st.booleans(),
+        data=st.data(),
+    )  # fmt: skip
+    def settle(self, outcome: str, delay: int, heard: bool, data: st.DataObject) -> None:
         if self.claimed:
             notification_id = data.draw(st.sampled_from(self.claimed))
             retry_at = self.clock() + delay if outcome == "retry" else None
-            settled = Settled(notification_id, outcome, retry_at, "why", "r" if outcome == "delivered" else None)
+            receipt = "r" if outcome == "delivered" else None
+            settled = Settled(notification_id, outcome, retry_at, "why", receipt, heard)
             self.same(lambda store: store.settle(settled))
 
     @rule(data=st.data(), act=st.sampled_from(["retry", "drop"]))
