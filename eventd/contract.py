@@ -29,9 +29,10 @@ from eventd.model import (
 
 #: Key in ``extra`` that says how the two ends of an SA were told apart. A handler whose message names them without
 #: saying which is the device's own sets it to `UNORDERED`, with the one named first as ``local``, and leaves ``<peer>``
-#: and ``<local>`` in the steps; `eventd.ends` then finds out.
+#: and ``<local>`` in the steps; `eventd.ends` then finds out. `BY_ORDER`: nothing told them apart, it is a guess.
 ENDS = "ends"
 UNORDERED = "unordered"
+BY_ORDER = "order"
 
 
 class Origin(Struct, frozen=True):

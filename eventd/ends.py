@@ -23,7 +23,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from eventd.contract import ENDS, UNORDERED
+from eventd.contract import BY_ORDER, ENDS, UNORDERED
 from eventd.inventory import Inventory
 from eventd.model import Event, Reason
 
@@ -93,7 +93,7 @@ class Ends:
         for told, own in self._clues(event, ends):
             if own is not None:
                 yield own, told
-        yield min(ends, key=_rank), "order"
+        yield min(ends, key=_rank), BY_ORDER
 
     def _clues(self, event: Event, ends: tuple[str, ...]) -> Iterator[tuple[str, str | None]]:
         device = event.device

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
+from eventd.contract import BY_ORDER, ENDS
 from eventd.correlate.indexes import (
     ENDING,
     NOTHING,
@@ -115,8 +116,15 @@ class Fleet:
         if state is None:
             if len(self.peers) >= MAX_PEERS and not self._evict_peer():
                 return key, None
+            guessed = event.extra.get(ENDS) == BY_ORDER
             state = PeerState(
-                key=key, device=event.device, vsys=vsys_of(event), peer=event.peer, heard_at=now, since=now
+                key=key,
+                device=event.device,
+                vsys=vsys_of(event),
+                peer=event.peer,
+                heard_at=now,
+                since=now,
+                guessed=guessed,
             )
             self._add_peer(key, state)
         else:

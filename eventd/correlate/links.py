@@ -49,7 +49,7 @@ def is_single(desk: Desk, peer: PeerState) -> bool:
 
 
 def _other_ends(desk: Desk, peer: PeerState) -> list[tuple[PeerState, Case]]:
-    ends = [*far_ends(desk, peer), *same_ends(desk.fleet, peer)]
+    ends = [*far_ends(desk, peer), *same_ends(desk.fleet, peer), *_turned_round(desk.fleet, peer)]
     return [(other, other.case) for other in ends if other.case is not None]
 
 
@@ -75,6 +75,17 @@ def same_ends(fleet: Fleet, peer: PeerState) -> Iterator[PeerState]:
     found = {key: other for local, _ in ours for key, other in fleet.with_trait(indexes.by_end(peer.peer, local))}
     for _, other in sorted(found.items()):
         if other.device != peer.device and ours.intersection(_ends(other)):
+            yield other
+
+
+def _turned_round(fleet: Fleet, peer: PeerState) -> Iterator[PeerState]:
+    """The other end of the link, of which one device only guessed which end is its own, and took it for the far one."""
+    if peer.peer is None or fleet.is_alone(peer):
+        return
+    ours = {tunnel.local for tunnel in peer.tunnels.values() if tunnel.local}
+    found = {key: other for local in ours for key, other in fleet.with_trait(indexes.by_end(peer.peer, local))}
+    for _, other in sorted(found.items()):
+        if other.device != peer.device and other.guessed != peer.guessed:
             yield other
 
 
@@ -112,12 +123,12 @@ def _tells(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case)
     return _order(desk, main, told, case) < _order(desk, peer, case, told)
 
 
-def _order(desk: Desk, peer: PeerState, case: Case, other: Case) -> tuple[bool, int, float, str]:
-    """Who has a name tells it rather than an address, then the end whose device has lost more, then the first to
-    notice, then the first by name."""
+def _order(desk: Desk, peer: PeerState, case: Case, other: Case) -> tuple[bool, bool, int, float, str]:
+    """Who can tell the two ends apart tells it, then who has a name rather than an address, then the end whose device
+    has lost more, then the first to notice, then the first by name."""
     falling = desk.fleet.count_near(indexes.lost(peer.device), case.since, desk.settings.group_window)
     first = case.since if abs(case.since - other.since) > desk.settings.twin_window else 0.0
-    return texts.is_address(peer.device), -falling, first, peer.device
+    return peer.guessed, texts.is_address(peer.device), -falling, first, peer.device
 
 
 def _echo(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case, at: float) -> None:

@@ -251,11 +251,13 @@ def decide(decisions: list[Decision], at: float, rule: str, why: str) -> None:
 class PeerState(Struct, kw_only=True, omit_defaults=True):
     """All that is known of one peer of one device. ``linked`` is the key of the peer at the other end of the link,
     while that one's case tells the matter of this one, too, which began at ``fell``; ``counted`` is the parent incident
-    that has counted it."""
+    that has counted it. ``guessed``: which address is the peer's and which the device's own is a guess
+    (`eventd.contract.BY_ORDER`)."""
 
     key: str = ""
     linked: str = ""
     counted: str = ""
+    guessed: bool = False
     fell: float = 0.0
     device: str
     vsys: str
