@@ -354,6 +354,8 @@ class Incident(Struct, frozen=True):
     owner: str | None = None
     #: the incident that goes on with a matter that has become another one.
     continued_by: str | None = None
+    #: of an open outage of many: how many of its ``count`` are not back.
+    missing: int = 0
     #: why this step is told, in a few words, where that is not the beginning or the end: what has changed.
     news: str | None = None
 

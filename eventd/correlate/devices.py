@@ -3,7 +3,7 @@ clear or by silence."""
 
 from collections.abc import Callable
 
-from eventd.correlate import cases, context, groups, phrases, reasons, texts
+from eventd.correlate import cases, context, groups, phrases, reasons, remnants, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import CONDITION_QUIET, MAX_CONDITIONS, MAX_HEALS
 from eventd.correlate.state import PUBLIC, Case, DeviceState, Fact, FaultSide, PeerState
@@ -46,6 +46,7 @@ def _slot(device: DeviceState) -> str:
 
 def on_line(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
     """Noted; and an outage of many that was told without a cause has one now."""
+    remnants.line(desk, device, event)
     context.line(device, event, now)
     context.remember(desk, device, event, now)
     if event.event == "link.down":

@@ -151,15 +151,21 @@ def by_hand(device: DeviceState, since: float) -> Sequence[Note]:
 def reason(*notes: Note) -> Reason:
     """The cause that notes of one event name; several are lines of which each says its interface."""
     found, lines = EXPLANATIONS[notes[0].event], list(dict.fromkeys(note.interface or note.text for note in notes))
+    names, several = ", ".join(lines), len(lines) > 1
     return Reason(
-        text=notes[0].text if len(lines) == 1 else f"{len(lines)} links went down ({', '.join(lines)})",
+        text=f"{len(lines)} links went down ({names})" if several else notes[0].text,
         name=notes[0].event,
         known=True,
         category=found.category,
         meaning=found.meaning,
-        actions=found.actions,
+        actions=(look_at(names), *found.actions[1:]) if several else found.actions,
         source="eventd: named by another message of the device",
     )
+
+
+def look_at(names: str) -> str:
+    """The first step where the lines of those names are down."""
+    return f"Look at {names} first: cable, optics, line protocol, errors"
 
 
 def beneath(note: Note) -> Reason:

@@ -7,7 +7,7 @@ A child that was told before its group was seen is still told when it ends.
 
 from collections.abc import Sequence
 
-from eventd.correlate import books, cases, causes, context, evidence, phrases, places, reasons, texts
+from eventd.correlate import books, cases, causes, context, evidence, phrases, places, reasons, remnants, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.places import CHILD_KINDS, OUTAGES, SORTS, Falling, Place
 from eventd.correlate.settings import (
@@ -215,10 +215,12 @@ def _tell(desk: Desk, group: GroupState, case: Case, at: float, total: int, seve
     if severity != case.severity and not worse:  # the gravest are back, or something of the place is up again
         case.step(at, f"severity now {severity}")
         case.severity = severity
+    case.rest = remnants.reason(desk, _place(group), case, [(one.case, one) for one in down if one.case is not None])
     if group.back:
         news = _moved(case) or SORTS[group.kind].gone(case.count - case.missing - case.flaps, case.count)
         names = texts.listed(texts.peer_name(desk.inventory, peer) for peer in down)
         case.step(at, f"{news}, {SORTS[group.kind].left}: {names}" if down else news)
+        news = remnants.news(case, len(down), SORTS[group.kind].left, names) or news
     elif total > case.fallen:
         news = f"{total} in all, {case.fallen} before"
         case.step(at, news)
@@ -335,6 +337,8 @@ def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case)
         peer.counted, parent.count = case.parent, parent.count + 1
     _count_with(desk, key, parent, peer, flaps=case.kind == "flapping" and not peer.tunnels_down)
     parent.beside = parent.beside and books.any_up(peer, desk.now)
+    if parent.missing + parent.flaps > group.missing_told:
+        parent.rest = None
     group.joined_at = max(group.joined_at, case.fell or case.since)
     left = parent.missing + parent.flaps
     if left > group.missing_told:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from eventd.correlate import reasons, texts
 from eventd.correlate.phrases import (
     AWAITS,
@@ -27,6 +29,8 @@ from eventd.model import Incident, Reason, utc
 
 def incident(case: Case, inventory: Inventory, external_url: str | None, owner: str | None) -> Incident:
     """An announced case as people and machines see it. ``owner`` is the device that has the address of its peer."""
+    if case.rest is not None and case.resolved_at is None:  # what is told is the reason of what is left
+        case = replace(case, cause=case.rest, side=case.side if case.rest.name in reasons.NAMED else None)
     known = inventory.peer(case.peer)
     name = (known.name if known else "") or _far_end(case, owner)
     ident = texts.incident_id(case)
@@ -47,7 +51,7 @@ def incident(case: Case, inventory: Inventory, external_url: str | None, owner: 
         acked_by=case.acked_by,
         acked_note=case.acked_note or None,
         acked_until=None if case.acked_until is None else utc(case.acked_until),
-        count=case.count,
+        count=lost(case) if case.family == "group" else case.count,
         cause=case.cause,
         summary=summary(case, name),
         chain=texts.chain(case),
@@ -65,6 +69,7 @@ def incident(case: Case, inventory: Inventory, external_url: str | None, owner: 
         title=title(case, name, listed=bool(known and known.name)),
         device_site=device.site if (device := inventory.device(case.device)) else None,
         continued_by=case.heir_id or None,
+        missing=_missing(case),
     )
 
 
@@ -73,6 +78,12 @@ def _far_end(case: Case, owner: str | None) -> str:
     name = case.far_device or owner or ""
     itself = name == case.device and case.kind != "peer_outage"  # which is an incident of the lost device, if known
     return "" if itself or texts.is_address(name) else name
+
+
+def _missing(case: Case) -> int:
+    if case.family != "group" or case.resolved_at is not None:
+        return 0
+    return case.missing if 0 < case.missing < case.count else lost(case)
 
 
 def lost(case: Case) -> int:

@@ -112,7 +112,8 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     ``moved`` of them. ``far_device`` is the other end, where it told its side; ``says`` another device that gave the
     cause; ``hush`` what kept it untold; ``probe``: only a probe says that it is down. ``told``: somebody was notified
     of it. ``idle``: its stops say no more than that the SA of a peer ran out that waits for traffic. ``given``: what a
-    message had in place of the peer's address, and is none.
+    message had in place of the peer's address, and is none. ``rest``: why those of a group that are left are missing,
+    where that is another reason; ``lines_up``: which of the lines that its chain names are up again, and since when.
     """
 
     device: str
@@ -177,6 +178,8 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     acked_until: float | None = None
     idle: bool = False
     given: str = ""
+    rest: Reason | None = None
+    lines_up: dict[str, float] = field(default_factory=dict)
 
     @property
     def waits_idle(self) -> bool:

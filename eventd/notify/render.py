@@ -186,9 +186,15 @@ def _open_facts(incident: Incident, say: Words) -> Iterator[tuple[str, str]]:
     yield "side", say(f"side.{incident.fault_side}") if incident.fault_side != "unknown" else ""
     yield "since", time_text(incident.opened_at, say)
     yield "occurrences", str(incident.count) if incident.count > 1 else ""
-    yield "affects", say("value.affects", count=len(incident.children)) if incident.children else ""
+    yield "affects", _affected(incident, say)
     yield "acked", incident.acked_by or ""
     yield "late", _late(incident, say)
+
+
+def _affected(incident: Incident, say: Words) -> str:
+    if 0 < incident.missing < incident.count:
+        return say("value.affects_still", count=incident.count, left=incident.missing)
+    return say("value.affects", count=incident.count) if incident.missing or incident.children else ""
 
 
 def _resolved_facts(incident: Incident, say: Words) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from eventd.correlate import Settings
 from eventd.correlate.settings import MAX_CHILDREN
 from eventd.model import Incident
+from eventd.notify.render import ENGLISH, _affected
 
 UPLINK = "interface=GigabitEthernet0/0/1 ifindex=12"
 
@@ -49,6 +50,15 @@ def test_an_uplink_that_fails_and_returns_is_one_incident_with_its_children() ->
     assert parent.interface == "GigabitEthernet0/0/1"
     assert parent.chain[-1].endswith("all 500 are back")
     assert story.correlator._fleet.groups == {}
+
+
+def test_how_many_are_affected_is_told_from_the_beginning_and_as_it_is_by_then() -> None:
+    stops, starts = lines("stop dpd timeout", 0, peers(9), every=0.1), lines("start", 200, peers(7), every=0.1)
+    story = tell(f"{known(9)}\n{stops}\n{starts}", until=400)
+    told = [one.incident for _, one in story.changes if one.notify and one.incident.kind == "interface_outage"]
+    assert [(one.count, one.missing) for one in told] == [(9, 9), (9, 2)]
+    texts = [_affected(one, ENGLISH) for one in told]
+    assert [text.partition(",")[0] for text in texts] == ["9 peers", "2 of 9 peers by now"]
 
 
 def test_nothing_is_up_any_more_makes_it_critical_and_something_else_up_does_not() -> None:
