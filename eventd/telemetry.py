@@ -156,7 +156,9 @@ SPECS = (
     Spec("label_overflow", "counter", "Samples folded into `other` by the series cap.", ("metric",)),
     Spec("device_last_message_timestamp_seconds", "gauge", "When a device was last heard.", ("device",)),
     Spec("device_clock_skew_seconds", "gauge", "Clock of a device less ours.", ("device",)),
-    Spec("pipeline_latency_seconds", "histogram", "From the socket to the verdict.", known=((),)),
+    Spec(
+        "pipeline_latency_seconds", "histogram", "From the socket to the end of the step that judged it.", known=((),)
+    ),
     Spec("notification_latency_seconds", "histogram", "From the verdict to the far end's answer.", ("channel",)),
     Spec("store_commit_seconds", "histogram", "Time of one commit.", known=((),)),
     Spec("store_commit_failures", "counter", "Commits that failed and were tried again.", known=((),)),
