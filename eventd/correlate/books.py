@@ -8,6 +8,8 @@ from eventd.model import Event
 MAX_SPIS = 8
 #: The nature of a stop of a tunnel that has run out, and waits for traffic (`Tunnel.nature`).
 IDLE = "idle"
+#: The nature of what its device has lost in a restart (`Tunnel.nature`), while nothing is known of it.
+RESTARTED = "restart"
 #: Any of these agreeing says that two messages are about one tunnel, wherever it ends here.
 MADE_OF = ("flow", "policy", "policy_seq", "rule")
 
@@ -124,6 +126,28 @@ def ran_out(peer: PeerState, now: float) -> None:
     for tunnel in peer.tunnels.values():
         if tunnel.up is False:
             tunnel.nature = IDLE
+
+
+def forgotten(peer: PeerState, booted: float, now: float) -> bool:
+    """Its device has restarted: of what was up and has not started since ``booted`` nothing is known any more. True
+    where the peer was up until then, by a proof not too old to be trusted, and is not now."""
+    was_up = any_up(peer, now)
+    for tunnel in peer.tunnels.values():
+        if tunnel.up and max(tunnel.since, tunnel.started.at if tunnel.started else 0.0) < booted:
+            _count(peer, True, -1)
+            tunnel.up, tunnel.since, tunnel.nature = None, now, RESTARTED
+    _settle(peer, now)
+    return was_up and not peer.tunnels_up
+
+
+def lost_in_restart(peer: PeerState) -> bool:
+    """Whether nothing is up since its device restarted, of what was up before."""
+    return not peer.tunnels_up and any(map(is_lost_in_restart, peer.tunnels.values()))
+
+
+def is_lost_in_restart(tunnel: Tunnel) -> bool:
+    """Whether nothing is known of it since its device restarted."""
+    return tunnel.up is None and tunnel.nature == RESTARTED
 
 
 def traffic_came(peer: PeerState, now: float) -> None:

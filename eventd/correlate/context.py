@@ -3,7 +3,7 @@
 from eventd.correlate import evidence, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.evidence import LINK_DOWN
-from eventd.correlate.settings import ADMIN_WINDOW, CONTEXT_WINDOW, MAX_NOTES
+from eventd.correlate.settings import ADMIN_WINDOW, CONTEXT_WINDOW, MAX_NOTES, RESTART_WAIT
 from eventd.correlate.state import Case, DeviceState, Note, device_key, vsys_of
 from eventd.model import Event
 
@@ -37,7 +37,7 @@ def remember(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
 def note(device: DeviceState, event: Event, now: float) -> None:
     """Keep an event for the chains of stops near it; a line that went down, until it is up again."""
     oldest = now - max(CONTEXT_WINDOW, ADMIN_WINDOW) * 2
-    device.notes = [known for known in device.notes if known.at >= oldest or evidence.still_down(device, known)]
+    device.notes = [known for known in device.notes if known.at >= oldest or _lasts(device, known, now)]
     if len(device.notes) >= MAX_NOTES:  # a line that went down is worth more than its many probes
         places = (at for at, known in enumerate(device.notes) if not evidence.still_down(device, known))
         del device.notes[next(places, 0)]
@@ -53,6 +53,11 @@ def note(device: DeviceState, event: Event, now: float) -> None:
             event.event or "" if _explains(event) else "",
         )
     )
+
+
+def _lasts(device: DeviceState, known: Note, now: float) -> bool:
+    """Whether what a note tells is not over: a line is down, peers are awaited after a restart."""
+    return evidence.still_down(device, known) or (known.event == RESTART and now - known.at <= RESTART_WAIT * 2)
 
 
 def line(device: DeviceState, event: Event, now: float) -> None:
@@ -154,7 +159,7 @@ def _near(known: Note, case: Case, twin_window: float, device: DeviceState) -> b
 
 def on_purpose(device: DeviceState, case: Case, twin_window: float) -> bool:
     """Whether a case that reads as an outage is somebody's doing."""
-    return case.nature == "outage" and not case.failures and by_hand(device, case, twin_window)
+    return case.nature == "outage" and not case.failures and not case.back_by and by_hand(device, case, twin_window)
 
 
 def by_hand(device: DeviceState, case: Case, twin_window: float) -> bool:

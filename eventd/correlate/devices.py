@@ -3,7 +3,7 @@ clear or by silence."""
 
 from collections.abc import Callable
 
-from eventd.correlate import cases, context, groups, phrases, reasons, remnants, texts
+from eventd.correlate import cases, context, groups, phrases, reasons, remnants, restarts, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import CONDITION_QUIET, MAX_CONDITIONS, MAX_HEALS
 from eventd.correlate.state import PUBLIC, Case, DeviceState, Fact, FaultSide, PeerState
@@ -79,6 +79,7 @@ def on_restart(desk: Desk, device: DeviceState, event: Event, now: float) -> Non
         desk.settle(peer.key, peer)
     for key, who in parents.items():
         groups.noted(desk, key, who + texts.told(event), note, far=bool(who))
+    restarts.heard(desk, device, event, now)
 
 
 # --- silence --------------------------------------------------------------------------------------------------------
@@ -176,8 +177,11 @@ def name_of(device: DeviceState, event: Event) -> str:
     return device.also.get(name, name)
 
 
-def told_also(device: DeviceState, fact: Fact, event: Event) -> Case | None:
-    """A twin of what a condition is about, and under which name that is told from now on; the condition, if open."""
+def told_also(desk: Desk, device: DeviceState, fact: Fact, event: Event, now: float) -> Case | None:
+    """A twin of what a condition is about, and under which name that is told from now on; the condition, if open. That
+    a device has restarted may come as the twin of what it says of a board."""
+    if event.event == context.RESTART:
+        restarts.heard(desk, device, event, now)
     name = name_of(device, event)
     if name and fact.condition and name != fact.condition and name not in device.conditions:
         device.also[name] = fact.condition

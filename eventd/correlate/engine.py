@@ -346,7 +346,7 @@ class Correlator:
     def _corroborate(self, state: State, fact: Fact, event: Event, now: float) -> None:
         """A further witness of what a case is about."""
         if isinstance(state, DeviceState):
-            case = devices.told_also(state, fact, event)
+            case = devices.told_also(self._desk, state, fact, event, now)
         elif fact.joined:
             case = state.case
         else:

@@ -226,6 +226,8 @@ def _rule(desk: Desk, case: Case) -> str:
         return "flapping" if case.kind == "flapping" else "failing"
     if case.waits_idle:
         return "waits-for-traffic"
+    if case.back_by:
+        return "not-back"
     return {"rekey": "unproven-replacement", "expected": "on-purpose"}.get(case.nature, "outage-hold")
 
 

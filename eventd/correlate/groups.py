@@ -392,8 +392,13 @@ def _severity(desk: Desk, group: GroupState, falling: Falling = ()) -> Severity:
             severity = reasons.worse(severity, _gravity(desk, child))
     if severity == "info" or group.kind not in OUTAGES:
         return severity
-    nothing_up = all(peer.up is False for peer in places.peers_at(desk, place))  # what moved elsewhere is not down
+    nothing_up = all(_is_down(peer) for peer in places.peers_at(desk, place))  # what moved elsewhere is not down
     return "critical" if nothing_up else reasons.worse(severity, "major")
+
+
+def _is_down(peer: PeerState) -> bool:
+    """Whether nothing of a peer is up; of one that is missed since its device restarted, that is to be told yet."""
+    return peer.up is False or (peer.case is not None and bool(peer.case.back_by) and not peer.tunnels_up)
 
 
 def _gravity(desk: Desk, child: Case) -> Severity:

@@ -13,11 +13,12 @@ from eventd.model import Event
 def may_be(desk: Desk, peer: PeerState, event: Event) -> bool:
     """Whether the SA has run out of a peer that, as the inventory says, gets the next one with the next traffic, and
     that traffic has a way."""
-    return reasons.ran_out(event.reason) and _waits(desk, peer) and next(_cut(desk, peer), None) is None
+    return reasons.ran_out(event.reason) and waits(desk, peer) and next(_cut(desk, peer), None) is None
 
 
-def _waits(desk: Desk, peer: PeerState) -> bool:
-    """What the inventory says of the peer, else of this end as the other one sees it: it is the same tunnel."""
+def waits(desk: Desk, peer: PeerState) -> bool:
+    """Whether a peer waits for traffic: what the inventory says of it, else of this end as the other one sees it,
+    which is the same tunnel."""
     ends = (peer.peer, *(far.peer for far in links.far_ends(desk, peer)))
     rows = (desk.inventory.peer(address) for address in ends)
     return next((row.trigger for row in rows if row is not None and row.trigger), None) == "traffic"

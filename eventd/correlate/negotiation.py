@@ -40,7 +40,9 @@ def _begin(desk: Desk, peer: PeerState, event: Event, now: float) -> Case:
         case.step(peer.replaced_at, f"tunnel stopped: {texts.words(peer.replaced)}")
         case.timers["open"] = peer.replaced_at + hold
     else:
-        case = cases.begin(event, now, "failing")
+        lost = books.lost_in_restart(peer)  # it would have come back by itself
+        case = cases.begin(event, now, "tunnel" if lost else "failing")
+        case.severity = "major" if lost else case.severity
         case.timers["open"] = now + desk.settings.outage_hold
     known = peer.tunnels or desk.inventory.peer(event.peer) or desk.fleet.ends_at(event.peer)
     case.stranger = not known

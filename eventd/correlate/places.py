@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from eventd.correlate import evidence, indexes, links, renumbered, switchover, texts
+from eventd.correlate import evidence, indexes, links, renumbered, restarts, switchover, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import MIN_EXPLAINED, MIN_GROUP, MOSTLY
 from eventd.correlate.state import Case, PeerState, numbered
@@ -96,7 +96,7 @@ def held(desk: Desk, place: Place) -> Sequence[Case]:
     window = max(desk.settings.outage_hold, desk.settings.rekey_hold)
     near = ((its, its.case) for _, its in desk.fleet.near(shelf, desk.now, window))
     waiting = ((its, case) for its, case in near if case is not None and not case.announced and not case.weak)
-    return [case for its, case in waiting if opened(desk, its, case) == place]
+    return [case for its, case in waiting if case.back_by <= desk.now and opened(desk, its, case) == place]
 
 
 def _places(peer: PeerState, case: Case) -> Iterator[Place]:
@@ -153,6 +153,8 @@ def _fallen(desk: Desk, shelf: indexes.Shelf, peer: PeerState, case: Case) -> Fa
 
 def _stands(desk: Desk, peer: PeerState, case: Case) -> bool:
     """Whether a case is, or will be, told for itself as things are."""
+    if case.back_by and (case.back_by > desk.now or restarts.is_back(desk, peer, case)):
+        return False
     if case.announced and not case.growing:
         return True
     if desk.fleet.has_groups(peer.device) and (place := opened(desk, peer, case)) is not None and place.kind != "far":
@@ -198,6 +200,8 @@ def _in_common(desk: Desk, name: str, fallen: Falling) -> Place | None:
     if len(fallen) < MIN_EXPLAINED:
         return None
     device, whole = desk.device(name, desk.now), Place("device", name, "")
+    if sum(bool(case.back_by) for case, _ in fallen) >= MIN_EXPLAINED:  # it has restarted
+        return whole
     since = min(case.fell or case.since for case, _ in fallen)
     if evidence.of_device(device, since) and _enough(desk, whole, len(fallen), True):
         return whole

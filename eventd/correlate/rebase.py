@@ -40,6 +40,7 @@ def _device(device: DeviceState, delta: float) -> None:
     device.notes = [replace(note, at=note.at + delta) for note in device.notes]
     device.lines_down = {line: at + delta for line, at in device.lines_down.items()}
     device.moves = [replace(move, at=move.at + delta) for move in device.moves]
+    device.restarted = device.restarted and device.restarted + delta
     device.heals = [at + delta for at in device.heals]
 
 
@@ -48,6 +49,7 @@ def _case(case: Case, delta: float) -> None:
     if not case.announced:
         case.since += delta
     case.grow_since += delta
+    case.back_by = case.back_by and case.back_by + delta
     case.updated_at += delta
     case.timers = {name: at + delta for name, at in case.timers.items()}
     for step in case.steps:

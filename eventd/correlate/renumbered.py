@@ -58,7 +58,7 @@ def _by_device(case: Case) -> bool:
 
 
 def _down(peer: PeerState) -> list[Tunnel]:
-    return [tunnel for tunnel in peer.tunnels.values() if tunnel.up is False]
+    return [tunnel for tunnel in peer.tunnels.values() if tunnel.up is False or books.is_lost_in_restart(tunnel)]
 
 
 def _heir(desk: Desk, peer: PeerState, tunnel: Tunnel) -> PeerState | None:

@@ -30,6 +30,10 @@ TELLING = {
         "A tunnel was taken down on purpose: worth knowing, and no alarm unless what is expected next does not come.",
         "A start within {outage_hold}; or a reason that does not say that it was on purpose, and no command near it.",
     ),
+    "not-back": Rule(
+        "Its device restarted, which leaves no tunnel up, and it has not come back within five minutes: an outage.",
+        "A start of it since; the trigger traffic in the inventory; no proof within the last day that it was up.",
+    ),
     "failing": Rule(
         "Negotiation fails, with no stop before it.",
         "A start, a success or phase 1 within {outage_hold}; or only one failure, of a peer that is not known.",

@@ -106,6 +106,12 @@ TAKEOVER_WINDOW = 180.0
 MAX_UNITS = 4
 #: Moves remembered per device: those that make it evident, and a few for a third device between them.
 MAX_MOVES = 8
+#: After a restart of its device a peer is missed when it is not back by then: a far end notices within two minutes that
+#: nobody answers (DPD waits half a minute, then repeats some times), tries again at least every minute, and the device
+#: lets hundreds in one after the other. What the device says of a restart meanwhile is told of the same one.
+RESTART_WAIT = 300.0
+#: No firewall boots faster: what started less than this before the word of its restart came after it.
+BOOT_TAKES = 120.0
 #: The two ends of a link find out apart: probes go out every 10 to 60 s and are repeated some times.
 LINK_WINDOW = 300.0
 

@@ -114,6 +114,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     of it. ``idle``: its stops say no more than that the SA of a peer ran out that waits for traffic. ``given``: what a
     message had in place of the peer's address, and is none. ``rest``: why those of a group that are left are missing,
     where that is another reason; ``lines_up``: which of the lines that its chain names are up again, and since when.
+    ``back_by``: until when a peer is awaited whose device has restarted; 0 where its device did not.
     """
 
     device: str
@@ -180,6 +181,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     given: str = ""
     rest: Reason | None = None
     lines_up: dict[str, float] = field(default_factory=dict)
+    back_by: float = 0.0
 
     @property
     def waits_idle(self) -> bool:
@@ -315,7 +317,8 @@ class Move(Struct, frozen=True, array_like=True):
 
 class DeviceState(Struct, kw_only=True, omit_defaults=True):
     """What is known of one device beyond its peers. ``also`` has further names of its conditions: a log and a trap
-    about one thing name it differently. ``moves`` are the latest of its peers that came up elsewhere."""
+    about one thing name it differently. ``moves`` are the latest of its peers that came up elsewhere.
+    ``restarted`` is when it said first that it had restarted, the latest time."""
 
     device: str
     heard_at: float
@@ -328,6 +331,7 @@ class DeviceState(Struct, kw_only=True, omit_defaults=True):
     lines_down: dict[str, float] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    restarted: float = 0.0
 
     def cases(self) -> Iterator[Case]:
         """Conditions open on the device."""

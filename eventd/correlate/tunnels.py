@@ -11,6 +11,7 @@ from eventd.correlate import (
     phrases,
     reasons,
     renumbered,
+    restarts,
     switchover,
     texts,
 )
@@ -130,7 +131,7 @@ def _down(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float,
         tunnel.nature, tunnel.stopped = nature, moment(event, now)
     peer.last_stop = event.reason
     if peer.case is not None:
-        peer.case.stranger = False  # it had a tunnel
+        peer.case.stranger, peer.case.back_by = False, 0.0  # it had a tunnel
     if changed and nature == "outage" and flapping.turned(desk, peer, tunnel, event, now):
         return
     case = peer.case
@@ -325,6 +326,12 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     if case.weak:
         books.believe(peer, True, at)
         cases.drop(desk, peer, case)
+        return
+    if case.back_by > at:
+        case.timers["open"] = case.back_by
+        return
+    if restarts.is_back(desk, peer, case):
+        cases.drop(desk, peer, case, "far-end", "the other end has it again")
         return
     if switchover.taken_over(desk, peer, case) or switchover.waits(desk, case):
         return

@@ -1,5 +1,5 @@
 """The device or a board of it restarts or has restarted: SysReloadNotification, SYSTEM_REBOOT, BOARD_REBOOT,
-SYSLOG_RESTART. coldStart and warmStart are everybody's.
+SYSLOG_RESTART. coldStart and warmStart are everybody's. ``extra["state"]`` is ``done`` where it has restarted.
 
 A reload that was called off (SysReloadAction ``reloadCancel``) is named, but is no restart.
 """
@@ -17,7 +17,7 @@ RESTART = "device.restart"
 KINDS = logs(
     Kind("SYSTEM_REBOOT", RESTART, "major"),
     Kind("BOARD_REBOOT", RESTART, "warning", {"scope": "board"}),
-    Kind("SYSLOG_RESTART", RESTART, "warning"),
+    Kind("SYSLOG_RESTART", RESTART, "warning", {"state": "done"}),
 )
 
 

@@ -1,7 +1,9 @@
 """The device, a board or its SNMP agent restarted: coldStart, warmStart, hwSysReloadNotification, hwBoardResetByCmd,
 hwEntityReset with BASETRAP/4/ENTITYRESET (EDOC1000142054).
 
-``extra["kind"]`` is ``board`` where it is one. A reload that was called off (hwSysReloadAction ``reloadCancel``) is
+``extra["kind"]`` is ``board`` where it is one, ``extra["state"]`` is ``done`` where the device itself has restarted:
+coldStart tells that, warmStart only that the SNMP agent was switched on ("snmp-agent trap enable feature-name snmp",
+command reference). A reload that was called off (hwSysReloadAction ``reloadCancel``) is
 named, but is no restart.
 """
 

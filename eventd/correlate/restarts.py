@@ -1,0 +1,86 @@
+"""Rule ``not-back``: a device that has restarted has none of its tunnels left, whatever was last known of them. Peers
+come back by themselves within minutes; those that do not were lost in the restart, and no message will say so."""
+
+from eventd.correlate import books, evidence, idling, links, texts
+from eventd.correlate.desk import Desk
+from eventd.correlate.fleet import FAILOVER
+from eventd.correlate.settings import BOOT_TAKES, CONTEXT_WINDOW, MOVED_PEERS, RESTART_WAIT
+from eventd.correlate.state import Case, DeviceState, Note, PeerState
+from eventd.model import Event, Reason
+
+#: Mark of handlers (``state``): the device has restarted, and does not merely say that it will.
+DONE = "done"
+#: Kinds of incident that leave open whether anything is up.
+PARTIAL = ("tunnel_degraded", "negotiation_failing")
+
+
+def heard(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
+    """A device says that it has restarted; what it says again within `RESTART_WAIT` is the same restart."""
+    if event.extra.get("state") != DONE or now - device.restarted < RESTART_WAIT:
+        return
+    device.restarted = now
+    cause = evidence.reason(Note(now, texts.told(event), event=event.event or ""))
+    for _, peer in desk.fleet.of_device(device.device):
+        if peer.tunnels:
+            _lost(desk, peer, cause, now)
+            desk.settle(peer.key, peer)
+
+
+def is_back(desk: Desk, peer: PeerState, case: Case) -> bool:
+    """Whether the other end of the link says that a peer which is awaited has come back."""
+    if not case.back_by or links.is_single(desk, peer):
+        return False
+    return any(
+        far.up and far.started is not None and far.started.at >= case.since - BOOT_TAKES
+        for far in links.far_ends(desk, peer)
+    )
+
+
+def _lost(desk: Desk, peer: PeerState, cause: Reason, now: float) -> None:
+    case = peer.case
+    if case is not None and not case.announced and case.cause is not None and case.cause.name == evidence.LEFT_BEHIND:
+        books.believe(peer, True, peer.heard_at)  # it was held to be lost because its device said nothing
+        peer.case = case = None
+    was_up = books.forgotten(peer, now - BOOT_TAKES, now)
+    if not was_up or peer.peer is None or peer.linked or idling.waits(desk, peer) or _moved(desk, peer, now):
+        return
+    if case is None:
+        peer.case = _awaited(peer, cause, now)
+    elif case.announced and case.kind in PARTIAL:
+        case.grow_since, case.nature = now, "outage"
+        case.timers["grow"] = case.back_by = now + RESTART_WAIT
+    elif not case.announced and case.family == "failing":
+        case.family, case.since, case.severity, case.stranger = "tunnel", now, "major", False
+        case.timers = {"open": now + RESTART_WAIT}
+        case.back_by = now + RESTART_WAIT
+
+
+def _awaited(peer: PeerState, cause: Reason, now: float) -> Case:
+    case = Case(device=peer.device, vsys=peer.vsys, peer=peer.peer, since=now, family="tunnel", count=1)
+    case.cause, case.side = cause, "local"
+    case.timers["open"] = case.back_by = now + RESTART_WAIT
+    tunnels = peer.tunnels.values()
+    case.interface = next((tunnel.interface for tunnel in tunnels if tunnel.interface), None)
+    case.ifindex = next((tunnel.ifindex for tunnel in tunnels if tunnel.ifindex is not None), None)
+    return case
+
+
+def _moved(desk: Desk, peer: PeerState, now: float) -> bool:
+    """Whether another device has taken it over since its own one was last seen to have it."""
+    last = peer.started.at if peer.started is not None else peer.heard_at
+    twins = [other.key for other in links.same_ends(desk.fleet, peer)]
+    others = [desk.fleet.peers[key] for key in twins] + list(desk.fleet.shared(peer.peer or ""))
+    return any(
+        any(tunnel.up and tunnel.since > last for tunnel in other.tunnels.values())
+        and (other.key in twins or _relieves(desk, other.device, peer.device, now))
+        for other in others
+        if other.device != peer.device
+    )
+
+
+def _relieves(desk: Desk, new: str, old: str, now: float) -> bool:
+    """Whether ``new`` has taken over peers of ``old``, or one of them said lately that it has."""
+    notes = (note for name in (new, old) for note in desk.device(name, now).notes)
+    if any(note.event == FAILOVER and note.at >= now - CONTEXT_WINDOW for note in notes):
+        return True
+    return sum(move.device == new for move in desk.device(old, now).moves) >= MOVED_PEERS
