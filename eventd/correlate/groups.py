@@ -7,7 +7,7 @@ A child that was told before its group was seen is still told when it ends.
 
 from collections.abc import Sequence
 
-from eventd.correlate import books, cases, causes, context, evidence, phrases, places, reasons, remnants, texts
+from eventd.correlate import books, cases, causes, context, evidence, indexes, phrases, places, reasons, remnants, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.places import CHILD_KINDS, OUTAGES, SORTS, Falling, Place
 from eventd.correlate.settings import (
@@ -276,6 +276,8 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
         fallen=len(falling),
     )
     group = GroupState(kind=place.kind, device=place.device, place=place.name, heard_at=at, joined_at=fell, case=parent)
+    if any(case.back_by for case, _ in falling):
+        parent.of = desk.fleet.count_with(indexes.at(place.device, ""))
     desk.fleet.add_group(place.key, group)
     before = [one for key, _, _ in merged for one in _members(desk, key)]
     for step in sorted((step for _, _, case in merged for step in case.steps), key=lambda step: step.at):

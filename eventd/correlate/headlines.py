@@ -189,6 +189,8 @@ def _lost(case: Case, *, named: bool = True) -> str:
     unknown = "unknown " if case.stranger else ""
     few = named and number == len(case.names) <= MAX_TITLE_NAMES
     names = f" ({', '.join(case.names)})" if few else ""
+    if number < case.of:
+        return f"{number} of {case.of} peers"
     return f"{number} {unknown}peer{'s' if number != 1 else ''}{names}"
 
 

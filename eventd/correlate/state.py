@@ -114,7 +114,8 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     of it. ``idle``: its stops say no more than that the SA of a peer ran out that waits for traffic. ``given``: what a
     message had in place of the peer's address, and is none. ``rest``: why those of a group that are left are missing,
     where that is another reason; ``lines_up``: which of the lines that its chain names are up again, and since when.
-    ``back_by``: until when a peer is awaited whose device has restarted; 0 where its device did not.
+    ``back_by``: until when a peer is awaited whose device has restarted; 0 where its device did not. ``of``:
+    how many peers the device of a group had that has restarted.
     """
 
     device: str
@@ -182,6 +183,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     rest: Reason | None = None
     lines_up: dict[str, float] = field(default_factory=dict)
     back_by: float = 0.0
+    of: int = 0
 
     @property
     def waits_idle(self) -> bool:

@@ -29,6 +29,7 @@ def test_those_that_do_not_come_back_are_one_outage_with_the_restart_as_its_caus
     parent = next(incident for incident in story.final.values() if incident.kind == "device_outage")
     assert parent.cause is not None
     assert (parent.cause.name, parent.fault_side, len(parent.children)) == ("device.restart", "local", 5)
+    assert parent.title == "FW1 lost 5 of 20 peers: device restarted, since 10:00 UTC"
     children = [incident for incident in story.final.values() if incident.kind == "tunnel_down"]
     assert {one.peer for one in children} == set(NAMES[15:])
     assert all(one.parent == parent.id for one in children)

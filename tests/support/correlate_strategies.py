@@ -244,6 +244,7 @@ _SAID = (
     "reset",
     "heal",
     "linkdown interface=GigabitEthernet0/0/1",
+    "restart state=done",
     "capacity severity=major",
     "capacity severity=major state=clear",
     "security severity=warning",
