@@ -18,6 +18,7 @@ from eventd.model import Digest, Notification, Told
 from eventd.notify.backoff import full_jitter
 from eventd.notify.guard import failure_in, guarded, where
 from eventd.notify.pacing import LEAST_TOGETHER, MINUTE_S, Window, together
+from eventd.notify.refusals import Refusals
 from eventd.notify.render import latest
 from eventd.notify.session import MAX_RETRY_AFTER_S, Failures, Session
 from eventd.notify.standing import Standing
@@ -27,10 +28,9 @@ __all__ = ["Delivery", "Session"]
 
 #: A day-old alarm is history, not news; whoever was away for a day looks at the page, not at the chat.
 MAX_AGE_S = 86_400.0
-#: A wrong proxy, a key that ran out, a webhook that somebody deleted: that the channel fails is seen at once (`eventd
-#: outbox list`, ``eventd_channel_failing_timestamp_seconds``), but what broke in the evening may be mended only in the
-#: morning. After such a night what was refused is given up; it is kept and can be sent again.
-REFUSED_FOR_S = 12 * 3600.0
+#: A far end that asks for less and says not for how long: services count by seconds or minutes, and what comes before
+#: that is over counts against us again.
+LIMITED_S = 5.0
 #: An exception that we did not foresee is a bug that will not go away by itself; three tries rule out chance.
 MAX_INTERNAL_TRIES = 3
 #: Delivered later than this, a message says so.
@@ -157,8 +157,7 @@ class _Worker:
         self._failures = Failures(telemetry, clock)
         self._woken, self._stopping = asyncio.Event(), False
         self._paused_until, self._streak, self._failing_since = 0.0, 0, 0.0
-        #: id → when it was first refused (Unix seconds). What is refused after a restart begins anew; it has a day.
-        self._refused: dict[str, float] = {}
+        self._refusals = Refusals()
         self._window = Window(channel.pace)
         #: Incidents in a digest at most, once the far end found one too large that we did not.
         self._most = channel.digests
@@ -277,8 +276,16 @@ class _Worker:
             and isinstance(self.channel, SpeaksPlain)
         ):
             self._failures.note(self.name, result, next_try="plain text")
-            if not await self._may_go():
-                return DeliveryError(result.reason, result.detail, retryable=True, heard=result.heard)
+            asked = result.retry_after_s or 0.0
+            self._paused_until = self._clock() + asked
+            if asked > MAX_SLEEP_S or not await self._may_go():
+                return DeliveryError(
+                    result.reason,
+                    result.detail,
+                    retryable=True,
+                    retry_after_s=result.retry_after_s,
+                    heard=result.heard,
+                )
             heard, result = result.heard, await guarded(self.channel.deliver_plain(told))
             if isinstance(result, DeliveryError):
                 result.heard |= heard
@@ -286,7 +293,9 @@ class _Worker:
 
     async def _may_go(self) -> bool:
         """Waits until the pace of the channel allows one more message; False where we have to stop before that."""
-        while (wait := self._window.opens(now := self._clock()) - now) > 0 and not self._stopping:
+        while (wait := max(self._window.opens(now := self._clock()), self._paused_until) - now) > 0:
+            if self._stopping:
+                return False
             self._woken.clear()
             await self._sleep(wait)
         self._window.note(self._clock())
@@ -299,6 +308,7 @@ class _Worker:
             self._telemetry.observe("notification_latency_seconds", latency, self.name)
         if self._streak:
             self._log.info("channel works again", failures=self._streak)
+        self._refusals.taken()
         self._streak = 0
         self._fails(0.0)
         await self._settle(told, "delivered", receipt=receipt)
@@ -314,8 +324,10 @@ class _Worker:
             self._log.error("notification given up", why=why, notification=told.id, error=str(error))
             await self._settle(told, "dead", error=error)
             return
-        asked = error.retry_after_s or 0.0
-        pause = max(asked, full_jitter(self._streak, self._rng)) if error.reason in TROUBLE else asked
+        least = LIMITED_S if error.reason == DeliveryFailure.RATE_LIMITED else 0.0
+        asked = least if error.retry_after_s is None else error.retry_after_s
+        trouble = error.reason in TROUBLE or not error.retryable
+        pause = max(asked, full_jitter(self._streak, self._rng)) if trouble else asked
         wait = pause if error.reason in AWAY else max(asked, full_jitter(told.attempts, self._rng))
         self._streak += 1
         self._fails(self._failing_since or now)
@@ -324,17 +336,14 @@ class _Worker:
 
     def _given_up(self, told: Told, error: DeliveryError, now: float) -> str | None:
         """Why something that failed is not tried again, None where it is."""
-        if not error.retryable:
+        if not (error.retryable or isinstance(self.channel, SpeaksPlain)):
             return "the far end will not take it"
         if now - max(map(_wanted_at, _members(told))) > MAX_AGE_S:
             return "too old"
         if error.reason == DeliveryFailure.INTERNAL and told.attempts + 1 >= MAX_INTERNAL_TRIES:
             return "fails in our own code"
-        if error.reason == DeliveryFailure.REFUSED:
-            self._refused = {ident: at for ident, at in self._refused.items() if now - at <= MAX_AGE_S}
-            if now - self._refused.setdefault(told.id, now) > REFUSED_FOR_S:
-                return "refused for too long"
-        return None
+        refused = error.reason == DeliveryFailure.REFUSED or not error.retryable
+        return self._refusals.given_up(told.id, error, now) if refused else None
 
     async def _settle(
         self,
@@ -353,7 +362,7 @@ class _Worker:
                 return
             await asyncio.sleep(STORE_PAUSE_S)
         if outcome in OUTCOMES:
-            self._refused.pop(told.id, None)
+            self._refusals.over(told.id)
             self._telemetry.inc("notifications", self.name, outcome, n=len(_members(told)))
 
     async def _settled(self, settled: Settled) -> bool:

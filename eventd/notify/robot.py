@@ -108,7 +108,7 @@ _LOOKALIKES = str.maketrans({"<": "＜", ">": "＞", "[": "［", "]": "］", "*"
 #: A word in brackets before a blank is no link: it stays, as does the mark of a trial.
 _TAG = re.compile(r"［(\w+)］(?=\s)")
 #: An underscore within a word is no markup anywhere.
-_EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 #: Where clients begin to see a mention or, in bare text, a link.
 _BEGINS = re.compile(r"@|:(?=//)|www(?=\.)", re.IGNORECASE)
 
@@ -116,7 +116,7 @@ _BEGINS = re.compile(r"@|:(?=//)|www(?=\.)", re.IGNORECASE)
 def harmless(text: str) -> str:
     """Any text where no escape is documented: what marks up is replaced by what looks like it, and a word joiner after
     ``@`` and within ``://`` keeps clients from seeing names and links."""
-    shown = _EDGE_UNDERSCORE.sub("＿", _TAG.sub(r"[\1]", text.translate(_LOOKALIKES)))
+    shown = EDGE_UNDERSCORE.sub("＿", _TAG.sub(r"[\1]", text.translate(_LOOKALIKES)))
     return _BEGINS.sub("\\g<0>\u2060", "＃" + shown[1:] if shown.startswith("#") else shown)
 
 

@@ -44,7 +44,7 @@ ID_HEADER = "X-Eventd-Notification-Id"
 
 #: What a status means unless a channel knows better: failure, and whether the same bytes may succeed later. 400 and 422
 #: are about this message; the other refusals (a proxy's log-in page, a key that ran out, a webhook that is gone) are
-#: about us, and somebody may mend them: `delivery.REFUSED_FOR_S`.
+#: about us, and somebody may mend them: `refusals.REFUSED_FOR_S`.
 STATUSES: Mapping[int, tuple[DeliveryFailure, bool]] = {
     400: (DeliveryFailure.REFUSED, False),
     408: (DeliveryFailure.TIMEOUT, True),

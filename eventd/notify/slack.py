@@ -12,7 +12,9 @@ from eventd.contract import Notifier
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.notify.chat import Card, Chat, ChatSettings
 from eventd.notify.endpoint import Endpoint, configuring, endpoint
+from eventd.notify.markdown import nameless
 from eventd.notify.render import CUT, Markup
+from eventd.notify.robot import EDGE_UNDERSCORE
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import ID_HEADER, Answer, Session
 
@@ -106,16 +108,23 @@ THREADLESS = frozenset(
 )
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'"})
+#: There is no escape for these: what looks like them takes their place.
+_EMPHASIS = str.maketrans({"*": "∗", "~": "～"})
 _MENTION = re.compile(r"@(?=here|channel|everyone)", re.IGNORECASE)
 _HALF_ENTITY = re.compile(r"&[a-z]{0,3}$")
 
 
 def escape(text: str) -> str:
-    """One value in mrkdwn: no links, mentions or code from the wire.
+    """One value in mrkdwn: no links, mentions, emphasis, emoji or code from the wire.
 
     ``&``, ``<`` and ``>`` are all that Slack itself reads (https://docs.slack.dev/messaging/formatting-message-text);
     a word joiner after ``@`` keeps look-alikes from reading names in plain text.
     """
+    return nameless(EDGE_UNDERSCORE.sub("＿", text.translate(_ESCAPES | _EMPHASIS)))
+
+
+def coded(text: str) -> str:
+    """The same in code or an address, where nothing else means anything."""
     return _MENTION.sub("@\u2060", text.translate(_ESCAPES))
 
 
@@ -194,7 +203,7 @@ class Slack(Chat):
 
     apart_s = APART_S
     markup = Markup(
-        escape, ("*", "*"), "• ", lambda text, url: f"<{escape(url)}|{text}>", lambda text: f"`{escape(text)}`"
+        escape, ("*", "*"), "• ", lambda text, url: f"<{coded(url)}|{text}>", lambda text: f"`{coded(text)}`"
     )
     limit = MAX_BODY
     plain_limit = MAX_PLAIN

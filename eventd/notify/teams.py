@@ -15,8 +15,9 @@ from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Told
 from eventd.notify.chat import Card, Chat, UrlSettings, build_url_chat
 from eventd.notify.endpoint import Endpoint
-from eventd.notify.markdown import JOINER
+from eventd.notify.markdown import JOINER, by_line
 from eventd.notify.render import Markup
+from eventd.notify.robot import harmless as lookalike
 from eventd.notify.session import Answer
 
 #: A message has about 28 KB (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/
@@ -86,6 +87,11 @@ def blocks(text: str) -> list[dict[str, Any]]:
     return found
 
 
+def plain_blocks(text: str) -> list[dict[str, Any]]:
+    """Plain text as the oldest element of all, whose Markdown it must not hold."""
+    return [{"type": "TextBlock", "text": line, "wrap": True} for line in text.splitlines() if line]
+
+
 def octets(text: str) -> int:
     """What the blocks of a text take in JSON."""
     return len(msgspec.json.encode(blocks(text)))
@@ -94,8 +100,9 @@ def octets(text: str) -> int:
 def judge(answer: Answer, to: Endpoint) -> DeliveryError | None:
     """None where the workflow took the message (202, empty) or the connector of old did (200 ``1``)."""
     if not answer.ok:
-        off = answer.status == 400 and _SWITCHED_OFF.search(answer.text)
-        return answer.error(to, DeliveryFailure.REFUSED, retryable=True) if off else answer.error(to)
+        if answer.status == 400 and _SWITCHED_OFF.search(answer.text):
+            return answer.error(to, DeliveryFailure.REFUSED, retryable=True)
+        return answer.error(to, DeliveryFailure.RENDER) if answer.status in {400, 422} else answer.error(to)
     if inner := _INNER_STATUS.search(answer.text):
         return Answer(int(inner[1]), answer.text, answer.retry_after_s).error(to)
     if not _BAD_NEWS.search(answer.text):
@@ -112,7 +119,7 @@ class Teams(Chat):
     titled = True
     limit = MAX_MESSAGE - FRAME
     size = octets
-    harmless = escape
+    harmless = by_line(lambda line: escape(lookalike(line)))
     digests = 40
 
     def text(self, told: Told) -> str:
@@ -128,7 +135,7 @@ class Teams(Chat):
             "type": "AdaptiveCard",
             "version": "1.4",
             "msteams": {"width": "Full"},
-            "body": [*([] if card.bare else [head]), *blocks(card.body)],
+            "body": plain_blocks(card.body) if card.bare else [head, *blocks(card.body)],
         }
         if card.link and len(card.link) <= MAX_ADDRESS and not card.bare:
             content["actions"] = [{"type": "Action.OpenUrl", "title": "eventd", "url": card.link}]

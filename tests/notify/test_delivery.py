@@ -28,6 +28,7 @@ from eventd.notify import delivery as room
 from eventd.notify import guard
 from eventd.notify.backoff import BASE_S, CAP_S, full_jitter
 from eventd.notify.delivery import Delivery
+from eventd.notify.refusals import REFUSED_FOR_S, UNHAPPY_FOR_S
 from eventd.notify.standing import Standing
 from eventd.telemetry import Telemetry
 
@@ -153,13 +154,22 @@ async def test_one_dead_far_end_does_not_hold_up_the_others() -> None:
 
 
 async def test_what_the_far_end_will_never_take_is_given_up_and_counted() -> None:
-    house = House(ops=ObedientChannel(trouble(DeliveryFailure.REFUSED, retryable=False)))
+    class Picky(PlainChannel):
+        async def deliver(self, notification: Notification) -> None:
+            if notification.incident.id == "i0":
+                raise trouble(DeliveryFailure.REFUSED, retryable=False)
+
+    house = House(ops=Picky())
     with structlog.testing.capture_logs() as logs:
         async with house.running():
-            house.put(*numbered(2))
-            await until(lambda: len(house.outbox.settled) == 2)
-    assert house.outbox.outcomes == ["dead", "delivered"]
-    assert house.outbox.settled[0].error == "refused: https://far.example: no"
+            house.put(*numbered(1))
+            await house.settled(1)
+            assert house.outbox.outcomes[0] == "retry", "who takes nothing may be to blame"
+            house.put(make_notification(incident=make_incident(id="i1")))
+            while "dead" not in house.outbox.outcomes:
+                await house.settled(len(house.outbox.settled) + 1)
+    assert house.outbox.outcomes[-2:] == ["delivered", "dead"]
+    assert house.outbox.settled[-1].error == "refused: https://far.example: no"
     assert house.count("notifications", "ops", "dead") == 1
     assert [line["event"] for line in logs].count("notification given up") == 1
 
@@ -234,9 +244,55 @@ async def test_when_plain_text_is_refused_too_it_is_given_up() -> None:
     async with house.running():
         house.put(make_notification())
         await until(lambda: house.outbox.settled)
-    assert house.outbox.outcomes == ["dead"]
-    assert house.count("notification_failures", "ops", "render") == 1
-    assert house.count("notification_failures", "ops", "refused") == 1
+        began = house.clock()
+        assert house.outbox.outcomes == ["retry"]
+        channel.troubles = [trouble(DeliveryFailure.RENDER, retryable=False) for _ in range(9000)]
+        while "dead" not in house.outbox.outcomes:
+            assert house.clock() - began < UNHAPPY_FOR_S + 600
+            await house.settled(len(house.outbox.settled) + 1)
+    assert house.clock() - began > UNHAPPY_FOR_S - 10
+    tries = len(house.outbox.outcomes)
+    assert house.count("notification_failures", "ops", "render") == tries
+    assert house.count("notification_failures", "ops", "refused") == tries
+
+
+async def test_a_far_end_that_refuses_everything_for_minutes_loses_no_alarm() -> None:
+    class Sulking(PlainChannel):
+        async def deliver(self, notification: Notification) -> None:
+            if house.clock() < T0 + 300:
+                raise trouble(DeliveryFailure.RENDER, retryable=False)
+
+        deliver_plain = deliver
+
+    house = House(ops=Sulking())
+    async with house.running():
+        house.put(*numbered(4))
+        while house.outbox.outcomes.count("delivered") < 4:
+            await house.settled(len(house.outbox.settled) + 1)
+    assert "dead" not in house.outbox.outcomes
+
+
+async def test_the_plain_text_waits_as_long_as_the_far_end_asks() -> None:
+    channel = PlainChannel(trouble(DeliveryFailure.RENDER, retryable=False, after=7.0))
+    house = House(ops=channel)
+    async with house.running():
+        house.put(make_notification())
+        await until(lambda: channel.told)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert channel.plain == []
+        house.clock.jump(7.1)
+        house.delivery.wake()
+        await until(lambda: channel.plain)
+    assert house.outbox.outcomes == ["delivered"]
+
+
+async def test_who_asks_for_less_and_says_not_for_how_long_gets_some_seconds() -> None:
+    house = House(ops=ObedientChannel(*(trouble(DeliveryFailure.RATE_LIMITED) for _ in range(3))))
+    async with house.running():
+        house.put(make_notification())
+        await until(lambda: house.outbox.settled)
+    assert (house.outbox.settled[0].retry_at or 0) >= T0 + room.LIMITED_S
 
 
 async def test_when_plain_text_meets_a_passing_failure_it_is_all_tried_again() -> None:
@@ -254,7 +310,7 @@ async def test_a_refusal_is_no_reason_to_try_plain_text() -> None:
     async with house.running():
         house.put(make_notification())
         await until(lambda: house.outbox.settled)
-    assert (house.outbox.outcomes, channel.plain) == (["dead"], [])
+    assert (house.outbox.outcomes, channel.plain) == (["retry"], [])
 
 
 def shut(times: int) -> list[Exception | None]:
@@ -284,9 +340,9 @@ async def test_what_is_refused_for_a_night_is_given_up() -> None:
         await until(lambda: house.outbox.settled)
         began = house.clock()
         while "dead" not in house.outbox.outcomes:
-            assert house.clock() - began < room.REFUSED_FOR_S + 600
+            assert house.clock() - began < REFUSED_FOR_S + 600
             await house.settled(len(house.outbox.settled) + 1)
-    assert house.clock() - began > room.REFUSED_FOR_S
+    assert house.clock() - began > REFUSED_FOR_S
     assert house.outbox.outcomes.count("dead") == 1
 
 

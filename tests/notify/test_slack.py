@@ -91,11 +91,14 @@ async def test_the_fallback_has_neither_blocks_nor_markup() -> None:
     ("wire", "shown"),
     [
         ("<!channel>", "&lt;!channel&gt;"),
-        ("<@U123> & co", "&lt;@U123&gt; &amp; co"),
-        ("<https://evil|bank>", "&lt;https://evil|bank&gt;"),
+        ("<@U123> & co", "&lt;@\u2060U123&gt; &amp; co"),
+        ("<https://evil|bank>", "&lt;https:\u2060//evil|bank&gt;"),
         ("`x`", "'x'"),
         ("@here @Everyone @channel", "@\u2060here @\u2060Everyone @\u2060channel"),
-        ("ops@heron.example", "ops@heron.example"),
+        ("ops@heron.example", "ops@\u2060heron.example"),
+        ("*b* _i_ ~s~ a_b", "∗b∗ ＿i＿ ～s～ a_b"),
+        (":fire: :bee:", ":\u2060fire: :\u2060bee:"),
+        ("22:13:00 fe80::bee:1 00:11:22:aa:bb:cc", "22:13:00 fe80::bee:1 00:11:22:aa:bb:cc"),
     ],
 )
 def test_markup_from_the_wire_is_taken_off(wire: str, shown: str) -> None:

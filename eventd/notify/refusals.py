@@ -1,0 +1,38 @@
+"""How long what a far end refuses is tried, as a pure function of time."""
+
+from eventd.errors import DeliveryError
+
+#: A wrong proxy, a key that ran out, a webhook that somebody deleted: that the channel fails is seen at once (`eventd
+#: outbox list`, ``eventd_channel_failing_timestamp_seconds``), but what broke in the evening may be mended only in the
+#: morning. After such a night what was refused is given up; it is kept and can be sent again.
+REFUSED_FOR_S = 12 * 3600.0
+#: What the far end will not take in any form, while it takes nothing else either: not this message is wrong but the far
+#: end, and an hour is longer than such a trouble of a service lasts. Where others are taken, the message is to blame.
+UNHAPPY_FOR_S = 3600.0
+#: Who has not been refused again for a day is settled otherwise.
+FORGOTTEN_AFTER_S = 86_400.0
+
+
+class Refusals:
+    """What one channel has been refused. After a restart that begins anew."""
+
+    def __init__(self) -> None:
+        #: id → when it was first refused (Unix seconds), and how many messages had been taken by then.
+        self._first: dict[str, tuple[float, int]] = {}
+        self._taken = 0
+
+    def taken(self) -> None:
+        """The far end took a message."""
+        self._taken += 1
+
+    def over(self, ident: str) -> None:
+        """It is settled."""
+        self._first.pop(ident, None)
+
+    def given_up(self, ident: str, error: DeliveryError, now: float) -> str | None:
+        """Note that ``ident`` was refused; why it is not tried again, None where it is."""
+        self._first = {one: first for one, first in self._first.items() if now - first[0] <= FORGOTTEN_AFTER_S}
+        began, taken = self._first.setdefault(ident, (now, self._taken))
+        if error.retryable:
+            return "refused for too long" if now - began > REFUSED_FOR_S else None
+        return "the far end will not take it" if self._taken > taken or now - began > UNHAPPY_FOR_S else None
