@@ -111,7 +111,7 @@ RENUMBERED = "back under another address, "
 HEIRS = {
     "tunnel_down": "a full outage",
     "tunnel_degraded": "a partial outage",
-    "flapping": "a flapping tunnel",
+    "flapping": "flapping",
     "device_outage": "an outage of the whole device",
 }
 
