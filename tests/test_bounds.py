@@ -91,5 +91,6 @@ def test_every_limit_in_the_document_is_the_one_in_the_code() -> None:
     found = row.findall((ROOT / "docs/limits.md").read_text())
     assert len(found) > 15
     for number, module, name in found:
-        value = getattr(importlib.import_module(f"eventd.{module}"), name)
+        full = module if module.startswith("handlers.") else f"eventd.{module}"
+        value = getattr(importlib.import_module(full), name)
         assert value == int(number.replace(",", "")), (module, name)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -17,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from notify_fakes import HandClock, until
 from service import free_port
+from storm import stop_line
 
 from eventd import heart as heart_module
 from eventd.app import App
@@ -330,15 +332,16 @@ async def test_a_pipeline_that_hangs_in_a_commit_stops_it(server: ChatServer, tm
         go_on = asyncio.Event()
         usual = house.app.pipeline._commit
 
-        async def never() -> None:
+        async def never(closed: Any) -> None:
             await go_on.wait()
-            await usual()
+            await usual(closed)
 
         house.app.pipeline._commit = never  # type: ignore[method-assign]
-        house.app.intake.wake()
-        await asyncio.sleep(0.05)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(stop_line(1).encode(), ("127.0.0.1", house.udp))
+        await until(lambda: house.app.telemetry.value("received", "syslog-udp") == 1, 20.0)
         await house.minutes(3, moving=False)
-        assert (house.sent(), house.sent("withheld")) == (1, 3)
+        assert (house.sent(), house.sent("withheld")) == (2, 2), "the message was judged, and then nothing moved"
         go_on.set()
 
 

@@ -81,7 +81,7 @@ def test_nothing_from_the_wire_is_markup_a_link_or_a_mention(text: str) -> None:
     body = attachment["text"]
     assert len(body) <= mattermost.MAX_POST
     assert not SLACK.search(body)
-    shown = re.sub(r"\\[!-/:-@\[-`{-~]|`[^`\n]+(?:``[^`\n]+)*`", "", body)  # or a command, as code
+    shown = re.sub(r"\\[!-/:-@\[-`{-~]|`[^`\n]+(?:``[^`\n]+)*`", "·", body)  # or a command, as code
     shown = re.sub(r"\*\*(.*?)\*\*", r"\1", shown)
     for ours in (PAGE, RUNBOOK):
         shown = shown.replace(f"]({ours})", "").replace("[", "", 1)

@@ -165,6 +165,8 @@ def dangers(kind: str, text: str) -> list[str]:
     text = re.sub(rf"\[(?:i-)?[0-9a-f&#;-]+\]\({re.escape(URL)}[^()\s]*\)", "", text)
     text = re.sub(r'^<font color="[#\w]+">(.*?)</font>', r"\1", text)
     text = text.replace("**", "", 2 * (text.count("**") // 2))
+    if kind == "wecom":
+        text = re.sub(r"`([^`\n]+)`", r"\1", text)  # a command, as code
     if kind == "feishu":
         text = re.sub(r"&#\d+;", "·", text)
     found = re.findall(r"[<>*`~\\]|\]\(|\]\[|@(?!\u2060)|:(?=//)|www\.", text, re.IGNORECASE)
