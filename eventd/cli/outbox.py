@@ -9,7 +9,7 @@ import msgspec
 from eventd.cli import story
 from eventd.cli.remote import Remote, act_on_each, path, remote_options
 from eventd.cli.text import table
-from eventd.cli.waits import SHORT, since, waits
+from eventd.cli.waits import SHORT, channels_of, since, waits
 from eventd.model import to_json
 from eventd.printable import printable_json
 from eventd.store.letters import Letter
@@ -57,7 +57,7 @@ def list_(remote: Remote, form: str, **wanted: Any) -> None:
     if not found:
         click.echo("There is none.")
         return
-    channels = {row.name: row for row in msgspec.convert(remote.ask("status")["channels"], list[ChannelRow])}
+    channels = channels_of(remote)
     rows = (_row(letter, channels) for letter in found)
     click.echo(table(HEADINGS, rows, wraps=("what", "waits (UTC)", "reason")), nl=False)
     if answer["next"] is not None:

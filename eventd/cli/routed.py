@@ -12,7 +12,6 @@ from eventd.notify.routing import Route
 #: Values of a match that are shown.
 SHOWN = 6
 
-
 #: Match key → every value that the inventory lists.
 LISTED: dict[str, Callable[[Inventory], Iterable[str | None]]] = {
     "site": lambda inventory: [

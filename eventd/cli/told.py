@@ -8,7 +8,7 @@ import msgspec
 from eventd.cli import story
 from eventd.cli.remote import Remote
 from eventd.cli.text import block, line
-from eventd.cli.waits import waits
+from eventd.cli.waits import channels_of, waits
 from eventd.store.letters import Letter
 from eventd.web.answers import ChannelRow
 
@@ -22,7 +22,7 @@ def told_block(remote: Remote, incident: str, now: datetime) -> str:
     """Of an incident (its whole id); says so where nobody was to be told."""
     answer = remote.ask("outbox", incident=incident, state="all", limit=SHOWN)
     found = msgspec.convert(answer["items"], list[Letter])
-    channels = {row.name: row for row in msgspec.convert(remote.ask("status")["channels"], list[ChannelRow])}
+    channels = channels_of(remote)
     lines = [_line(letter, channels, now) for letter in reversed(found)]
     if answer["next"] is not None:
         lines.insert(0, line("", f"… earlier ones: eventd outbox list --state all --incident {incident}"))

@@ -3,12 +3,20 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+import msgspec
+
 from eventd.cli import story
+from eventd.cli.remote import Remote
 from eventd.store.letters import Letter
 from eventd.web.answers import ChannelRow
 
 #: Enough of an id for a person, and for `retry` and `drop`.
 SHORT = 10
+
+
+def channels_of(remote: Remote) -> dict[str, ChannelRow]:
+    """The channels of a running eventd by name, and how they stand."""
+    return {row.name: row for row in msgspec.convert(remote.ask("status")["channels"], list[ChannelRow])}
 
 
 def since(letter: Letter, now: datetime) -> datetime:

@@ -1,13 +1,13 @@
 """What near an outage names its cause: a link that went down, a restart, a switch-over."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from eventd.correlate.settings import CONTEXT_WINDOW
 from eventd.correlate.state import DeviceState, Note, numbered
-from eventd.model import Reason
+from eventd.model import Reason, Severity
 
 
 class Explanation(Struct, frozen=True):
@@ -150,17 +150,18 @@ def by_hand(device: DeviceState, since: float) -> Sequence[Note]:
 
 def reason(*notes: Note) -> Reason:
     """The cause that notes of one event name; several are lines of which each says its interface."""
-    found, lines = EXPLANATIONS[notes[0].event], list(dict.fromkeys(note.interface or note.text for note in notes))
-    names, several = ", ".join(lines), len(lines) > 1
-    return Reason(
-        text=f"{len(lines)} links went down ({names})" if several else notes[0].text,
-        name=notes[0].event,
-        known=True,
-        category=found.category,
-        meaning=found.meaning,
-        actions=(look_at(names), *found.actions[1:]) if several else found.actions,
-        source="eventd: named by another message of the device",
-    )
+    first, lines = notes[0], listed(notes)
+    named = _judged(first.text, first.event, EXPLANATIONS[first.event], "named by another message of the device")
+    if len(lines) == 1:
+        return named
+    names = ", ".join(lines)
+    text = f"{len(lines)} links went down ({names})"
+    return replace(named, text=text, actions=(look_at(names), *named.actions[1:]))
+
+
+def listed(notes: Iterable[Note]) -> Sequence[str]:
+    """The lines that notes are about, each once: by its interface, else in the words of its note."""
+    return list(dict.fromkeys(note.interface or note.text for note in notes))
 
 
 def look_at(names: str) -> str:
@@ -170,31 +171,28 @@ def look_at(names: str) -> str:
 
 def beneath(note: Note) -> Reason:
     """The guess that what was lost ran over a line."""
-    return Reason(
-        text=f"probably because {note.text}",
-        name=BENEATH_NAME,
-        known=True,
-        category=BENEATH.category,
-        severity="major",
-        meaning=BENEATH.meaning,
-        actions=BENEATH.actions,
-        source="eventd: a guess from what came shortly before",
-    )
+    text = f"probably because {note.text}"
+    return _judged(text, BENEATH_NAME, BENEATH, "a guess from what came shortly before", "major")
 
 
 def paced(cause: Reason | None, *, requested: bool) -> Reason:
     """What a steady pace of stops says, in the words of the device as far as it gave any; ``requested`` by the peer."""
     text = f"stops at a steady pace ({cause.text})" if cause is not None and cause.text else "stops at a steady pace"
     found = PACED_BY_PEER if requested else PACED
+    return _judged(text, "steady pace", found, "judged from the times of the stops", "warning")
+
+
+def _judged(text: str, name: str, means: Explanation, source: str, severity: Severity | None = None) -> Reason:
+    """A cause that no message gives as one; ``source`` says how we came to it."""
     return Reason(
         text=text,
-        name="steady pace",
+        name=name,
         known=True,
-        category=found.category,
-        severity="warning",
-        meaning=found.meaning,
-        actions=found.actions,
-        source="eventd: judged from the times of the stops",
+        category=means.category,
+        severity=severity,
+        meaning=means.meaning,
+        actions=means.actions,
+        source=f"eventd: {source}",
     )
 
 

@@ -106,7 +106,7 @@ def explained(desk: Desk, device: DeviceState, note: Note) -> None:
         ):
             continue
         falling = _members(desk, key)
-        place = Place(group.kind, group.device, group.place)
+        place = _place(group)
         near = causes.near(desk, place, parent.since, falling)
         cause = causes.named(place, near, falling) if note in near else None
         if cause is None:
@@ -339,11 +339,10 @@ def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case)
         peer.counted, parent.count = case.parent, parent.count + 1
     _count_with(desk, key, parent, peer, flaps=case.kind == "flapping" and not peer.tunnels_down)
     parent.beside = parent.beside and books.any_up(peer, desk.now)
-    if parent.missing + parent.flaps > group.missing_told:
-        parent.rest = None
     group.joined_at = max(group.joined_at, case.fell or case.since)
     left = parent.missing + parent.flaps
     if left > group.missing_told:
+        parent.rest = None
         group.missing_told = 0  # so many are lost again that their return is news again
     if left > group.tallied:
         group.tallied = 0

@@ -3,10 +3,10 @@ unless anything else is known that may have ended it."""
 
 from collections.abc import Iterator
 
-from eventd.correlate import books, cases, links, reasons, texts
+from eventd.correlate import books, cases, evidence, links, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import CONTEXT_WINDOW
-from eventd.correlate.state import Case, PeerState, numbered
+from eventd.correlate.state import Case, PeerState
 from eventd.model import Event
 
 
@@ -47,8 +47,7 @@ def _cut(desk: Desk, peer: PeerState) -> Iterator[tuple[float, str]]:
     for end in (peer, *links.far_ends(desk, peer)):
         lines = desk.device(end.device, desk.now).lines_down
         for tunnel in end.tunnels.values() if lines else ():
-            number = None if tunnel.ifindex is None else numbered(tunnel.ifindex)
-            for line in filter(None, (tunnel.interface, number)) if not tunnel.up else ():
+            for line in evidence.line_names(tunnel.interface, tunnel.ifindex) if not tunnel.up else ():
                 since = lines.get(line)
                 if since is not None and (tunnel.started is None or tunnel.started.at < since):
                     yield since, line if end is peer else f"{end.device}: {line}"

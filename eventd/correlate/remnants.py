@@ -61,7 +61,7 @@ def reason(desk: Desk, place: Place, parent: Case, left: Falling) -> Reason | No
 
 
 def _lines(down: Sequence[Note], up: dict[str, float]) -> Reason:
-    names = ", ".join(dict.fromkeys(note.interface or note.text for note in down))
+    names = ", ".join(evidence.listed(down))
     again = ", ".join(up)
     text = f"link {names} is still down; {again} {'is' if len(up) == 1 else 'are'} up again since"
     text = f"{text} {utc(max(up.values())):%H:%M}"

@@ -1,10 +1,9 @@
 """Rule ``not-back``: a device that has restarted has none of its tunnels left, whatever was last known of them. Peers
 come back by themselves within minutes; those that do not were lost in the restart, and no message will say so."""
 
-from eventd.correlate import books, evidence, idling, links, texts
+from eventd.correlate import books, evidence, idling, links, switchover, texts
 from eventd.correlate.desk import Desk
-from eventd.correlate.fleet import FAILOVER
-from eventd.correlate.settings import BOOT_TAKES, CONTEXT_WINDOW, MOVED_PEERS, RESTART_WAIT
+from eventd.correlate.settings import BOOT_TAKES, MOVED_PEERS, RESTART_WAIT
 from eventd.correlate.state import Case, DeviceState, Note, PeerState
 from eventd.model import Event, Reason
 
@@ -68,8 +67,8 @@ def _awaited(peer: PeerState, cause: Reason, now: float) -> Case:
 def _moved(desk: Desk, peer: PeerState, now: float) -> bool:
     """Whether another device has taken it over since its own one was last seen to have it."""
     last = peer.started.at if peer.started is not None else peer.heard_at
-    twins = [other.key for other in links.same_ends(desk.fleet, peer)]
-    others = [desk.fleet.peers[key] for key in twins] + list(desk.fleet.shared(peer.peer or ""))
+    twins = {other.key: other for other in links.same_ends(desk.fleet, peer)}
+    others = [*twins.values(), *desk.fleet.shared(peer.peer or "")]
     return any(
         any(tunnel.up and tunnel.since > last for tunnel in other.tunnels.values())
         and (other.key in twins or _relieves(desk, other.device, peer.device, now))
@@ -80,7 +79,6 @@ def _moved(desk: Desk, peer: PeerState, now: float) -> bool:
 
 def _relieves(desk: Desk, new: str, old: str, now: float) -> bool:
     """Whether ``new`` has taken over peers of ``old``, or one of them said lately that it has."""
-    notes = (note for name in (new, old) for note in desk.device(name, now).notes)
-    if any(note.event == FAILOVER and note.at >= now - CONTEXT_WINDOW for note in notes):
-        return True
-    return sum(move.device == new for move in desk.device(old, now).moves) >= MOVED_PEERS
+    return switchover.said_so(desk, now, new, old) or (
+        sum(move.device == new for move in desk.device(old, now).moves) >= MOVED_PEERS
+    )

@@ -27,7 +27,7 @@ def awaited(desk: Desk, case: Case) -> float | None:
         return None
     last = max(known, key=lambda move: move.at)
     near = last.at >= case.since - CONTEXT_WINDOW
-    said = near and _said(desk, case, case.device, last.device)
+    said = near and said_so(desk, case.since, case.device, last.device)
     if not said and not moves.evident(desk, case.device, last.device, case.since):
         return None
     until = min(last.at + desk.settings.outage_hold, case.since + TAKEOVER_WINDOW)
@@ -117,16 +117,16 @@ def _switched(desk: Desk, one: PeerState, other: PeerState, case: Case) -> bool:
     same end of the tunnel, or one takes the peers of the other."""
     if any(same is other for same in links.same_ends(desk.fleet, one)):
         return True
-    if _said(desk, case, one.device, other.device):
+    if said_so(desk, case.since, one.device, other.device):
         return True
     new = other if one.device == case.device else one
     return moves.came_up(new, case) and bool(moves.evident(desk, case.device, new.device, case.since))
 
 
-def _said(desk: Desk, case: Case, *devices: str) -> bool:
-    """Whether one of them said that it switched over, near the beginning of ``case`` or later."""
+def said_so(desk: Desk, since: float, *devices: str) -> bool:
+    """Whether one of them said that it switched over, near ``since`` or later."""
     notes = (note for name in devices for note in desk.device(name, desk.now).notes)
-    return any(note.event == FAILOVER and note.at >= case.since - CONTEXT_WINDOW for note in notes)
+    return any(note.event == FAILOVER and note.at >= since - CONTEXT_WINDOW for note in notes)
 
 
 # --- a unit that died without a word ----------------------------------------------------------------------------------

@@ -49,9 +49,8 @@ PerMinute = Annotated[int, Meta(ge=1)]
 
 class Wording(Protocol):
     """Keys of every channel that tells people something in words. ``language`` and ``time_zone`` of the messages;
-    ``max_per_minute``:
-    what comes beyond it is told together, in one message that lists every incident; ``template_file`` and
-    ``digest_template_file`` replace the layouts."""
+    ``max_per_minute``: what comes beyond it is told together, in one message that lists every incident;
+    ``template_file`` and ``digest_template_file`` replace the layouts."""
 
     @property
     def language(self) -> Language: ...

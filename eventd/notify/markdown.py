@@ -15,12 +15,19 @@ _LIVE = re.compile(
 )
 #: What would begin a list or a heading where a value stands first in a line.
 _START = re.compile(r"^(?=[-+=]|\d{1,9}[.)](?:\s|$))")
+#: Underscores that may mark up: within a word they mean nothing anywhere.
+_EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _IN_ADDRESS = re.compile(r"[\s()<>\[\]\\|\"'`*_~]")
 
 
 def nameless(text: str) -> str:
-    """``text`` with nothing in it that a chat sees as a name or an address, for places that know no markup."""
+    """``text`` with nothing in it that a chat sees as a name, address or emoji, for places that know no markup."""
     return _LIVE.sub(JOINER, text)
+
+
+def flat_underscores(text: str) -> str:
+    """``text`` with what looks like an underscore in place of those that may mark it up, where none can be escaped."""
+    return _EDGE_UNDERSCORE.sub("＿", text)
 
 
 def escaper(escapes: dict[str, str]) -> Callable[[str], str]:

@@ -18,6 +18,7 @@ from eventd.checked import Fault
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.notify.chat import Card, Chat, UrlSettings
 from eventd.notify.endpoint import Endpoint
+from eventd.notify.markdown import flat_underscores
 from eventd.notify.secrets import ways_faults
 from eventd.notify.session import Answer, Session
 
@@ -107,8 +108,6 @@ def judge(answer: Answer, to: Endpoint, code: int | None, text: str, reading: Re
 _LOOKALIKES = str.maketrans({"<": "＜", ">": "＞", "[": "［", "]": "］", "*": "∗", "`": "'", "\\": "＼", "~": "～"})
 #: A word in brackets before a blank is no link: it stays, as does the mark of a trial.
 _TAG = re.compile(r"［(\w+)］(?=\s)")
-#: An underscore within a word is no markup anywhere.
-EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 #: Where clients begin to see a mention or, in bare text, a link.
 _BEGINS = re.compile(r"@|:(?=//)|www(?=\.)", re.IGNORECASE)
 
@@ -116,7 +115,7 @@ _BEGINS = re.compile(r"@|:(?=//)|www(?=\.)", re.IGNORECASE)
 def harmless(text: str) -> str:
     """Any text where no escape is documented: what marks up is replaced by what looks like it, and a word joiner after
     ``@`` and within ``://`` keeps clients from seeing names and links."""
-    shown = EDGE_UNDERSCORE.sub("＿", _TAG.sub(r"[\1]", text.translate(_LOOKALIKES)))
+    shown = flat_underscores(_TAG.sub(r"[\1]", text.translate(_LOOKALIKES)))
     return _BEGINS.sub("\\g<0>\u2060", "＃" + shown[1:] if shown.startswith("#") else shown)
 
 

@@ -12,9 +12,8 @@ from eventd.contract import Notifier
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.notify.chat import Card, Chat, ChatSettings
 from eventd.notify.endpoint import Endpoint, configuring, endpoint
-from eventd.notify.markdown import nameless
+from eventd.notify.markdown import flat_underscores, nameless
 from eventd.notify.render import CUT, Markup
-from eventd.notify.robot import EDGE_UNDERSCORE
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import ID_HEADER, Answer, Session
 
@@ -120,7 +119,7 @@ def escape(text: str) -> str:
     ``&``, ``<`` and ``>`` are all that Slack itself reads (https://docs.slack.dev/messaging/formatting-message-text);
     a word joiner after ``@`` keeps look-alikes from reading names in plain text.
     """
-    return nameless(EDGE_UNDERSCORE.sub("＿", text.translate(_ESCAPES | _EMPHASIS)))
+    return nameless(flat_underscores(text.translate(_ESCAPES | _EMPHASIS)))
 
 
 def coded(text: str) -> str:

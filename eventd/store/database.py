@@ -51,6 +51,8 @@ def named_statements(path: Path) -> dict[str, str]:
 
 
 QUERIES = named_statements(ROOM / "queries.sql")
+#: A page of one, of that very id.
+QUERIES["outbox_letter"] = QUERIES["outbox_letters"].replace("{where}", "id = :id")
 CHECKS = named_statements(ROOM / "checks.sql")
 
 

@@ -235,15 +235,6 @@ SELECT seq, json, state, attempts, next_at, settled_at, last_error, digest, sent
 ) FROM outbox AS one
 WHERE {where} ORDER BY seq DESC LIMIT :limit;
 
--- name: outbox_letter
-SELECT seq, json, state, attempts, next_at, settled_at, last_error, digest, sent_again_as, dropped_by, (
-    SELECT id FROM outbox AS earlier INDEXED BY outbox_waiting
-    WHERE earlier.incident = one.incident AND earlier.channel = one.channel AND earlier.state = 'pending'
-        AND one.state = 'pending' AND (earlier.lane, earlier.place) < (one.lane, one.place)
-    ORDER BY lane, place LIMIT 1
-) FROM outbox AS one
-WHERE id = ?;
-
 -- Since when the oldest of what should have been told waits.
 -- name: outbox_oldest
 SELECT channel, min(wanted_at) FROM outbox INDEXED BY outbox_times WHERE state = 'pending' AND wanted_at <= ? GROUP BY channel;

@@ -342,10 +342,14 @@ class Queue:
 
     # --- what operators do ----------------------------------------------------------------------------------------
 
-    def _letter(self, ident: str) -> Letter:
-        if (row := self._one("outbox_letter", ident)) is None:
+    def _letter_row(self, ident: str) -> Any:
+        row = self._db.execute(QUERIES["outbox_letter"], {"id": ident, "limit": 1}).fetchone()
+        if row is None:
             raise no_letter(ident)
-        return letter(row)
+        return row
+
+    def _letter(self, ident: str) -> Letter:
+        return letter(self._letter_row(ident))
 
     def retry(self, ident: str, enqueue: Callable[[Notification, Tally], None]) -> Letter:
         """`Store.retry`; ``enqueue`` puts a new notification in."""
@@ -355,7 +359,7 @@ class Queue:
             if found.state == "pending":
                 self._db.execute(QUERIES["outbox_at_once"], {"id": ident})
                 return self._letter(ident)
-            dead = _notification.decode(self._one("outbox_letter", ident)[1])
+            dead = _notification.decode(self._letter_row(ident)[1])
             again = told_again(dead, _incident.decode(self._one("incident", found.incident)[0]))
             enqueue(again, tally)
             self._db.execute(QUERIES["outbox_sent_again"], (again.id, ident))

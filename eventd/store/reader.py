@@ -108,7 +108,7 @@ class Reader:
 
     def letter(self, ident: str) -> Letter | None:
         """`Store.letter`."""
-        return next(map(letter, self.all("outbox_letter", (ident,))), None)
+        return next(map(letter, self.all("outbox_letter", {"id": ident, "limit": 1})), None)
 
     def malformed(self, filters: Mapping[str, Any], limit: int) -> Page[Malformed]:
         """`Store.malformed`."""

@@ -3,8 +3,7 @@ hwEntityReset with BASETRAP/4/ENTITYRESET (EDOC1000142054).
 
 ``extra["kind"]`` is ``board`` where it is one, ``extra["state"]`` is ``done`` where the device itself has restarted:
 coldStart tells that, warmStart only that the SNMP agent was switched on ("snmp-agent trap enable feature-name snmp",
-command reference). A reload that was called off (hwSysReloadAction ``reloadCancel``) is
-named, but is no restart.
+command reference). A reload that was called off (hwSysReloadAction ``reloadCancel``) is named, but is no restart.
 """
 
 from msgspec.structs import replace
