@@ -80,7 +80,8 @@ def checked_pri(digits: bytes, at: int = 0) -> int:
 
 def read_hostname(word: bytes) -> str | None:
     """A word as host name or address; None for what can be neither: an OID, a number, a time, a program's name."""
-    word = word.removeprefix(BOM)
+    while word.startswith(BOM):
+        word = word.removeprefix(BOM)
     if _DOTTED_NUMBER.fullmatch(word) or b":" in word:
         return word.decode() if is_address(word) else None
     return None if word in (b"", b"-") or _NO_NAME.search(word) else decode_text(word)

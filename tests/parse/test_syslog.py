@@ -412,6 +412,11 @@ def test_what_logger_sends_is_read(options, text, mnemonic) -> None:
 # --- anything ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("marks", [1, 2, 3, 4])
+def test_byte_order_marks_alone_are_no_host_name(marks: int) -> None:
+    assert parse_syslog(b"Jul 10 2026 10:00:00\t" + b"\xef\xbb\xbf" * marks).hostname is None
+
+
 @pytest.mark.conformance("RFC 5424 §8.12", "any bytes are a record or a counted refusal")
 @settings(max_examples=3000)
 @given(payloads)
