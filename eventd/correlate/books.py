@@ -76,6 +76,12 @@ def turns(tunnel: Tunnel, hold: float) -> int:
     return len(tunnel.turns) - 2 * any(up - down < hold for down, up in pairs)
 
 
+def begin_anew(peer: PeerState) -> None:
+    """What it did is settled: no turn and no pace of before counts any more."""
+    for tunnel in peer.tunnels.values():
+        tunnel.turns, tunnel.stops = [], []
+
+
 def also_started(peer: PeerState, event: Event, now: float) -> None:
     """A further witness of a start may tell of another SA that began with it: that of the other direction."""
     spi = event.extra.get("SPI")

@@ -176,6 +176,7 @@ class Correlator:
     def _clear(self, key: str, state: State, now: float, who: str) -> None:
         if isinstance(state, PeerState):
             books.believe(state, None, now)
+            books.begin_anew(state)
         for case in list(state.cases()):
             case.step(now, f"cleared by {who}")
             cases.resolve(self._desk, state, case, now, f"cleared by {who}")

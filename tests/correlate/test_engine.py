@@ -74,6 +74,22 @@ def test_an_operator_clears_an_incident_and_its_next_stop_is_a_new_one() -> None
     assert story.correlator.tick(EPOCH + 315).changes[0].incident.id != ident
 
 
+def test_what_flapped_and_was_cleared_flaps_again_only_with_new_turns() -> None:
+    cycles = "\n".join(f"{20 * n} stop dpd timeout\n{20 * n + 3} start" for n in range(3))
+    story = tell(cycles, until=50)
+    ident = story.last.id
+    assert [change.what for change in story.correlator.clear(ident, EPOCH + 55, "anna").changes] == ["resolved"]
+    told = [
+        change.incident.id
+        for n, line in enumerate(cycles.splitlines())
+        for change in story.correlator.apply(
+            parse(f"{60 + n} {line.split(' ', 1)[1]}", 99 + n)[1], EPOCH + 60 + n
+        ).changes
+    ]
+    assert len(told) == 1
+    assert ident not in told
+
+
 def test_an_acknowledgement_stays_with_the_incident() -> None:
     story = tell("0 stop dpd timeout")
     change = story.correlator.ack(story.last.id, "anna", EPOCH + 200).changes[0]

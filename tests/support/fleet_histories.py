@@ -1,6 +1,6 @@
 """Histories of a small network, for hypothesis: a hub with two uplinks and a standby unit, branches that report their
-end of the same links, a device that tells of each direction (as H3C's do), one that is watched for silence, strangers;
-operators who take, clear and silence, planned work, and a wall clock that is set.
+end of the same links, a site whose address changes, a device that tells of each direction (as H3C's do), one that is
+watched for silence, strangers; operators who take, clear and silence, planned work, and a wall clock that is set.
 
 A history is made of *bursts*, each of messages that belong together, so that what only comes of many messages (groups,
 flapping, switch-overs, rekeys, stops with their cause beside them) is met often. The order within a burst is that in
@@ -29,6 +29,8 @@ UPLINKS = {"GE1": [f"10.0.1.{n}" for n in range(1, 9)], "GE2": [f"10.0.2.{n}" fo
 COMWARE = "Comware"
 DIRECTED = [f"10.0.3.{n}" for n in (1, 2, 3)]
 REKEYED = [f"10.0.4.{n}" for n in (1, 2)]
+#: Addresses of a site that gets another one now and then, and is known again by its flow.
+ROAMING = [f"10.0.5.{n}" for n in (1, 2, 3)]
 STRANGERS = [f"192.0.2.{n}" for n in (11, 12, 13)]
 
 INVENTORIES = (
@@ -82,6 +84,10 @@ CLEAR_GAPS = (50.0, 100.0, 320.0, 950.0, 4000.0)
 def _hub(peer: str) -> str:
     place = next((name for name, peers in UPLINKS.items() if peer in peers), "GE1")
     return f"device={HUB} peer={peer} interface={place} local={HUB_ADDRESS} flow=F{peer}"
+
+
+def _roaming(peer: str) -> str:
+    return f"device={HUB} peer={peer} interface=GE2 local={HUB_ADDRESS} flow=10.0.0.0/16,10.9.5.0/24"
 
 
 def _directed(peer: str) -> str:
@@ -139,6 +145,14 @@ def _rekey(draw: st.DrawFn) -> list[str]:
 
 
 @st.composite
+def _roam(draw: st.DrawFn) -> list[str]:
+    """A site is lost at one address, or comes up at one, or both."""
+    old, new = draw(st.permutations(ROAMING))[:2]
+    stop, start = f"stop dpd timeout {_roaming(old)}", f"start {_roaming(new)}"
+    return draw(st.sampled_from(([stop, start], [start, stop], [stop], [start], [start])))
+
+
+@st.composite
 def _both_ways(draw: st.DrawFn) -> list[str]:
     """Tunnels of a device that tells of each SA, and an SA has one direction."""
     said = draw(st.sampled_from(("stop dpd timeout", "stop dpd timeout", "start")))
@@ -165,6 +179,8 @@ _OF_THEIR_OWN = {
     "device": _device(),
     "caused": _caused(),
     "rekey": _rekey(),
+    "roam": _roam(),
+    "roams": _roam(),
     "both ways": _both_ways(),
 }
 
@@ -214,8 +230,8 @@ def histories(
     at, number = 0.0, 0
     doubled = st.just(draw(st.booleans()))
     up = [_hub(peer) for peers in UPLINKS.values() for peer in peers] + [_hub(a) for a in BRANCHES.values()]
-    up += [*map(_directed, DIRECTED), *map(_hub, REKEYED)]
-    bursts = [[f"start {where}" for where in [*up, *map(_branch, BRANCHES)]][draw(st.integers(0, 20)) :]]
+    up += [*map(_directed, DIRECTED), *map(_hub, REKEYED), _roaming(ROAMING[0])]
+    bursts = [[f"start {where}" for where in [*up, *map(_branch, BRANCHES)]][draw(st.integers(0, 21)) :]]
     bursts += draw(st.lists(_burst(plain), min_size=1, max_size=most))
     for burst in bursts:
         step = within / len(burst)
