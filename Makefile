@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 # Tests at a time: half as many again as there are cores, because many wait; PYTEST_ARGS="-n0 …" runs them one by one.
 CORES  ?= $(shell $(PYTHON) -c "import os; print(max(2, os.cpu_count() * 3 // 2))")
 STAMP  := $(VENV)/.installed
+OTHERS := build/bench-venv
 
 # Where compiled code may not be kept, every start of eventd compiles all of it again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -43,7 +44,12 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP)
+# What is compared with eventd and comes from PyPI lives apart from it, and is left out where it cannot be had.
+$(OTHERS)/bin/aiosyslogd:
+	@$(PYTHON) -m venv $(OTHERS) && $(OTHERS)/bin/python -m pip install -qqq --disable-pip-version-check 'aiosyslogd[speed]' \
+	  || echo "aiosyslogd cannot be installed and takes no part"
+
+bench: $(STAMP) $(OTHERS)/bin/aiosyslogd
 	EVENTD_PEERS_DIR=$${EVENTD_PEERS_DIR:-/opt/eventd-peers} $(BIN)/python tests/bench/compare.py $(if $(FULL),--full)
 
 conformance: $(STAMP)

@@ -1,14 +1,18 @@
-"""Bars as SVG, with nothing but text."""
+"""Bars and goals as SVG, with nothing but text."""
 
 from collections.abc import Sequence
 from html import escape
 
+from goals import Goal
+from results import OURS
+
 ROW, GAP, LEFT, WIDTH = 22, 14, 190, 420
-STYLE = "text{font:13px sans-serif;fill:#444}.b{fill:#9ab}.o{fill:#c63}"
+STYLE = "text{font:13px sans-serif;fill:#444}.b{fill:#9ab}.o{fill:#c63}.y{fill:#383}.n{fill:#b22}"
 
 
-def svg(bars: Sequence[tuple[str, str, float]], ours: str = "eventd") -> str:
-    """A bar for each (group, name, value), as long as its share of the largest value of its group."""
+def svg(bars: Sequence[tuple[str, str, float]], goals: Sequence[Goal] = ()) -> str:
+    """A bar for each (group, name, value), as long as its share of the largest value of its group; below them a line
+    for each goal that was measured."""
     largest: dict[str, float] = {}
     for group, _, value in bars:
         largest[group] = max(value, largest.get(group, 0.0))
@@ -19,9 +23,15 @@ def svg(bars: Sequence[tuple[str, str, float]], ours: str = "eventd") -> str:
         length = max(1, round(WIDTH * value / largest[group]))
         drawn.append(
             f'{label}<text x="100" y="{y + 15}">{escape(name)}</text>'
-            f'<rect class="{"o" if name == ours else "b"}" x="{LEFT}" y="{y}" width="{length}" height="{ROW - 4}"/>'
+            f'<rect class="{"o" if name == OURS else "b"}" x="{LEFT}" y="{y}" width="{length}" height="{ROW - 4}"/>'
             f'<text x="{LEFT + length + 6}" y="{y + 15}">{value:,.0f}/s</text>'
         )
         y, last = y + ROW, group
+    y += GAP
+    for goal in goals:
+        if goal.by is not None:
+            told = f"{goal.what}: {goal.found}, wanted {goal.wanted}, {goal.verdict}"
+            drawn.append(f'<text class="{"y" if goal.by >= 1 else "n"}" x="0" y="{y + 15}">{escape(told)}</text>')
+            y += ROW
     size = f'width="{LEFT + WIDTH + 90}" height="{y}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{STYLE}</style>{"".join(drawn)}</svg>\n'

@@ -13,11 +13,13 @@ from msgspec import Struct
 LAG_S = 1.0
 #: Longest wait for a contender to finish what it was given too fast.
 RECOVERY_S = 20.0
-FIRST_RATE = 3000.0
-STEP_UP = 1.8
+#: What a search tries next after a try without loss: far above while nothing is known, or nearby.
+FAR, NEAR = 1.8, 1.3
 STEP_DOWN = 3.0
+#: A search begins at this share of what is known.
+AGAIN = 0.7
 #: A rate known so closely needs no further try.
-CLOSE = 1.12
+CLOSE = 1.15
 #: Datagrams between two looks at the clock.
 BURST = 32
 
@@ -43,16 +45,15 @@ def paced(port: int, messages: Iterable[bytes], rate: float, *, stream: bool = F
         return time.perf_counter() - started
 
 
-def attempt(contender: Contender, first: int, rate: float, seconds: float) -> Trial:
-    """Send for so long at that rate."""
-    count = max(10, round(rate * seconds / 10) * 10)
+def attempt(contender: Contender, first: int, count: int, rate: float) -> Trial:
+    """Send so many messages at that rate."""
     messages = list(contender.load.messages(first, count))
     done, lost = contender.done() + contender.expects(count), contender.lost()
-    cpu, started = cpu_seconds(contender.pid), time.perf_counter()
+    cpu, started = cpu_seconds(*contender.pids), time.perf_counter()
     took = paced(contender.port, messages, rate, stream=contender.load.stream)
     passed = _finished(contender, done, started + took + LAG_S)
     whole = time.perf_counter() - started
-    cost = (cpu_seconds(contender.pid) - cpu) / count * 1e6
+    cost = (cpu_seconds(*contender.pids) - cpu) / count * 1e6
     passed = passed and contender.lost() == lost
     if not passed:
         _recover(contender)
@@ -71,16 +72,24 @@ def _recover(contender: Contender) -> None:
     deadline, before = time.perf_counter() + RECOVERY_S, -1
     while (now := contender.done()) != before and time.perf_counter() < deadline:
         before = now
-        time.sleep(0.5)
+        time.sleep(contender.quiet_s)
 
 
 class Search:
-    """Climbs until something is lost, then halves the interval. ``best`` is the fastest try without loss."""
+    """Climbs until something is lost, then halves the interval; faster where ``known`` says what it bore before.
+    ``best`` is the fastest try without loss, ``sent`` how many messages there were."""
 
-    def __init__(self, contender: Contender, seconds: float) -> None:
+    def __init__(self, contender: Contender, seconds: float, known: float | None = None) -> None:
         self.contender, self._seconds = contender, seconds
         self.best: Trial | None = None
-        self._rate, self._good, self._bad, self._sent = FIRST_RATE, 0.0, 0.0, 0
+        self.sent = 0
+        self._rate, self._up = (AGAIN * known, NEAR) if known else (contender.first_rate, FAR)
+        self._good, self._bad = 0.0, 0.0
+
+    @property
+    def sender_bound(self) -> bool:
+        """Whether it could bear more than was sent."""
+        return self.best is not None and self.best.capped
 
     @property
     def over(self) -> bool:
@@ -89,8 +98,10 @@ class Search:
 
     def step(self) -> None:
         """One more try."""
-        trial = attempt(self.contender, self._sent, self._rate, self._seconds)
-        self._sent += max(10, round(self._rate * self._seconds / 10) * 10)
+        portion = self.contender.portion
+        count = max(1, round(self._rate * self._seconds / portion)) * portion
+        trial = attempt(self.contender, self.sent, count, self._rate)
+        self.sent += count
         if trial.passed:
             self._good = self._rate
             if self.best is None or trial.rate > self.best.rate:
@@ -101,5 +112,5 @@ class Search:
 
     def _next(self) -> float:
         if not self._bad:
-            return self._good * STEP_UP
+            return self._good * self._up
         return sqrt(self._good * self._bad) if self._good else self._bad / STEP_DOWN

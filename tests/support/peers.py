@@ -25,6 +25,7 @@ PACKAGES = {
     "snmptrapd": "snmptrapd",
     "tcpdump": "tcpdump",
     "syslog-ng": "syslog-ng-core",
+    "sec": "sec",
 }
 
 

@@ -1,28 +1,44 @@
-"""What every contender is: a process on ports of its own that says how far it has come."""
+"""What every contender is: processes on ports of their own, and how far they have come."""
 
 import os
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
 from loads import Load
+from peers import found
 from service import free_port, until
 from storm import datagrams_dropped
 
 TICK = os.sysconf("SC_CLK_TCK")
 
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process (proc(5), fields 14 and 15 of stat)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+#: The processor that contenders have, all of them this one; the sender and whoever looks has the others.
+CORES = sorted(os.sched_getaffinity(0))
 
 
-def peak_megabytes(pid: int) -> float:
-    """The most memory that a process ever held (proc(5), VmHWM)."""
-    return int(Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Whoever is started meanwhile has one processor, and all its threads with it."""
+    os.sched_setaffinity(0, CORES[-1:])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, CORES[:-1] or CORES)
+
+
+def cpu_seconds(*pids: int) -> float:
+    """User and system time of processes (proc(5), fields 14 and 15 of stat)."""
+    stats = [Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split() for pid in pids]
+    return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICK
+
+
+def peak_megabytes(*pids: int) -> float:
+    """The most memory that processes ever held (proc(5), VmHWM)."""
+    told = [Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1] for pid in pids]
+    return sum(int(text.split()[0]) for text in told) / 1024
 
 
 class Contender(ABC):
@@ -31,16 +47,25 @@ class Contender(ABC):
     name: ClassVar[str]
     does: ClassVar[str]
     loads: ClassVar[tuple[str, ...]]
-    #: The program that has to be installed, if it is not ours.
-    needs: ClassVar[str | None] = None
+    #: Messages/s with which a search begins: what takes long to work off tells nothing.
+    first_rate: ClassVar[float] = 3000.0
+    #: Messages of a try are a multiple of this.
+    portion: ClassVar[int] = 10
+    #: Nothing more is coming when nothing came for so long.
+    quiet_s: ClassVar[float] = 0.5
 
     def __init__(self, folder: Path, load: Load) -> None:
         self.folder, self.load = folder, load
 
+    @classmethod
+    def missing(cls) -> str | None:
+        """What has to be installed for it to take part; None where nothing is missing."""
+        return None
+
     @property
     @abstractmethod
-    def pid(self) -> int:
-        """Its process."""
+    def pids(self) -> tuple[int, ...]:
+        """Its processes."""
 
     @property
     @abstractmethod
@@ -67,7 +92,7 @@ class Contender(ABC):
 class Program(Contender):
     """A program of somebody else that writes a line per result into a file."""
 
-    needs: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]]
     mark: ClassVar[bytes] = b"\n"
     #: Stands in the file if messages were understood and not only counted.
     proof: ClassVar[bytes] = b""
@@ -76,29 +101,35 @@ class Program(Contender):
         super().__init__(folder, load)
         self._port, self.out = free_port(), folder / "out"
         self._read, self._counted = 0, 0
-        with (folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                self.command(), stdout=log, stderr=log, cwd=folder, env={**os.environ, **self.environment()}
-            )
+        environment = {**os.environ, **self.environment()}
+        with (folder / "log").open("wb") as log, one_core():
+            self._processes = [
+                subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
+                for command in self.commands()
+            ]
         until(self._listens, f"{self.name} to listen")
+
+    @classmethod
+    def missing(cls) -> str | None:
+        return ", ".join(program for program in cls.needs if not found(program)) or None
 
     def _listens(self) -> bool:
         log = (self.folder / "log").read_text(errors="replace")
-        assert self._process.poll() is None, f"{self.name} ended: {log}"
+        assert all(process.poll() is None for process in self._processes), f"{self.name} ended: {log}"
         ports = Path("/proc/net/tcp" if self.load.stream else "/proc/net/udp").read_text()
         return f":{self._port:04X} " in ports
 
     @abstractmethod
-    def command(self) -> list[str]:
-        """How it is started in the foreground, its configuration written."""
+    def commands(self) -> list[list[str]]:
+        """How it is started in the foreground, its configuration written; several where it takes several programs."""
 
     def environment(self) -> Mapping[str, str]:
         """What it wants in its environment beyond ours."""
         return {}
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
+    def pids(self) -> tuple[int, ...]:
+        return tuple(process.pid for process in self._processes)
 
     @property
     def port(self) -> int:
@@ -114,10 +145,15 @@ class Program(Contender):
         return self._counted
 
     def stop(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self.end()
         assert self.proof in self.out.read_bytes(), f"{self.name} did not understand what it got"
+
+    def end(self) -> None:
+        """Ask its processes to end, and see to it."""
+        for process in self._processes:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from loads import ENGINE
+
 from contenders.base import Program
 
 RECEIVER = Path(__file__).parent.parent / "pysnmp_receiver.py"
@@ -12,8 +14,9 @@ class Pysnmp(Program):
     """Results are calls of the callback."""
 
     name, does = "pysnmp", "decodes, counts"
-    needs = sys.executable
-    loads = ("traps",)
+    needs = (sys.executable,)
+    first_rate = 200.0
+    loads = ("traps", "v3 traps")
 
-    def command(self) -> list[str]:
-        return [sys.executable, str(RECEIVER), str(self.port), str(self.out)]
+    def commands(self) -> list[list[str]]:
+        return [[sys.executable, str(RECEIVER), str(self.port), str(self.out), ENGINE.hex()]]

@@ -44,20 +44,25 @@ def rule(line: str) -> str:
     return "rule=:" + "".join(parts) + ")\n"
 
 
+def rsyslogd(folder: Path) -> list[str]:
+    """The command that runs rsyslog in the foreground on ``folder/conf``."""
+    modules = Path(os.environ.get("EVENTD_PEERS_DIR", "/")) / "usr/lib/x86_64-linux-gnu/rsyslog"
+    return [peer("rsyslogd"), "-M", str(modules), "-n", "-f", str(folder / "conf"), "-i", str(folder / "pid")]
+
+
 class Rsyslog(Program):
     """Results are lines in a file."""
 
     name, does = "rsyslog", "takes the fields out (mmnormalize), writes six"
-    needs = "rsyslogd"
+    needs = ("rsyslogd",)
     proof = b"10 198.51.100.1 10."
-    loads = ("relevant", "fresh", "irrelevant", "changes", "fleet", "tcp")
+    loads = ("relevant", "fresh", "irrelevant", "changes", "tcp")
 
-    def command(self) -> list[str]:
+    def commands(self) -> list[list[str]]:
         folder = self.folder
         (folder / "rules").write_text("version=2\n" + rule(stop_line(0)) + rule(start_line(0)))
         fields = " ".join(f"%$!{field}%" for field in FIELDS)
         (folder / "conf").write_text(
             CONFIG.format(folder=folder, fields=fields, input=INPUTS[self.load.stream].format(port=self.port))
         )
-        modules = Path(os.environ.get("EVENTD_PEERS_DIR", "/")) / "usr/lib/x86_64-linux-gnu/rsyslog"
-        return [peer(self.needs), "-M", str(modules), "-n", "-f", str(folder / "conf"), "-i", str(folder / "pid")]
+        return [rsyslogd(folder)]

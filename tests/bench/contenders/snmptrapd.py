@@ -17,17 +17,18 @@ class Snmptrapd(Program):
     """Results are notifications in a file."""
 
     name, does = "snmptrapd", "decodes, writes"
-    needs = "snmptrapd"
+    needs = ("snmptrapd",)
+    first_rate = 1000.0
     loads = ("traps", "v3 traps")
     proof = b"dpd timeout"
     mark = b"@TRAP"
 
-    def command(self) -> list[str]:
+    def commands(self) -> list[list[str]]:
         (self.folder / "conf").write_text(CONFIG)
         (self.folder / "snmp.conf").write_text("serverRecvBuf 4194304\nmibs :\n")
         written = ["-F", "@TRAP %b %v\\n", "-Lf", str(self.out), "-p", str(self.folder / "pid")]
         named = ["-n", "-On", "-m", "", "-M", ""]
-        return [peer(self.needs), "-f", "-C", "-c", "conf", *named, *written, f"udp:127.0.0.1:{self.port}"]
+        return [[peer(*self.needs), "-f", "-C", "-c", "conf", *named, *written, f"udp:127.0.0.1:{self.port}"]]
 
     def environment(self) -> Mapping[str, str]:
         return {"SNMPCONFPATH": str(self.folder), "MIBS": "", "SNMP_PERSISTENT_DIR": str(self.folder / "kept")}

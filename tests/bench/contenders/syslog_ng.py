@@ -22,14 +22,14 @@ class SyslogNg(Program):
     """Results are lines in a file."""
 
     name, does = "syslog-ng", "takes the fields out (kv-parser), groups by gateway pair (grouping-by), writes six"
-    needs = "syslog-ng"
+    needs = ("syslog-ng",)
     proof = b"10 198.51.100.1 10."
-    loads = ("relevant", "fresh", "irrelevant", "changes", "fleet", "tcp")
+    loads = ("relevant", "fresh", "irrelevant", "changes", "tcp")
 
-    def command(self) -> list[str]:
+    def commands(self) -> list[list[str]]:
         folder = self.folder
         (folder / "conf").write_text(
             CONFIG.format(folder=folder, port=self.port, transport="tcp" if self.load.stream else "udp")
         )
         files = ("-f", "conf", "-R", "persist", "-p", "pid", "-c", "ctl")
-        return [peer(self.needs), "-F", "--no-caps", *files]
+        return [[peer(*self.needs), "-F", "--no-caps", *files]]
