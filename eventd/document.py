@@ -57,7 +57,9 @@ class Document:
         return other
 
     def fault(self, key: str, what: str) -> None:
-        self.problems.append(Problem(key, what, str(self.path) if self.path else None, self.line(key)))
+        """Note it, once."""
+        if not any((one.key, one.what) == (key, what) for one in self.problems):
+            self.problems.append(Problem(key, what, str(self.path) if self.path else None, self.line(key)))
 
     def line(self, key: str) -> int | None:
         """Where a key stands, or the nearest thing around it that is written down."""

@@ -3,11 +3,14 @@
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
+from eventd import heartbeat
 from eventd.document import Document
 from eventd.errors import ConfigError, Problem
 from eventd.notify.session import Session
+from eventd.notify.singly import try_each
 from eventd.parse.snmp import Access
 from eventd.receivers import tls
 from eventd.receivers.settings import SyslogTls
@@ -68,21 +71,35 @@ def attempt(parts: Parts, sound: Callable[[str], bool] = lambda _: True) -> tupl
         with _noting(found, "receivers.snmp.users"):
             Access(parts.receivers.snmp.communities if parts.receivers.snmp else (), parts.access_users)
     _try_channels(found, parts)
-    if sound("heartbeat"):
-        with _noting(found, "heartbeat"):
-            parts.heartbeat.far_end()
-            if parts.heartbeat.alertmanager and not any(channel.type == "alertmanager" for channel in parts.channels):
-                raise ValueError("alertmanager: there is no channel of this type")
+    beats = parts.heartbeat
+    _try(found, "heartbeat", beats, beats.far_end if isinstance(beats, heartbeat.Settings) else None)
+    if getattr(beats, "alertmanager", False) and not any(channel.type == "alertmanager" for channel in parts.channels):
+        found.fault("heartbeat.alertmanager", "there is no channel of this type")
     return found.problems, handlers
 
 
 def _try_channels(found: Document, parts: Parts) -> None:
-    """Those of a known type whose own keys are good, also beside one that nobody knows."""
+    """Those of a known type, also where not all of their keys are good."""
     notifiers, session = load_notifiers(), Session()
     for channel in parts.channels:
-        if channel.type in notifiers and isinstance(channel.settings, notifiers[channel.type].settings):
-            with _noting(found, channel.key, f"channels.{channel.name}"):
-                notifiers[channel.type].build(channel.name, channel.settings, session)
+        if (known := notifiers.get(channel.type)) is not None:
+            whole = isinstance(channel.settings, known.settings)
+            build = partial(known.build, channel.name, channel.settings, session) if whole else None
+            _try(found, channel.key, channel.settings, build, f"channels.{channel.name}")
+
+
+def _try(
+    found: Document, key: str, settings: Any, build: Callable[[], object] | None, called: str | None = None
+) -> None:
+    """Have something built of ``settings``. Where that fails, or cannot be begun (None), each of its keys is tried by
+    itself, so that one mistake does not hide the next."""
+    before = len(found.problems)
+    if build is not None:
+        with _noting(found, key, called):
+            build()
+    if build is None or len(found.problems) > before:
+        with _noting(found, key):
+            try_each(settings)
 
 
 @contextmanager

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from eventd.config import Config
 from eventd.correlate.texts import span
 from eventd.inventory import Inventory
 from eventd.matching import Match, takes_all_of, values
 from eventd.notify.routing import Route
+from eventd.notify.secrets import read_secret
+from eventd.registry import load_notifiers
 
 #: Values of a match that are shown.
 SHOWN = 6
@@ -48,10 +52,30 @@ def notes(config: Config) -> Iterator[str]:
     for channel in config.channels if config.routes else ():
         if channel.name not in named:
             yield f"channels.{channel.name}: no route leads to it"
+    yield from _elsewhere(config)
     for kind in ("routes", "maintenance"):
         for index, one in enumerate(getattr(config, kind)):
             for key, value in _strangers(one.match, config.inventory):
                 yield f"{kind}[{index}].match.{key}: {value!r} fits nothing in the inventory"
+
+
+def _elsewhere(config: Config) -> Iterator[str]:
+    """Channels whose address is not their service's, which may be meant: a relay, a server of one's own, a test."""
+    hosts = {kind: getattr(notifier.settings, "HOSTS", ()) for kind, notifier in load_notifiers().items()}
+    for channel in config.channels:
+        own, url = hosts[channel.type], read_secret(channel.settings, "url", Path())
+        host = urlsplit(url or "").hostname or ""
+        if not host or _fits(host, own):
+            continue
+        service = next((kind for kind, patterns in hosts.items() if _fits(host, patterns)), None)
+        if own or service:
+            whose = f", which is of {service}" if service else ""
+            wanted = f", not to {' or '.join(own)}" if own else ""
+            yield f"channels.{channel.name}: a channel of type {channel.type} leads to {host}{whose}{wanted}"
+
+
+def _fits(text: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(text, pattern) for pattern in patterns)
 
 
 def _strangers(match: Match, inventory: Inventory) -> Iterator[tuple[str, str]]:

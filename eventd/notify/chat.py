@@ -73,6 +73,8 @@ class ChatSettings(TransportSettings, frozen=True, forbid_unknown_fields=True, k
 
     #: What the service itself takes in a minute; more than this cannot be configured.
     TAKES: ClassVar[int] = 60
+    #: Hosts that the service's own addresses (``url``) have, as patterns; empty where anybody may run one.
+    HOSTS: ClassVar[tuple[str, ...]] = ()
 
     language: Language = "en"
     time_zone: str = "UTC"

@@ -129,6 +129,7 @@ class Settings(GuardedSettings, frozen=True, forbid_unknown_fields=True, kw_only
     """Keys of a custom robot."""
 
     TAKES = PER_MINUTE
+    HOSTS = ("oapi.dingtalk.com",)
 
 
 NOTIFIER = Notifier(kind="dingtalk", settings=Settings, build=build_url_chat(Dingtalk))

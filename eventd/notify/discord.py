@@ -55,6 +55,7 @@ class Settings(UrlSettings, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     a thread of the channel."""
 
     TAKES: ClassVar[int] = PER_MINUTE
+    HOSTS = ("discord.com", "*.discord.com", "discordapp.com")
 
 
 class Discord(Chat):

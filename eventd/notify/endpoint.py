@@ -168,8 +168,8 @@ def http_headers(settings: HttpSettings, base: Path) -> dict[str, str]:
 def endpoint(url: str, settings: TransportSettings, base: Path, key: str = "url") -> Endpoint:
     """One far end as configured, whose address stands under ``key``. Raises ValueError where it cannot be used."""
     _, _, headers, tls = all_of(
-        lambda: _named(key, url),
-        lambda: settings.proxy_url is None or _named("proxy_url", settings.proxy_url),
+        lambda: check_address(key, url),
+        lambda: settings.proxy_url is None or check_address("proxy_url", settings.proxy_url),
         lambda: http_headers(settings, base) if isinstance(settings, HttpSettings) else {},
         # None: the session has the usual rules; reading the system's authorities once more for each channel takes time.
         lambda: tls_context(settings, base) if settings.tls_ca_file or not settings.tls_verify else None,
@@ -177,7 +177,8 @@ def endpoint(url: str, settings: TransportSettings, base: Path, key: str = "url"
     return Endpoint(url, headers=headers, tls=tls, proxy=settings.proxy_url)
 
 
-def _named(key: str, url: str) -> SplitResult:
+def check_address(key: str, url: str) -> SplitResult:
+    """Raises ValueError, which names ``key``, where ``url`` is no address of the web."""
     try:
         return _check_url(url)
     except ValueError as error:

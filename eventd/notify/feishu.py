@@ -133,6 +133,7 @@ class Settings(GuardedSettings, frozen=True, forbid_unknown_fields=True, kw_only
     """Keys of a custom bot."""
 
     TAKES = PER_MINUTE
+    HOSTS = ("open.feishu.cn", "open.larksuite.com")
 
 
 NOTIFIER = Notifier(kind="feishu", settings=Settings, build=build_url_chat(Feishu))

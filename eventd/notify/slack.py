@@ -174,6 +174,8 @@ class Settings(ChatSettings, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Either ``url`` of an incoming webhook (or ``url_file``, ``url_env``), or ``token`` of a bot with the scope
     ``chat:write`` (or ``token_file``, ``token_env``) and the ``channel`` it was invited to. ``api_url`` is for bots."""
 
+    HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
+
     url: str | None = None
     url_file: str | None = None
     url_env: str | None = None

@@ -151,4 +151,10 @@ def _block(run: dict[str, Any]) -> dict[str, Any]:
     return {"type": "RichTextBlock", "inlines": [run]}
 
 
-NOTIFIER = Notifier(kind="teams", settings=UrlSettings, build=build_url_chat(Teams))
+class Settings(UrlSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``url`` of a workflow, in Power Automate or in Azure Logic Apps, or of a connector of old."""
+
+    HOSTS = ("*.powerplatform.com", "*.logic.azure.com", "*.logic.azure.us", "*.logic.azure.cn", "*.webhook.office.com")
+
+
+NOTIFIER = Notifier(kind="teams", settings=Settings, build=build_url_chat(Teams))

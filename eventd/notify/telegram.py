@@ -46,6 +46,9 @@ PHRASES: tuple[tuple[str, DeliveryFailure], ...] = (
 _LIVE = re.compile(r"@\w|[#$]\w|(?<![\w/])/\w|\+\d{5}|:/|www\.|\.[^\W\d_]{2}", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([a-z]+)[^<>]*>")
 _TOKEN = re.compile(r"[A-Za-z0-9:_-]+")
+#: What is wrong with any other.
+NOT_ONE = "is not of the form 123456:ABC-DEF…"
+_CHAT = re.compile(r"-?\d+|@\w+", re.ASCII)
 
 
 def escape(text: str) -> str:
@@ -122,6 +125,10 @@ class Settings(ChatSettings, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
         yield from super().faults(given)
         yield from ways_faults(given, "token", required=True)
+        if given.get("token") is not None and not _TOKEN.fullmatch(given["token"]):
+            yield "token", NOT_ONE
+        if "chat_id" in given and not _CHAT.fullmatch(str(given["chat_id"])):
+            yield "chat_id", 'is neither a number nor the "@name" of a public group'
 
 
 class Telegram(Chat):
@@ -189,7 +196,7 @@ def build(name: str, settings: Settings, session: Session) -> Chat:
     with configuring(name):
         token = read_secret(settings, "token", session.base) or ""
         if not _TOKEN.fullmatch(token):
-            raise ValueError("token: is not of the form 123456:ABC-DEF…")
+            raise ValueError(f"token: {NOT_ONE}")
         to = endpoint(f"{settings.api_url.rstrip('/')}/bot{token}", settings, session.base, "api_url")
         return Telegram(name, to, settings, session)
 

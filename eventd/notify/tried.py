@@ -28,6 +28,8 @@ def tried_template(
         source = own_template(own) if file is None else (base / file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{key}: {file} cannot be read: {error}") from error
+    if not source.strip():
+        raise ValueError(f"{key}: {file} is empty: messages would say nothing")
     try:
         renderer = Renderer(source, markup, say, titled=titled)
     except ValueError as error:

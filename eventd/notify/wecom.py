@@ -86,6 +86,7 @@ class Settings(RobotSettings, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Keys of a group robot: there is neither secret nor keyword."""
 
     TAKES = PER_MINUTE
+    HOSTS = ("qyapi.weixin.qq.com",)
 
 
 NOTIFIER = Notifier(kind="wecom", settings=Settings, build=build_url_chat(Wecom))

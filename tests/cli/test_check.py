@@ -97,6 +97,88 @@ def test_a_key_that_nobody_knows_hides_no_other_fault_of_its_channel(tmp_path: P
     assert "channels[0].template_file: TemplateRuntimeError: it prints a value that is None there" in done.stderr
 
 
+SEVERAL = """
+[[channels]]
+name = "t"
+type = "teams"
+url = "https://x.example/y"
+template_file = "none.j2"
+max_per_minute = 0
+[[channels]]
+name = "t"
+type = "teams"
+url_env = "EVENTD_NO_SUCH_THING"
+proxy_url = "socks5://127.0.0.1:1"
+tls_ca_file = "none.j2"
+digest_template_file = "none.j2"
+[[channels]]
+name = "tg"
+type = "telegram"
+token = "bad token"
+chat_id = "noc"
+[heartbeat]
+url = "ftp://x"
+tls_ca_file = "none.j2"
+every = "1s"
+alertmanager = true
+"""
+
+
+def test_one_mistake_in_a_table_hides_no_other(tmp_path: Path) -> None:
+    (tmp_path / "none.j2").write_text(" \n")
+    (tmp_path / "eventd.toml").write_text(SEVERAL)
+    done = CliRunner().invoke(command, ["-c", str(tmp_path / "eventd.toml")])
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()[:-1]] == [
+        "channels[0].template_file",
+        "channels[0].max_per_minute",
+        "channels[1].name",
+        "channels[1].url_env",
+        "channels[1].proxy_url",
+        "channels[1].tls_ca_file",
+        "channels[1].digest_template_file",
+        "channels[2].token",
+        "channels[2].chat_id",
+        "heartbeat.url",
+        "heartbeat.tls_ca_file",
+        "heartbeat.every",
+        "heartbeat.alertmanager",
+    ]
+    assert "none.j2 is empty: messages would say nothing" in done.stderr
+
+
+ELSEWHERE = {
+    ("wecom", "https://hooks.slack.com/services/T0/B0/SECRETWRONG"): (
+        "leads to hooks.slack.com, which is of slack, not to qyapi.weixin.qq.com"
+    ),
+    ("wecom", "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=SECRET"): None,
+    ("feishu", "http://127.0.0.1:8080/SECRET"): "leads to 127.0.0.1, not to open.feishu.cn or open.larksuite.com",
+    ("teams", "https://prod-1.westeurope.logic.azure.com:443/workflows/SECRET"): None,
+    ("discord", "https://canary.discord.com/api/webhooks/1/SECRET"): None,
+    ("mattermost", "https://chat.example.net/hooks/SECRET"): None,
+    ("mattermost", "https://discord.com/api/webhooks/1/SECRET"): "leads to discord.com, which is of discord",
+    ("webhook", "https://hook.example.net/SECRET"): None,
+    ("slack", "https://chat.example.net/hooks/SECRET"): (
+        "leads to chat.example.net, not to hooks.slack.com or hooks.slack-gov.com"
+    ),
+}
+
+
+def test_an_address_that_is_not_the_services_is_noted_and_no_error(tmp_path: Path) -> None:
+    tables = []
+    for index, (kind, url) in enumerate(ELSEWHERE):
+        (tmp_path / f"url{index}").write_text(url)
+        tables.append(f'[[channels]]\nname = "c{index}"\ntype = "{kind}"\nurl_file = "url{index}"\n')
+    (tmp_path / "eventd.toml").write_text("".join(tables))
+    done = CliRunner().invoke(command, ["-c", str(tmp_path / "eventd.toml")])
+    assert (done.exit_code, "SECRET" in done.output) == (0, False)
+    notes = [line.split("note      ")[1] for line in done.output.splitlines() if "note      channels" in line]
+    assert notes == [
+        f"channels.c{index}: a channel of type {kind} {said}"
+        for index, ((kind, _), said) in enumerate(ELSEWHERE.items())
+        if said
+    ]
+
+
 # --- the store ----------------------------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ KINDS: dict[str, Any] = {
     "discord": lambda say: discord.NOTIFIER.build("ops", discord.Settings(url=NOWHERE, language=say), Session()),
     "mattermost": lambda say: mattermost.NOTIFIER.build("ops", UrlSettings(url=NOWHERE, language=say), Session()),
     "slack": lambda say: slack.NOTIFIER.build("ops", slack.Settings(url=NOWHERE, language=say), Session()),
-    "teams": lambda say: teams.NOTIFIER.build("ops", UrlSettings(url=NOWHERE, language=say), Session()),
+    "teams": lambda say: teams.NOTIFIER.build("ops", teams.Settings(url=NOWHERE, language=say), Session()),
     "telegram": lambda say: telegram.NOTIFIER.build(
         "ops", telegram.Settings(token="1:A", chat_id=-1, language=say), Session()
     ),

@@ -16,7 +16,6 @@ from notify_fakes import make_notification
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Told
 from eventd.notify import teams
-from eventd.notify.chat import UrlSettings
 from eventd.notify.endpoint import Endpoint
 from eventd.notify.session import Answer, Session
 
@@ -56,7 +55,7 @@ def test_taken(status: int, body: str) -> None:
 
 @cache
 def nowhere() -> Any:
-    return teams.NOTIFIER.build("ops", UrlSettings(url="http://127.0.0.1:9/x"), Session())
+    return teams.NOTIFIER.build("ops", teams.Settings(url="http://127.0.0.1:9/x"), Session())
 
 
 def sent(told: Told) -> bytes:
@@ -140,7 +139,7 @@ def test_the_head_has_the_colour(told: Told, style: str) -> None:
 async def test_the_fallback_is_lines_without_a_head() -> None:
     async with ChatServer() as server:
         session = Session()
-        channel: Any = teams.NOTIFIER.build("ops", UrlSettings(url=server.url + "/workflows/x?sig=y"), session)
+        channel: Any = teams.NOTIFIER.build("ops", teams.Settings(url=server.url + "/workflows/x?sig=y"), session)
         server.then(answer(200, OF_OLD.format(413)))
         with pytest.raises(DeliveryError, match="too_large"):
             await channel.deliver(make_notification())

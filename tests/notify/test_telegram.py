@@ -172,9 +172,23 @@ def test_the_pace_is_that_of_a_group() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "a b", "1:A/../x", "1:A?x"])
-def test_a_token_that_cannot_be_one_is_a_configuration_error(token: str) -> None:
+def test_a_token_that_cannot_be_one_is_a_configuration_error(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOT", token)
     with pytest.raises(ConfigError, match="token"):
-        telegram.NOTIFIER.build("ops", telegram.Settings(token=token, chat_id=1), Session())
+        telegram.NOTIFIER.build("ops", telegram.Settings(token_env="BOT", chat_id=1), Session())
+    with pytest.raises(ValueError, match="token: is not of the form"):
+        telegram.Settings(token=token, chat_id=1)
+
+
+@pytest.mark.parametrize("chat", [5, -1001234567890, "-1001234567890", "@noc_group"])
+def test_a_chat_is_a_number_or_a_name(chat: int | str) -> None:
+    assert telegram.Settings(token="1:A", chat_id=chat).chat_id == chat
+
+
+@pytest.mark.parametrize("chat", ["noc", "", "@", "@noc group", "1.5", "https://t.me/noc", "٣"])
+def test_anything_else_is_no_chat(chat: str) -> None:
+    with pytest.raises(ValueError, match='chat_id: is neither a number nor the "@name" of a public group'):
+        telegram.Settings(token="1:A", chat_id=chat)
 
 
 class Bench:
