@@ -7,15 +7,15 @@ import click
 import msgspec
 
 from eventd.cli import story
-from eventd.cli.remote import Remote, act_on_each, path, remote_options
+from eventd.cli.remote import Remote, act_on_each, find, path, remote_options
 from eventd.cli.text import table
-from eventd.cli.waits import SHORT, channels_of, since, waits
+from eventd.cli.waits import SHORT, channels_of, since, stands
 from eventd.model import to_json
 from eventd.printable import printable_json
 from eventd.store.letters import Letter
 from eventd.web.answers import ChannelRow
 
-HEADINGS = ("id", "state", "channel", "since (UTC)", "what", "tries", "waits (UTC)", "reason")
+HEADINGS = ("id", "state", "channel", "since (UTC)", "what", "tries", "stands (UTC)", "reason")
 STATES = ("pending", "dead", "superseded", "delivered", "all")
 
 
@@ -33,21 +33,23 @@ def command() -> None:
     type=click.Choice(STATES),
     help="Default: pending, and dead unless they were sent again or dropped.",
 )
-@click.option("--incident", help="Only about this incident (its whole id).")
+@click.option("--incident", help="Only about this incident; the beginning of its id is enough.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many, latest first.")
 @click.option(
     "-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="A table, or an object per line.",
 )  # fmt: skip
 def list_(remote: Remote, form: str, **wanted: Any) -> None:
-    """What was not delivered, and why; the latest first.
+    """What was not delivered, and why; the latest first. With --state also what was, and when.
 
     Exit status: 0 also when there is none, 1 if the service cannot be asked.
 
     \b
     eventd outbox list --channel pager
-    eventd outbox list --state all --incident 751c08d2e1aa -f json
+    eventd outbox list --state all --incident 751c08
     """
+    if wanted["incident"] is not None:
+        wanted["incident"] = find(remote, wanted["incident"])["id"]
     answer = remote.ask("outbox", **wanted)
     found = [msgspec.convert(item, Letter) for item in answer["items"]]
     if form == "json":
@@ -59,7 +61,7 @@ def list_(remote: Remote, form: str, **wanted: Any) -> None:
         return
     channels = channels_of(remote)
     rows = (_row(letter, channels) for letter in found)
-    click.echo(table(HEADINGS, rows, wraps=("what", "waits (UTC)", "reason")), nl=False)
+    click.echo(table(HEADINGS, rows, wraps=("what", "stands (UTC)", "reason")), nl=False)
     if answer["next"] is not None:
         click.echo(f"There are more than {len(found)}; --limit shows more.", err=True)
 
@@ -75,7 +77,7 @@ def _row(letter: Letter, channels: Mapping[str, ChannelRow]) -> tuple[str, ...]:
         story.moment(since(letter, now), now),
         f"{letter.what}: {letter.title or letter.incident}",
         str(letter.attempts),
-        waits(letter, channels, now),
+        stands(letter, channels, now),
         ", ".join(filter(None, reason)),
     )
 

@@ -1,4 +1,4 @@
-"""Why a notification that was not delivered waits, in a few words."""
+"""How a notification stands, in a few words: why it waits, or when it was settled."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -12,6 +12,8 @@ from eventd.web.answers import ChannelRow
 
 #: Enough of an id for a person, and for `retry` and `drop`.
 SHORT = 10
+#: Ends of which people want to know when they came.
+ENDS = {"delivered": "told", "dead": "given up"}
 
 
 def channels_of(remote: Remote) -> dict[str, ChannelRow]:
@@ -22,6 +24,13 @@ def channels_of(remote: Remote) -> dict[str, ChannelRow]:
 def since(letter: Letter, now: datetime) -> datetime:
     """Since when it waits: when it was to be told; what is held for later waits since it was made."""
     return letter.wanted_at if letter.wanted_at <= now else letter.created_at
+
+
+def stands(letter: Letter, channels: Mapping[str, ChannelRow], now: datetime) -> str:
+    """Why it waits, or when it was told or given up; empty for what a later one took the place of."""
+    if letter.settled_at is None or letter.state not in ENDS:
+        return waits(letter, channels, now)
+    return f"{ENDS[letter.state]} at {story.moment(letter.settled_at, now)}"
 
 
 def waits(letter: Letter, channels: Mapping[str, ChannelRow], now: datetime) -> str:

@@ -22,7 +22,7 @@ from eventd.correlate.phrases import (
 )
 from eventd.correlate.settings import MAX_TITLE, MAX_TITLE_NAMES
 from eventd.correlate.state import PUBLIC, Case
-from eventd.correlate.texts import span, times, words
+from eventd.correlate.texts import shortened, span, times, words
 from eventd.inventory import Inventory
 from eventd.model import Incident, Reason, utc
 
@@ -131,7 +131,7 @@ def title(case: Case, name: str, *, listed: bool = True) -> str:
         if len(head + why + tail) <= MAX_TITLE:
             break
     short_of = MAX_TITLE - len(tail) - min(len(why), LEAST_CAUSE)
-    return _short((head if len(head) <= short_of else head[: short_of - 1].rstrip() + "…") + why, tail)
+    return _short(shortened(head, short_of) + why, tail)
 
 
 def _title_cause(case: Case, sort: str) -> str:
@@ -157,8 +157,7 @@ def _ended(case: Case, sort: str, name: str, who: str) -> str:
 
 def _short(text: str, tail: str = "") -> str:
     """Cut to the length of a title; ``tail`` stays whole."""
-    room = MAX_TITLE - len(tail)
-    return (text if len(text) <= room else text[: room - 1].rstrip() + "…") + tail
+    return shortened(text, MAX_TITLE - len(tail)) + tail
 
 
 def _when(case: Case) -> str:

@@ -60,11 +60,16 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(found[:MAX_NAMED]) + more
 
 
+def shortened(text: str, limit: int = MAX_TEXT) -> str:
+    """At most ``limit`` characters, the last of which says that something was left out."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
 def words(reason: Reason | None, *, glossed: bool = False) -> str:
     """A reason in the device's own words, ``glossed`` with what they mean where that cannot be guessed."""
     if reason is None:
         return "no reason given"
-    return (reason.told if glossed else reason.text)[:MAX_TEXT] or "no reason given"
+    return shortened(reason.told if glossed else reason.text) or "no reason given"
 
 
 def chain(case: Case) -> tuple[str, ...]:
@@ -169,8 +174,8 @@ def told(event: Event) -> str:
     if event.event in NEIGHBOURS and (place := _place(event)):
         text += f" ({place})"
     if event.event in TYPED and (typed := event.extra.get("Command")):
-        return f"{text}: {typed[:MAX_TEXT]}"  # without its secrets since it was decoded
-    why = event.extra.get("Reason", "")[:MAX_TEXT] if event.reason is None else words(event.reason)
+        return f"{text}: {shortened(typed)}"  # without its secrets since it was decoded
+    why = shortened(event.extra.get("Reason", "")) if event.reason is None else words(event.reason)
     text = f"{text}: {why}" if why and (event.reason or event.event in NEIGHBOURS) else text
     return text + _unnamed(event)
 
@@ -182,7 +187,7 @@ def _place(event: Event) -> str:
 
 def given_as(event: Event) -> str:
     """What a message has in place of the peer's address, and is none; empty where it has an address, or nothing."""
-    return "" if event.peer is not None else event.extra.get("no_address", "")[:MAX_GIVEN]
+    return "" if event.peer is not None else shortened(event.extra.get("no_address", ""), MAX_GIVEN)
 
 
 def _unnamed(event: Event) -> str:
@@ -191,7 +196,7 @@ def _unnamed(event: Event) -> str:
         return ""
     given, flow = given_as(event), event.flow
     told = [*([f"remote address given as {given}"] if given else ()), *([f"flow {flow}"] if flow else ())]
-    return f" ({', '.join(told)[:MAX_TEXT]})" if told else ""
+    return f" ({shortened(', '.join(told))})" if told else ""
 
 
 def _neighbour(event: Event) -> str | None:

@@ -17,7 +17,6 @@ from eventd.notify.fit import fit
 from eventd.notify.localtime import zone_faults
 from eventd.notify.render import (
     BARE,
-    CUT,
     MAX_HEADLINE,
     MAX_PLAIN_LINE,
     Markup,
@@ -204,10 +203,13 @@ class Texts:
         """The same as plain text."""
         if isinstance(told, Digest) and len(latest(told)) > 1:
             return self._whole(told, partial(self._plain, told), PLAIN_WIDTHS, bare=True)
-        return fit(self._plain(told, PLAIN_WIDTHS[0]), *self._bounds(bare=True))
+        text, bounds = self._plain(told, PLAIN_WIDTHS[0]), self._bounds(bare=True)
+        where = "" if isinstance(told, Digest) else clean(told.incident.url or "")
+        fitted = fit(text, *bounds, self._say("value.cut"))
+        return fitted if where in fitted else fit(text, *bounds, f"{self._say('value.cut')} {where}")
 
     def _plain(self, told: Told, width: int) -> str:
-        return type(self).harmless(plain(told, self._say, width))
+        return plain(told, self._say, width, type(self).harmless)
 
     def _whole(
         self, digest: Digest, text_of: Callable[[int], str], widths: Sequence[int], *, bare: bool = False
@@ -229,9 +231,10 @@ class Texts:
         return self.plain_limit or self.limit, type(self).plain_size or type(self).size
 
     def _tail(self, incident: Incident) -> str:
+        marker = self._say("value.cut")
         if incident.url is None:
-            return CUT
-        return f"{CUT} {self.markup.link(self.markup.escape(clean(incident.id)), clean(incident.url))}"
+            return marker
+        return f"{marker} {self.markup.link(self.markup.escape(clean(incident.id)), clean(incident.url))}"
 
     def card(self, told: Told, body: str, *, bare: bool = False) -> Card:
         """What a message is made of."""

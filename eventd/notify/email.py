@@ -74,7 +74,6 @@ HTML = Markup(
     link,
     lambda text: f'<code style="font-family:Consolas,Menlo,monospace">{escape(text)}</code>',
 )
-TEXT = Markup(link=lambda text, url: url if text == url else f"{text} {url}")
 
 
 class Settings(TlsSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -122,7 +121,6 @@ class Settings(TlsSettings, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Email(Texts):
     """A mail per message, over a connection of its own."""
 
-    markup = TEXT
     limit = 16_000
     digests = 80
 

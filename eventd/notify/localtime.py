@@ -8,7 +8,7 @@ of Havana.
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, Literal
 
 from eventd.checked import Checked, Fault, trying
 from eventd.weekly import zone
@@ -16,6 +16,8 @@ from eventd.weekly import zone
 #: Where the judgement writes times, in English and in Chinese: at the end of a title, in its sentences, and in lines of
 #: the chain, whose offset the heading says.
 _TITLE = re.compile(r"(?P<before>since |始于 )(?P<day>\d\d [A-Z][a-z]{2} |\d+ 月 \d\d 日 )?(?P<clock>\d\d:\d\d) UTC$")
+_TOLD = re.compile(r"(?:since |始于 )(?P<day>\d\d [A-Z][a-z]{2} |\d+ 月 \d\d 日 )?\d\d:\d\d (?:UTC|[+-]\d\d:\d\d)$")
+_LASTED = re.compile(r"(?: after |历时 )\d+ \w[^:：,，]*$")
 _SINCE = re.compile(r"(?P<before>Since |始于 )(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC(?=[.。])")
 _SILENT = re.compile(r"(?P<before>has been heard of it since |：自 )(?P<clock>\d\d:\d\d:\d\d)(?=: | 起未收到)")
 _LINE = re.compile(
@@ -64,6 +66,13 @@ def title(text: str, near: datetime, where: tzinfo) -> str:
         return f"{found['before']}{day}{there:%H:%M} {offset(when, where)}"
 
     return text if where is UTC else _TITLE.sub(local, text)
+
+
+def told_in(title: str) -> Literal["nothing", "clock", "day", "span"]:
+    """What a title says of times, by whatever clock: since when (with the day or without), or how long it lasted."""
+    if found := _TOLD.search(title):
+        return "day" if found["day"] else "clock"
+    return "span" if _LASTED.search(title) else "nothing"
 
 
 def sentences(text: str, near: datetime, where: tzinfo) -> str:

@@ -32,6 +32,8 @@ MAX_VALUE = 700
 CHAIN_HEAD, CHAIN_TAIL = 4, 8
 #: A headline in the plain text of a digest: enough for who and what, so that many fit.
 MAX_PLAIN_LINE = 60
+#: Steps in plain text, which is for far ends that take little: what to look at first.
+MAX_PLAIN_STEPS, MAX_PLAIN_STEP = 3, 160
 #: A site in a line of a digest: a name, not a description.
 MAX_SITE = 40
 #: What has waited for less in a digest is news, whose date everybody knows.
@@ -59,10 +61,10 @@ def cut(text: str, limit: int, marker: str = CUT) -> str:
     return text if len(text) <= limit else text[: max(0, limit - len(marker))].rstrip() + marker
 
 
-def short(value: object, limit: int) -> str:
+def short(value: object, limit: int, marker: str = CUT) -> str:
     """`clean` and `cut` in one, without reading far more of a giant text than will be shown."""
     text, enough = str(value), 4 * limit
-    return cut(clean(text if len(text) <= enough else text[:enough] + CUT), limit)
+    return cut(clean(text if len(text) <= enough else text[:enough] + marker), limit, marker)
 
 
 def duration_text(seconds: float, say: Words = ENGLISH) -> str:
@@ -217,7 +219,7 @@ def chain_lines(incident: Incident, say: Words = ENGLISH) -> list[str]:
     )
     if hidden > 0:
         lines = [*lines[:CHAIN_HEAD], say("value.more", count=hidden), *lines[-CHAIN_TAIL:]]
-    return [short(line, MAX_VALUE) for line in lines]
+    return [short(line, MAX_VALUE, say("value.cut")) for line in lines]
 
 
 def happened(incident: Incident, say: Words = ENGLISH) -> str:
@@ -229,12 +231,13 @@ def happened(incident: Incident, say: Words = ENGLISH) -> str:
 
 def action_lines(incident: Incident, say: Words = ENGLISH) -> list["Step"]:
     """What to do next, the first `MAX_STEPS` steps."""
-    return [Step(short(say.text(step), MAX_VALUE)) for step in incident.actions[:MAX_STEPS]]
+    return [Step(short(say.text(step), MAX_VALUE, say("value.cut"))) for step in incident.actions[:MAX_STEPS]]
 
 
 class Line(Struct, frozen=True):
     """One incident in a digest: ``state`` and ``headline`` as in a message of its own, ``when`` it began or how long
-    it lasted, with the date; empty where it is news. ``site`` is that of the peer, else of the device."""
+    it lasted, with the date, as far as the headline does not say it; empty where it is news. ``site`` is that of the
+    peer, else of the device."""
 
     state: str
     headline: str
@@ -250,17 +253,24 @@ class Line(Struct, frozen=True):
 
 def _line(told: Notification, say: Words, width: int, digest: Digest) -> Line:
     incident = replace(told.incident, news="")  # of whichever of its steps it would be
-    if (digest.created_at - told.created_at).total_seconds() < NEWS_S and digest.why == "storm":
-        when = ""  # the headline says it to the minute
-    elif incident.status == "open":
-        when = say("digest.since", time=time_text(incident.opened_at, say))
-    else:
-        ended = incident.resolved_at or incident.updated_at
-        span = duration_text((ended - incident.opened_at).total_seconds(), say)
-        when = say("digest.lasted", span=span, time=time_text(ended, say))
+    about = cut(headline(incident, say), width, "…")
+    news = (digest.created_at - told.created_at).total_seconds() < NEWS_S and digest.why == "storm"
+    when = "" if news else _when(incident, localtime.told_in(about), digest.created_at, say)
     place = incident.site or incident.device_site
     site = say("value.site", name=short(place, MAX_SITE)) if place else ""
-    return Line(state(told, say), cut(headline(incident, say), width, "…"), when, incident, site)
+    return Line(state(told, say), about, when, incident, site)
+
+
+def _when(incident: Incident, told: str, now: datetime, say: Words) -> str:
+    """When it was, without what is ``told`` already (`localtime.told_in`)."""
+    began, ended = incident.opened_at, incident.resolved_at or incident.updated_at
+    if incident.status != "open":
+        span = duration_text((ended - began).total_seconds(), say)
+        return say("digest.until" if told == "span" else "digest.lasted", span=span, time=time_text(ended, say))
+    if told not in ("clock", "day"):
+        return say("digest.since", time=time_text(began, say))
+    day, today = (f"{when.astimezone(say.zone):%Y-%m-%d}" for when in (began, now))
+    return day if told == "clock" and day != today else ""
 
 
 def view(notification: Notification, say: Words = ENGLISH) -> dict[str, Any]:
@@ -273,7 +283,7 @@ def view(notification: Notification, say: Words = ENGLISH) -> dict[str, Any]:
         "state": state(notification, say),
         "colour": colour(notification),
         "headline": headline(incident, say),
-        "facts": [(say(f"fact.{name}"), short(text, MAX_VALUE)) for name, text in facts if text],
+        "facts": [(say(f"fact.{name}"), short(text, MAX_VALUE, say("value.cut"))) for name, text in facts if text],
         "happened": happened(incident, say),
         "chain": [] if resolved else chain_lines(incident, say),
         "actions": [] if resolved else action_lines(incident, say),
@@ -305,11 +315,19 @@ def digest_view(digest: Digest, say: Words = ENGLISH, width: int = MAX_HEADLINE)
     }
 
 
-def plain(told: Told, say: Words = ENGLISH, width: int = MAX_PLAIN_LINE) -> str:
-    """The fallback without any template: state, headline, reason, since when, id; of a digest a line per incident, with
-    headlines of at most ``width`` characters. All of it printable."""
+def plain(told: Told, say: Words = ENGLISH, width: int = MAX_PLAIN_LINE, harmless: Callable[[str], str] = str) -> str:
+    """The fallback without any template: state, headline, reason, since when, id, where to look, the first steps; of a
+    digest a line per incident, with headlines of at most ``width`` characters. All of it printable, and ``harmless``
+    but for our own address; the most important comes first, as there may be no room for all."""
     if isinstance(told, Digest):
-        return "\n".join([title(told, say), _why(told, say), *_plain_lines(told, say, width)])
+        return harmless("\n".join([title(told, say), _why(told, say), *_plain_lines(told, say, width)]))
+    where = clean(told.incident.url or "")
+    parts = (_plain_facts(told, say), *_plain_steps(told.incident, say))
+    facts, *steps = map(harmless, parts)
+    return "\n".join([facts, *([where] if where else []), *steps])
+
+
+def _plain_facts(told: Notification, say: Words) -> str:
     incident = told.incident
     device, peer, reason = incident.device, peer_text(incident, say), reason_text(incident.cause, say)
     named = {
@@ -328,6 +346,13 @@ def plain(told: Told, say: Words = ENGLISH, width: int = MAX_PLAIN_LINE) -> str:
     return "\n".join(lines)
 
 
+def _plain_steps(incident: Incident, say: Words) -> Iterator[str]:
+    steps = action_lines(incident, say)[:MAX_PLAIN_STEPS] if incident.status == "open" else []
+    if steps:
+        lines = (f"{number}. {cut(step, MAX_PLAIN_STEP, '…')}" for number, step in enumerate(steps, 1))
+        yield "\n".join([say("part.steps") + say("value.colon"), *lines])
+
+
 def _plain_lines(digest: Digest, say: Words, width: int) -> Iterator[str]:
     for told in latest(digest):
         line = _line(told, say, width, digest)
@@ -340,6 +365,11 @@ class Step(str):
     __slots__ = ()
 
 
+def text_and_address(text: str, url: str) -> str:
+    """A link where there are no links."""
+    return url if text == url else f"{text} {url}"
+
+
 class Markup(Struct, frozen=True):
     """How a channel marks text up. ``escape`` makes any single value harmless in it; ``bold`` stands before and after
     what is bold, ``bullet`` before a line of a list; ``link`` makes a link of an escaped text and an address, ``code``
@@ -348,7 +378,7 @@ class Markup(Struct, frozen=True):
     escape: Callable[[str], str] = str
     bold: tuple[str, str] = ("", "")
     bullet: str = "- "
-    link: Callable[[str, str], str] = "{} {}".format
+    link: Callable[[str, str], str] = text_and_address
     code: Callable[[str], str] | None = None
 
     def __call__(self, value: object) -> str:

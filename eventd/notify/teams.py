@@ -16,7 +16,7 @@ from eventd.model import Told
 from eventd.notify.chat import Card, Chat, UrlSettings, build_url_chat
 from eventd.notify.endpoint import Endpoint
 from eventd.notify.markdown import JOINER, by_line
-from eventd.notify.render import Markup
+from eventd.notify.render import Markup, text_and_address
 from eventd.notify.robot import harmless as lookalike
 from eventd.notify.session import Answer
 
@@ -51,7 +51,8 @@ _BAD_NEWS = re.compile(r"error|fail|denied|throttl|too many|\b429\b|<html|<!doct
 _BOLD, _PLAIN, _LINK, _TO, _END, _CODE = "\ue000\ue001\ue002\ue003\ue004\ue005"
 _MARKS = re.compile("[\ue000-\ue005]")
 _STYLES: dict[str, dict[str, Any]] = {_BOLD: {"weight": "Bolder"}, _CODE: {"fontType": "Monospace"}, _PLAIN: {}}
-_PIECES = re.compile(f"{_LINK}([^{_TO}\n]*){_TO}([^{_END}\n]*){_END}|([{_BOLD}{_PLAIN}{_CODE}])|([^\ue000-\ue005]+)")
+_LINKS = re.compile(f"{_LINK}([^{_TO}\n]*){_TO}([^{_END}\n]*){_END}")
+_PIECES = re.compile(f"{_LINKS.pattern}|([{_BOLD}{_PLAIN}{_CODE}])|([^\ue000-\ue005]+)")
 #: ``{{DATE(…)}}`` is a function of cards, ``${…}`` one of their templates.
 _FUNCTION = re.compile(r"(?<=[{$])(?=\{)")
 
@@ -124,7 +125,8 @@ class Teams(Chat):
 
     def text(self, told: Told) -> str:
         """`contract.Talker`, without our marks."""
-        return _MARKS.sub("", super().text(told).replace(_TO, " "))
+        text = _LINKS.sub(lambda found: text_and_address(*found.groups()), super().text(told))
+        return _MARKS.sub("", text)
 
     def message(self, card: Card) -> dict[str, Any]:
         """The title on the colour, the text below, a button to the incident."""

@@ -15,7 +15,7 @@ from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Incident, Told
 from eventd.notify.chat import Card, Chat, ChatSettings
 from eventd.notify.endpoint import Endpoint, configuring, endpoint
-from eventd.notify.render import CUT, Markup, clean
+from eventd.notify.render import Markup, clean
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import ID_HEADER, Answer, Session, parse_retry_after
 
@@ -150,7 +150,8 @@ class Telegram(Chat):
         return closed(super().body(told))
 
     def _tail(self, incident: Incident) -> str:
-        return CUT if incident.url is None else f"{CUT} {html.escape(clean(incident.url))}"
+        marker = self._say("value.cut")
+        return marker if incident.url is None else f"{marker} {html.escape(clean(incident.url))}"
 
     def message(self, card: Card) -> dict[str, Any]:
         """Without markup all of it is one block of code by ``entities``: nothing is parsed, so nothing can be wrong."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 from click.testing import CliRunner, Result
@@ -70,6 +71,22 @@ async def test_what_was_not_delivered_is_a_table_for_people_and_lines_for_progra
     limited = await run(site, "list", "--limit", "1")
     assert limited.stderr == "There are more than 1; --limit shows more.\n"
     assert await done(site, "list", "--channel", "pigeon") == "There is none.\n"
+
+
+async def test_what_is_about_one_incident_is_found_by_the_beginning_of_its_id(site: Site) -> None:
+    one, two = site.service.correlator.open_incidents()
+    await site.service.store.claim("noc", EPOCH + 60)
+    await site.service.store.settle(Settled("waitnoc", "delivered"))
+    assert one.id[:6] != two.id[:6]
+    [heading, row] = (
+        await done(site, "list", "--state", "delivered", "--channel", "noc", "--incident", two.id[:6])
+    ).splitlines()
+    assert "stands (UTC)" in heading
+    assert row.split()[:2] == ["waitnoc", "delivered"]
+    assert re.search(r" told at (\S+ )?\d\d:\d\d:\d\d", row)
+    assert await left(site, "--incident", one.id[:6].upper(), "--channel", "noc") == [("deadnoc", "dead")]
+    nobody = await run(site, "list", "--incident", "zz")
+    assert (nobody.exit_code, nobody.stderr) == (1, "eventd: no incident's id begins with 'zz'\n")
 
 
 async def test_one_is_tried_again_by_the_beginning_of_its_id(site: Site) -> None:

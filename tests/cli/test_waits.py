@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from notify_fakes import make_notification
 
-from eventd.cli.waits import since, waits
+from eventd.cli.waits import since, stands, waits
 from eventd.store.letters import make_letter
 from eventd.web.answers import ChannelRow
 
@@ -48,6 +48,19 @@ def letter(**changed: Any) -> Any:
 )
 def test_it_says_why(changed: dict[str, Any], channel: dict[str, Any], says: str) -> None:
     assert waits(letter(**changed), {"noc": ChannelRow("noc", "slack", **channel)}, NOW) == says
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({}, "in turn"),
+        ({"state": "delivered", "settled_at": at(-3)}, "told at 02:57:00"),
+        ({"state": "dead", "settled_at": at(-600)}, "given up at 2026-11-26 17:00:00"),
+        ({"state": "superseded", "settled_at": at(-3)}, ""),
+    ],
+)
+def test_it_says_when_it_was_settled(changed: dict[str, Any], says: str) -> None:
+    assert stands(letter(**changed), {"noc": ChannelRow("noc", "slack")}, NOW) == says
 
 
 def test_nothing_waits_since_the_future() -> None:

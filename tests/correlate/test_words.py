@@ -53,6 +53,13 @@ def test_what_was_hushed_names_what_has_ended() -> None:
     assert any("the silence of ann (works on the line) has ended" in line for line in story.last.chain)
 
 
+def test_a_reason_that_is_cut_says_so() -> None:
+    whole, cut = ("x" * length for length in (200, 201))
+    assert f": {whole}. Since" in tell(f"0 stop {whole}").last.summary
+    assert f": {cut[:199]}…. Since" in tell(f"0 stop {cut}").last.summary
+    assert tell(f"0 stop {cut}").last.chain[0].endswith(f": {cut[:199]}…")
+
+
 def test_an_opening_has_no_news() -> None:
     assert tell("0 stop dpd timeout").last.news is None
 

@@ -10,18 +10,22 @@ from notify_fakes import T0, make_incident, make_notification, make_resolved
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, utc
 from eventd.notify.render import (
+    BARE,
     CUT,
     MAX_RENDERED,
     Markup,
     Renderer,
     clean,
     cut,
+    digest_view,
     duration_text,
+    own_template,
     plain,
     short,
     state,
     title,
 )
+from eventd.notify.words import words
 
 
 @given(st.text())
@@ -67,8 +71,30 @@ def test_the_state_says_whether_it_is_news() -> None:
 
 @given(st.text(), st.text())
 def test_the_plain_text_never_fails(device: str, summary: str) -> None:
-    text = plain(make_notification(incident=make_incident(device=device, summary=summary, cause=None, peer=None)))
-    assert len(text.split("\n")) == 4
+    incident = make_incident(device=device, summary=summary, cause=None, peer=None, url="https://e.example/i/1")
+    text = plain(make_notification(incident=incident))
+    assert len(text.split("\n")) == 8
+
+
+@pytest.mark.parametrize(("language", "heading"), [("en", "Next steps:"), ("zh", "处理步骤：")])
+def test_the_plain_text_says_where_to_look_and_what_to_do_first(language: str, heading: str) -> None:
+    steps = tuple(f"`ping {'9' * 40 * n}`" for n in range(1, 7))
+    told = make_notification(incident=make_incident(actions=steps, url="https://e.example/i/1"))
+    *_, incident, link, head, first, second, third, fourth = (
+        plain(told, words(language)).replace("\n4. ", "\n\n4. ") + "\n"
+    ).split("\n")
+    assert (incident[-12:], link, head) == ("a1b2c3d4e5f6", "https://e.example/i/1", heading)
+    assert (first, second) == (f"1. {steps[0]}", f"2. {steps[1]}")
+    assert (third[:9], fourth) == ("3. `ping ", "")
+    short_of = make_notification(incident=make_incident(actions=("x" * 400,)))
+    assert plain(short_of).endswith("x…")
+    assert heading not in plain(make_notification(incident=make_resolved()), words(language))
+
+
+def test_where_a_link_is_text_and_address_the_same_is_not_said_twice() -> None:
+    told = make_notification(incident=make_incident(runbook_url="https://wiki.example/7"))
+    assert "Runbook: https://wiki.example/7\n" in Renderer(own_template("message.j2"))(told)
+    assert BARE.link("a1", "https://e.example/i/a1") == "a1 https://e.example/i/a1"
 
 
 @pytest.mark.parametrize(
@@ -114,3 +140,30 @@ def test_a_line_of_a_digest_says_how_it_stands_and_not_what_was_new_once() -> No
     assert "STILL" not in lines[0]
     assert "since 2023" not in lines[0]
     assert "since 2023-11-14" in lines[1]
+
+
+LASTED = "b1 up again on FW1 after 3 min 20 s"
+
+
+@pytest.mark.parametrize(
+    ("title", "hours", "width", "language", "when"),
+    [
+        ("b1 down on FW1, since 22:13 UTC", 1, 80, "en", ""),
+        ("b1 down on FW1, since 22:13 UTC", 24, 80, "en", "2023-11-14"),
+        ("b1 down on FW1, since 22:13 UTC", 1, 80, "zh", ""),
+        ("b1 down on FW1, since 22:13 UTC", 24, 80, "zh", "2023-11-15"),
+        ("b1 down on FW1, since 14 Nov 22:13 UTC", 24, 80, "en", ""),
+        ("b1 down on FW1, since 14 Nov 22:13 UTC", 24, 80, "zh", ""),
+        ("b1 down on FW1, since 22:13 UTC", 1, 20, "en", "since 2023-11-14 22:13:00 UTC"),
+        ("b1 is somehow down", 1, 80, "zh", "始于 2023-11-15 06:13:00 +08:00"),
+        (LASTED, 1, 80, "en", "until 2023-11-14 22:16:20 UTC"),
+        (LASTED, 1, 80, "zh", "至 2023-11-15 06:16:20 +08:00 恢复"),
+        (LASTED, 1, 20, "en", "lasted 3m 20s, until 2023-11-14 22:16:20 UTC"),
+    ],
+)
+def test_a_line_of_a_digest_tells_no_time_twice(title: str, hours: int, width: int, language: str, when: str) -> None:
+    make = make_resolved if title == LASTED else make_incident
+    told = make_notification(incident=make(title=title))
+    say = words(language, time_zone="Asia/Shanghai" if language == "zh" else "UTC")
+    [line] = digest_view(Digest("d", "ops", "late", (told,), utc(T0 + 3600 * hours)), say, width)["lines"]
+    assert line.when == when

@@ -241,7 +241,9 @@ async def test_the_fullest_message_is_taken(kind: str, unit: str) -> None:
     signed = {"timestamp": "1700000000", "sign": "x" * 44} if kind == "feishu" else {}
     message = told_as(channel, told) | signed
     assert KINDS[kind].most[0] / 2 < KINDS[kind].measure(message) <= KINDS[kind].most[0]
-    assert KINDS[kind].measure(await sent_plain(kind, told, **keys)) <= KINDS[kind].most[1]
+    plain = await sent_plain(kind, told, **keys)
+    assert KINDS[kind].measure(plain) <= KINDS[kind].most[1]
+    assert URL + "x" in KINDS[kind].bare(plain), "where to look is said however much is cut"
 
 
 @every
