@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from eventd.correlate import evidence, indexes, reasons, texts
 from eventd.correlate.desk import Desk
-from eventd.correlate.evidence import LINK_DOWN, Line
+from eventd.correlate.evidence import LINK_DOWN, RESTART, Line
 from eventd.correlate.places import OUTAGES, Falling, Place
 from eventd.correlate.settings import CONTEXT_WINDOW, MAX_MIXED, MOSTLY
 from eventd.correlate.state import Case, Note, PeerState
@@ -29,10 +29,14 @@ def near(desk: Desk, place: Place, since: float, falling: Falling) -> list[Note]
 
 
 def named(place: Place, found: Sequence[Note], falling: Falling) -> Reason | None:
-    """The cause that they name: the last of them, or all the lines that went down and carried nearly all of those that
+    """The cause that they name: the last of them (of a restart: the command for it), or all the lines that went down and carried nearly all of those that
     fell; None where they carried too few."""
     if not found:
         return None
+    if found[-1].event == RESTART:  # the order says more than what it led to
+        return evidence.reason(
+            next((note for note in reversed(found) if note.event == RESTART and note.admin), found[-1])
+        )
     if found[-1].event != LINK_DOWN or UNKNOWN in _lines(place, falling):
         return evidence.reason(found[-1])
     links = [note for note in found if note.event == LINK_DOWN]

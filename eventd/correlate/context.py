@@ -2,7 +2,7 @@
 
 from eventd.correlate import evidence, reasons, texts
 from eventd.correlate.desk import Desk
-from eventd.correlate.evidence import LINK_DOWN
+from eventd.correlate.evidence import LINK_DOWN, RESTART
 from eventd.correlate.settings import ADMIN_WINDOW, CONTEXT_WINDOW, MAX_NOTES, RESTART_WAIT
 from eventd.correlate.state import Case, DeviceState, Note, device_key, vsys_of
 from eventd.model import Event
@@ -18,8 +18,6 @@ ADMIN = {"ipsec.sa.reset": SURE, "ipsec.policy.change": SURE, "device.config": P
 TYPED = "command"
 #: Mark of handlers: what is watched is the heartbeat between the units of a pair, which carries no tunnel.
 HEARTBEAT = "hrp"
-#: The event of a device that restarts.
-RESTART = "device.restart"
 #: A device tells of its restart when it is up again: within a quarter of an hour, or something else was the matter.
 RESTART_TOLD = 900.0
 #: Reasons that a configuration command may well have caused. `dpd timeout` near a typed command stays an outage.

@@ -3,7 +3,7 @@ clear or by silence."""
 
 from collections.abc import Callable
 
-from eventd.correlate import cases, context, groups, phrases, reasons, remnants, restarts, texts
+from eventd.correlate import cases, context, evidence, groups, phrases, reasons, remnants, restarts, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import CONDITION_QUIET, MAX_CONDITIONS, MAX_HEALS
 from eventd.correlate.state import PUBLIC, Case, DeviceState, Fact, FaultSide, PeerState
@@ -180,7 +180,7 @@ def name_of(device: DeviceState, event: Event) -> str:
 def told_also(desk: Desk, device: DeviceState, fact: Fact, event: Event, now: float) -> Case | None:
     """A twin of what a condition is about, and under which name that is told from now on; the condition, if open. That
     a device has restarted may come as the twin of what it says of a board."""
-    if event.event == context.RESTART:
+    if event.event == evidence.RESTART:
         restarts.heard(desk, device, event, now)
     name = name_of(device, event)
     if name and fact.condition and name != fact.condition and name not in device.conditions:

@@ -46,6 +46,13 @@ EXPLANATIONS = {
         ),
     ),
 }
+#: A restart that somebody ordered; its first step says who and how, as far as that is known.
+ORDERED = Explanation(
+    "peer-unreachable",
+    "Somebody restarted the device by command, and all its tunnels ended with it",
+    EXPLANATIONS["device.restart"].actions[1:],
+)
+RESTART = "device.restart"
 OF_DEVICE = ("device.restart", "device.failover")
 LINK_DOWN = "link.down"
 #: An interface by its name and number, as far as they are known.
@@ -151,6 +158,9 @@ def by_hand(device: DeviceState, since: float) -> Sequence[Note]:
 def reason(*notes: Note) -> Reason:
     """The cause that notes of one event name; several are lines of which each says its interface."""
     first, lines = notes[0], listed(notes)
+    if first.event == RESTART and first.admin:
+        ordered = _judged(first.text, RESTART, ORDERED, "named by the command that was typed")
+        return replace(ordered, actions=(f"No crash to look for: {first.text}; ask what it was for", *ordered.actions))
     named = _judged(first.text, first.event, EXPLANATIONS[first.event], "named by another message of the device")
     if len(lines) == 1:
         return named

@@ -369,7 +369,7 @@ def _explain(desk: Desk, place: Place, parent: Case, falling: Falling) -> None:
     near = causes.near(desk, place, parent.since, falling) if place.kind in OUTAGES else []
     typed = evidence.by_hand(desk.device(parent.device, desk.now), parent.since) if place.kind in OUTAGES else []
     known = {(step.at, step.text) for step in parent.steps}
-    for note in [*typed, *near]:
+    for note in dict.fromkeys((*typed, *near)):  # what was typed may be what befell it
         if (note.at, note.text) not in known:
             parent.step(note.at, note.text)
     if (cause := causes.named(place, near, falling)) is not None:

@@ -2,7 +2,7 @@
 `eventd.correlate.headlines`)."""
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 from eventd.correlate.phrases import SOOTHING, UNEXPLAINED, UNEXPLAINED_STEPS
@@ -157,6 +157,8 @@ FAILOVERS = {
     "other": "switch-over: this unit is the active one no more",
     "normal": "both units are well again and have their own roles",
 }
+#: How far a restart is, by the mark ``state``.
+RESTARTS = {"ordered": "restart ordered", "begun": "device is restarting"}
 #: What is watched, by the mark ``track``.
 TRACKS = {
     "bfd": "BFD session",
@@ -199,6 +201,15 @@ def _unnamed(event: Event) -> str:
     return f" ({shortened(', '.join(told))})" if told else ""
 
 
+def _restart(extra: Mapping[str, str]) -> str | None:
+    """How far it is; where it was ordered, by whom and with which words, as far as that is known."""
+    text = RESTARTS.get(extra.get("state", ""))
+    if text is None or extra.get("kind") != "command":
+        return text
+    by, words = extra.get("User", "")[:MAX_GIVEN], extra.get("Command", "")[:MAX_TEXT]
+    return text + (f" by {by}" if by else "") + (f": {words}" if words else "")
+
+
 def _neighbour(event: Event) -> str | None:
     """What handlers mark more exactly than the name of the event says (`handlers/README.md`, marks in ``extra``)."""
     extra = event.extra
@@ -207,7 +218,7 @@ def _neighbour(event: Event) -> str | None:
     if event.event == "device.failover":
         return FAILOVERS.get(extra.get("state", ""))
     if event.event == "device.restart":
-        return "a board restarted" if extra.get("kind") == "board" else None
+        return "a board restarted" if extra.get("kind") == "board" else _restart(extra)
     if event.event not in ("link.down", "link.up") or (track := extra.get("track")) is None:
         return None
     what = TRACKS.get(track, track)

@@ -1,7 +1,7 @@
 """Somebody changed the configuration: CFGMAN_CFGCHANGED, SHELL_CMD.
 
 SHELL_CMD holds every command typed, so it is read: looking at things gets no event; ``reset ike sa`` and ``reset ipsec
-sa`` are ``ipsec.sa.reset``; the rest is a change. Who typed it and where stands before the text (``User``, ``IPAddr``,
+sa`` are ``ipsec.sa.reset``, ``reboot`` is ``device.restart``; the rest is a change. Who typed it and where stands before the text (``User``, ``IPAddr``,
 ``Line``).
 """
 
@@ -19,6 +19,9 @@ from handlers.h3c._templates import sentence
 
 CONFIG = "device.config"
 COMMAND = Kind("SHELL_CMD", CONFIG, mark={"kind": "command"})
+#: ``reboot [ slot N [ subslot N ] ] [ force ]`` (Comware 7 fundamentals command reference); with a slot it is a board's.
+REBOOT = Kind(COMMAND.name, "device.restart", "warning", {"kind": "command", "state": "ordered"})
+_REBOOT = re.compile(r"reboot(?:\s+force)?\s*$", re.IGNORECASE)
 KINDS = logs(COMMAND, Kind("CFGMAN_CFGCHANGED", CONFIG, mark={"kind": "changed"}))
 #: First words of commands that only look or move about (Comware fundamentals command reference); any of them may be
 #: shortened to what is unambiguous (a captured line has ``dis`` for ``display``).
@@ -66,7 +69,7 @@ def _meaning(command: str, known: dict[str, Any]) -> Kind:
         return Kind(COMMAND.name, mark={"kind": "no change"})
     reset = _RESET.match(command)
     if reset is None:
-        return COMMAND
+        return REBOOT if _REBOOT.match(command) else COMMAND
     if reset[2]:
         with contextlib.suppress(ValueError):
             known["peer"] = address(reset[2])

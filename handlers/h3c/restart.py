@@ -1,5 +1,6 @@
 """The device or a board of it restarts or has restarted: SysReloadNotification, SYSTEM_REBOOT, BOARD_REBOOT,
-SYSLOG_RESTART. coldStart and warmStart are everybody's. ``extra["state"]`` is ``done`` where it has restarted.
+SYSLOG_RESTART. coldStart and warmStart are everybody's. ``extra["state"]`` is ``begun`` where it is about to
+restart and ``done`` where it has restarted, ``extra["kind"]`` is ``board`` where it is one.
 
 A reload that was called off (SysReloadAction ``reloadCancel``) is named, but is no restart.
 """
@@ -15,8 +16,8 @@ from handlers.h3c._templates import sentence
 
 RESTART = "device.restart"
 KINDS = logs(
-    Kind("SYSTEM_REBOOT", RESTART, "major"),
-    Kind("BOARD_REBOOT", RESTART, "warning", {"scope": "board"}),
+    Kind("SYSTEM_REBOOT", RESTART, "major", {"state": "begun"}),
+    Kind("BOARD_REBOOT", RESTART, "warning", {"kind": "board"}),
     Kind("SYSLOG_RESTART", RESTART, "warning", {"state": "done"}),
 )
 

@@ -33,7 +33,7 @@ _RESET = re.compile(
 )
 #: What other commands do, by their first words (VRP command references).
 DEEDS = {
-    "reboot": Kind(COMMAND.name, "device.restart", "warning", {"kind": "command"}),
+    "reboot": Kind(COMMAND.name, "device.restart", "warning", {"kind": "command", "state": "ordered"}),
     "hrp switch active": Kind(COMMAND.name, "device.failover", "warning", {"kind": "command", "state": "master"}),
     "hrp switch standby": Kind(COMMAND.name, "device.failover", "warning", {"kind": "command", "state": "other"}),
     "slave switchover": Kind(COMMAND.name, "device.failover", "warning", {"kind": "command"}),

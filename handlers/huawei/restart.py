@@ -1,8 +1,8 @@
 """The device, a board or its SNMP agent restarted: coldStart, warmStart, hwSysReloadNotification, hwBoardResetByCmd,
 hwEntityReset with BASETRAP/4/ENTITYRESET (EDOC1000142054).
 
-``extra["kind"]`` is ``board`` where it is one, ``extra["state"]`` is ``done`` where the device itself has restarted:
-coldStart tells that, warmStart only that the SNMP agent was switched on ("snmp-agent trap enable feature-name snmp",
+``extra["kind"]`` is ``board`` where it is one, ``extra["state"]`` is ``begun`` where the device is about to restart and
+``done`` where it has restarted: coldStart tells that, warmStart only that the SNMP agent was switched on ("snmp-agent trap enable feature-name snmp",
 command reference). A reload that was called off (hwSysReloadAction ``reloadCancel``) is named, but is no restart.
 """
 

@@ -36,6 +36,29 @@ def test_those_that_do_not_come_back_are_one_outage_with_the_restart_as_its_caus
     assert {peer.peer for peer in story.correlator.peers() if peer.up} == set(NAMES[:15])
 
 
+ORDER = "-3 restart peer=none kind=command state=ordered User=anna Command=reboot"
+
+
+@pytest.mark.parametrize("begun", ["-2 restart peer=none state=begun", "-4 restart peer=none state=begun via=snmp", ""])
+def test_a_restart_on_command_says_so_and_sends_nobody_to_look_for_a_crash(begun: str) -> None:
+    told = sorted((ORDER, *filter(None, [begun])), key=lambda line: float(line.split()[0]))
+    story = tell("\n".join([UP, *told, each("stop dpd timeout", 0), "200 restart peer=none state=done"]), until=300)
+    parent = next(incident for incident in story.final.values() if incident.kind == "device_outage")
+    assert parent.cause is not None
+    assert (parent.cause.text, parent.cause.name) == ("restart ordered by anna: reboot", "device.restart")
+    assert parent.actions[0] == "No crash to look for: restart ordered by anna: reboot; ask what it was for"
+    assert not any("crash" in step for step in parent.actions[1:])
+    texts = [line[9:] for line in parent.chain]
+    assert "restart ordered by anna: reboot" in texts  # once, although it was typed and befell the device
+    assert ("device is restarting" in texts) == bool(begun)
+
+
+def test_one_peer_that_a_restart_on_command_took_says_so_too() -> None:
+    story = tell(f"-900 start\n{ORDER}\n0 stop dpd timeout\n200 restart peer=none state=done", until=300)
+    assert story.last.cause is not None
+    assert story.last.cause.text == "restart ordered by anna: reboot"
+
+
 def test_before_they_are_back_nothing_is_known_of_them() -> None:
     story = tell(f"{UP}{DONE}", until=20)
     assert {peer.up for peer in story.correlator.peers()} == {None}

@@ -17,7 +17,7 @@ import handlers.h3c.reasons
 import handlers.huawei.reasons
 from eventd.contract import Catalogue
 from eventd.correlate import evidence, phrases
-from eventd.correlate.texts import FAILOVERS, TOLD, TRACKS
+from eventd.correlate.texts import FAILOVERS, RESTARTS, TOLD, TRACKS
 from eventd.model import INCIDENT_KINDS, SEVERITIES
 from eventd.notify.render import view
 from eventd.notify.samples import samples
@@ -38,7 +38,7 @@ def test_every_phrase_of_the_tables_is_known(language: str) -> None:
     filled = {"peer": "b1", "device": "FW-1", "lost": "3 peers", "interface": "GE1/0/1"}
     ends = {"OVER": "FW-1: {} after 3 h.", "ENDED": "{} after 3 h", "STANDS": "{}, since 10:00 UTC"}
     texts = [evidence.ONE_PLACE, *evidence.TOGETHER.values(), phrases.CAUSE_KNOWN]
-    for found in (*evidence.EXPLANATIONS.values(), evidence.PACED):
+    for found in (*evidence.EXPLANATIONS.values(), evidence.ORDERED, evidence.PACED):
         texts += [found.meaning, *found.actions]
     texts += [step.format(**filled) for step in phrases.UNEXPLAINED_STEPS]
     for table, around in ends.items():
@@ -52,7 +52,13 @@ def test_every_phrase_of_the_tables_is_known(language: str) -> None:
         texts.append(f"FW-1: the tunnel to b1 was taken down on purpose: x; {text}. Since 2026-01-05 10:00:00 UTC.")
     for text in (phrases.STALE, *phrases.STALE_WAITING.values()):
         texts.append(f"FW-1: the tunnel to b1 is down: x. Since 2026-01-05 10:00:00 UTC. {text}")
-    chain = [*TOLD.values(), *filter(None, FAILOVERS.values()), phrases.NOT_HEARD, *phrases.NOT_AWAITED.values()]
+    chain = [
+        *TOLD.values(),
+        *filter(None, FAILOVERS.values()),
+        *RESTARTS.values(),
+        phrases.NOT_HEARD,
+        *phrases.NOT_AWAITED.values(),
+    ]
     chain += [f"{what} to b1 is back" for what in TRACKS.values()]
     texts += [f"10:00:00 {line}" for line in chain]
     assert [text for text in texts if lexicon(language)(text) is None] == []
