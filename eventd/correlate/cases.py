@@ -15,7 +15,7 @@ from eventd.correlate.settings import (
     MIN_REMINDER,
     QUIET_UPDATE,
 )
-from eventd.correlate.state import Case, State, vsys_of
+from eventd.correlate.state import Case, PeerState, State, vsys_of
 from eventd.model import SEVERITIES, Event, Severity
 
 #: How a dropped case was judged harmless, by its nature.
@@ -115,13 +115,22 @@ def _watch(desk: Desk, case: Case, at: float) -> None:
 
 def _overdue(desk: Desk, case: Case) -> float | None:
     """Seconds after which a peer should have a tunnel again; None where it waits for others, or nothing is awaited."""
-    known = desk.inventory.peer(case.peer)
-    waits = known is not None and (known.mode == "site-to-multisite" or known.trigger == "traffic")
+    known, triggered = desk.inventory.peer(case.peer), trigger(desk, case)
+    waits = triggered == "traffic" or (known is not None and known.mode == "site-to-multisite")
     if waits or case.awaits == "nothing":
         return None
-    if known is not None and known.trigger == "auto":
+    if triggered == "auto":
         return ADMIN_AUTO_WAIT
     return ADMIN_DOWN_WAIT if case.nature == "expected" else ADMIN_UNKNOWN_WAIT
+
+
+def trigger(desk: Desk, one: Case | PeerState) -> str | None:
+    """What brings the tunnels to a peer up: what the inventory says of it, else of this end as the other one sees it,
+    which is the same tunnel."""
+    far, fleet = desk.fleet.owner(one.peer), desk.fleet
+    here = [] if far is None else [own for own in fleet.addresses(one.device) if any(fleet.between(far, own))]
+    rows = (desk.inventory.peer(address) for address in (one.peer, *here))
+    return next((row.trigger for row in rows if row is not None and row.trigger), None)
 
 
 def resolve(desk: Desk, owner: State, case: Case, at: float, ending: str) -> None:
@@ -169,14 +178,14 @@ def supersede(desk: Desk, owner: State, case: Case, heir: Case, at: float) -> No
 def expectation(desk: Desk, case: Case, kind: str) -> tuple[str, float | None, Severity]:
     """After a stop on purpose: what is awaited, for how many seconds (None = as long as it takes), and how grave it
     is when it does not come."""
-    known = desk.inventory.peer(case.peer)
+    known, triggered = desk.inventory.peer(case.peer), trigger(desk, case)
     if case.stop is not None and case.stop.expected and not case.stop.needs_recovery_check:
         return "nothing", None, "info"
     if known is not None and known.mode == "site-to-multisite":
         return "peer", None, "info"
-    if known is not None and known.trigger == "traffic":
+    if triggered == "traffic":
         return "traffic", None, "info"
-    if known is not None and known.trigger == "auto":
+    if triggered == "auto":
         return "auto", ADMIN_AUTO_WAIT, "major"
     if kind == "tunnel_degraded":
         return "nothing", None, "info"

@@ -29,8 +29,8 @@ def near(desk: Desk, place: Place, since: float, falling: Falling) -> list[Note]
 
 
 def named(place: Place, found: Sequence[Note], falling: Falling) -> Reason | None:
-    """The cause that they name: the last of them (of a restart: the command for it), or all the lines that went down and carried nearly all of those that
-    fell; None where they carried too few."""
+    """The cause that they name: the last of them (of a restart: the command for it), or all the lines that went down
+    and carried nearly all of those that fell; None where they carried too few."""
     if not found:
         return None
     if found[-1].event == RESTART:  # the order says more than what it led to

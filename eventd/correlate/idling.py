@@ -17,11 +17,8 @@ def may_be(desk: Desk, peer: PeerState, event: Event) -> bool:
 
 
 def waits(desk: Desk, peer: PeerState) -> bool:
-    """Whether a peer waits for traffic: what the inventory says of it, else of this end as the other one sees it,
-    which is the same tunnel."""
-    ends = (peer.peer, *(far.peer for far in links.far_ends(desk, peer)))
-    rows = (desk.inventory.peer(address) for address in ends)
-    return next((row.trigger for row in rows if row is not None and row.trigger), None) == "traffic"
+    """Whether a peer waits for traffic."""
+    return cases.trigger(desk, peer) == "traffic"
 
 
 def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> bool:

@@ -146,11 +146,17 @@ def _echo(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case, 
     explains = [hear(told, reason, case.device, far=far) for reason in (case.stop, case.cause)]
     peer.case, peer.linked, peer.fell = None, main.key, case.since
     desk.suppress("far-end", peer, f"told by the incident of {main.device}")
+    severity = told.severity if _echoes_purpose(told, case) else case.severity
     if not told.announced:
-        told.severity = reasons.worse(told.severity, case.severity)
-    elif not cases.escalate(desk, told, at, case.severity, f"{case.device} reports it too"):
+        told.severity = reasons.worse(told.severity, severity)
+    elif not cases.escalate(desk, told, at, severity, f"{case.device} reports it too"):
         cases.progress(desk, told, at, news=phrases.CAUSE_KNOWN if any(explains) else "")
     desk.settle(main.key, main)
+
+
+def _echoes_purpose(told: Case, case: Case) -> bool:
+    """Whether this end says no more than that the other one asked for what was done there on purpose."""
+    return told.nature == "expected" and case.stop is not None and reasons.is_request(case.stop) and not case.failures
 
 
 def hear(told: Case, reason: Reason | None, device: str, *, far: bool = True) -> bool:

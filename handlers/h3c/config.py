@@ -1,8 +1,8 @@
 """Somebody changed the configuration: CFGMAN_CFGCHANGED, SHELL_CMD.
 
 SHELL_CMD holds every command typed, so it is read: looking at things gets no event; ``reset ike sa`` and ``reset ipsec
-sa`` are ``ipsec.sa.reset``, ``reboot`` is ``device.restart``; the rest is a change. Who typed it and where stands before the text (``User``, ``IPAddr``,
-``Line``).
+sa`` are ``ipsec.sa.reset``, ``reboot`` is ``device.restart``; the rest is a change. Who typed it and where stands
+before the text (``User``, ``IPAddr``, ``Line``).
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from handlers.h3c._templates import sentence
 
 CONFIG = "device.config"
 COMMAND = Kind("SHELL_CMD", CONFIG, mark={"kind": "command"})
-#: ``reboot [ slot N [ subslot N ] ] [ force ]`` (Comware 7 fundamentals command reference); with a slot it is a board's.
+#: ``reboot [ slot N [ subslot N ] ] [ force ]`` (Comware 7 fundamentals command reference); with a slot: a board.
 REBOOT = Kind(COMMAND.name, "device.restart", "warning", {"kind": "command", "state": "ordered"})
 _REBOOT = re.compile(r"reboot(?:\s+force)?\s*$", re.IGNORECASE)
 KINDS = logs(COMMAND, Kind("CFGMAN_CFGCHANGED", CONFIG, mark={"kind": "changed"}))

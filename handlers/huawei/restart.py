@@ -2,8 +2,9 @@
 hwEntityReset with BASETRAP/4/ENTITYRESET (EDOC1000142054).
 
 ``extra["kind"]`` is ``board`` where it is one, ``extra["state"]`` is ``begun`` where the device is about to restart and
-``done`` where it has restarted: coldStart tells that, warmStart only that the SNMP agent was switched on ("snmp-agent trap enable feature-name snmp",
-command reference). A reload that was called off (hwSysReloadAction ``reloadCancel``) is named, but is no restart.
+``done`` where it has restarted. coldStart tells that, if its SNMP agent did not restart alone (``kind`` is ``agent``:
+RFC 3418 speaks of the SNMP entity); warmStart only that the agent was switched on ("snmp-agent trap enable feature-name
+snmp", command reference). A reload that was called off (hwSysReloadAction ``reloadCancel``) is named and no restart.
 """
 
 from msgspec.structs import replace

@@ -5,7 +5,7 @@ from correlate_strategies import lasting, tell
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventd.inventory import Device, Inventory
+from eventd.inventory import Device, Inventory, Peer
 from eventd.model import Incident
 
 HUB, BRANCH = "device=HUB peer=2.1.1.1 local=1.1.1.1", "device=BRANCH peer=1.1.1.1 local=2.1.1.1"
@@ -230,3 +230,22 @@ def test_a_far_end_that_notices_late_still_names_its_line() -> None:
     incident = only(tell(f"{up}0 {LINK}\n5 stop dpd timeout {HUB}\n40 stop dpd timeout {OF_BRANCH}"))
     assert incident.cause is not None
     assert (incident.device, incident.fault_side, incident.cause.name) == ("HUB", "remote", "link.down")
+
+
+@pytest.mark.parametrize("first", [HUB, BRANCH])
+@pytest.mark.parametrize(("trigger", "rises"), [(None, 900), ("auto", 120)])
+def test_a_reset_at_one_end_is_no_alarm_until_the_tunnel_is_overdue(
+    first: str, trigger: str | None, rises: int
+) -> None:
+    """What the other end says is the echo of the reset; what the inventory says of the branch holds at both ends."""
+    known = Inventory(peers=(Peer(address="2.1.1.1", trigger=trigger),)) if trigger else Inventory()
+    stops = {BRANCH: "stop config modify or manual offline", HUB: "stop peer request"}
+    lines = [f"{0 if end == first else 0.5} {what} {end}" for end, what in stops.items()]
+    story = tell(
+        "\n".join([UP, "-1 reset peer=1.1.1.1 device=BRANCH Command=reset", *sorted(lines)]), until=4000, known=known
+    )
+    incident = only(story)
+    opened, overdue = [line.split() for line in story.told][:2]
+    assert (opened[1], opened[3]) == ("opened", "info")
+    assert float(overdue[0]) == pytest.approx(rises, abs=1)
+    assert (incident.severity, incident.worst_severity) == ("major", "major")
