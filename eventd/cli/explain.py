@@ -83,6 +83,8 @@ def _blocks(found: Any, under: list[ChildRow]) -> Iterator[str]:
         yield story.explanation_block(msgspec.convert(one, Explanation), now)
     others = [msgspec.convert(one, Incident) for one in found["incidents"]]
     if others:
-        lines = (f"  {one.id}  {story.moment(one.opened_at, now)}  {story.badge(one)}  {one.title}" for one in others)
+        lines = [f"  {one.id}  {story.moment(one.opened_at, now)}  {story.badge(one)}  {one.title}" for one in others]
+        if found.get("more"):  # an older service does not say
+            lines.append(f"  and {found['more']} more")
         yield "\n".join(["incidents, latest first" if found["at"] is None else "incidents open then", *lines])
     yield story.messages_block(found["messages"], now)

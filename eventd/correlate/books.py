@@ -174,6 +174,12 @@ def any_up(peer: PeerState, now: float) -> bool:
     )
 
 
+def spared(peer: PeerState, now: float) -> bool:
+    """Whether the networks of all its tunnels that are down are those of tunnels that are up: by another line, say."""
+    up = {tunnel.flow for tunnel in peer.tunnels.values() if tunnel.up and tunnel.flow}
+    return any_up(peer, now) and all(tunnel.flow in up for tunnel in peer.tunnels.values() if tunnel.up is False)
+
+
 def overtaken(by: Moment | None, event: Event, now: float, window: float) -> bool:
     """Whether what came in shortly before ``event`` happened after it, as the device's own clock says."""
     if by is None or by.stamp is None or now - by.at > window:

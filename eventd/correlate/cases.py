@@ -100,7 +100,7 @@ def escalate(desk: Desk, case: Case, at: float, severity: Severity, why: str) ->
 def bounded(desk: Desk, case: Case, severity: Severity) -> Severity:
     """A warning at most where nothing is known to be cut off: a tunnel works, or a peer tries that nobody knows."""
     unknown = case.stranger and (case.peer is not None or bool(desk.inventory.peers))
-    harmless = case.family == "failing" and (case.beside or unknown)
+    harmless = case.beside or (case.family == "failing" and unknown)
     return min(severity, "warning", key=SEVERITIES.index) if harmless else severity
 
 
@@ -165,6 +165,7 @@ def successor(case: Case, kind: str, since: float) -> Case:
         told=False,
         escalate_to="major",
         idle=False,
+        beside=False,
     )
 
 

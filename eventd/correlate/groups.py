@@ -385,13 +385,14 @@ def _explain(desk: Desk, place: Place, parent: Case, falling: Falling) -> None:
 
 def _severity(desk: Desk, group: GroupState, falling: Falling = ()) -> Severity:
     """As grave as the gravest child; an outage major at least, and critical where nothing of the place is up any more,
-    but information where it was on purpose."""
+    but information where it was on purpose, and a warning where other tunnels carry the same networks."""
     place = Place(group.kind, group.device, group.place)
     severity: Severity = "info"
-    for child in [*(one for one, _ in falling), *(peer.case for _, peer in desk.fleet.members(place.key))]:
-        if child is not None and reasons.worse(severity, child.severity) != severity:
-            severity = reasons.worse(severity, _gravity(desk, child))
-    if severity == "info" or group.kind not in OUTAGES:
+    for child, peer in [*falling, *_members(desk, place.key)]:
+        if reasons.worse(severity, child.severity) != severity:
+            severity = reasons.worse(severity, _gravity(desk, child, peer))
+    beside = group.case is not None and group.case.beside and severity == "warning"
+    if severity == "info" or group.kind not in OUTAGES or beside:
         return severity
     nothing_up = all(_is_down(peer) for peer in places.peers_at(desk, place))  # what moved elsewhere is not down
     return "critical" if nothing_up else reasons.worse(severity, "major")
@@ -402,8 +403,10 @@ def _is_down(peer: PeerState) -> bool:
     return peer.up is False or (peer.case is not None and bool(peer.case.back_by) and not peer.tunnels_up)
 
 
-def _gravity(desk: Desk, child: Case) -> Severity:
+def _gravity(desk: Desk, child: Case, peer: PeerState) -> Severity:
     """How grave a child is, or will be when its own hold is over."""
+    if not child.announced and child.family == "tunnel":
+        child.beside = books.spared(peer, desk.now)
     if not child.announced and context.on_purpose(
         desk.device(child.device, desk.now), child, desk.settings.twin_window
     ):

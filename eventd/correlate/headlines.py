@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from eventd.correlate import reasons, texts
 from eventd.correlate.phrases import (
+    ALL_REACHED,
     AWAITS,
     CLEARED_BY_DEVICE,
     ENDED,
@@ -188,9 +189,10 @@ def _lost(case: Case, *, named: bool = True) -> str:
     unknown = "unknown " if case.stranger else ""
     few = named and number == len(case.names) <= MAX_TITLE_NAMES
     names = f" ({', '.join(case.names)})" if few else ""
+    of = "tunnels of " if case.beside else ""
     if number < case.of:
-        return f"{number} of {case.of} peers"
-    return f"{number} {unknown}peer{'s' if number != 1 else ''}{names}"
+        return f"{of}{number} of {case.of} peers"
+    return f"{of}{number} {unknown}peer{'s' if number != 1 else ''}{names}"
 
 
 def _by_hand(case: Case) -> bool:
@@ -209,7 +211,7 @@ def _standing(case: Case) -> str:
     if case.awaits:
         return f"{missing}, flapping"
     flaps = f", {case.flaps} flapping" if case.flaps else ""
-    return missing + flaps + (" that still work" if case.beside else "")
+    return missing + flaps + (f", {ALL_REACHED}" if case.beside else "")
 
 
 # --- the sentence ---------------------------------------------------------------------------------------------------
@@ -277,6 +279,8 @@ def _poor(case: Case, peer: str) -> str:
 
 
 def _degraded(case: Case, peer: str) -> str:
+    if case.beside:
+        return f"a tunnel to {peer} is down while another one carries its traffic: {_cause(case)}."
     return f"some traffic to {peer} is cut off while the rest works: {_cause(case)}."
 
 

@@ -88,7 +88,7 @@ NOUNS = {
     "on_purpose": "the outage of the tunnel to {peer}",
     "given_up": "the outage of the tunnel to {peer}",
     "probe": "the unanswered SLA probe to {peer}",
-    "tunnel_degraded": "the partial outage to {peer}",
+    "tunnel_degraded": "the outage of some tunnels to {peer}",
     "poor": "the poor way to {peer}",
     "negotiation_failing": "the failing negotiation with {peer}",
     "failing_alike": "the failing negotiation with {lost}",
@@ -103,6 +103,9 @@ NOUNS = {
     "device_outage": "the outage of {lost}",
     "peer_outage": "the outage of {peer}",
 }
+
+#: How an outage of many goes on of whose peers each has a tunnel left.
+ALL_REACHED = "all still reachable"
 
 #: How a case ends whose peer has another address now, which follows.
 RENUMBERED = "back under another address, "
@@ -120,7 +123,7 @@ OVER = {
     "on_purpose": "the tunnel to {peer}, taken down on purpose, is up again",
     "given_up": "the tunnel to {peer} was taken down on purpose and is not expected back: closed",
     "probe": "the SLA probe to {peer} is answered again",
-    "tunnel_degraded": "the partial outage to {peer} is over",
+    "tunnel_degraded": "the outage of some tunnels to {peer} is over",
     "poor": "the way to {peer} works well again",
     "negotiation_failing": "the failing negotiation with {peer} is over",
     "failing_alike": "the failing negotiation with {lost} is over",

@@ -347,7 +347,8 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     kind = "tunnel_degraded" if books.any_up(peer, at) else "tunnel_down"
     _set_expectation(desk, case, kind)
     case.step(at, f"no {'answer' if case.probe else 'start'} within {texts.span(at - case.since)}")
-    _open(desk, peer, case, at, kind, case.severity)
+    case.beside = books.spared(peer, at)
+    _open(desk, peer, case, at, kind, cases.bounded(desk, case, case.severity))
 
 
 def _open(
@@ -370,6 +371,9 @@ def grown(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     """Timer ``grow``: a partial outage or failing negotiation has taken the (last) tunnel with it."""
     kind = "tunnel_degraded" if books.any_up(peer, at) else "tunnel_down"
     if kind == case.kind:
+        if case.beside and not books.spared(peer, at):
+            case.beside = False
+            cases.escalate(desk, case, at, heir_severity(case), "some traffic is cut off now")
         return
     heir = cases.successor(case, kind, case.grow_since)
     cases.supersede(desk, peer, case, heir, at)

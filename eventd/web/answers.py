@@ -135,8 +135,8 @@ class RejectedRow(Struct, frozen=True):
 
 class Why(Struct, frozen=True):
     """Why things stand as they do. ``incident`` is the one that was asked for; ``incidents`` are the latest of the peer
-    or device, or those open at ``at``; ``messages`` the latest, or those near ``at``. ``notice`` says what ``at`` does
-    not reach back to."""
+    or device, or those open at ``at``, of which ``more`` are not listed (without ``at``: of those that are open now);
+    ``messages`` the latest, or those near ``at``. ``notice`` says what ``at`` does not reach back to."""
 
     at: datetime | None
     incident: Incident | None
@@ -144,6 +144,7 @@ class Why(Struct, frozen=True):
     incidents: tuple[Incident, ...]
     messages: tuple[EventRow, ...]
     notice: str | None = None
+    more: int = 0
 
 
 class ReasonRow(Reason, frozen=True):

@@ -65,11 +65,12 @@ async def why(service: Service, asked: dict[str, Any]) -> Why:
         return await _of_incident(service, str(ident), at)
     explanations = service.correlator.explain(service.now(), peer=peer, device=device)
     address = _address(peer, explanations)
-    incidents = await _incidents(service, device, address, at)
+    chosen = await _incidents(service, device, address, at)
+    incidents = as_now(service, _shown(chosen, at))
     messages = await _messages(service, device, address, at)
     if not (explanations or incidents or messages):
         raise RequestError(404, _unknown(service, peer, device))
-    return _answer(at, None, explanations, as_now(service, incidents), messages)
+    return _answer(at, None, explanations, incidents, messages, len(chosen) - len(incidents))
 
 
 async def _of_incident(service: Service, ident: str, at: float | None) -> Why:
@@ -105,6 +106,7 @@ def _answer(
     explanations: Sequence[Explanation],
     incidents: Sequence[Incident],
     messages: Sequence[JournalRow],
+    more: int = 0,
 ) -> Why:
     return Why(
         at=None if at is None else utc(at),
@@ -113,6 +115,7 @@ def _answer(
         incidents=tuple(incidents),
         messages=tuple(map(event_row, messages)),
         notice=None if at is None else NOTICE.format(at=utc(at)),
+        more=more,
     )
 
 
@@ -123,17 +126,23 @@ def _address(peer: str | None, explanations: Sequence[Explanation]) -> str | Non
 
 
 async def _incidents(service: Service, device: str | None, peer: str | None, at: float | None) -> Sequence[Incident]:
-    """The latest, those before that are open and no part of another; at a moment, those open then, in the
-    order in which they began."""
+    """The latest, and those before that are open and no part of another; at a moment, those open then. What is no part
+    of another comes first."""
     if at is None:
         latest = (await service.store.incidents(device=device, peer=peer, limit=INCIDENTS)).items
         still = (await service.store.incidents(device=device, peer=peer, status="open", limit=LOOKED_AT)).items
         chosen = {row.id: row for row in (*(row for row in still if row.parent is None), *latest)}
-        return list(chosen.values())[:INCIDENTS]
+        return list(chosen.values())
     rows = (await service.store.incidents(device=device, peer=peer, limit=LOOKED_AT)).items
     moment = utc(at)
     then = [row for row in rows if row.opened_at <= moment <= (row.resolved_at or LAST)]
-    return sorted(sorted(then, key=lambda row: row.parent is not None)[:INCIDENTS], key=_place)
+    return sorted(then, key=lambda row: row.parent is not None)
+
+
+def _shown(chosen: Sequence[Incident], at: float | None) -> Sequence[Incident]:
+    """The first few; of a moment in the order in which they began."""
+    few = chosen[:INCIDENTS]
+    return few if at is None else sorted(few, key=_place)
 
 
 def _place(row: Incident) -> tuple[datetime, str, str]:

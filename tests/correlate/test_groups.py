@@ -363,7 +363,21 @@ def test_peers_lost_one_by_one_behind_a_line_that_is_down_are_one_outage() -> No
 def test_peers_that_still_work_by_another_way_are_said_to() -> None:
     spare = "interface=GigabitEthernet0/0/2 ifindex=13"
     text = f"{known(8)}\n{known(8, spare)}\n{lines('stop dpd timeout', 0, peers(8))}"
-    assert "that still work" in only(tell(text), "interface_outage").title
+    parent = only(tell(text), "interface_outage")
+    assert "lost tunnels of 8 peers on GigabitEthernet0/0/1, all still reachable: " in parent.title
+    assert parent.severity == "major"  # which networks are left to them, no message says
+
+
+def test_tunnels_whose_networks_others_carry_are_a_warning_until_those_fall_too() -> None:
+    flow, spare = "flow=A", "flow=A interface=GigabitEthernet0/0/2 ifindex=13"
+    first = f"{UPLINK} {flow}"
+    text = f"{known(8, first)}\n{known(8, spare)}\n{lines('stop dpd timeout', 0, peers(8), first)}"
+    story = tell(text)
+    parent = only(story, "interface_outage")
+    assert (parent.severity, parent.worst_severity) == ("warning", "warning")
+    assert {one.severity for one in story.final.values()} == {"warning"}
+    again = tell(f"{text}\n{lines('stop dpd timeout', 300, peers(8), spare)}", until=600)
+    assert {one.severity for one in again.final.values() if one.status == "open"} == {"critical", "major"}
 
 
 def test_a_wrong_key_on_many_is_no_matter_of_the_line() -> None:

@@ -101,7 +101,8 @@ def test_everything_open_is_open_for_a_reason_and_everything_down_is_somebodys_m
     events: Timeline, known: object, part: float
 ) -> None:
     story = tell(events, until=events[-1][0] + part * 2000, known=known)
-    states = [*story.correlator._fleet.peers.values(), *story.correlator._fleet.devices.values()]
+    fleet = story.correlator.fleet
+    states = [*fleet.peers.values(), *fleet.devices.values(), *fleet.groups.values()]
     for state in states:
         assert all(case.timers for case in state.cases())
         if isinstance(state, PeerState):
