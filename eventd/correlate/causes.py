@@ -67,6 +67,11 @@ def is_given(cause: Reason | None) -> bool:
     return cause is None or cause.name not in (*reasons.NAMED, evidence.BENEATH_NAME)
 
 
+def refused(fallen: Iterable[Case]) -> bool:
+    """Whether all of them try again and are told why not: what befell their place is over and no reason any more."""
+    return all(case.failures and is_given(case.cause) and reasons.says_why(case.cause) for case in fallen)
+
+
 def beneath(desk: Desk, place: Place, parent: Case, falling: Falling) -> Note | None:
     """A guess: the line that went down just before, that no tunnel names and nearly all at a place may run over, where
     nothing else explains the outage."""

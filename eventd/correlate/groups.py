@@ -141,6 +141,16 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
         if group.back:
             group.missing_told = left
         _tell(desk, group, case, at, case.count, severity)
+    elif case.rest is None and case.count > left:
+        _tell_rest(desk, group, case, at)
+
+
+def reheard(desk: Desk, key: str) -> None:
+    """A child has found a better reason: when things stay so, it may be that of all that are left."""
+    group = desk.fleet.groups.get(key)
+    if group is not None and group.case is not None:
+        group.case.timers.setdefault("settle", desk.now + desk.settings.group_window)
+        desk.settle(key, group)
 
 
 def tallied(desk: Desk, group: GroupState, case: Case, at: float) -> None:
@@ -159,12 +169,14 @@ def tallied(desk: Desk, group: GroupState, case: Case, at: float) -> None:
 
 def _hear_all(desk: Desk, group: GroupState, case: Case, held: Sequence[Case]) -> None:
     """The reasons of all that fell, and not only of those that had when it was told first; as long as none is back."""
-    children = [child for child, _ in _members(desk, _place(group).key)]
-    if len(children) < case.count or not causes.is_given(case.cause):
+    children = [*(child for child, _ in _members(desk, _place(group).key)), *held]
+    refused = group.kind in OUTAGES and not causes.is_given(case.cause) and causes.refused(children)
+    if len(children) < case.count + len(held) or not (refused or causes.is_given(case.cause)):
         return
-    before, case.cause = case.cause, causes.commonest(_place(group), [*children, *held]) or case.cause
+    before, case.cause = case.cause, causes.commonest(_place(group), children) or case.cause
     if case.cause != before:
-        cases.progress(desk, case, desk.now)
+        case.side = None if refused else case.side
+        cases.progress(desk, case, desk.now, news=phrases.CAUSE_KNOWN if refused else "")
 
 
 def _count_later(desk: Desk, group: GroupState, case: Case, wait: float) -> None:
@@ -209,16 +221,16 @@ def _tell(desk: Desk, group: GroupState, case: Case, at: float, total: int, seve
     """Tell how many are lost and how many are back; ``total`` are those who fell."""
     key, flapped = _place(group).key, case.awaits
     _count(desk, key, case)
-    down = [peer for _, peer in desk.fleet.members(key) if not desk.fleet.is_swinging(key, peer.key)]
+    down = _down(desk, key)
     case.awaits = FLAPPING if _mostly_flaps(desk, group, case) else ""
     worse = _is_worse(case, severity)
     if severity != case.severity and not worse:  # the gravest are back, or something of the place is up again
         case.step(at, f"severity now {severity}")
         case.severity = severity
-    case.rest = remnants.reason(desk, _place(group), case, [(one.case, one) for one in down if one.case is not None])
+    case.rest = remnants.reason(desk, _place(group), case, down)
     if group.back:
         news = _moved(case) or SORTS[group.kind].gone(case.count - case.missing - case.flaps, case.count)
-        names = texts.listed(texts.peer_name(desk.inventory, peer) for peer in down)
+        names = _names(desk, down)
         case.step(at, f"{news}, {SORTS[group.kind].left}: {names}" if down else news)
         news = remnants.news(case, len(down), SORTS[group.kind].left, names) or news
     elif total > case.fallen:
@@ -233,6 +245,24 @@ def _tell(desk: Desk, group: GroupState, case: Case, at: float, total: int, seve
     group.back, case.fallen, group.told_at = 0, total, at
     if not _rise(desk, case, at, severity, news):
         cases.progress(desk, case, at, news=news)
+
+
+def _tell_rest(desk: Desk, group: GroupState, case: Case, at: float) -> None:
+    """Tell why those that are left are missing, where they have found a reason of their own since it was told."""
+    down = _down(desk, _place(group).key)
+    case.rest = remnants.reason(desk, _place(group), case, down)
+    if (news := remnants.news(case, len(down), SORTS[group.kind].left, _names(desk, down))) and case.rest != case.cause:
+        case.step(at, news)
+        cases.progress(desk, case, at, news=news)
+
+
+def _down(desk: Desk, key: str) -> Falling:
+    """The children that are not up in between."""
+    return [one for one in _members(desk, key) if not desk.fleet.is_swinging(key, one[1].key)]
+
+
+def _names(desk: Desk, falling: Falling) -> str:
+    return texts.listed(texts.peer_name(desk.inventory, peer) for _, peer in falling)
 
 
 def _moved(case: Case) -> str:
@@ -372,7 +402,8 @@ def _explain(desk: Desk, place: Place, parent: Case, falling: Falling) -> None:
     for note in dict.fromkeys((*typed, *near)):  # what was typed may be what befell it
         if (note.at, note.text) not in known:
             parent.step(note.at, note.text)
-    if (cause := causes.named(place, near, falling)) is not None:
+    cause = causes.named(place, near, falling)
+    if cause is not None and not causes.refused(case for case, _ in falling):
         parent.cause = cause
         parent.side = "remote" if place.kind == "far" else "local"
         return

@@ -2,6 +2,7 @@
 `eventd.correlate.headlines`)."""
 
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
@@ -159,6 +160,8 @@ FAILOVERS = {
 }
 #: How far a restart is, by the mark ``state``.
 RESTARTS = {"ordered": "restart ordered", "begun": "device is restarting"}
+#: "Interface physical link is down": what IFNET gives as the reason for a link that went down.
+SAME_AGAIN = re.compile(r"(?:interface )?(?:physical )?(?:link )?(?:is |went )?(?:down|up)\.?", re.IGNORECASE)
 #: What is watched, by the mark ``track``.
 TRACKS = {
     "bfd": "BFD session",
@@ -177,9 +180,14 @@ def told(event: Event) -> str:
         text += f" ({place})"
     if event.event in TYPED and (typed := event.extra.get("Command")):
         return f"{text}: {shortened(typed)}"  # without its secrets since it was decoded
-    why = shortened(event.extra.get("Reason", "")) if event.reason is None else words(event.reason)
+    why = _said(event.extra.get("Reason", "")) if event.reason is None else words(event.reason)
     text = f"{text}: {why}" if why and (event.reason or event.event in NEIGHBOURS) else text
     return text + _unnamed(event)
+
+
+def _said(why: str) -> str:
+    """The reason of a neighbour, unless it only says once more that a link is down or up."""
+    return "" if SAME_AGAIN.fullmatch(why) else shortened(why)
 
 
 def _place(event: Event) -> str:

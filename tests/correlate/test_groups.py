@@ -541,3 +541,13 @@ def test_a_line_that_no_tunnel_names_is_said_as_a_guess_where_nearly_all_fell_af
         cause = only(tell(text, until=200), "interface_outage").cause
         assert cause is not None
         assert cause.name != "link.down beneath"
+
+
+@pytest.mark.parametrize("left", [3, 8])
+def test_what_is_left_when_the_only_line_is_up_again_is_no_matter_of_the_line(left: int) -> None:
+    fall = f"{known(20)}\n-1 linkdown peer=none {UPLINK}\n{lines('stop dpd timeout', 0, peers(20))}"
+    back = lines("start", 310, peers(20 - left, left + 1))
+    parent = only(tell(f"{fall}\n300 linkup peer=none {UPLINK}\n{back}", until=900), "interface_outage")
+    assert parent.cause is not None
+    assert parent.cause.name == "dpd timeout"
+    assert any("link went down" in line for line in parent.chain)

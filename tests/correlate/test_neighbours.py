@@ -1,7 +1,10 @@
 """Probes, boards and pairs near an outage: told as what they are, and named as its cause only where they can be."""
 
 import pytest
-from correlate_strategies import tell
+from correlate_strategies import tell, timeline
+from msgspec.structs import replace
+
+from eventd.correlate import texts
 
 STOP = "3 stop dpd timeout interface=GE1"
 
@@ -60,3 +63,17 @@ def test_what_somebody_typed_is_told() -> None:
     story = tell("0 config kind=command Command=undo-ipsec-policy\n5 stop dpd timeout", until=60)
     [incident] = story.final.values()
     assert any("configuration changed: undo-ipsec-policy, 5 s before" in line for line in incident.chain)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("Interface physical link is down", ""),
+        ("The main interface is down", ": The main interface is down"),
+        ("Link down", ""),
+        ("down by command", ": down by command"),
+    ],
+)
+def test_a_reason_that_says_no_more_than_that_the_link_is_down_is_left_out(reason: str, said: str) -> None:
+    [(_, event)] = timeline("0 linkdown peer=none interface=GE1")
+    assert texts.told(replace(event, extra={"Reason": reason})) == f"link went down (GE1){said}"

@@ -1,10 +1,11 @@
 """A device that has restarted has no tunnel left: who does not come back is missed, whatever it was known as before."""
 
 import pytest
-from correlate_strategies import tell
+from correlate_strategies import Story, tell
 
 from eventd.correlate import rebase
 from eventd.inventory import Inventory, Peer
+from eventd.model import Incident
 
 NAMES = [f"10.0.0.{n}" for n in range(1, 21)]
 WAIT = 300
@@ -200,3 +201,48 @@ def test_a_step_of_the_clock_does_not_shorten_the_wait() -> None:
     for one in (device, next(iter(state.fleet.peers.values()))):
         rebase.shift(one, 3600)
     assert (device.restarted - before, case.back_by - due) == (3600, 3600)
+
+
+def refusals(names: list[str], at: float, times: int = 6) -> str:
+    return "".join(each("fail authentication fail", at + n * 40, names) for n in range(times))
+
+
+def of(story: Story) -> Incident:
+    return next(incident for incident in story.final.values() if incident.kind == "device_outage")
+
+
+def test_those_that_are_refused_after_a_restart_are_missing_for_that_reason() -> None:
+    rest = sorted(refusals(NAMES[15:], 60).splitlines(), key=lambda line: float(line.split()[0]))
+    parent = of(tell(f"{UP}{DONE}\n{BACK}" + "\n".join(rest), until=900))
+    assert parent.cause is not None
+    assert parent.cause.name == "authentication fail"
+    assert parent.title == "FW1 lost 5 of 20 peers: authentication fail, since 10:00 UTC"
+    assert any("device restarted" in line for line in parent.chain)
+    assert any("Step for authentication fail" in step for step in parent.actions)
+
+
+@pytest.mark.parametrize("left", [3, 8])
+def test_what_those_that_are_left_find_out_later_is_told_with_the_outage_of_many(left: int) -> None:
+    """They were told with all the others, as lost in the restart, long before they tried again."""
+    stops = each("stop dpd timeout", 5)
+    late = sorted(refusals(NAMES[:left], 700, 2).splitlines(), key=lambda line: float(line.split()[0]))
+    story = tell(f"{UP}0 restart peer=none\n{stops}{each('start', 300, NAMES[left:])}" + "\n".join(late), until=1500)
+    parent = of(story)
+    assert parent.cause is not None
+    assert parent.cause.name == "authentication fail"
+    said = [change.incident.news or "" for _, change in story.changes if change.notify and change.what == "updated"]
+    assert said[-1].startswith(f"{left} still missing: ")
+    assert said[-1].endswith("authentication fail")
+    assert len(said) == 2
+
+
+def test_when_all_are_refused_after_a_restart_the_outage_says_so_later() -> None:
+    stops = each("stop dpd timeout", 5)
+    late = sorted(refusals(NAMES, 700, 2).splitlines(), key=lambda line: float(line.split()[0]))
+    story = tell(f"{UP}0 restart peer=none\n{stops}" + "\n".join(late), until=1500)
+    cause = of(story).cause
+    assert cause is not None
+    assert cause.name == "authentication fail"
+    assert [change.incident.news for _, change in story.changes if change.notify and change.what == "updated"] == [
+        "cause known"
+    ]
