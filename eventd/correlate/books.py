@@ -141,9 +141,30 @@ def forgotten(peer: PeerState, booted: float, now: float) -> bool:
     for tunnel in peer.tunnels.values():
         if tunnel.up and max(tunnel.since, tunnel.started.at if tunnel.started else 0.0) < booted:
             _count(peer, True, -1)
-            tunnel.up, tunnel.since, tunnel.nature = None, now, RESTARTED
+            tunnel.up, tunnel.nature = None, RESTARTED
     _settle(peer, now)
     return was_up and not peer.tunnels_up
+
+
+def remembered(peer: PeerState, now: float) -> None:
+    """Its device has not restarted after all: what was `forgotten` is up, as of when that was last proven."""
+    for tunnel in peer.tunnels.values():
+        if is_lost_in_restart(tunnel):
+            _count(peer, True, 1)
+            tunnel.up, tunnel.nature = True, "outage"
+    _settle(peer, now)
+
+
+def began_anew(peer: PeerState, since: float) -> bool:
+    """Whether a tunnel that nobody had said to be down has started once more, and no SA of the peer was replaced."""
+    if any(one.rule == "rekey" and one.until >= since for one in peer.decisions):
+        return False
+    return any(
+        tunnel.started is not None
+        and tunnel.started.at >= since
+        and (tunnel.before_start or tunnel.nature == RESTARTED)
+        for tunnel in peer.tunnels.values()
+    )
 
 
 def lost_in_restart(peer: PeerState) -> bool:
@@ -154,6 +175,11 @@ def lost_in_restart(peer: PeerState) -> bool:
 def is_lost_in_restart(tunnel: Tunnel) -> bool:
     """Whether nothing is known of it since its device restarted."""
     return tunnel.up is None and tunnel.nature == RESTARTED
+
+
+def outlives_restart(tunnel: Tunnel) -> bool:
+    """Whether an SA of it that ends now was there before its device is said to have restarted."""
+    return tunnel.nature == RESTARTED and (tunnel.up is None or not tunnel.before_start)
 
 
 def traffic_came(peer: PeerState, now: float) -> None:

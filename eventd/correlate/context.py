@@ -3,7 +3,7 @@
 from eventd.correlate import evidence, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.evidence import LINK_DOWN, RESTART
-from eventd.correlate.settings import ADMIN_WINDOW, CONTEXT_WINDOW, MAX_NOTES, RESTART_WAIT
+from eventd.correlate.settings import ADMIN_WINDOW, BOOT_TAKES, CONTEXT_WINDOW, MAX_NOTES, RESTART_TOLD, RESTART_WAIT
 from eventd.correlate.state import Case, DeviceState, Note, device_key, vsys_of
 from eventd.model import Event
 
@@ -18,8 +18,6 @@ ADMIN = {"ipsec.sa.reset": SURE, "ipsec.policy.change": SURE, "device.config": P
 TYPED = "command"
 #: Mark of handlers: what is watched is the heartbeat between the units of a pair, which carries no tunnel.
 HEARTBEAT = "hrp"
-#: A device tells of its restart when it is up again: within a quarter of an hour, or something else was the matter.
-RESTART_TOLD = 900.0
 #: Reasons that a configuration command may well have caused. `dpd timeout` near a typed command stays an outage.
 OPEN_CATEGORIES = ("administrative", "configuration", "rekey", "sa-desync", "unknown")
 #: Policy changes that take nothing down.
@@ -54,8 +52,11 @@ def note(device: DeviceState, event: Event, now: float) -> None:
 
 
 def _lasts(device: DeviceState, known: Note, now: float) -> bool:
-    """Whether what a note tells is not over: a line is down, peers are awaited after a restart."""
-    return evidence.still_down(device, known) or (known.event == RESTART and now - known.at <= RESTART_WAIT * 2)
+    """Whether what a note tells is not over: a line is down, peers are awaited after a restart, or it shows whether the
+    device has restarted."""
+    if evidence.still_down(device, known) or (known.event == RESTART and now - known.at <= RESTART_WAIT * 2):
+        return True
+    return now - device.restarted <= RESTART_WAIT and known.at >= device.restarted - BOOT_TAKES
 
 
 def line(device: DeviceState, event: Event, now: float) -> None:

@@ -41,6 +41,7 @@ def _device(device: DeviceState, delta: float) -> None:
     device.lines_down = {line: at + delta for line, at in device.lines_down.items()}
     device.moves = [replace(move, at=move.at + delta) for move in device.moves]
     device.restarted = device.restarted and device.restarted + delta
+    device.restart_shown = device.restart_shown and device.restart_shown + delta
     device.heals = [at + delta for at in device.heals]
 
 

@@ -85,5 +85,5 @@ def news(case: Case, number: int, left: str, names: str) -> str:
     """How many are left, and why; empty where they have no reason of their own."""
     if case.rest is None:
         return ""
-    who = "" if case.rest.name == LINK_DOWN else f"{names}, "
-    return f"{number} {left}: {who}{texts.words(case.rest)}"
+    who = "" if case.rest.name == LINK_DOWN else f" ({names})"
+    return f"{number} {left}{who}: {texts.words(case.rest)}"

@@ -1,20 +1,32 @@
 """Rule ``not-back``: a device that has restarted has none of its tunnels left, whatever was last known of them. Peers
-come back by themselves within minutes; those that do not were lost in the restart, and no message will say so."""
+come back by themselves within minutes; those that do not were lost in the restart, and no message will say so.
 
-from eventd.correlate import books, evidence, idling, links, switchover, texts
+A coldStart says only that the SNMP agent has started (RFC 3418), which it does alone as well: it counts when something
+else shows that the device has (`was_none`), and never when an SA from before it is heard of (`contradicted`).
+"""
+
+from eventd.correlate import books, cases, evidence, idling, links, switchover, texts
 from eventd.correlate.desk import Desk
-from eventd.correlate.settings import BOOT_TAKES, MOVED_PEERS, RESTART_WAIT
-from eventd.correlate.state import Case, DeviceState, Note, PeerState
+from eventd.correlate.settings import BOOT_TAKES, MOVED_PEERS, RESTART_TOLD, RESTART_WAIT
+from eventd.correlate.state import Case, DeviceState, Note, PeerState, device_key
 from eventd.model import Event, Reason
 
 #: Mark of handlers (``state``): the device has restarted, and does not merely say that it will.
 DONE = "done"
+#: Marks of handlers (``state``) of what says that it restarts, be it by command.
+SAID = ("ordered", "begun", DONE)
+#: Mark of handlers (``kind``): it is the word of the SNMP agent.
+AGENT = "agent"
+#: What happens on a device that boots, and when its SNMP agent restarts does not.
+SHOWS = (evidence.LINK_DOWN, "link.up", "device.failover")
 #: Kinds of incident that leave open whether anything is up.
 PARTIAL = ("tunnel_degraded", "negotiation_failing")
 
 
 def heard(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
     """A device says that it has restarted; what it says again within `RESTART_WAIT` is the same restart."""
+    if event.extra.get("state") in SAID and event.extra.get("kind") != AGENT:
+        device.restart_shown = now
     if event.extra.get("state") != DONE or now - device.restarted < RESTART_WAIT:
         return
     device.restarted = now
@@ -23,6 +35,56 @@ def heard(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
         if peer.tunnels:
             _lost(desk, peer, cause, now)
             desk.settle(peer.key, peer)
+
+
+def was_none(desk: Desk, peer: PeerState, now: float) -> bool:
+    """Whether nothing but its SNMP agent shows by now that the device of an awaited peer has restarted: then its
+    tunnels count as before, and nobody is awaited any more."""
+    device = desk.device(peer.device, now)
+    if _is_said(device):
+        return False
+    if any(_shows(other, device.restarted) for _, other in desk.fleet.of_device(device.device)):
+        device.restart_shown = now
+        desk.settle(device_key(device.device), device)
+        return False
+    _take_back(desk, device, now)
+    return True
+
+
+def contradicted(desk: Desk, peer: PeerState, now: float) -> None:
+    """An SA ended that a restart of its device would have ended: there was none, unless something else shows it. What
+    comes within the moment of that word may have been overtaken by it."""
+    device = desk.device(peer.device, now)
+    if not _is_said(device) and now - device.restarted > desk.settings.twin_window:
+        _take_back(desk, device, now)
+
+
+def _is_said(device: DeviceState) -> bool:
+    near = device.restarted - BOOT_TAKES
+    return device.restart_shown >= device.restarted - RESTART_TOLD or any(
+        note.event in SHOWS and note.at >= near for note in device.notes
+    )
+
+
+def _shows(peer: PeerState, restarted: float) -> bool:
+    """Whether a peer had to begin anew, or tries to."""
+    fails = peer.case is not None and peer.case.failures and peer.case.since >= restarted
+    return books.began_anew(peer, restarted - BOOT_TAKES) or bool(fails and books.lost_in_restart(peer))
+
+
+def _take_back(desk: Desk, device: DeviceState, now: float) -> None:
+    for key, peer in desk.fleet.of_device(device.device):
+        case = peer.case
+        books.remembered(peer, now)
+        if case is not None and case.back_by:
+            case.back_by = 0.0
+            if case.announced:
+                case.timers.pop("grow", None)
+            elif case.failures:
+                case.family, case.timers = "failing", {"open": now + desk.settings.outage_hold}
+            else:
+                cases.drop(desk, peer, case, "context", "nothing but its SNMP agent says so")
+        desk.settle(key, peer)
 
 
 def is_back(desk: Desk, peer: PeerState, case: Case) -> bool:

@@ -32,7 +32,8 @@ TELLING = {
     ),
     "not-back": Rule(
         "Its device restarted, which leaves no tunnel up, and it has not come back within five minutes: an outage.",
-        "A start of it since; the trigger traffic in the inventory; no proof within the last day that it was up.",
+        "A start of it since; the trigger traffic in the inventory; no proof within the last day that it was up; or a "
+        "coldStart, and nothing else that shows a restart: no link, no other word of it, no peer that begins anew.",
     ),
     "failing": Rule(
         "Negotiation fails, with no stop before it.",

@@ -110,6 +110,8 @@ MAX_MOVES = 8
 #: nobody answers (DPD waits half a minute, then repeats some times), tries again at least every minute, and the device
 #: lets hundreds in one after the other. What the device says of a restart meanwhile is told of the same one.
 RESTART_WAIT = 300.0
+#: A device is up again, and says so, within a quarter of an hour of what led to its restart.
+RESTART_TOLD = 900.0
 #: No firewall boots faster: what started less than this before the word of its restart came after it.
 BOOT_TAKES = 120.0
 #: The two ends of a link find out apart: probes go out every 10 to 60 s and are repeated some times.

@@ -320,7 +320,8 @@ class Move(Struct, frozen=True, array_like=True):
 class DeviceState(Struct, kw_only=True, omit_defaults=True):
     """What is known of one device beyond its peers. ``also`` has further names of its conditions: a log and a trap
     about one thing name it differently. ``moves`` are the latest of its peers that came up elsewhere.
-    ``restarted`` is when it said first that it had restarted, the latest time."""
+    ``restarted`` is when it said first that it had restarted, the latest time; ``restart_shown`` when something other
+    than its SNMP agent last showed that it does."""
 
     device: str
     heard_at: float
@@ -334,6 +335,7 @@ class DeviceState(Struct, kw_only=True, omit_defaults=True):
     moves: list[Move] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     restarted: float = 0.0
+    restart_shown: float = 0.0
 
     def cases(self) -> Iterator[Case]:
         """Conditions open on the device."""

@@ -42,9 +42,12 @@ def on_stop(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
         desk.suppress("standby", peer, texts.told(event))
         return
     tunnel = books.find(peer, event, now, wanted=True)
+    outlived = _outlived(tunnel, event, now, desk.settings.rekey_hold)
+    if books.is_lost_in_restart(tunnel) or (outlived and books.outlives_restart(tunnel)):
+        restarts.contradicted(desk, peer, now)
     if books.overtaken(tunnel.started, event, now, desk.settings.twin_window):
         _came_late(desk, peer, tunnel, event, now, nature)
-    elif _outlived(tunnel, event, now, desk.settings.rekey_hold):
+    elif outlived:
         desk.suppress("rekey", peer, f"{texts.told(event)}, of the SA before the one that has just started")
     elif nature == "rekey" and _replaced(desk, peer, tunnel, event.reason, now):
         desk.suppress("rekey", peer, texts.told(event))
@@ -330,6 +333,8 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     if case.back_by > at:
         case.timers["open"] = case.back_by
         return
+    if case.back_by and restarts.was_none(desk, peer, at):
+        return
     if restarts.is_back(desk, peer, case):
         cases.drop(desk, peer, case, "far-end", "the other end has it again")
         return
@@ -369,6 +374,8 @@ def _set_expectation(desk: Desk, case: Case, kind: str) -> None:
 
 def grown(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     """Timer ``grow``: a partial outage or failing negotiation has taken the (last) tunnel with it."""
+    if case.back_by and restarts.was_none(desk, peer, at):
+        return
     kind = "tunnel_degraded" if books.any_up(peer, at) else "tunnel_down"
     if kind == case.kind:
         if case.beside and not books.spared(peer, at):

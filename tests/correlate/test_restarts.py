@@ -1,7 +1,7 @@
 """A device that has restarted has no tunnel left: who does not come back is missed, whatever it was known as before."""
 
 import pytest
-from correlate_strategies import Story, tell
+from correlate_strategies import EPOCH, Story, tell
 
 from eventd.correlate import rebase
 from eventd.inventory import Inventory, Peer
@@ -231,7 +231,7 @@ def test_what_those_that_are_left_find_out_later_is_told_with_the_outage_of_many
     assert parent.cause is not None
     assert parent.cause.name == "authentication fail"
     said = [change.incident.news or "" for _, change in story.changes if change.notify and change.what == "updated"]
-    assert said[-1].startswith(f"{left} still missing: ")
+    assert said[-1].startswith(f"{left} still missing (")
     assert said[-1].endswith("authentication fail")
     assert len(said) == 2
 
@@ -246,3 +246,74 @@ def test_when_all_are_refused_after_a_restart_the_outage_says_so_later() -> None
     assert [change.incident.news for _, change in story.changes if change.notify and change.what == "updated"] == [
         "cause known"
     ]
+
+
+# --- the word of an SNMP agent --------------------------------------------------------------------------------------
+
+COLD = "0 restart peer=none state=done kind=agent via=snmp"
+
+
+def told_of(*parts: str) -> Story:
+    text = "\n".join(line for part in parts for line in part.splitlines())
+    return tell("\n".join(sorted(text.splitlines(), key=lambda line: float(line.split()[0]))), until=900)
+
+
+def test_the_word_of_an_agent_alone_loses_nobody() -> None:
+    story = told_of(UP, COLD)
+    assert story.told == []
+    assert {peer.up for peer in story.correlator.peers()} == {True}
+    assert all(
+        tunnel.since < EPOCH for peer in story.correlator.fleet.peers.values() for tunnel in peer.tunnels.values()
+    )
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "-90 linkup peer=none interface=GE1",
+        "20 linkup peer=none interface=GE1",
+        "-600 restart peer=none state=begun",
+        "-600 restart peer=none kind=command state=ordered Command=reboot",
+        "20 restart peer=none state=done",
+        f"100 start peer={NAMES[0]}",
+        f"-60 start peer={NAMES[0]}",
+        f"100 fail authentication fail peer={NAMES[0]}",
+    ],
+)
+def test_with_anything_else_that_shows_it_a_restart_is_one(shown: str) -> None:
+    story = told_of(UP, COLD, shown)
+    assert [line.split()[1:3] for line in parents(story.told)] == [["opened", "device_outage"]]
+    assert 18 <= len([one for one in story.final.values() if one.kind == "tunnel_down"]) <= 20
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        f"-100 stop dpd timeout peer={NAMES[0]}\n-90 start peer={NAMES[0]}",
+        f"-60 start peer={NAMES[0]} tunnel_index=9\n-58 stop phase2 hard expiry peer={NAMES[0]} tunnel_index=3",
+        f"100 start peer={NAMES[0]} tunnel_index=9\n102 stop phase2 hard expiry peer={NAMES[0]} tunnel_index=3",
+        f"100 stop phase2 hard expiry peer={NAMES[0]}\n102 start peer={NAMES[0]}",
+        "20 fail authentication fail peer=9.9.9.9\n50 fail authentication fail peer=9.9.9.9",
+        "20 start peer=9.9.9.9",
+        "20 restart peer=none kind=board",
+        "-600 linkup peer=none interface=GE1",
+    ],
+)
+def test_what_an_agent_that_restarts_alone_leaves_as_it_is_shows_nothing(nothing: str) -> None:
+    story = told_of(UP.replace("peer=", "tunnel_index=3 peer="), COLD, nothing)
+    assert {peer.up for peer in story.correlator.peers() if peer.peer in NAMES} == {True}
+    assert [line for line in story.told if "9.9.9.9" not in line and "negotiation" not in line] == []
+
+
+def test_a_tunnel_that_really_stops_after_it_is_an_outage_of_its_own() -> None:
+    story = told_of(UP, COLD, f"100 stop dpd timeout peer={NAMES[0]}")
+    assert story.told == ["115 opened tunnel_down major"]
+    assert story.last.cause is not None
+    assert story.last.cause.name == "dpd timeout"
+
+
+def test_a_peer_that_failed_beside_its_tunnel_still_does() -> None:
+    fails = "\n".join(f"{at} fail authentication fail peer={NAMES[0]} flow=B" for at in (-60, -30, 10))
+    story = told_of(UP, fails, COLD)
+    [incident] = story.final.values()
+    assert (incident.kind, incident.status, incident.severity) == ("negotiation_failing", "open", "warning")
