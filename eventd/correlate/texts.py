@@ -214,8 +214,8 @@ def _restart(extra: Mapping[str, str]) -> str | None:
     text = RESTARTS.get(extra.get("state", ""))
     if text is None or extra.get("kind") != "command":
         return text
-    by, words = extra.get("User", "")[:MAX_GIVEN], extra.get("Command", "")[:MAX_TEXT]
-    return text + (f" by {by}" if by else "") + (f": {words}" if words else "")
+    by, typed = extra.get("User", "")[:MAX_GIVEN], shortened(extra.get("Command", ""))
+    return text + (f" by {by}" if by else "") + (f": {typed}" if typed else "")
 
 
 def _neighbour(event: Event) -> str | None:
