@@ -1,0 +1,50 @@
+"""How eventd bears growth: CPU and latency over the number of peers, incidents, routes, channels, rows of the journal.
+
+    python tests/bench/growth.py [--curve NAME] [--rounds N] [--full] [--to FOLDER] [--work FOLDER]
+
+Each curve has all its sizes at once and looks at them in turn; costs are medians. The exponent is that of the upper
+half of the sizes: 0 is flat, a logarithm is about 0.1, a straight line 1. What is worse than a logarithm is said so.
+``--full`` adds the sizes that take long: a journal of ten million rows needs 40 GB.
+"""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+import msgspec
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
+
+import growth_judge  # noqa: E402  neither folder is a package
+from growth_curve import Grown, measure, picture, row  # noqa: E402
+
+from eventd.telemetry import setup_logging  # noqa: E402
+
+CURVES = growth_judge.CURVES
+
+
+def main() -> None:
+    """Measure what was asked for, print it, write the files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--curve", action="append", help="only those whose name begins so")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--to", type=Path, default=Path("build"), help="folder of growth.json and growth.svg")
+    parser.add_argument("--work", type=Path, default=HERE, help="where databases are made, and removed again")
+    asked = parser.parse_args()
+    setup_logging(json=True, level="error")
+    found: list[Grown] = []
+    for curve in CURVES:
+        if asked.curve is None or any(curve.name.startswith(name) for name in asked.curve):
+            found.append(asyncio.run(measure(curve, asked.rounds, asked.work)))
+            print(row(found[-1]), flush=True)
+    asked.to.mkdir(parents=True, exist_ok=True)
+    (asked.to / "growth.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
+    (asked.to / "growth.svg").write_text(picture(found))
+    print("worse than a logarithm:", ", ".join(one.name for one in found if one.is_worse) or "none")
+
+
+if __name__ == "__main__":
+    main()

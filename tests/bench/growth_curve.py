@@ -1,0 +1,130 @@
+"""What a curve of growth is: one quantity over sizes that are far apart, and how fast it grows."""
+
+import gc
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from math import log
+from pathlib import Path
+from statistics import median
+
+from msgspec import Struct
+
+#: Exponents of growth over the upper half of a curve above this are worse than a logarithm: from 1,000 to 10,000 a
+#: logarithm grows by a third (exponent 0.12), a straight line tenfold (1). Between them lies the noise.
+WORSE = 0.25
+
+
+class Subject(ABC):
+    """Something of a certain size that can be looked at over and over."""
+
+    @abstractmethod
+    async def probe(self) -> float:
+        """What it costs at this size."""
+
+    def latency_ms(self) -> float:
+        """The longest that anything waited in the latest probe."""
+        return 0.0
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give everything back."""
+
+
+class Curve(Struct, frozen=True):
+    """``make(folder, size)`` makes a subject. ``linear``: it has to grow with the size (there is so much to do), and
+    what is looked at is whether it grows faster than that."""
+
+    name: str
+    unit: str
+    sizes: tuple[int, ...]
+    make: Callable[[Path, int], Awaitable[Subject]]
+    linear: bool = False
+
+
+class Grown(Struct, frozen=True):
+    """A curve as it was measured: medians, and the median of the longest waits."""
+
+    name: str
+    unit: str
+    sizes: tuple[int, ...]
+    costs: tuple[float, ...]
+    latencies_ms: tuple[float, ...]
+    linear: bool = False
+
+    @property
+    def exponent(self) -> float:
+        """``cost ~ size ** exponent`` over the upper half."""
+        low = max(0, len(self.sizes) // 2 - 1)
+        return log(self.costs[-1] / self.costs[low]) / log(self.sizes[-1] / self.sizes[low])
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether it grows faster than it may."""
+        return self.exponent > WORSE + self.linear
+
+
+async def measure(curve: Curve, rounds: int, where: Path) -> Grown:
+    """All sizes in turn, so that whatever else the machine does meets all alike."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=where)))
+        subjects = []
+        for size in curve.sizes:
+            (here := folder / str(size)).mkdir()
+            subjects.append(await curve.make(here, size))
+            stack.push_async_callback(subjects[-1].close)
+        gc.collect()
+        gc.freeze()
+        costs: list[list[float]] = [[] for _ in subjects]
+        waits: list[list[float]] = [[] for _ in subjects]
+        for _ in range(rounds):
+            for place, subject in enumerate(subjects):
+                costs[place].append(await subject.probe())
+                waits[place].append(subject.latency_ms())
+        gc.unfreeze()
+        middle, longest = tuple(map(median, costs)), tuple(map(median, waits))
+        return Grown(curve.name, curve.unit, curve.sizes, middle, longest, curve.linear)
+
+
+def row(grown: Grown) -> str:
+    """As lines of a table."""
+    title = f"{grown.name} ({grown.unit})"
+    verdict = f"  ~ size^{grown.exponent:.2f}{' WORSE' if grown.is_worse else ''}"
+    lines = [f"{title:42}" + "".join(f"{size:>12,}" for size in grown.sizes) + verdict]
+    lines.append(f"{'':42}" + "".join(f"{cost:12,.1f}" for cost in grown.costs))
+    if any(grown.latencies_ms):
+        lines.append(f"{'  longest wait, ms':42}" + "".join(f"{wait:12,.1f}" for wait in grown.latencies_ms))
+    return "\n".join(lines)
+
+
+WIDTH, HEIGHT, GAP, ACROSS = 220, 110, 64, 4
+STYLE = "text{font:11px sans-serif;fill:#444}.t{font-weight:bold}polyline{fill:none;stroke:#36c;stroke-width:2}"
+STYLE += "rect{fill:none;stroke:#ccc}.w{stroke:#c33}circle{fill:#444}"
+
+
+def picture(grown: Sequence[Grown]) -> str:
+    """Small pictures, each from nothing to twice its first cost at least, over the logarithm of the size."""
+    parts = []
+    for place, one in enumerate(grown):
+        left, top = place % ACROSS * (WIDTH + GAP) + 10, place // ACROSS * (HEIGHT + GAP) + 34
+        most = max(2 * one.costs[0], *one.costs) * 1.05
+        span = log(one.sizes[-1] / one.sizes[0])
+        points = [
+            (left + WIDTH * log(size / one.sizes[0]) / span, top + HEIGHT * (1 - cost / most))
+            for size, cost in zip(one.sizes, one.costs, strict=True)
+        ]
+        parts.append(f'<text class="t" x="{left}" y="{top - 18}">{one.name}</text>')
+        parts.append(f'<text x="{left}" y="{top - 5}">{one.unit}, up to {most:,.0f}</text>')
+        parts.append(f'<rect x="{left}" y="{top}" width="{WIDTH}" height="{HEIGHT}"/>')
+        line = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
+        parts.append(f'<polyline class="{"w" if one.is_worse else ""}" points="{line}"/>')
+        parts += [f'<circle cx="{x:.0f}" cy="{y:.0f}" r="2.5"/>' for x, y in points]
+        labels = zip(points[:: len(points) - 1], one.sizes[:: len(points) - 1], ("start", "end"), strict=True)
+        parts += [
+            f'<text x="{x:.0f}" y="{top + HEIGHT + 13}" text-anchor="{anchor}">{size:,}</text>'
+            for (x, _), size, anchor in labels
+        ]
+    rows = -(-len(grown) // ACROSS)
+    size = f'width="{ACROSS * (WIDTH + GAP)}" height="{rows * (HEIGHT + GAP) + 10}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{STYLE}</style>{"".join(parts)}</svg>\n'
