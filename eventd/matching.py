@@ -1,7 +1,10 @@
 """What can be asked of an incident, in one language for routes, silences and maintenance windows."""
 
-from collections.abc import Callable, Iterable, Mapping
-from fnmatch import fnmatchcase
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase, translate
+from functools import lru_cache
+from typing import Generic, TypeVar
 
 from eventd.errors import Problem
 from eventd.model import INCIDENT_KINDS, REASON_CATEGORIES, SEVERITIES, Incident
@@ -26,6 +29,11 @@ FACTS: dict[str, Callable[[Incident], Iterable[str | None]]] = {
     "tag": lambda incident: incident.tags,
 }
 
+#: What tells one incident from many, most telling first: who is asked for by one of these is looked up, not tried.
+TELLING = ("peer", "device", "interface", "owner", "site", "tag", "vsys")
+
+T = TypeVar("T")
+
 #: Match keys whose values come from a closed set: a typing error there would silently match nothing.
 CLOSED: dict[str, tuple[str, ...]] = {
     "severity": SEVERITIES,
@@ -45,6 +53,34 @@ def severities(incident: Incident) -> tuple[str, ...]:
 def matches(match: Match, incident: Incident) -> bool:
     """Whether an incident meets every condition of ``match``; an empty one is met by all."""
     return all(_agrees(FACTS[key](incident), wanted) for key, wanted in match.items())
+
+
+class Choice(Generic[T]):
+    """Things with what each is for, in their order. Among a thousand the fitting ones are found as fast as among ten,
+    but for those that ask for nothing telling, or with wildcards."""
+
+    def __init__(self, things: Iterable[tuple[Match, T]]) -> None:
+        self._things = tuple(things)
+        self._named: dict[str, dict[str | None, list[int]]] = {}
+        self._others: list[int] = []
+        for place, (match, _) in enumerate(self._things):
+            key = next((key for key in TELLING if key in match and not any(map(_wild, values(match[key])))), None)
+            if key is None:
+                self._others.append(place)
+                continue
+            for value in values(match[key]):
+                self._named.setdefault(key, {}).setdefault(value, []).append(place)
+
+    def fitting(self, incident: Incident) -> Iterator[T]:
+        """Those whose match the incident meets."""
+        places = set(self._others)
+        for key, named in self._named.items():
+            for fact in FACTS[key](incident):
+                places.update(named.get(fact, ()))
+        for place in sorted(places):
+            match, thing = self._things[place]
+            if matches(match, incident):
+                yield thing
 
 
 def faults(match: Match, place: str) -> Iterable[Problem]:
@@ -67,7 +103,20 @@ def values(value: str | list[str]) -> list[str]:
 
 def _agrees(facts: Iterable[str | None], wanted: str | list[str]) -> bool:
     patterns = values(wanted)
-    return any(fnmatchcase(fact, pattern) for fact in facts if fact is not None for pattern in patterns)
+    return any(_fits(fact, pattern) for fact in facts if fact is not None for pattern in patterns)
+
+
+def _fits(fact: str, pattern: str) -> bool:
+    return _compiled(pattern).match(fact) is not None if _wild(pattern) else fact == pattern
+
+
+def _wild(pattern: str) -> bool:
+    return "*" in pattern or "?" in pattern or "[" in pattern
+
+
+@lru_cache(maxsize=4096)  # of `fnmatch` it is 256: with more routes and silences each pattern was compiled every time
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(translate(pattern))
 
 
 def takes_all_of(first: Match, other: Match) -> bool:
@@ -79,4 +128,4 @@ def takes_all_of(first: Match, other: Match) -> bool:
 
 
 def _covers(wide: str, value: str) -> bool:
-    return wide in ("*", value) or (not set("*?[") & set(value) and fnmatchcase(value, wide))
+    return wide in ("*", value) or (not _wild(value) and fnmatchcase(value, wide))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -29,6 +30,7 @@ def _data() -> bool:
     return bool(available_timezones())
 
 
+@lru_cache  # of every channel and window of a configuration; errors are not kept
 def windows(text: str) -> Sequence[tuple[int, int]]:
     """Each window that a text names: minutes from Monday 0:00 to its begin, and its length. ValueError: it names none.
 
@@ -48,7 +50,7 @@ def windows(text: str) -> Sequence[tuple[int, int]]:
     else:
         length = (end - begin) % _DAY_MINUTES or _DAY_MINUTES
     days = range(first, first + (last - first) % 7 + 1)
-    return [(day % 7 * _DAY_MINUTES + begin, length) for day in days]
+    return tuple((day % 7 * _DAY_MINUTES + begin, length) for day in days)
 
 
 def covers(texts: Iterable[str], place: tzinfo, at: float) -> float | None:

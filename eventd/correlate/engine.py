@@ -67,7 +67,7 @@ class Correlator:
     ) -> None:
         self._fleet = Fleet(inventory, self._gone)
         self._desk = Desk(settings, external_url, self._fleet, self._settle)
-        self._desk.hush.windows = tuple(maintenance)
+        self._desk.hush.plan(maintenance)
         #: (when, key); an entry counts only while it is the one in `_armed`.
         self._heap: list[tuple[float, str]] = []
         self._armed: dict[str, float] = {}
@@ -134,7 +134,7 @@ class Correlator:
     ) -> None:
         """Judge by other settings from now on. Timers that run keep running as they were set."""
         self._watched = _watched(inventory)
-        self._desk.hush.windows = tuple(maintenance)
+        self._desk.hush.plan(maintenance)
         self._desk.settings, self._desk.external_url, self._fleet.inventory = settings, external_url, inventory
 
     def rebase(self, delta_s: float) -> Verdict:
@@ -209,7 +209,7 @@ class Correlator:
     def unsilence(self, ident: str, now: float) -> Verdict:
         """End a silence now; what it held back and is still open is told. Nothing happens if there is none."""
         self._catch_up(now)
-        if self._desk.hush.silences.pop(silence_key(ident), None) is not None:
+        if self._desk.hush.drop(silence_key(ident)):
             self._desk.touch(silence_key(ident))
             for key, state, case in list(self._fleet.announced()):
                 if case.hushed:
@@ -281,7 +281,7 @@ class Correlator:
         loaded: list[tuple[str, State]] = []
         for key, blob in states:
             if key.startswith(silence_key("")):
-                self._desk.hush.silences[key] = msgspec.msgpack.decode(blob, type=Silence)
+                self._desk.hush.put(msgspec.msgpack.decode(blob, type=Silence))
             else:
                 loaded.append((key, decode(key, blob)))
         for key, state in sorted(loaded, key=lambda pair: (pair[1].heard_at, pair[0])):

@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, field
 from eventd.checked import Checked, Fault, trying
 from eventd.correlate.settings import KEEP_SILENCES, LONGEST, MAX_SILENCES
 from eventd.correlate.state import Case
-from eventd.matching import matches
+from eventd.matching import Choice
 from eventd.model import Incident
 from eventd.weekly import window, windows, zone
 
@@ -88,17 +88,40 @@ class Hush:
     """The silences and windows in force. ``silences`` are states like any other: whoever changes one has to save it."""
 
     def __init__(self, windows: Sequence[Maintenance] = ()) -> None:
-        self.windows = tuple(windows)
-        self.silences: dict[str, Silence] = {}
+        self._silences: dict[str, Silence] = {}
+        self._choice: Choice[Silence] | None = None
+        self.plan(windows)
+
+    @property
+    def silences(self) -> Mapping[str, Silence]:
+        """By their keys; to be looked at only."""
+        return self._silences
+
+    def plan(self, windows: Sequence[Maintenance]) -> None:
+        """Have these windows from now on."""
+        self._planned = Choice((window.match, window) for window in windows)
+
+    def put(self, silence: Silence) -> None:
+        """Have a silence, as it is."""
+        self._silences[silence_key(silence.id)] = silence
+        self._choice = None
+
+    def drop(self, key: str) -> bool:
+        """Have it no more; whether there was one."""
+        self._choice = None
+        return self._silences.pop(key, None) is not None
 
     def by(self, incident: Incident, at: float) -> tuple[str, float, str, str] | None:
         """The rule that keeps ``incident`` from being told at ``at``, until when (Unix seconds), why, and the name of
         the silence or window."""
-        for rule, found in (("silenced", self.silences.values()), ("maintenance", self.windows)):
-            for one in found:
-                until = one.covers(at)
-                if until is not None and matches(one.match, incident):
-                    return rule, until, _why(one), _name(one)
+        if self._choice is None:
+            self._choice = Choice((silence.match, silence) for silence in self._silences.values())
+        for silence in self._choice.fitting(incident):
+            if (until := silence.covers(at)) is not None:
+                return "silenced", until, _why(silence), _name(silence)
+        for planned in self._planned.fitting(incident):
+            if (until := planned.covers(at)) is not None:
+                return "maintenance", until, _why(planned), _name(planned)
         return None
 
     def add(self, silence: Silence, now: float) -> list[str]:
@@ -109,12 +132,12 @@ class Hush:
         """
         if not silence.starts < silence.until <= now + LONGEST or silence.until <= now:
             raise ValueError("the silence is over already")
-        old = [key for key, known in self.silences.items() if known.until + KEEP_SILENCES < now]
+        old = [key for key, known in self._silences.items() if known.until + KEEP_SILENCES < now]
         for key in old:
-            del self.silences[key]
-        if len(self.silences) >= MAX_SILENCES:
+            self.drop(key)
+        if len(self._silences) >= MAX_SILENCES:
             raise ValueError(f"there are {MAX_SILENCES} silences already")
-        self.silences[silence_key(silence.id)] = silence
+        self.put(silence)
         return old
 
 

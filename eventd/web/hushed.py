@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from eventd.correlate.hush import Maintenance, Silence
-from eventd.matching import matches
+from eventd.matching import Choice
 from eventd.model import Incident, utc
 from eventd.web.answers import SilenceRow
 from eventd.web.service import Service
@@ -16,12 +16,14 @@ def as_now(service: Service, incidents: Iterable[Incident]) -> Sequence[Incident
     """Incidents as they were kept, each open one with ``silenced`` by the silences and windows in force."""
     now = service.now()
     known: Sequence[Silence | Maintenance] = (*service.correlator.silences(), *service.maintenance)
-    holding = [one for one in known if one.covers(now) is not None]
-    return [_as_now(incident, silenced=any(matches(one.match, incident) for one in holding)) for incident in incidents]
+    holding = Choice((one.match, one) for one in known if one.covers(now) is not None)
+    return [_as_now(incident, holding) for incident in incidents]
 
 
-def _as_now(incident: Incident, *, silenced: bool) -> Incident:
-    return incident if incident.status != "open" else replace(incident, silenced=silenced)
+def _as_now(incident: Incident, holding: Choice[Silence | Maintenance]) -> Incident:
+    if incident.status != "open":
+        return incident
+    return replace(incident, silenced=next(holding.fitting(incident), None) is not None)
 
 
 def quiet_rows(service: Service) -> Iterator[SilenceRow]:
