@@ -18,11 +18,12 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 import growth_judge  # noqa: E402  neither folder is a package
+import growth_store  # noqa: E402
 from growth_curve import Grown, measure, picture, row  # noqa: E402
 
 from eventd.telemetry import setup_logging  # noqa: E402
 
-CURVES = growth_judge.CURVES
+CURVES = (*growth_judge.CURVES, *growth_store.CURVES)
 
 
 def main() -> None:
@@ -38,8 +39,9 @@ def main() -> None:
     found: list[Grown] = []
     for curve in CURVES:
         if asked.curve is None or any(curve.name.startswith(name) for name in asked.curve):
-            found.append(asyncio.run(measure(curve, asked.rounds, asked.work)))
-            print(row(found[-1]), flush=True)
+            grown = asyncio.run(measure(curve, asked.rounds, asked.work, full=asked.full))
+            print("\n".join(map(row, grown)), flush=True)
+            found += grown
     asked.to.mkdir(parents=True, exist_ok=True)
     (asked.to / "growth.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
     (asked.to / "growth.svg").write_text(picture(found))

@@ -16,16 +16,20 @@ from msgspec import Struct
 WORSE = 0.25
 
 
+class Look(Struct, frozen=True):
+    """One way to look at a subject: what it costs then, and the longest that anything waited, in ms."""
+
+    name: str
+    unit: str
+    probe: Callable[[], Awaitable[tuple[float, float]]]
+
+
 class Subject(ABC):
     """Something of a certain size that can be looked at over and over."""
 
     @abstractmethod
-    async def probe(self) -> float:
-        """What it costs at this size."""
-
-    def latency_ms(self) -> float:
-        """The longest that anything waited in the latest probe."""
-        return 0.0
+    def looks(self) -> Sequence[Look]:
+        """In which ways."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -33,14 +37,12 @@ class Subject(ABC):
 
 
 class Curve(Struct, frozen=True):
-    """``make(folder, size)`` makes a subject. ``linear``: it has to grow with the size (there is so much to do), and
-    what is looked at is whether it grows faster than that."""
+    """``make(folder, size)`` makes a subject; ``full`` are sizes that take long."""
 
     name: str
-    unit: str
     sizes: tuple[int, ...]
     make: Callable[[Path, int], Awaitable[Subject]]
-    linear: bool = False
+    full: tuple[int, ...] = ()
 
 
 class Grown(Struct, frozen=True):
@@ -51,7 +53,6 @@ class Grown(Struct, frozen=True):
     sizes: tuple[int, ...]
     costs: tuple[float, ...]
     latencies_ms: tuple[float, ...]
-    linear: bool = False
 
     @property
     def exponent(self) -> float:
@@ -62,39 +63,44 @@ class Grown(Struct, frozen=True):
     @property
     def is_worse(self) -> bool:
         """Whether it grows faster than it may."""
-        return self.exponent > WORSE + self.linear
+        return self.exponent > WORSE
 
 
-async def measure(curve: Curve, rounds: int, where: Path) -> Grown:
+async def measure(curve: Curve, rounds: int, where: Path, *, full: bool) -> list[Grown]:
     """All sizes in turn, so that whatever else the machine does meets all alike."""
+    sizes = (*curve.sizes, *(curve.full if full else ()))
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=where)))
-        subjects = []
-        for size in curve.sizes:
+        looks: list[Sequence[Look]] = []
+        for size in sizes:
             (here := folder / str(size)).mkdir()
-            subjects.append(await curve.make(here, size))
-            stack.push_async_callback(subjects[-1].close)
+            subject = await curve.make(here, size)
+            stack.push_async_callback(subject.close)
+            looks.append(subject.looks())
         gc.collect()
         gc.freeze()
-        costs: list[list[float]] = [[] for _ in subjects]
-        waits: list[list[float]] = [[] for _ in subjects]
-        for _ in range(rounds):
-            for place, subject in enumerate(subjects):
-                costs[place].append(await subject.probe())
-                waits[place].append(subject.latency_ms())
+        seen = [[[await look.probe() for look in alike] for alike in zip(*looks, strict=True)] for _ in range(rounds)]
         gc.unfreeze()
-        middle, longest = tuple(map(median, costs)), tuple(map(median, waits))
-        return Grown(curve.name, curve.unit, curve.sizes, middle, longest, curve.linear)
+        return [
+            Grown(
+                f"{curve.name}: {look.name}" if look.name else curve.name,
+                look.unit,
+                sizes,
+                tuple(median(turn[place][size][0] for turn in seen) for size in range(len(sizes))),
+                tuple(median(turn[place][size][1] for turn in seen) for size in range(len(sizes))),
+            )
+            for place, look in enumerate(looks[0])
+        ]
 
 
 def row(grown: Grown) -> str:
     """As lines of a table."""
-    title = f"{grown.name} ({grown.unit})"
+    title = f"{grown.name}, {grown.unit}"
     verdict = f"  ~ size^{grown.exponent:.2f}{' WORSE' if grown.is_worse else ''}"
-    lines = [f"{title:42}" + "".join(f"{size:>12,}" for size in grown.sizes) + verdict]
-    lines.append(f"{'':42}" + "".join(f"{cost:12,.1f}" for cost in grown.costs))
+    lines = [f"{title:56}" + "".join(f"{size:>12,}" for size in grown.sizes) + verdict]
+    lines.append(f"{'':56}" + "".join(f"{cost:12,.1f}" for cost in grown.costs))
     if any(grown.latencies_ms):
-        lines.append(f"{'  longest wait, ms':42}" + "".join(f"{wait:12,.1f}" for wait in grown.latencies_ms))
+        lines.append(f"{'  longest wait, ms':56}" + "".join(f"{wait:12,.1f}" for wait in grown.latencies_ms))
     return "\n".join(lines)
 
 
