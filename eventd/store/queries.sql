@@ -27,9 +27,10 @@ INSERT INTO events (seq, received_at, device, peer, event, duplicate, json) VALU
 -- name: link_insert
 INSERT OR IGNORE INTO links (event, incident) VALUES (?, ?);
 
+-- Which they are is answered from an index where that has all that is asked for; whole rows are read for one page only.
 -- name: events
 SELECT seq, duplicate, json, (SELECT json_group_array(incident) FROM links WHERE event = seq) FROM events
-WHERE {where} ORDER BY seq DESC LIMIT :limit;
+WHERE seq IN (SELECT seq FROM events WHERE {where} ORDER BY seq DESC LIMIT :limit) ORDER BY seq DESC;
 
 -- name: devices_heard
 SELECT DISTINCT device FROM events;
@@ -52,11 +53,13 @@ SELECT seq, json FROM incidents WHERE {where} ORDER BY seq DESC LIMIT :limit;
 -- name: incidents_of_status
 SELECT json FROM incidents WHERE status = ? ORDER BY seq;
 
--- Of one device with those that another incident tells, which may be another device's; else without.
 -- name: incidents_over
-SELECT json FROM incidents
-WHERE status = 'resolved'
-    AND CASE WHEN :device IS NULL THEN json_extract(json, '$.parent') IS NULL ELSE device = :device END
+SELECT json FROM incidents WHERE status = 'resolved' AND json_extract(json, '$.parent') IS NULL
+ORDER BY resolved_at DESC, seq DESC LIMIT :limit;
+
+-- With those that another incident tells, which may be another device's.
+-- name: incidents_over_of
+SELECT json FROM incidents INDEXED BY incidents_over WHERE status = 'resolved' AND device = :device
 ORDER BY resolved_at DESC, seq DESC LIMIT :limit;
 
 -- name: incidents_announced
@@ -224,7 +227,12 @@ SELECT id, attempts, json FROM outbox WHERE digest = ? AND state = 'pending' ORD
 DELETE FROM digests WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.digest = digests.id);
 
 -- name: outbox_counts
-SELECT channel, state, count(*) FROM outbox GROUP BY channel, state ORDER BY channel, state;
+SELECT channel, 'pending', count(*) FROM outbox INDEXED BY outbox_queue WHERE state = 'pending' GROUP BY channel
+UNION ALL
+SELECT channel, 'delivered', count(*) FROM outbox INDEXED BY outbox_delivered WHERE state = 'delivered' GROUP BY channel
+UNION ALL
+SELECT channel, state, count(*) FROM outbox INDEXED BY outbox_undone WHERE state IN ('dead', 'superseded')
+GROUP BY channel, state ORDER BY 1, 2;
 
 -- name: outbox_letters
 SELECT seq, json, state, attempts, next_at, settled_at, last_error, digest, sent_again_as, dropped_by, (
@@ -261,15 +269,19 @@ UPDATE outbox SET dropped_by = ? WHERE id = ?;
 
 -- Retention. The cut is the oldest time to keep.
 
+-- Whom open incidents name, as one JSON list.
+-- name: incidents_named
+SELECT json_group_array(value) FROM (
+    SELECT value FROM incidents AS still, json_each(still.json, '$.children') WHERE still.status = 'open'
+    UNION SELECT json_extract(json, '$.parent') FROM incidents
+    WHERE status = 'open' AND json_extract(json, '$.parent') IS NOT NULL
+);
+
 -- name: prune_incidents
 SELECT id FROM incidents
 WHERE status = 'resolved' AND resolved_at < :cut
     AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.incident = incidents.id AND state = 'pending')
-    AND id NOT IN (
-        SELECT value FROM incidents AS still, json_each(still.json, '$.children') WHERE still.status = 'open'
-        UNION SELECT json_extract(json, '$.parent') FROM incidents
-        WHERE status = 'open' AND json_extract(json, '$.parent') IS NOT NULL
-    )
+    AND id NOT IN (SELECT value FROM json_each(:named))
 ORDER BY resolved_at LIMIT :limit;
 
 -- name: prune_outbox_of

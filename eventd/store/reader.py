@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -50,6 +50,13 @@ LETTER_WHERE = {
 }
 MALFORMED_WHERE = {"before": "seq < :before"}
 
+#: By which of its filters a list is searched: the first that is given. SQLite knows of columns only that they have an
+#: index, and would read half of the journal by the kind of event.
+SEARCHED = {
+    "events": ("incident", "peer", "device", "event"),
+    "incidents": ("id", "child_of", "open", "peer", "device", "site", "severity", "kind", "status"),
+}
+
 _event = msgspec.json.Decoder(Event)
 _incident = msgspec.json.Decoder(Incident)
 _malformed = msgspec.json.Decoder(Malformed)
@@ -84,9 +91,16 @@ class Reader:
         """Rows of one page, and where the next begins. One row more than asked for tells whether there is one."""
         given = {name: value for name, value in filters.items() if value is not None}
         limit = max(1, min(limit, MAX_PAGE))
-        where = " AND ".join(conditions[name] for name in given) or "TRUE"
+        other = self._not_searched(query, given)
+        where = " AND ".join(f"+{conditions[name]}" if name in other else conditions[name] for name in given) or "TRUE"
         rows = self._rows(QUERIES[query].replace("{where}", where), {**given, "limit": limit + 1})
         return rows[:limit], rows[limit - 1][0] if len(rows) > limit else None
+
+    def _not_searched(self, query: str, given: Mapping[str, Any]) -> Collection[str]:
+        """Those of the filters that are only looked at (``+``: of no index)."""
+        names = given.keys() | ({"open"} if given.get("status") == "open" else set())
+        found = [name for name in SEARCHED.get(query, ()) if name in names]
+        return {*found[1:]} - ({"status"} if found[:1] == ["open"] else set())
 
     def events(self, filters: Mapping[str, Any], limit: int) -> Page[JournalRow]:
         """`Store.events`."""

@@ -209,7 +209,8 @@ class SqliteStore:
 
     async def over(self, device: str | None, limit: int) -> Sequence[Incident]:
         """`Store.over`."""
-        return await self._read(self._reader.incident_list, "incidents_over", {"device": device, "limit": limit})
+        query = "incidents_over" if device is None else "incidents_over_of"
+        return await self._read(self._reader.incident_list, query, {"device": device, "limit": limit})
 
     async def incident(self, incident_id: str) -> Incident | None:
         """`Store.incident`."""
@@ -262,12 +263,15 @@ class SqliteStore:
     # --- upkeep --------------------------------------------------------------------------------------------------
 
     async def prune(self, now: float) -> int:
-        """`Store.prune`, in slices: a commit waits for one of them at most."""
+        """`Store.prune`, in slices: a commit waits for one of them at most. Whom open incidents name is looked for
+        once, beside the commits: what has been over for so long is named by no new one."""
         cut = round((now - self.settings.retention) * 1e6)
         gone = 0
-        for prune in (self._writer.prune_incidents, self._writer.prune_malformed):
-            while removed := await self._write(prune, cut):
-                gone += removed
+        [(named,)] = await self._read(self._reader.all, "incidents_named")
+        while removed := await self._write(self._writer.prune_incidents, cut, named):
+            gone += removed
+        while removed := await self._write(self._writer.prune_malformed, cut):
+            gone += removed
         after: tuple[int, int] | None = (-(2**63), 0)
         while after is not None:
             removed, after = await self._write(self._writer.prune_events, cut, after)

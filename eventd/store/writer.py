@@ -244,13 +244,14 @@ class Writer:
         with self._transaction():
             self._db.execute(QUERIES["meta_set"], (key, value))
 
-    def prune_incidents(self, cut: int) -> int:
-        """One slice of resolved incidents with their notifications, and of old notifications never delivered."""
+    def prune_incidents(self, cut: int, named: str) -> int:
+        """One slice of resolved incidents with their notifications, and of old notifications never delivered.
+        ``named``: JSON list of those that have to stay."""
         with self._transaction() as tally:
             bounds = {"cut": cut, "limit": PRUNE_SLICE}
             unsent = self._db.execute(QUERIES["prune_outbox_unsent"], bounds).fetchall()
             self._drop_notifications(unsent, tally)
-            incidents = self._db.execute(QUERIES["prune_incidents"], bounds).fetchall()
+            incidents = self._db.execute(QUERIES["prune_incidents"], bounds | {"named": named}).fetchall()
             for incident in incidents:
                 self._drop_notifications(self._all("prune_outbox_of", *incident), tally)
                 self._db.execute(QUERIES["incident_delete"], incident)

@@ -29,7 +29,7 @@ PEERS = 20_000
 #: All of the journal arrived within it, evenly.
 DAYS = 100
 RETENTION_DAYS = 90
-#: An incident for so many events, with the last `LINKS` of them.
+#: An incident for so many events, with the last `LINKS` of them; each tenth is open.
 EVENTS_PER_INCIDENT = 100
 LINKS = 5
 #: Rows of one commit, and commits of one look.
@@ -51,8 +51,9 @@ INCIDENTS = """
 WITH RECURSIVE n (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < :rows / :each)
 INSERT INTO incidents
     (seq, id, status, kind, severity, device, peer, site, opened_at, updated_at, resolved_at, json)
-SELECT seq, printf('%032x', seq), 'resolved', 'tunnel_down', CASE WHEN seq % 1000 THEN 'major' ELSE 'critical' END,
-    'FW' || seq % 500, '10.0.0.1', NULL, ended - :each * :apart, ended, ended,
+SELECT seq, printf('%032x', seq), CASE WHEN seq % 10 THEN 'resolved' ELSE 'open' END, 'tunnel_down',
+    CASE WHEN seq % 1000 THEN 'major' ELSE 'critical' END,
+    'FW' || seq % 500, '10.0.0.1', NULL, ended - :each * :apart, ended, CASE WHEN seq % 10 THEN ended END,
     replace(:json, 'the-id', printf('%032x', seq))
 FROM (SELECT seq, :first + seq * :each * :apart AS ended FROM n)
 """
@@ -181,7 +182,7 @@ class Journal(Subject):
     def _asked(self, question: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[tuple[float, float]]]:
         async def probe() -> tuple[float, float]:
             wall, cpu = time.perf_counter(), time.process_time()
-            with suppress(TooLong):
+            with suppress(TooLongError):
                 await _given_up(question)
             return (time.process_time() - cpu) * 1e6, (time.perf_counter() - wall) * 1e3
 
@@ -229,7 +230,7 @@ class Journal(Subject):
         return (time.process_time() - cpu) * 1e6, (time.perf_counter() - wall) * 1e3
 
 
-class TooLong(Exception):
+class TooLongError(Exception):
     """A question was given up after `QUERY_TIMEOUT_S`, which shows in what it cost."""
 
 
@@ -239,7 +240,7 @@ async def _given_up(question: Callable[[], Awaitable[Any]]) -> None:
     except StoreError as error:
         if "interrupted" not in str(error):
             raise
-        raise TooLong from error
+        raise TooLongError from error
 
 
 async def journal(folder: Path, size: int) -> Subject:
