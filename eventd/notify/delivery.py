@@ -18,7 +18,7 @@ from eventd.model import Digest, Notification, Told
 from eventd.notify.backoff import full_jitter
 from eventd.notify.guard import failure_in, guarded, where
 from eventd.notify.pacing import LEAST_TOGETHER, MINUTE_S, Window, together
-from eventd.notify.refusals import Refusals
+from eventd.notify.refusals import REFUSED_FOR_S, UNHAPPY_FOR_S, Refusals
 from eventd.notify.render import latest
 from eventd.notify.session import MAX_RETRY_AFTER_S, Failures, Session
 from eventd.notify.standing import Standing
@@ -157,7 +157,8 @@ class _Worker:
         self._failures = Failures(telemetry, clock)
         self._woken, self._stopping = asyncio.Event(), False
         self._paused_until, self._streak, self._failing_since = 0.0, 0, 0.0
-        self._refusals = Refusals()
+        # Where there is no other form to try, it may well be a proxy that says so, or a receiver of another version.
+        self._refusals = Refusals(UNHAPPY_FOR_S if isinstance(channel, SpeaksPlain) else REFUSED_FOR_S)
         self._window = Window(channel.pace)
         #: Incidents in a digest at most, once the far end found one too large that we did not.
         self._most = channel.digests
@@ -336,8 +337,6 @@ class _Worker:
 
     def _given_up(self, told: Told, error: DeliveryError, now: float) -> str | None:
         """Why something that failed is not tried again, None where it is."""
-        if not (error.retryable or isinstance(self.channel, SpeaksPlain)):
-            return "the far end will not take it"
         if now - max(map(_wanted_at, _members(told))) > MAX_AGE_S:
             return "too old"
         if error.reason == DeliveryFailure.INTERNAL and told.attempts + 1 >= MAX_INTERNAL_TRIES:

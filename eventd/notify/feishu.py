@@ -82,6 +82,8 @@ class Feishu(Robot):
     """One custom bot."""
 
     apart_s = APART_S
+    # No code: within a line only cards of JSON 2.0 have it, and clients before 7.20 show nothing of those but the title
+    # (https://open.feishu.cn/document/uAjLw4CM/ukzMukzMukzM/feishu-cards/card-json-v2-breaking-changes-release-notes).
     markup = Markup(escape, ("**", "**"), "• ", link)
     titled = True
     limit = MAX_REQUEST - AROUND

@@ -6,7 +6,7 @@ from eventd.errors import DeliveryError
 #: outbox list`, ``eventd_channel_failing_timestamp_seconds``), but what broke in the evening may be mended only in the
 #: morning. After such a night what was refused is given up; it is kept and can be sent again.
 REFUSED_FOR_S = 12 * 3600.0
-#: What the far end will not take in any form, while it takes nothing else either: not this message is wrong but the far
+#: What a chat will not take in any form, while it takes nothing else either: not this message is wrong but the far
 #: end, and an hour is longer than such a trouble of a service lasts. Where others are taken, the message is to blame.
 UNHAPPY_FOR_S = 3600.0
 #: Who has not been refused again for a day is settled otherwise.
@@ -14,9 +14,12 @@ FORGOTTEN_AFTER_S = 86_400.0
 
 
 class Refusals:
-    """What one channel has been refused. After a restart that begins anew."""
+    """What one channel has been refused. After a restart that begins anew: there is nothing on disk of when a refusal
+    began, and a day after it was to be told everything ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, unhappy_for_s: float) -> None:
+        """``unhappy_for_s``: how long what the far end will not take is tried while it takes nothing else."""
+        self._unhappy_for_s = unhappy_for_s
         #: id → when it was first refused (Unix seconds), and how many messages had been taken by then.
         self._first: dict[str, tuple[float, int]] = {}
         self._taken = 0
@@ -35,4 +38,4 @@ class Refusals:
         began, taken = self._first.setdefault(ident, (now, self._taken))
         if error.retryable:
             return "refused for too long" if now - began > REFUSED_FOR_S else None
-        return "the far end will not take it" if self._taken > taken or now - began > UNHAPPY_FOR_S else None
+        return "the far end will not take it" if self._taken > taken or now - began > self._unhappy_for_s else None

@@ -4,9 +4,10 @@ import asyncio
 import io
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import hostile
 import pytest
 import structlog
 from channel_kinds import HTTP, MAKERS, SECRET, SERVERS, TAKEN, TEMPLATED, TOKEN
@@ -23,11 +24,13 @@ from chat_server import (
 )
 from notify_fakes import HandClock, make_incident, make_notification, make_resolved
 
-from eventd.contract import Channel
+from eventd.contract import Channel, SpeaksPlain
 from eventd.errors import ConfigError, DeliveryError, DeliveryFailure
 from eventd.model import Incident, Reason, utc
+from eventd.notify.alert import MAX_LABEL
 from eventd.notify.session import Session
 from eventd.notify.trial import trial, trial_over
+from eventd.printable import HIDDEN
 from eventd.registry import load_notifiers
 from eventd.telemetry import Telemetry
 
@@ -47,14 +50,14 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[ChatServer]:
 class Bench:
     """A session whose standard output and metrics can be looked at."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_s: float = 0.2) -> None:
         self.stdout, self.telemetry, self.clock = io.StringIO(), Telemetry(), HandClock()
         self.session = Session(
             external_url="https://eventd.example/",
             stdout=self.stdout,
             telemetry=self.telemetry,
             clock=self.clock,
-            total_timeout_s=0.2,
+            total_timeout_s=timeout_s,
         )
 
     def build(self, kind: str, url: str, **keys: Any) -> Channel:
@@ -240,6 +243,76 @@ async def test_hostile_text_stays_text(kind: str, bench: Bench, server: ChatServ
     for forbidden in ("\x1b", "\\u001b", "\u202e", "\u2028", "\x00", "\\u0000", "\r"):
         assert forbidden not in sent
     assert re.search(r"7(\*|\\+\*|&#42;|∗)7", sent), "what looks like a template in a value is not evaluated"
+
+
+#: What no far end is sent, however it is written: all that drives a terminal, hides text or turns it round.
+UNSEEN = re.compile(rf"[{HIDDEN}]")
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Every text in JSON, keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from (text for pair in value.items() for one in pair for text in strings(one))
+    elif isinstance(value, list):
+        yield from (text for one in value for text in strings(one))
+
+
+def check_alerts(alerts: Any) -> None:
+    """What Alertmanager asks of alerts: labels with names of a known form and values that are not empty."""
+    for alert in alerts:
+        assert alert["labels"]["alertname"] == "IPsecTunnelDown"
+        assert all(re.fullmatch("[a-z_]+", name) for name in (*alert["labels"], *alert["annotations"]))
+        assert all(0 < len(text) <= MAX_LABEL and text == text.strip() for text in alert["labels"].values())
+        assert alert["startsAt"] <= alert["endsAt"] or alert["endsAt"].startswith("0001-")
+
+
+def check_console(text: str) -> None:
+    """The colour of each first line is ours."""
+    coloured = re.findall(r"(?:^|(?<=\n\n))\x1b\[[\d;]+m([^\x1b\n]*)\x1b\[0m\n", text)
+    assert text.count("\x1b") == 2 * len(coloured) == 2 * text.count("\n\n")
+    assert not UNSEEN.search(re.sub(r"\x1b\[[\d;]+m", "", text))
+
+
+def check_apprise(body: Any) -> None:
+    """A title of one line, and a text that every service takes or divides."""
+    assert "\n" not in body["title"]
+    assert len(body["message"]) <= 2000
+
+
+def check_slack(body: Any) -> None:
+    """Links are ours, nobody is called, and only commands are code."""
+    shown = "\n".join(block["text"]["text"] for block in body.get("blocks", ())) or body["text"]
+    shown = re.sub(rf"<(?:{re.escape(hostile.PAGE)}|{re.escape(hostile.RUNBOOK)})\|[^<>|]*>", "·", shown)
+    assert not re.search(r"[<>]|@(?:here|channel|everyone)|`", hostile.without_commands(shown))
+
+
+#: Kinds whose texts no test of their own tries at size, and what is right of one message.
+BODIES: dict[str, Callable[[Any], None]] = {
+    "alertmanager": check_alerts,
+    "webhook": lambda body: check_alerts(body["alerts"]),
+    "apprise": check_apprise,
+    "slack": check_slack,
+}
+
+
+@pytest.mark.parametrize("kind", [*BODIES, "console"])
+async def test_many_hostile_texts_are_sent_clean(kind: str, server: ChatServer) -> None:
+    bench = Bench(timeout_s=15.0)
+    channel = bench.build(kind, server.url, **({"color": True} if kind == "console" else {}))
+    for text in hostile.some(hostile.EXAMPLES):
+        for told in (hostile.told_of(text), make_notification(incident=make_resolved(title=text, site=text))):
+            await channel.deliver(told)
+            if isinstance(channel, SpeaksPlain):
+                await channel.deliver_plain(told)
+    await channel.close()
+    await bench.session.close()
+    if kind == "console":
+        check_console(bench.stdout.getvalue())
+    for seen in server.seen:
+        BODIES[kind](seen.json)
+        assert not any(UNSEEN.search(text.replace("\u2060", "").replace("\n", "")) for text in strings(seen.json))
 
 
 @pytest.mark.parametrize("kind", MAKERS)

@@ -256,6 +256,43 @@ async def test_when_plain_text_is_refused_too_it_is_given_up() -> None:
     assert house.count("notification_failures", "ops", "refused") == tries
 
 
+def malformed(times: int) -> list[Exception | None]:
+    return [trouble(DeliveryFailure.REFUSED, retryable=False) for _ in range(times)]
+
+
+async def test_where_there_is_no_plain_text_what_is_called_malformed_is_tried_for_a_night() -> None:
+    """A proxy may answer so, or a receiver of another version, to everything."""
+    house = House(ops=ObedientChannel(*malformed(2000)))
+    async with house.running():
+        house.put(make_notification())
+        await until(lambda: house.outbox.settled)
+        began = house.clock()
+        while house.clock() - began < 2 * UNHAPPY_FOR_S:
+            await house.settled(len(house.outbox.settled) + 1)
+        assert set(house.outbox.outcomes) == {"retry"}
+        house.channels["ops"].troubles.clear()
+        await house.settled(len(house.outbox.settled) + 1)
+    assert house.outbox.outcomes[-1] == "delivered"
+
+
+async def test_once_others_are_taken_it_is_the_message_that_is_malformed() -> None:
+    class Picky(ObedientChannel):
+        async def deliver(self, notification: Notification) -> None:
+            await super().deliver(notification)
+            if notification.incident.id == "i0":
+                raise trouble(DeliveryFailure.REFUSED, retryable=False)
+
+    house = House(ops=Picky())
+    async with house.running():
+        house.put(*numbered(1))
+        await house.settled(3)
+        house.put(make_notification(incident=make_incident(id="i1")))
+        while "dead" not in house.outbox.outcomes:
+            await house.settled(len(house.outbox.settled) + 1)
+    assert house.outbox.outcomes[-2:] == ["delivered", "dead"]
+    assert house.count("notifications", "ops", "dead") == 1
+
+
 async def test_a_far_end_that_refuses_everything_for_minutes_loses_no_alarm() -> None:
     class Sulking(PlainChannel):
         async def deliver(self, notification: Notification) -> None:

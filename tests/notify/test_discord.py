@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from chat_server import ChatServer, answer, close_before_answer
-from hostile import EXAMPLES, PAGE, RUNBOOK, digest_of, over, texts, told_of
+from hostile import EXAMPLES, PAGE, RUNBOOK, digest_of, over, texts, told_of, without_commands
 from hypothesis import given, settings
 from notify_fakes import make_incident, make_notification
 
@@ -82,8 +82,8 @@ def nowhere() -> Any:
 
 
 def left_of(text: str) -> str:
-    """What Discord would read as markup: without escaped characters, code (of commands), our bold and our links."""
-    text = re.sub(r"\\[\W_]|`[^`\n]+(?:``[^`\n]+)*`", "·", text)  # something stands there: nothing comes together
+    """What Discord would read as markup: without code of commands, escaped characters, our bold and our links."""
+    text = re.sub(r"\\[\W_]", "·", without_commands(text))  # something stands there: nothing comes together
     return re.sub(r"\*\*(.*?)\*\*", r"\1", text)
 
 

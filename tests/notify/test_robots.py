@@ -2,7 +2,6 @@
 
 import html
 import json
-import os
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple, get_args
 import msgspec
 import pytest
 from chat_server import ChatServer, answer
+from hostile import EXAMPLES, without_commands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from notify_fakes import T0, HandClock, make_incident, make_notification, make_resolved
@@ -24,8 +24,6 @@ from eventd.notify.robot import Robot, harmless
 from eventd.notify.session import Answer, Session
 from eventd.notify.words import Language
 
-#: Hostile incidents per robot; the acceptance size is 10000.
-HOSTILES = int(os.environ.get("EVENTD_CHAT_HOSTILES", "25"))
 URL = "https://eventd.example/incidents/"
 
 
@@ -154,7 +152,7 @@ def hostile_incidents(draw: st.DrawFn) -> Incident:
         title=draw(hostile),
         cause=Reason(draw(hostile), meaning=draw(hostile)),
         chain=tuple(draw(st.lists(hostile, max_size=3))),
-        actions=tuple(draw(st.lists(hostile, max_size=3))),
+        actions=tuple(draw(st.lists(hostile | hostile.map("run `{}`, then".format), max_size=3))),
         url=draw(st.sampled_from([None, URL + "i-1"])),
         acked_by=draw(hostile),
     )
@@ -166,7 +164,7 @@ def dangers(kind: str, text: str) -> list[str]:
     text = re.sub(r'^<font color="[#\w]+">(.*?)</font>', r"\1", text)
     text = text.replace("**", "", 2 * (text.count("**") // 2))
     if kind == "wecom":
-        text = re.sub(r"`([^`\n]+)`", r"\1", text)  # a command, as code
+        text = without_commands(text, r"\1")
     if kind == "feishu":
         text = re.sub(r"&#\d+;", "·", text)
     found = re.findall(r"[<>*`~\\]|\]\(|\]\[|@(?!\u2060)|:(?=//)|www\.", text, re.IGNORECASE)
@@ -178,7 +176,7 @@ def dangers(kind: str, text: str) -> list[str]:
 def test_nothing_from_the_wire_acts(kind: str) -> None:
     channel = robot_of(kind)
 
-    @settings(max_examples=HOSTILES, deadline=None)
+    @settings(max_examples=EXAMPLES, deadline=None)
     @given(hostile_incidents())
     def check(incident: Incident) -> None:
         one = make_notification(incident=incident)

@@ -1,6 +1,9 @@
 """What somebody who can put words into a syslog line would try on a chat."""
 
 import os
+import random
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import strategies as st
@@ -8,7 +11,8 @@ from notify_fakes import T0, make_incident, make_notification, make_resolved
 
 from eventd.model import Digest, Incident, Notification, Reason, utc
 
-#: How many hostile incidents each chat is told of.
+#: How many hostile incidents each channel is told of: ``EVENTD_HOSTILE=10000 pytest --timeout 0 tests/notify -k "wire or
+#: hostile or fallback"`` is the acceptance run.
 EXAMPLES = int(os.environ.get("EVENTD_HOSTILE", "30"))
 #: Addresses that are ours and may be links.
 PAGE = "https://eventd.example/incidents/a1b2c3d4e5f6"
@@ -29,12 +33,30 @@ PIECES = (
 texts = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), min_size=1, max_size=12).map("".join)
 
 
+def some(count: int) -> Iterator[str]:
+    """So many of the like, the same at every run, for tests that wait for a far end."""
+    rng = random.Random(count)
+    for _ in range(count):
+        pieces = (rng.choice((*PIECES, chr(rng.randrange(0x110000)))) for _ in range(rng.randrange(1, 13)))
+        yield "".join(pieces)
+
+
+def without_commands(text: str, left: str = "·") -> str:
+    """With ``left`` (``\\1``: what it holds) for code in the numbered steps, where we put it; back-ticks anywhere else
+    are not ours."""
+    return re.sub(r"(?m)^\d+\. .*$", lambda line: re.sub(r"`([^`\n]+)`", left, line[0]), text)
+
+
 def incident_of(text: str, **changed: Any) -> Incident:
     """An incident that says ``text`` wherever a device or a peer can put something."""
     fields: dict[str, Any] = dict.fromkeys(
         ("device", "peer", "peer_name", "site", "device_site", "interface", "vsys", "summary", "title"), text
     )
-    fields |= {"chain": (text, f"22:13:00 {text}"), "actions": (text,), "cause": Reason(text, meaning=text)}
+    fields |= {
+        "chain": (text, f"22:13:00 {text}"),
+        "actions": (text, f"run `{text}`, then {text}"),
+        "cause": Reason(text, meaning=text),
+    }
     return make_incident(**fields | {"url": PAGE, "runbook_url": RUNBOOK, **changed})
 
 
