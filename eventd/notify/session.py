@@ -43,8 +43,8 @@ LOG_AGAIN_S = 600.0
 ID_HEADER = "X-Eventd-Notification-Id"
 
 #: What a status means unless a channel knows better: failure, and whether the same bytes may succeed later. 400 and 422
-#: are about this message, as long as others are taken; the other refusals (a proxy's log-in page, a key that ran out, a webhook that is gone) are
-#: about us, and somebody may mend them: `refusals.REFUSED_FOR_S`.
+#: are about this message, as long as others are taken; the other refusals (a proxy's log-in page, a key that ran out, a
+#: webhook that is gone) are about us, and somebody may mend them: `refusals.REFUSED_FOR_S`.
 STATUSES: Mapping[int, tuple[DeliveryFailure, bool]] = {
     400: (DeliveryFailure.REFUSED, False),
     408: (DeliveryFailure.TIMEOUT, True),

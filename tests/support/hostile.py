@@ -11,8 +11,8 @@ from notify_fakes import T0, make_incident, make_notification, make_resolved
 
 from eventd.model import Digest, Incident, Notification, Reason, utc
 
-#: How many hostile incidents each channel is told of: ``EVENTD_HOSTILE=10000 pytest --timeout 0 tests/notify -k "wire or
-#: hostile or fallback"`` is the acceptance run.
+#: How many hostile incidents each channel is told of: ``EVENTD_HOSTILE=10000 pytest --timeout 0 -k
+#: "wire or hostile or fallback" tests/notify`` is the acceptance run.
 EXAMPLES = int(os.environ.get("EVENTD_HOSTILE", "30"))
 #: Addresses that are ours and may be links.
 PAGE = "https://eventd.example/incidents/a1b2c3d4e5f6"
