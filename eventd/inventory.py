@@ -7,9 +7,12 @@ import contextlib
 import ipaddress
 import zoneinfo
 from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct
+
+from eventd.matching import Match, values
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 ClockMeaning = Literal["iso", "add-offset", "local"]
@@ -70,6 +73,16 @@ class Inventory:
             network = _network(peer)
             self._peers[network.version, network.prefixlen, int(network.network_address)] = peer
         self._prefixes = sorted({(version, length) for version, length, _ in self._peers}, reverse=True)
+
+    def strangers(self, match: Match) -> Iterator[tuple[str, str]]:
+        """(match key, value) of what fits nothing that is listed, for keys that there are any values of: it may be
+        meant, or be a typing error."""
+        for key, listed in LISTED.items():
+            known = {text for text in listed(self) if text}
+            for value in values(match.get(key, [])) if known else ():
+                fits = any(fnmatchcase(text, value) for text in known)
+                if not fits and not (key == "peer" and self.peer(value) is not None):
+                    yield key, value
 
     def device(self, name: str) -> Device | None:
         """The device of that name."""
@@ -169,6 +182,19 @@ def _keys(device: Device) -> Iterator[tuple[str, str]]:
     for field, spelled in _SPELLING.items():
         for text in getattr(device, field):
             yield field, spelled(text)
+
+
+#: Match key → every value that an inventory lists.
+LISTED: dict[str, Callable[[Inventory], Iterable[str | None]]] = {
+    "site": lambda inventory: [
+        *(peer.site for peer in inventory.peers),
+        *(device.site for device in inventory.devices),
+    ],
+    "device": lambda inventory: [device.name for device in inventory.devices],
+    "peer": lambda inventory: [text for peer in inventory.peers for text in (peer.name, peer.address)],
+    "owner": lambda inventory: [peer.owner for peer in inventory.peers],
+    "tag": lambda inventory: [tag for peer in inventory.peers for tag in peer.tags],
+}
 
 
 def faults(devices: Iterable[Device], peers: Iterable[Peer]) -> Iterator[tuple[str, str]]:

@@ -1,13 +1,12 @@
 """Where a configuration sends what, in words, and what in it fits nothing: for `eventd check`."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from eventd.config import Config
 from eventd.correlate.texts import span
-from eventd.inventory import Inventory
 from eventd.matching import Match, takes_all_of, values
 from eventd.notify.routing import Route
 from eventd.notify.secrets import read_secret
@@ -15,18 +14,6 @@ from eventd.registry import load_notifiers
 
 #: Values of a match that are shown.
 SHOWN = 6
-
-#: Match key → every value that the inventory lists.
-LISTED: dict[str, Callable[[Inventory], Iterable[str | None]]] = {
-    "site": lambda inventory: [
-        *(peer.site for peer in inventory.peers),
-        *(device.site for device in inventory.devices),
-    ],
-    "device": lambda inventory: [device.name for device in inventory.devices],
-    "peer": lambda inventory: [text for peer in inventory.peers for text in (peer.name, peer.address)],
-    "owner": lambda inventory: [peer.owner for peer in inventory.peers],
-    "tag": lambda inventory: [tag for peer in inventory.peers for tag in peer.tags],
-}
 
 
 def routes(config: Config) -> Iterator[str]:
@@ -55,7 +42,7 @@ def notes(config: Config) -> Iterator[str]:
     yield from _elsewhere(config)
     for kind in ("routes", "maintenance"):
         for index, one in enumerate(getattr(config, kind)):
-            for key, value in _strangers(one.match, config.inventory):
+            for key, value in config.inventory.strangers(one.match):
                 yield f"{kind}[{index}].match.{key}: {value!r} fits nothing in the inventory"
 
 
@@ -76,16 +63,6 @@ def _elsewhere(config: Config) -> Iterator[str]:
 
 def _fits(text: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(text, pattern) for pattern in patterns)
-
-
-def _strangers(match: Match, inventory: Inventory) -> Iterator[tuple[str, str]]:
-    """(match key, value) of what fits nothing that the inventory lists, for keys that it has any values of."""
-    for key, listed in LISTED.items():
-        known = {text for text in listed(inventory) if text}
-        for value in values(match.get(key, [])) if known else ():
-            fits = any(fnmatchcase(text, value) for text in known)
-            if not fits and not (key == "peer" and inventory.peer(value) is not None):
-                yield key, value
 
 
 def _hidden_by(before: Sequence[Route], route: Route) -> int | None:

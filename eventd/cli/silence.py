@@ -54,6 +54,8 @@ def add(
     click.echo(made["id"])
     fits = made["incidents"]
     click.echo(f"It fits {fits} open incident{'' if fits == 1 else 's'}; until {_until(made)} UTC.", err=True)
+    for note in made.get("notes", ()):  # an older service has none
+        click.echo(printable(f"note: {note}"), err=True)
 
 
 def _match(given: tuple[str, ...]) -> dict[str, list[str]]:

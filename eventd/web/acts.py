@@ -141,7 +141,9 @@ class Acts:
             raise RequestError(400, f"until: {error}") from error
         log.info("silenced", silence=silence.id, match=silence.match, who=silence.who, until=utc(silence.until))
         fits = sum(matches(silence.match, incident) for incident in correlator.open_incidents())
-        return answer(silence_row(silence, now, fits), status=201)
+        strangers = self._service.inventory.strangers(silence.match)
+        notes = [f"match.{key}: {value!r} fits nothing in the inventory" for key, value in strangers]
+        return answer(silence_row(silence, now, fits, notes), status=201)
 
     async def unsilence(self, request: web.Request) -> web.Response:
         """End a silence now; what it held back and is still open is told."""

@@ -107,7 +107,8 @@ class DeviceRow(Struct, frozen=True):
 class SilenceRow(Struct, frozen=True):
     """A silence, or planned work (``kind`` ``maintenance``), which stands in the configuration and can be ended only
     there: its ``id`` is its key, ``starts_at`` and ``until`` are the window that holds or the next one, ``window`` how
-    it is written if it comes every week. ``incidents``: how many open ones a silence fits, said only when it is made.
+    it is written if it comes every week. ``incidents``: how many open ones a silence fits, said only when it is made,
+    as are ``notes``: what of it fits nothing in the inventory, and may be a typing error.
     """
 
     id: str
@@ -120,6 +121,7 @@ class SilenceRow(Struct, frozen=True):
     incidents: int | None = None
     kind: Literal["silence", "maintenance"] = "silence"
     window: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class RejectedRow(Struct, frozen=True):

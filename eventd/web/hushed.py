@@ -33,7 +33,7 @@ def quiet_rows(service: Service) -> Iterator[SilenceRow]:
     yield from (_window_row(index, window, now) for index, window in enumerate(service.maintenance))
 
 
-def silence_row(silence: Silence, now: float, incidents: int | None = None) -> SilenceRow:
+def silence_row(silence: Silence, now: float, incidents: int | None = None, notes: Sequence[str] = ()) -> SilenceRow:
     """A silence as the API shows it."""
     return SilenceRow(
         id=silence.id,
@@ -44,6 +44,7 @@ def silence_row(silence: Silence, now: float, incidents: int | None = None) -> S
         who=silence.who,
         reason=silence.reason,
         incidents=incidents,
+        notes=tuple(notes),
     )
 
 

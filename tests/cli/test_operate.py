@@ -213,6 +213,7 @@ async def test_silences_are_made_listed_and_ended(site: Site) -> None:
     )
     ident = made.stdout.strip()
     assert "It fits 1 open incident;" in made.stderr
+    assert "note: " not in made.stderr  # no inventory
     [silence] = site.service.correlator.silences()
     assert (silence.id, silence.match) == (ident, {"device": ["FW1", "FW2"], "peer": ["2.1.*"]})
     assert "silenced" in await done(site, "incidents")

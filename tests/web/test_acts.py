@@ -13,6 +13,7 @@ from web_fakes import FakeService, Site, serving
 
 from eventd.correlate.hush import Maintenance
 from eventd.errors import StoreError
+from eventd.inventory import Device, Inventory, Peer
 from eventd.model import Incident, utc
 from eventd.web import acts
 from eventd.web.answers import SilenceRow
@@ -103,6 +104,15 @@ async def test_a_silence_is_made_listed_and_ended(site: Site) -> None:
     assert not opened(site).silenced
     assert not (await site.json(f"incidents/{opened(site).id}", headers=bearer(READ)))["silenced"]
     assert (await act(site, f"silences/{row.id}", "DELETE"))[0] == 404
+
+
+async def test_a_silence_says_what_of_it_fits_nothing_in_the_inventory(site: Site) -> None:
+    peers = [Peer(cidr="10.2.0.0/16", name="branches", site="bergen")]
+    site.service.inventory = Inventory([Device(name="FW1", site="oslo")], peers)
+    match = {"device": ["FW*", "FV1"], "site": "olso", "peer": ["10.2.3.4", "10.3.3.4"], "severity": "major"}
+    _, made = await act(site, "silences", json={"match": match, "duration": "2h"})
+    strangers = [("site", "olso"), ("device", "FV1"), ("peer", "10.3.3.4")]
+    assert made["notes"] == [f"match.{key}: {text!r} fits nothing in the inventory" for key, text in strangers]
 
 
 async def test_planned_work_is_listed_with_the_silences_and_ends_in_the_configuration(site: Site) -> None:
