@@ -192,18 +192,17 @@ def traffic_came(peer: PeerState, now: float) -> None:
 
 def any_up(peer: PeerState, now: float) -> bool:
     """Whether some tunnel is known to be up, by a proof that is not too old to be trusted."""
-    if not peer.tunnels_up:
-        return False
-    return any(
-        tunnel.up and now - max(tunnel.since, tunnel.started.at if tunnel.started else 0.0) <= UP_TRUST
-        for tunnel in peer.tunnels.values()
-    )
+    return bool(peer.tunnels_up) and any(_is_up(tunnel, now) for tunnel in peer.tunnels.values())
+
+
+def _is_up(tunnel: Tunnel, now: float) -> bool:
+    return bool(tunnel.up) and now - max(tunnel.since, tunnel.started.at if tunnel.started else 0.0) <= UP_TRUST
 
 
 def spared(peer: PeerState, now: float) -> bool:
     """Whether the networks of all its tunnels that are down are those of tunnels that are up: by another line, say."""
-    up = {tunnel.flow for tunnel in peer.tunnels.values() if tunnel.up and tunnel.flow}
-    return any_up(peer, now) and all(tunnel.flow in up for tunnel in peer.tunnels.values() if tunnel.up is False)
+    up = {tunnel.flow for tunnel in peer.tunnels.values() if tunnel.flow and _is_up(tunnel, now)}
+    return bool(up) and all(tunnel.flow in up for tunnel in peer.tunnels.values() if tunnel.up is False)
 
 
 def overtaken(by: Moment | None, event: Event, now: float, window: float) -> bool:

@@ -140,7 +140,7 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     if grown or _is_worse(case, severity) or _worth_telling(group, left) or _begins_to_flap(desk, group, case):
         if group.back:
             group.missing_told = left
-        _tell(desk, group, case, at, case.count, severity)
+        _tell(desk, group, case, at, case.count, severity, calm=True)
     elif case.rest is None and case.count > left:
         _tell_rest(desk, group, case, at)
 
@@ -217,8 +217,10 @@ def _shrunk(group: GroupState, case: Case, left: int) -> bool:
     return bool(group.back) and left <= (TOLD_AGAIN * told if told else TALLY_LEFT * case.count)
 
 
-def _tell(desk: Desk, group: GroupState, case: Case, at: float, total: int, severity: Severity) -> None:
-    """Tell how many are lost and how many are back; ``total`` are those who fell."""
+def _tell(
+    desk: Desk, group: GroupState, case: Case, at: float, total: int, severity: Severity, *, calm: bool = False
+) -> None:
+    """Tell how many are lost and how many are back; ``total`` are those who fell. ``calm``: nobody comes or goes."""
     key, flapped = _place(group).key, case.awaits
     _count(desk, key, case)
     down = _down(desk, key)
@@ -227,7 +229,7 @@ def _tell(desk: Desk, group: GroupState, case: Case, at: float, total: int, seve
     if severity != case.severity and not worse:  # the gravest are back, or something of the place is up again
         case.step(at, f"severity now {severity}")
         case.severity = severity
-    case.rest = remnants.reason(desk, _place(group), case, down)
+    case.rest = remnants.reason(desk, _place(group), case, down, calm=calm)
     if group.back:
         news = _moved(case) or SORTS[group.kind].gone(case.count - case.missing - case.flaps, case.count)
         names = _names(desk, down)
@@ -250,7 +252,7 @@ def _tell(desk: Desk, group: GroupState, case: Case, at: float, total: int, seve
 def _tell_rest(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Tell why those that are left are missing, where they have found a reason of their own since it was told."""
     down = _down(desk, _place(group).key)
-    case.rest = remnants.reason(desk, _place(group), case, down)
+    case.rest = remnants.reason(desk, _place(group), case, down, calm=True)
     if (news := remnants.news(case, len(down), SORTS[group.kind].left, _names(desk, down))) and case.rest != case.cause:
         case.step(at, news)
         cases.progress(desk, case, at, news=news)

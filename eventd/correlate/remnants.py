@@ -45,15 +45,16 @@ def _told(device: DeviceState, parent: Case) -> Sequence[Note]:
     return [note for note in device.notes if note.event == LINK_DOWN and (note.at, note.text) in said]
 
 
-def reason(desk: Desk, place: Place, parent: Case, left: Falling) -> Reason | None:
+def reason(desk: Desk, place: Place, parent: Case, left: Falling, *, calm: bool) -> Reason | None:
     """Why what is left of an outage is missing, where that is another reason than that of the outage: a line that is
-    still down while others are up again, or what they say for themselves, of more than a few when no line is down."""
+    still down while others are up again, or what they say for themselves; of more than a few when they come back no
+    more (``calm``), and no line is down."""
     cause = parent.cause
     if cause is None or not left or len(left) == parent.count:
         return None
     device = desk.device(parent.device, desk.now)
     down = [note for note in _told(device, parent) if evidence.still_down(device, note)]
-    if (len(left) <= MAX_NAMED or not down) and (own := _own(place, parent, left)) is not None:
+    if (len(left) <= MAX_NAMED or (calm and not down)) and (own := _own(place, parent, left)) is not None:
         return own
     if cause.name != LINK_DOWN or not parent.lines_up or not down:
         return None
