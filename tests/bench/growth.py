@@ -19,11 +19,12 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 import growth_judge  # noqa: E402  neither folder is a package
 import growth_store  # noqa: E402
+import growth_web  # noqa: E402
 from growth_curve import Grown, measure, picture, row  # noqa: E402
 
 from eventd.telemetry import setup_logging  # noqa: E402
 
-CURVES = (*growth_judge.CURVES, *growth_store.CURVES)
+CURVES = (*growth_judge.CURVES, *growth_store.CURVES, *growth_web.CURVES)
 
 
 def main() -> None:
