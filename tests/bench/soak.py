@@ -1,0 +1,244 @@
+"""Memory, latency and the ledger of a real eventd over minutes at 80 % of what it bears.
+
+    python tests/bench/soak.py [--full] [--seconds N] [--share X] [--rate N] [--to FOLDER]
+
+Lines over UDP and TCP (nine of ten not about IPsec, the rest stops, starts and failures of 2,000 peers), v2c and v3
+traps, and a scrape every ten seconds. What it bears is what it takes in a first try as fast as it can, with the same
+mixture, while nothing is lost. Memory is flat if it grows by less than `FLAT_MB_PER_MINUTE` after the first third. The
+run fails unless sent = received + dropped by the kernel, the ledger balances and the journal has a row for every event.
+"""
+
+import argparse
+import itertools
+import socket
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
+
+from contenders.base import cpu_seconds  # noqa: E402  neither folder is a package
+from contenders.eventd import USER_OF_V3  # noqa: E402
+from loads import LOADS  # noqa: E402
+from service import Service, until  # noqa: E402
+from storm import IRRELEVANT, datagrams_dropped, fail_line, start_line, stop_line, stop_trap, waiting_bytes  # noqa: E402
+
+PEERS = 2000
+#: Beyond it memory is not flat: a leak of 100 bytes per message at 3,000 a second would be 17.
+FLAT_MB_PER_MINUTE = 3.0
+LOOK_EVERY_S = 10.0
+BURST = 50
+#: Bytes in the receiver's socket above which the first try rests.
+HIGH_WATER_BYTES = 60_000
+V3_TRAPS = next(load for load in LOADS if load.name == "v3 traps")
+NO_CHAT = """
+[[channels]]
+name = "log"
+type = "console"
+[[routes]]
+match = {{ severity = ["critical"] }}
+channels = ["log"]
+"""
+
+
+class Seen(Struct, frozen=True):
+    """One look: seconds since the start, memory, CPU share of one processor, p99 of both ways, and what was lost."""
+
+    at_s: float
+    megabytes: float
+    cpu: float
+    p99_judged_s: float
+    p99_commit_s: float
+    scrape_s: float
+    lost: int
+    store_megabytes: float
+
+
+def mixture() -> Iterator[tuple[str, bytes]]:
+    """Without end: the way, and a message."""
+    made = {
+        make: [make(number).encode() for number in range(PEERS)]
+        for make in (stop_line, start_line, lambda n: fail_line(n, "authentication fail", 15))
+    }
+    lines, traps = list(made.values()), [stop_trap(number) for number in range(PEERS)]
+    noise = IRRELEVANT.encode()
+    v3 = itertools.chain.from_iterable(V3_TRAPS.messages(first, 100) for first in itertools.count(0, 100))
+    for number in itertools.count():
+        turn, subject = number % 40, number // 40 * 7 % PEERS
+        if turn in (0, 10, 20, 30):
+            line = lines[(number // 40 // PEERS + turn // 10) % 2 if turn else 2][subject]
+            yield "syslog_tcp" if turn == 30 else "syslog_udp", line
+        elif turn == 5:
+            yield "snmp", traps[subject]
+        elif turn == 15:
+            yield "snmp", next(v3)
+        else:
+            yield "syslog_tcp" if turn % 8 == 1 else "syslog_udp", noise
+
+
+class Sender:
+    """Sends the mixture over sockets of its own; ``sent`` counts by way."""
+
+    def __init__(self, ports: Mapping[str, int]) -> None:
+        self.sent, self._messages, self._ports = Counter[str](), mixture(), ports
+        kinds = {"syslog_udp": socket.SOCK_DGRAM, "snmp": socket.SOCK_DGRAM, "syslog_tcp": socket.SOCK_STREAM}
+        self._sockets = {way: socket.socket(socket.AF_INET, kind) for way, kind in kinds.items()}
+        for way, sock in self._sockets.items():
+            sock.connect(("127.0.0.1", ports[way]))
+
+    def send(self, count: int) -> None:
+        """So many, as fast as they go."""
+        for way, message in itertools.islice(self._messages, count):
+            self._sockets[way].sendall(message + b"\n" if way == "syslog_tcp" else message)
+            self.sent[way] += 1
+
+    def as_taken(self, seconds: float) -> float:
+        """As many as the receiver takes; how many that were in a second."""
+        before, started = self.sent.total(), time.perf_counter()
+        while (took := time.perf_counter() - started) < seconds:
+            while any(waiting_bytes(self._ports[way]) > HIGH_WATER_BYTES for way in ("syslog_udp", "snmp")):
+                time.sleep(0.0005)
+            self.send(BURST)
+        return (self.sent.total() - before) / took
+
+    def close(self) -> None:
+        """Send no more."""
+        for sock in self._sockets.values():
+            sock.close()
+
+
+class Soak:
+    """One service, looked at while it works."""
+
+    def __init__(self, eventd: Service) -> None:
+        self.eventd, self.seen = eventd, list[Seen]()
+        assert eventd.process is not None
+        self.pid, self.sender = eventd.process.pid, Sender(eventd.ports)
+        self.started = time.perf_counter()
+        self._buckets: dict[str, dict[float, float]] = {}
+        self._cpu = (self.started, cpu_seconds(self.pid))
+
+    def run(self, rate: float, seconds: float) -> None:
+        """Send evenly, and look every few seconds."""
+        self.started = begun = time.perf_counter()
+        wanted, look_at, first = 0.0, begun + LOOK_EVERY_S, self.sender.sent.total()
+        while (now := time.perf_counter()) < begun + seconds:
+            wanted = (now - begun) * rate
+            behind = int(wanted) - (self.sender.sent.total() - first)
+            if behind > 0:
+                self.sender.send(min(behind, BURST))
+            else:
+                time.sleep(0.002)
+            if now >= look_at:
+                self.look()
+                look_at += LOOK_EVERY_S
+
+    def lost(self) -> int:
+        """Datagrams that the kernel dropped."""
+        return sum(datagrams_dropped(self.eventd.ports[way]) for way in ("syslog_udp", "snmp"))
+
+    def look(self) -> None:
+        """Scrape, and read what the kernel says of the process."""
+        asked = time.perf_counter()
+        metrics = self.eventd.metrics()
+        scrape, (before, spent) = time.perf_counter() - asked, self._cpu
+        self._cpu = now, cpu = time.perf_counter(), cpu_seconds(self.pid)
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        memory = int(status.split("VmRSS:")[1].split()[0]) / 1024
+        self.seen.append(
+            Seen(
+                at_s=round(now - self.started, 1),
+                megabytes=memory,
+                cpu=(cpu - spent) / (now - before),
+                p99_judged_s=self._p99("eventd_pipeline_latency_seconds", metrics),
+                p99_commit_s=self._p99("eventd_store_commit_seconds", metrics),
+                scrape_s=scrape,
+                lost=self.lost(),
+                store_megabytes=metrics["eventd_store_size_bytes"] / 2**20,
+            )
+        )
+        print(row(self.seen[-1]), flush=True)
+
+    def _p99(self, name: str, metrics: Mapping[str, float]) -> float:
+        """Upper bound of the bucket that holds it, of what came since the last look."""
+        head = f'{name}_bucket{{le="'
+        now = {float(key[len(head) : -2]): value for key, value in metrics.items() if key.startswith(head)}
+        new = {bound: value - self._buckets.get(name, {}).get(bound, 0.0) for bound, value in now.items()}
+        self._buckets[name] = now
+        return min((bound for bound, value in new.items() if value >= 0.99 * new[float("inf")]), default=0.0)
+
+    def megabytes_per_minute(self) -> float:
+        """Slope of memory after the first third, by least squares."""
+        points = [(one.at_s / 60, one.megabytes) for one in self.seen[len(self.seen) // 3 :]]
+        middle = [sum(values) / len(points) for values in zip(*points, strict=True)]
+        across = sum((x - middle[0]) ** 2 for x, _ in points)
+        return sum((x - middle[0]) * (y - middle[1]) for x, y in points) / across if across else 0.0
+
+    def settle(self) -> list[str]:
+        """Wait until all is done; what does not balance."""
+        self.sender.close()
+        total, sent = self.eventd.total, self.sender.sent.total()
+        until(
+            lambda: total(self._now(), "eventd_received_total") + self.lost() == sent, "all of it to arrive", 120, 0.5
+        )
+        until(lambda: total(self._now(), "eventd_queued") == 0, "all of it to be judged", 120, 0.5)
+        return self.eventd.ledger_faults()
+
+    def _now(self) -> Mapping[str, float]:
+        return self.eventd.metrics()
+
+
+HEAD = f"{'s':>6}{'MB':>8}{'CPU':>7}{'judged p99 s':>14}{'commit p99 s':>14}{'scrape s':>10}{'lost':>7}{'store MB':>10}"
+
+
+def row(one: Seen) -> str:
+    """As a line of the table."""
+    return (
+        f"{one.at_s:6.0f}{one.megabytes:8.1f}{one.cpu:7.2f}{one.p99_judged_s:14g}{one.p99_commit_s:14g}"
+        f"{one.scrape_s:10.3f}{one.lost:7}{one.store_megabytes:10.1f}"
+    )
+
+
+def main() -> None:
+    """Find the rate, keep it up, say what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="600 seconds")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--share", type=float, default=0.8, help="of what it bears")
+    parser.add_argument("--rate", type=float, help="messages a second, instead")
+    parser.add_argument("--to", type=Path, default=Path("build"), help="folder of soak.json")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=HERE) as name:
+        folder = Path(name)
+        with Service(folder, extra=NO_CHAT, snmp_extra=USER_OF_V3) as eventd:
+            soak = Soak(eventd)
+            bears = soak.sender.as_taken(10.0)
+            rate = asked.rate or bears * asked.share
+            print(f"{bears:,.0f} messages/s as fast as they are taken; {rate:,.0f}/s from now on\n{HEAD}")
+            soak.run(rate, 600.0 if asked.full else asked.seconds)
+            faults = soak.settle()
+            assert not faults, faults
+            events = eventd.total(eventd.metrics(), "eventd_events_total")
+            sent, lost = soak.sender.sent.total(), soak.lost()
+        [(rows,)] = sqlite3.connect(folder / "eventd.db").execute("SELECT count(*) FROM events")
+    assert rows == events, f"{rows} rows in the journal for {events:.0f} events"
+    slope = soak.megabytes_per_minute()
+    flat = "flat" if abs(slope) < FLAT_MB_PER_MINUTE else "NOT FLAT"
+    print(
+        f"{sent:,} sent, {lost} lost in the kernel, {rows:,} events, the ledger balances; memory {flat}: {slope:+.2f} MB/min"
+    )
+    asked.to.mkdir(parents=True, exist_ok=True)
+    about = {"rate": rate, "bears": bears, "sent": sent, "lost": lost, "events": rows, "mb_per_minute": slope}
+    (asked.to / "soak.json").write_bytes(msgspec.json.format(msgspec.json.encode({**about, "seen": soak.seen})))
+
+
+if __name__ == "__main__":
+    main()
