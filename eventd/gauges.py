@@ -14,6 +14,7 @@ from eventd.pipeline import Pipeline
 from eventd.receivers.kernel import host_udp_errors
 from eventd.store import Store
 from eventd.telemetry import Telemetry
+from eventd.turns import in_turns
 
 #: Ways out of the outbox.
 OUTCOMES = ("delivered", "superseded", "dead")
@@ -49,6 +50,8 @@ class Gauges:
         #: correlator still knows them: a place is kept until its peer is forgotten, else labels would grow for ever.
         self._admitted: dict[tuple[str, str, str], None] = {}
         self._refused: set[tuple[str, str, str]] = set()
+        self._up: Values = {}
+        self._changes: Values = {}
 
     def provide(self, telemetry: Telemetry) -> None:
         """Have them asked for at every scrape."""
@@ -65,8 +68,8 @@ class Gauges:
             "notifications_enqueued": lambda: self._outbox("enqueued"),
             "outbox_pending": lambda: self._outbox("pending"),
             "notifications": self._outcomes,
-            "peer_up": self._peers_up,
-            "peer_state_changes": self._peer_changes,
+            "peer_up": lambda: self._up,
+            "peer_state_changes": lambda: self._changes,
         }
         for name, values in providers.items():
             telemetry.provide(name, values)
@@ -124,12 +127,24 @@ class Gauges:
             values |= {(name, outcome): getattr(totals, outcome) for outcome in OUTCOMES}
         return values
 
-    def _peers(self) -> Iterable[PeerState]:
+    async def look_at_peers(self) -> None:
+        """Bring the series of peers up to date, which may be many. Vsys of one device share a peer's label set: a peer
+        is up while any of them is."""
+        up: dict[tuple[str, ...], float] = {}
+        changes = Counter[tuple[str, ...]]()
+        for peer, labels in await in_turns((peer, self._labels(peer)) for peer in await self._peers()):
+            changes[peer.device, peer.peer or ""] += peer.state_changes
+            if peer.up is not None:
+                up[labels] = max(up.get(labels, 0.0), float(peer.up))
+        self._up, self._changes = up, dict(changes)
+
+    async def _peers(self) -> Iterable[PeerState]:
         """The peers that have a series: who got one first keeps it, whoever speaks more."""
         metrics = self._service.config.metrics
         if not metrics.peer_labels:
             return []
-        known = {(peer.device, peer.vsys, peer.peer or ""): peer for peer in self._service.correlator.named_peers()}
+        named = self._service.correlator.named_peers()
+        known = dict(await in_turns(((peer.device, peer.vsys, peer.peer or ""), peer) for peer in named))
         kept = [key for key in self._admitted if key in known]
         new = [key for key in known if key not in self._admitted]
         self._admitted = dict.fromkeys((kept + new)[: metrics.max_peers])
@@ -138,19 +153,6 @@ class Gauges:
         self._refused = refused
         return [known[key] for key in self._admitted]
 
-    def _peers_up(self) -> Values:
-        """Vsys of one device share a peer's label set: a peer is up while any of them is."""
-        found: dict[tuple[str, ...], float] = {}
-        inventory = self._service.config.inventory
-        for peer in self._peers():
-            if peer.up is not None:
-                listed = inventory.peer(peer.peer)
-                key = (peer.device, peer.peer or "", (listed and listed.name) or "", (listed and listed.site) or "")
-                found[key] = max(found.get(key, 0.0), float(peer.up))
-        return found
-
-    def _peer_changes(self) -> Values:
-        found = Counter[tuple[str, ...]]()
-        for peer in self._peers():
-            found[peer.device, peer.peer or ""] += peer.state_changes
-        return dict(found)
+    def _labels(self, peer: PeerState) -> tuple[str, ...]:
+        listed = self._service.config.inventory.peer(peer.peer)
+        return peer.device, peer.peer or "", (listed and listed.name) or "", (listed and listed.site) or ""

@@ -19,7 +19,6 @@ import msgspec
 import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 import eventd
 from eventd.contract import EngineChange
@@ -323,39 +322,37 @@ class Telemetry:
         return values
 
     def families(self) -> Iterator[Metric]:
-        """All metrics as Prometheus metric families."""
-        for spec in SPECS:
-            name = PREFIX + spec.name
-            if spec.kind == "histogram":
-                yield self._histogram_family(spec, name)
-                continue
-            cls = CounterMetricFamily if spec.kind == "counter" else GaugeMetricFamily
-            family = cls(name, spec.help, labels=spec.labels)
-            for labels, value in self.values(spec.name).items():
-                family.add_metric(labels, value)
-            yield family
+        """All metrics as they stand, as Prometheus metric families. These are made when asked for, by any thread."""
+        seen = [
+            (spec, self._histograms_now(spec.name) if spec.kind == "histogram" else self.values(spec.name))
+            for spec in SPECS
+        ]
+        return (_family(spec, values) for spec, values in seen)
 
-    def _histogram_family(self, spec: Spec, name: str) -> Metric:
-        family = HistogramMetricFamily(name, spec.help, labels=spec.labels)
-        for labels, histogram in self._histograms[spec.name].items():
-            bounds = [str(bound) for bound in spec.buckets] + ["+Inf"]
-            cumulative = list(itertools.accumulate(histogram.counts))
-            family.add_metric(labels, buckets=list(zip(bounds, cumulative, strict=True)), sum_value=histogram.total)
-        return family
+    def _histograms_now(self, name: str) -> dict[Labels, tuple[list[int], float]]:
+        """Counts per bucket up to its bound, and the sum."""
+        found = self._histograms[name].items()
+        return {labels: (list(itertools.accumulate(one.counts)), one.total) for labels, one in found}
 
 
-class _EventdCollector(Collector):
-    def __init__(self, telemetry: Telemetry) -> None:
-        self._telemetry = telemetry
+def _family(spec: Spec, values: Mapping[Labels, Any]) -> Metric:
+    name = PREFIX + spec.name
+    if spec.kind == "histogram":
+        histogram = HistogramMetricFamily(name, spec.help, labels=spec.labels)
+        bounds = [str(bound) for bound in spec.buckets] + ["+Inf"]
+        for labels, (counts, total) in values.items():
+            histogram.add_metric(labels, buckets=list(zip(bounds, counts, strict=True)), sum_value=total)
+        return histogram
+    cls = CounterMetricFamily if spec.kind == "counter" else GaugeMetricFamily
+    family = cls(name, spec.help, labels=spec.labels)
+    for labels, value in values.items():
+        family.add_metric(labels, value)
+    return family
 
-    def collect(self) -> Iterable[Metric]:
-        return self._telemetry.families()
 
-
-def make_registry(telemetry: Telemetry) -> CollectorRegistry:
-    """A registry of its own for one running eventd: our metrics, ``process_*`` and ``python_*``."""
+def process_registry() -> CollectorRegistry:
+    """``process_*`` and ``python_*``."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_EventdCollector(telemetry))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)

@@ -1,5 +1,6 @@
 """Values that are looked up at every scrape: what has a series keeps it, and counters never fall."""
 
+import asyncio
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -48,10 +49,11 @@ class Watched:
         return iter(self.listed)
 
     def up(self) -> set[str]:
+        asyncio.run(self.gauges.look_at_peers())
         return {labels[1] for labels in self.telemetry.values("peer_up")}
 
     def overflow(self) -> float:
-        self.telemetry.values("peer_state_changes")
+        asyncio.run(self.gauges.look_at_peers())
         return self.telemetry.value("label_overflow", "peer_up")
 
 

@@ -235,8 +235,11 @@ class Correlator:
 
     def open_incidents(self) -> Sequence[Incident]:
         """Every open incident, oldest first."""
-        found = [self._desk.incident(case) for _, _, case in self._fleet.announced()]
-        return sorted(found, key=lambda incident: (incident.opened_at, incident.id))
+        return sorted(self.each_open(), key=lambda incident: (incident.opened_at, incident.id))
+
+    def each_open(self) -> Iterator[Incident]:
+        """The same one by one, in no order. As of `peers`, somebody may be judged between two of them."""
+        return (self._desk.incident(case) for _, _, case in self._fleet.announced())
 
     def open_counts(self) -> Mapping[tuple[str, str], int]:
         """How many incidents are open, by (kind, severity): cheap enough for every scrape."""
@@ -244,7 +247,7 @@ class Correlator:
 
     def named_peers(self) -> Iterator[PeerState]:
         """Every peer with an address, to be looked at only: what every scrape does."""
-        return (state for state in self._fleet.peers.values() if state.peer is not None)
+        return (state for state in list(self._fleet.peers.values()) if state.peer is not None)
 
     def peers(self) -> Iterator[PeerStatus]:
         """How every known peer stands."""

@@ -1,5 +1,6 @@
 """The JSON API, version 1: lists are ``{"items": […], "next": cursor|null}``, newest first, filtered by query keys."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 import eventd
 from eventd.model import utc
 from eventd.store.base import MAX_PAGE
+from eventd.turns import in_turns
 from eventd.web import query as q
 from eventd.web.answers import (
     ChannelRow,
@@ -81,8 +83,8 @@ class Api:
         wanted = query(request, q.PEERS)
         if "up" in wanted:
             wanted["up"] = UP[wanted["up"]]
-        rows = self._service.correlator.peers()
-        return answer(_list(rows, wanted, lambda row: (row.device, row.vsys, row.peer)))
+        rows = await in_turns(self._service.correlator.peers())
+        return answer(await asyncio.to_thread(_list, rows, wanted, lambda row: (row.device, row.vsys, row.peer)))
 
     async def devices(self, request: web.Request) -> web.Response:
         """Devices of the inventory and devices that were heard, with what was learned of them."""

@@ -19,6 +19,7 @@ from eventd.model import Incident, PeerStatus, utc
 from eventd.notify.pacing import STALE_AFTER_S
 from eventd.notify.render import cut
 from eventd.store.letters import Letter
+from eventd.turns import in_turns
 from eventd.web import query as q
 from eventd.web.answers import NO_STORE, DeviceRow, SilenceRow, rejected_row, shown_raw
 from eventd.web.api import devices
@@ -107,8 +108,8 @@ class Desk:
             undelivered=unheard[:UNDELIVERED_ROWS],
             undelivered_more=len(unheard) > UNDELIVERED_ROWS,
             receivers=status["receivers"],
-            **self._incidents(device),
-            **self._peers(device, everything="peers" in wanted),
+            **await self._incidents(device),
+            **await self._peers(device, everything="peers" in wanted),
             **self._devices(device),
             **self._quiet(),
             refused=sum(self._service.telemetry.values("rejected").values()),
@@ -176,11 +177,11 @@ class Desk:
 
     # --- what the desk shows --------------------------------------------------------------------------------------
 
-    def _incidents(self, device: str | None) -> dict[str, Any]:
+    async def _incidents(self, device: str | None) -> dict[str, Any]:
         """Open incidents, gravest first; those of an open parent are listed with it."""
-        found = [i for i in self._service.correlator.open_incidents() if device in (None, i.device)]
-        strangers = self._strangers(incident.peer for incident in found)
-        found.sort(key=lambda incident: _by_urgency(incident, stranger=incident.peer in strangers))
+        found = [i for i in await in_turns(self._service.correlator.each_open()) if device in (None, i.device)]
+        strangers = await self._strangers(incident.peer for incident in found)
+        found.sort(key=lambda incident: (*_by_urgency(incident, stranger=incident.peer in strangers), incident.id))
         known = {incident.id for incident in found}
         under: dict[str, list[Incident]] = {}
         heads = []
@@ -200,13 +201,13 @@ class Desk:
             "children": under,
         }
 
-    def _peers(self, device: str | None, *, everything: bool) -> dict[str, Any]:
+    async def _peers(self, device: str | None, *, everything: bool) -> dict[str, Any]:
         """Every peer that is down; those that are not known, and the others where all are asked for, as far as there is
         room. Where the inventory lists peers, those it does not know are strangers."""
-        peers = [peer for peer in self._service.correlator.peers() if device in (None, peer.device)]
+        peers = [one for one in await in_turns(self._service.correlator.peers()) if device in (None, one.device)]
         down = sum(peer.up is False for peer in peers)
         unknown = sum(peer.up is None for peer in peers)
-        strangers = self._strangers(peer.peer for peer in peers)
+        strangers = await self._strangers(peer.peer for peer in peers)
         room = ALL_PEER_ROWS if everything else min(max(PEER_ROWS, down), ALL_PEER_ROWS)
         shown = peers if everything or len(peers) <= PEER_ROWS else [peer for peer in peers if not peer.up]
         rows = sorted(shown, key=lambda peer: _by_state(peer, stranger=peer.peer in strangers))[:room]
@@ -219,12 +220,13 @@ class Desk:
             "peers_left_out": len(peers) - len(rows),
         }
 
-    def _strangers(self, addresses: Iterable[str | None]) -> frozenset[str]:
+    async def _strangers(self, addresses: Iterable[str | None]) -> frozenset[str]:
         """Peers that the inventory does not list, where it lists any."""
         known = self._service.inventory
         if not known.peers:
             return frozenset()
-        return frozenset(address for address in addresses if address is not None and known.peer(address) is None)
+        listed = await in_turns((address, known.peer(address)) for address in addresses if address is not None)
+        return frozenset(address for address, peer in listed if peer is None)
 
     def _quiet(self) -> dict[str, Any]:
         """Silences and planned work in force or to come; what holds now comes first."""

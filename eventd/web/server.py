@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import Iterable
 from importlib import resources
+from itertools import chain
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -15,7 +16,7 @@ from prometheus_client.exposition import choose_encoder
 from eventd.errors import EventdError, StoreError
 from eventd.receivers import ListenError, kernel, tls
 from eventd.receivers.addresses import join_host_port
-from eventd.telemetry import RateLimit, get_logger, make_registry
+from eventd.telemetry import RateLimit, Telemetry, get_logger, process_registry
 from eventd.web import access
 from eventd.web.acts import Acts
 from eventd.web.answers import NO_STORE, RequestError, error
@@ -61,7 +62,7 @@ class WebServer:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._registry = make_registry(service.telemetry)
+        self._process = process_registry()
         self._complaints = RateLimit()
         self.stream = Stream(service.telemetry)
         self._runner: web.AppRunner | None = None
@@ -151,7 +152,7 @@ class WebServer:
             encode, content_type = choose_encoder(accept)
         except (ValueError, TypeError):  # what the library makes of a version that is no number
             encode, content_type = choose_encoder("")
-        seen = _Scrape(self._registry)
+        seen = _Scrape(self._service.telemetry, self._process)
         body = await asyncio.to_thread(encode, seen)  # a fifth of a second for all peers that may have a series
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type, **NO_STORE})
 
@@ -168,11 +169,11 @@ class WebServer:
 
 
 class _Scrape(CollectorRegistry):
-    """All metrics of a registry as they stood at one moment; any thread may write them out."""
+    """All metrics as they stood at one moment; any thread may write them out, once."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, telemetry: Telemetry, process: CollectorRegistry) -> None:
         super().__init__(auto_describe=False)
-        self._seen = list(registry.collect())
+        self._seen = chain(telemetry.families(), list(process.collect()))
 
     def collect(self) -> Iterable[Metric]:
         """The families of that moment."""

@@ -144,4 +144,4 @@ async def peers(folder: Path, size: int) -> Subject:
     return found
 
 
-CURVES = (Curve("questions", (100, 1000, 10_000, 40_000), peers),)
+CURVES = (Curve("questions", (200, 2000, 20_000), peers),)

@@ -232,9 +232,8 @@ def main() -> None:
     assert rows == events, f"{rows} rows in the journal for {events:.0f} events"
     slope = soak.megabytes_per_minute()
     flat = "flat" if abs(slope) < FLAT_MB_PER_MINUTE else "NOT FLAT"
-    print(
-        f"{sent:,} sent, {lost} lost in the kernel, {rows:,} events, the ledger balances; memory {flat}: {slope:+.2f} MB/min"
-    )
+    print(f"{sent:,} sent, {lost} lost in the kernel, {rows:,} events, the ledger balances")
+    print(f"memory {flat}: {slope:+.2f} MB/min")
     asked.to.mkdir(parents=True, exist_ok=True)
     about = {"rate": rate, "bears": bears, "sent": sent, "lost": lost, "events": rows, "mb_per_minute": slope}
     (asked.to / "soak.json").write_bytes(msgspec.json.format(msgspec.json.encode({**about, "seen": soak.seen})))

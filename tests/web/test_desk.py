@@ -123,7 +123,7 @@ async def test_the_gravest_come_first_and_among_them_what_nobody_has_taken(site:
         [("info", None), ("critical", "ann"), ("major", None), ("critical", None)]
     ):
         about = incident(f"i{number}", severity=severity, acked_by=taken, peer=f"2.1.1.{number}")
-        site.service.correlator.open_incidents = having(site.service.correlator.open_incidents(), about)
+        site.service.correlator.each_open = having(site.service.correlator.open_incidents(), about)
     page = await look(site)
     shown = [value for value in page.values("id") if value.startswith("i-")]
     assert shown == ["i-i3", "i-i1", "i-i2", "i-i0"]
@@ -157,7 +157,7 @@ async def test_children_are_listed_with_their_open_parent_and_not_beside_it(site
     parent = incident(
         "p", kind="interface_outage", peer=None, children=tuple(c.id for c in children), severity="critical"
     )
-    site.service.correlator.open_incidents = having([], parent, *children)
+    site.service.correlator.each_open = having([], parent, *children)
     page = await look(site)
     assert [value for value in page.values("id") if value.startswith("i-")] == ["i-p"]
     assert "Interface outage: FW1" in page.text
@@ -166,7 +166,7 @@ async def test_children_are_listed_with_their_open_parent_and_not_beside_it(site
     assert await title_of(site, "/") == "1 critical (+25 under them) · eventd"
     assert "and 5 more on its page" in page.text
     orphan = replace(children[0], parent="gone")
-    site.service.correlator.open_incidents = having([], orphan)
+    site.service.correlator.each_open = having([], orphan)
     assert "i-c0" in (await look(site)).values("id")
 
 
@@ -190,7 +190,7 @@ async def test_two_hundred_peers_and_fifty_incidents_stay_readable(site: Site) -
 
 async def test_more_open_incidents_than_lines_point_to_the_api(site: Site) -> None:
     many = [incident(f"i{n}", peer=f"10.0.{n // 100}.{n % 100}") for n in range(desk.CARDS_OF_MANY + desk.LINES + 7)]
-    site.service.correlator.open_incidents = having([], *many)
+    site.service.correlator.each_open = having([], *many)
     page = await look(site)
     assert "7 more in the API" in page.text
     assert "/api/v1/incidents?status=open" in page.values("href")
@@ -314,7 +314,7 @@ async def test_who_has_an_incident_whether_it_is_silenced_and_where_the_fault_is
         "i1", acked_by="ann", acked_note="carrier called", acked_until=utc(EPOCH + 7200), silenced=True,
         fault_side="remote", witnesses=(Witness("syslog-udp", "FW1"), Witness("syslog-udp", "FW9")),
     )  # fmt: skip
-    site.service.correlator.open_incidents = having([], about)
+    site.service.correlator.each_open = having([], about)
     await site.service.store.commit(Batch(incidents={"i1": about}))
     site.service.correlator.silence(Silence("s", {"peer": "2.1.1.1"}, EPOCH, EPOCH + 900, "bob"), EPOCH)
     for path in ("/", "/incidents/i1"):
