@@ -14,7 +14,7 @@ from eventd.pipeline import Pipeline
 from eventd.receivers.kernel import host_udp_errors
 from eventd.store import Store
 from eventd.telemetry import Telemetry
-from eventd.turns import in_turns
+from eventd.turns import turns
 
 #: Ways out of the outbox.
 OUTCOMES = ("delivered", "superseded", "dead")
@@ -132,7 +132,8 @@ class Gauges:
         is up while any of them is."""
         up: dict[tuple[str, ...], float] = {}
         changes = Counter[tuple[str, ...]]()
-        for peer, labels in await in_turns((peer, self._labels(peer)) for peer in await self._peers()):
+        async for peer in turns(await self._peers()):
+            labels = self._labels(peer)
             changes[peer.device, peer.peer or ""] += peer.state_changes
             if peer.up is not None:
                 up[labels] = max(up.get(labels, 0.0), float(peer.up))
@@ -144,14 +145,15 @@ class Gauges:
         if not metrics.peer_labels:
             return []
         named = self._service.correlator.named_peers()
-        known = dict(await in_turns(((peer.device, peer.vsys, peer.peer or ""), peer) for peer in named))
-        kept = [key for key in self._admitted if key in known]
-        new = [key for key in known if key not in self._admitted]
-        self._admitted = dict.fromkeys((kept + new)[: metrics.max_peers])
-        refused = known.keys() - self._admitted.keys()
+        known = {(one.device, one.vsys, one.peer or ""): one async for one in turns(named)}
+        before = self._admitted
+        kept = [key async for key in turns(before) if key in known]
+        new = [key async for key in turns(known) if key not in before]
+        admitted = dict.fromkeys((kept + new)[: metrics.max_peers])
+        refused = {key async for key in turns(known) if key not in admitted}
         self._service.telemetry.inc("label_overflow", "peer_up", n=len(refused - self._refused))
-        self._refused = refused
-        return [known[key] for key in self._admitted]
+        self._admitted, self._refused = admitted, refused
+        return [known[key] for key in admitted]
 
     def _labels(self, peer: PeerState) -> tuple[str, ...]:
         listed = self._service.config.inventory.peer(peer.peer)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -14,13 +14,18 @@ TURN_S = 0.003
 ROWS_PER_LOOK = 16
 
 
+async def turns(rows: Iterable[T]) -> AsyncIterator[T]:
+    """Row by row. What they are made from may change meanwhile, which ``rows`` has to bear."""
+    until, looked = time.perf_counter() + TURN_S, 0
+    for number, row in enumerate(rows):
+        yield row
+        if number - looked >= ROWS_PER_LOOK:
+            looked = number
+            if time.perf_counter() > until:
+                await asyncio.sleep(0)
+                until = time.perf_counter() + TURN_S
+
+
 async def in_turns(rows: Iterable[T]) -> list[T]:
-    """All rows. What they are made from may change meanwhile, which ``rows`` has to bear."""
-    made: list[T] = []
-    until = time.perf_counter() + TURN_S
-    for row in rows:
-        made.append(row)
-        if len(made) % ROWS_PER_LOOK == 0 and time.perf_counter() > until:
-            await asyncio.sleep(0)
-            until = time.perf_counter() + TURN_S
-    return made
+    """All of them."""
+    return [row async for row in turns(rows)]
