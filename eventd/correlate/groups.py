@@ -7,7 +7,20 @@ A child that was told before its group was seen is still told when it ends.
 
 from collections.abc import Sequence
 
-from eventd.correlate import books, cases, causes, context, evidence, indexes, phrases, places, reasons, remnants, texts
+from eventd.correlate import (
+    books,
+    cases,
+    causes,
+    context,
+    evidence,
+    indexes,
+    otherline,
+    phrases,
+    places,
+    reasons,
+    remnants,
+    texts,
+)
 from eventd.correlate.desk import Desk
 from eventd.correlate.places import CHILD_KINDS, OUTAGES, SORTS, Falling, Place
 from eventd.correlate.settings import (
@@ -73,7 +86,8 @@ def left(desk: Desk, key: str) -> None:
     else:
         moved = _moved(group.case)
         group.case.step(desk.now, moved or f"all {group.case.count} {SORTS[group.kind].went}")
-        cases.resolve(desk, group, group.case, desk.now, moved)
+        over = "" if moved else otherline.instead(places.peers_at(desk, _place(group)), group.case.interface)
+        cases.resolve(desk, group, group.case, desk.now, f"{phrases.OTHER_LINE}{over}" if over else moved)
     desk.settle(key, group)
 
 

@@ -14,6 +14,7 @@ from eventd.correlate.phrases import (
     NOUNS,
     OF_PEERS,
     OF_TUNNELS,
+    OTHER_LINE,
     OVER,
     RENUMBERED,
     SERVICE_FAULT,
@@ -114,6 +115,9 @@ LEAST_CAUSE = 40
 OVERDUE = ("late", "overdue")
 
 
+#: How a title names that by which a peer is back, by how its ending begins.
+HOW_BACK = {RENUMBERED: "as", OTHER_LINE: "over"}
+
 # --- the title ------------------------------------------------------------------------------------------------------
 
 
@@ -152,8 +156,10 @@ def _ended(case: Case, sort: str, name: str, who: str) -> str:
         return f"{case.device}: {_filled(NOUNS[sort], case, name)} was {case.ending}"
     if case.taker:
         return f"{_filled(NOUNS[sort], case, name)} on {case.device} is over: {case.taker} has taken over,"
-    _, renumbered, address = case.ending.partition(RENUMBERED)
-    return f"{who} {_filled(ENDED[sort], case, name)}" + (f" as {address}" if renumbered else "")
+    how = next((how for how in HOW_BACK if case.ending.startswith(how)), "")
+    tail = f" {HOW_BACK[how]} {case.ending.removeprefix(how)}" if how else ""
+    sort = "device_outage" if how == OTHER_LINE and sort == "interface_outage" else sort  # that may still be out
+    return f"{who} {_filled(ENDED[sort], case, name)}{tail}"
 
 
 def _short(text: str, tail: str = "") -> str:

@@ -249,7 +249,7 @@ def traits(peer: PeerState, places: Seen) -> Iterator[Shelf]:
     if places:
         yield at(peer.device, "")
     for local, interface, ifindex, flow in places:
-        if flow and _names_networks(flow):
+        if flow and names_networks(flow):
             yield flow_of(peer, flow)
         if local:
             yield ending(peer.device, local)
@@ -281,6 +281,6 @@ def flow_of(peer: PeerState, flow: str) -> Shelf:
     return ("flow", peer.device, peer.vsys, flow)
 
 
-def _names_networks(flow: str) -> bool:
+def names_networks(flow: str) -> bool:
     """Whether both ends of a flow are networks of their own: that of a tunnel interface, "anything", is everybody's."""
     return len(set(NETWORK.findall(flow))) > 1

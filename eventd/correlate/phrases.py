@@ -34,8 +34,8 @@ SERVICE_FAULT = "the IPsec service failed"
 
 #: Sorts of case (`eventd.correlate.headlines.sort_of`) whose title begins with the peer; the others': with the device.
 OF_PEERS = (
-    "tunnel_down", "on_purpose", "given_up", "probe", "tunnel_degraded", "poor", "negotiation_failing", "flapping",
-    "peer_outage",
+    "tunnel_down", "on_purpose", "given_up", "probe", "tunnel_degraded", "poor", "negotiation_failing",
+    "flapping", "peer_outage",
 )  # fmt: skip
 
 #: Those of them of which the tunnel is no longer there, whatever has become of the peer.
@@ -109,6 +109,8 @@ ALL_REACHED = "all still reachable"
 
 #: How a case ends whose peer has another address now, which follows.
 RENUMBERED = "back under another address, "
+#: The same where it has gone over to another line of its device, which follows.
+OTHER_LINE = "back over "
 
 #: What a case has become, by the kind of its successor.
 HEIRS = {

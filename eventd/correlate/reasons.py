@@ -34,6 +34,9 @@ REPLACEMENTS = ("rekey", "lifetime")
 #: The standby unit deletes its copies because the active one told it to.
 STANDBY_REASONS = ("receive backup delete info",)
 
+#: The device says that another tunnel has the same networks now, and ends the one that had them.
+KICKED = ("kick old sa with same flow",)
+
 #: What stands for the reason of messages that give none (H3C's notifications).
 UNSAID = ("unspecified",)
 
@@ -84,6 +87,11 @@ def nature(reason: Reason | None) -> str:
     if reason.category in REPLACEMENTS:
         return "rekey"
     return "expected" if reason.expected else "outage"
+
+
+def is_kicked(reason: Reason | None) -> bool:
+    """Whether a tunnel ended because another one has its networks."""
+    return reason is not None and reason.name in KICKED
 
 
 def ran_out(reason: Reason | None) -> bool:

@@ -81,6 +81,11 @@ SUPPRESSING = {
         "Networks that a third peer has, too, another interface or policy, or a row of its own for each of the two "
         "addresses in the inventory.",
     ),
+    "other-line": Rule(
+        "The same networks of that peer are up over another line of the device.",
+        "A flow that names no networks, or that was up over both lines for more than five minutes: one of the two is "
+        "missed then.",
+    ),
     "waits-for-traffic": Rule(
         "Tunnels ran out, or did not come back with the others, and the inventory says that they wait for traffic or "
         "the far end: the next packet brings them up.",

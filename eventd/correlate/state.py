@@ -48,7 +48,7 @@ class Tunnel(Struct, omit_defaults=True):
     of its last stop), ``stops`` the latest times it went down. ``before_start`` is what ``up`` was before the last
     start, ``index`` the tunnel index of that start: every negotiation gets another one (``spis``
     are those of the SAs that began with it, where it is SAs that are told of); ``absent`` is for how many
-    seconds it was down before it.
+    seconds it was down before it. ``paired``: it and another one were both up for long for the same networks.
     """
 
     flow: str | None = None
@@ -70,6 +70,7 @@ class Tunnel(Struct, omit_defaults=True):
     spis: list[str] = field(default_factory=list)
     stops: list[float] = field(default_factory=list)
     absent: float = 0.0
+    paired: bool = False
 
 
 class Fact(Struct, array_like=True):
@@ -115,7 +116,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     message had in place of the peer's address, and is none. ``rest``: why those of a group that are left are missing,
     where that is another reason; ``lines_up``: which of the lines that its chain names are up again, and since when.
     ``back_by``: until when a peer is awaited whose device has restarted; 0 where its device did not. ``of``:
-    how many peers the device of a group had that has restarted.
+    how many peers the device of a group had that has restarted. ``over``: the other line that it came back over.
     """
 
     device: str
@@ -184,6 +185,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     lines_up: dict[str, float] = field(default_factory=dict)
     back_by: float = 0.0
     of: int = 0
+    over: str = ""
 
     @property
     def waits_idle(self) -> bool:

@@ -8,6 +8,7 @@ from eventd.correlate import (
     idling,
     negotiation,
     opening,
+    otherline,
     phrases,
     reasons,
     renumbered,
@@ -49,12 +50,24 @@ def on_stop(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
         _came_late(desk, peer, tunnel, event, now, nature)
     elif outlived:
         desk.suppress("rekey", peer, f"{texts.told(event)}, of the SA before the one that has just started")
+    elif (heir := otherline.heir(peer, tunnel, event.reason, now)) is not None:
+        _gone_over(desk, peer, tunnel, heir, event, now)
     elif nature == "rekey" and _replaced(desk, peer, tunnel, event.reason, now):
         desk.suppress("rekey", peer, texts.told(event))
         if peer.case is not None and event.reason is not None and not event.reason.needs_recovery_check:
             on_sign(desk, peer, event, now)  # what is replaced was alive, whatever start got lost
     else:
         _down(desk, peer, tunnel, event, now, nature)
+
+
+def _gone_over(desk: Desk, peer: PeerState, tunnel: Tunnel, heir: Tunnel, event: Event, now: float) -> None:
+    """Its networks are up on another line: nothing was lost, or it is back by now."""
+    desk.suppress("other-line", peer, f"{texts.told(event)}: its networks are up over {otherline.line(heir)}")
+    lost = tunnel.up is not None and books.overtaken(heir.started, event, now, desk.settings.twin_window)
+    books.hand_over(peer, tunnel, heir, now)
+    if lost and reasons.nature(event.reason) == "outage":
+        peer.last_stop = event.reason
+        flapping.turned(desk, peer, heir, event, now, both=True)
 
 
 def _of_connection(event: Event) -> bool:
@@ -76,6 +89,11 @@ def on_reason(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     tunnel = books.find(peer, event, now, wanted=False)
     if nature != "outage" and tunnel.turns:
         del tunnel.turns[-1:], tunnel.stops[-1:]  # the stop was counted as one of a tunnel that flaps
+    if (heir := otherline.heir(peer, tunnel, event.reason, now)) is not None:
+        books.hand_over(peer, tunnel, heir, now)
+        if not peer.tunnels_down:
+            cases.drop(desk, peer, case, "other-line", f"up over {otherline.line(heir)}")
+        return
     if nature == "rekey" and (_just_started(desk, tunnel, now) or _replaced(desk, peer, tunnel, event.reason, now)):
         books.put(peer, tunnel, True, now)
         if not peer.tunnels_down:
@@ -211,6 +229,7 @@ def on_start(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
         desk.suppress("overtaken", peer, "start before the stop that arrived first")
         return
     fresh = tunnel.up is not True
+    over = otherline.line(tunnel) if otherline.take_over(desk, peer, tunnel, event, now) else ""
     books.started(peer, tunnel, event, now, desk.settings.twin_window)
     changed = books.put(peer, tunnel, True, now)
     books.traffic_came(peer, now)
@@ -222,24 +241,31 @@ def on_start(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     if case is None:
         return
     if not case.announced:
-        _back_in_hold(desk, peer, case, event, now)
+        _back_in_hold(desk, peer, case, event, now, over)
     elif case.kind == "flapping":
         cases.progress(desk, case, now)
     else:
-        _back(desk, peer, case, event, now, fresh)
+        _back(desk, peer, case, event, now, fresh or bool(over), over)
 
 
-def _back_in_hold(desk: Desk, peer: PeerState, case: Case, event: Event, now: float) -> None:
+def _back_in_hold(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, over: str) -> None:
     if case.family == "tunnel" and peer.tunnels_down:
         case.witness(event)
-        case.step(now, "tunnel started")
+        case.step(now, _started(over))
+    elif over:
+        cases.drop(desk, peer, case, "other-line", f"up over {over}")
     else:
         cases.drop(desk, peer, case)
 
 
-def _back(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, fresh: bool) -> None:
+def _started(over: str) -> str:
+    return f"tunnel started over {over}" if over else "tunnel started"
+
+
+def _back(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, fresh: bool, over: str = "") -> None:
     case.witness(event)
-    case.step(now, "tunnel started")
+    case.step(now, _started(over))
+    case.over = over
     if case.kind == "tunnel_degraded" or not peer.tunnels_down:
         case.timers.pop("grow", None)
     if case.kind == "tunnel_degraded" and peer.tunnels_down:
@@ -403,7 +429,7 @@ def recovered(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     """Timer ``resolve``: it stayed up. Tunnels that are still down become a case of their own."""
     if case.weak:
         books.believe(peer, True, at)
-    cases.resolve(desk, peer, case, at, "")
+    cases.resolve(desk, peer, case, at, f"{phrases.OTHER_LINE}{case.over}" if case.over else "")
     if not peer.tunnels_down:
         return
     known = desk.inventory.peer(case.peer)

@@ -1,6 +1,7 @@
 """Histories of a small network, for hypothesis: a hub with two uplinks and a standby unit, branches that report their
-end of the same links, a site whose address changes, a device that tells of each direction (as H3C's do), one that is
-watched for silence, strangers; operators who take, clear and silence, planned work, and a wall clock that is set.
+end of the same links, sites that change their address or go from one uplink to the other, a device that tells of each
+direction (as H3C's do), one that is watched for silence, strangers; operators who take, clear and silence, planned
+work, and a wall clock that is set.
 
 A history is made of *bursts*, each of messages that belong together, so that what only comes of many messages (groups,
 flapping, switch-overs, rekeys, stops with their cause beside them) is met often. The order within a burst is that in
@@ -31,6 +32,9 @@ DIRECTED = [f"10.0.3.{n}" for n in (1, 2, 3)]
 REKEYED = [f"10.0.4.{n}" for n in (1, 2)]
 #: Addresses of a site that gets another one now and then, and is known again by its flow.
 ROAMING = [f"10.0.5.{n}" for n in (1, 2, 3)]
+#: A site that has its tunnel over either of two lines of the hub, now and then over both.
+MOVING = "10.0.6.1"
+LINES = ("interface=GE1 local=198.51.100.1", "interface=GE2 local=198.51.200.1")
 STRANGERS = [f"192.0.2.{n}" for n in (11, 12, 13)]
 
 INVENTORIES = (
@@ -88,6 +92,10 @@ def _hub(peer: str) -> str:
 
 def _roaming(peer: str) -> str:
     return f"device={HUB} peer={peer} interface=GE2 local={HUB_ADDRESS} flow=10.0.0.0/16,10.9.5.0/24"
+
+
+def _moving(line: str) -> str:
+    return f"device={HUB} peer={MOVING} {line} flow=10.0.0.0/16,10.9.6.0/24"
 
 
 def _directed(peer: str) -> str:
@@ -153,6 +161,15 @@ def _roam(draw: st.DrawFn) -> list[str]:
 
 
 @st.composite
+def _move(draw: st.DrawFn) -> list[str]:
+    """A site is lost on one line of the hub, or comes up on one, or both."""
+    old, new = map(_moving, draw(st.permutations(LINES)))
+    why = draw(st.sampled_from(("dpd timeout", "peer request", "phase2 hard expiry", "kick old sa with same flow")))
+    stop, start = f"stop {why} {old} tunnel_index=1", f"start {new} tunnel_index=1"
+    return draw(st.sampled_from(([stop, start], [start, stop], [stop], [start])))
+
+
+@st.composite
 def _both_ways(draw: st.DrawFn) -> list[str]:
     """Tunnels of a device that tells of each SA, and an SA has one direction."""
     said = draw(st.sampled_from(("stop dpd timeout", "stop dpd timeout", "start")))
@@ -181,6 +198,8 @@ _OF_THEIR_OWN = {
     "rekey": _rekey(),
     "roam": _roam(),
     "roams": _roam(),
+    "move": _move(),
+    "moves": _move(),
     "both ways": _both_ways(),
 }
 
@@ -230,7 +249,7 @@ def histories(
     at, number = 0.0, 0
     doubled = st.just(draw(st.booleans()))
     up = [_hub(peer) for peers in UPLINKS.values() for peer in peers] + [_hub(a) for a in BRANCHES.values()]
-    up += [*map(_directed, DIRECTED), *map(_hub, REKEYED), _roaming(ROAMING[0])]
+    up += [*map(_directed, DIRECTED), *map(_hub, REKEYED), _roaming(ROAMING[0]), _moving(LINES[0])]
     bursts = [[f"start {where}" for where in [*up, *map(_branch, BRANCHES)]][draw(st.integers(0, 21)) :]]
     bursts += draw(st.lists(_burst(plain), min_size=1, max_size=most))
     for burst in bursts:

@@ -1,0 +1,120 @@
+"""A tunnel that goes over to another line of the same device is not lost: the same networks of the same peer are up."""
+
+import pytest
+from correlate_strategies import Story, tell
+
+#: Words in a timeline have no blanks: the flows of devices do.
+NETWORKS = "10.0.0.0/16,10.9.20.0/24"
+ONE, TWO = "interface=GE1 local=198.51.100.1", "interface=GE2 local=198.51.200.1"
+KICK = "stop kick old sa with same flow"
+
+
+def story(text: str, flow: str = NETWORKS, until: float = 90_000) -> Story:
+    lines = (line if "flow=" in line else f"{line} flow={flow}" for line in text.splitlines())
+    return tell("\n".join(lines), until=until)
+
+
+def told(text: str, flow: str = NETWORKS) -> list[str]:
+    return [what for line in story(text, flow).told if "updated" not in (what := " ".join(line.split()[1:4]))]
+
+
+LOST = f"0 start {ONE}\n600 stop dpd timeout {ONE}\n"
+
+
+def test_it_ends_the_incident_and_says_over_which_line() -> None:
+    one = story(f"{LOST}640 start {TWO}\n4200 stop peer request {TWO}\n4203 start {ONE}")
+    assert [line.split()[:3] for line in one.told] == [
+        ["615", "opened", "tunnel_down"],
+        ["645", "resolved", "tunnel_down"],
+    ]
+    assert one.last.title == "2.1.1.1 up again on FW1 over GE2 after 45 s"
+    assert "(back over GE2)" in one.last.summary
+    assert one.last.chain[-1].endswith("tunnel started over GE2")
+    assert [(peer.up, peer.tunnels_up, peer.tunnels_down) for peer in one.correlator.peers()] == [(True, 1, 0)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{LOST}605 start {TWO}",
+        f"0 start {ONE}\n599 start {TWO}\n600 stop peer request {ONE}",
+        f"0 start {ONE}\n480 start {TWO}\n600 stop dpd timeout {ONE}",  # a dead line is noticed late
+        f"0 start {ONE}\n480 start {TWO}\n3600 stop phase2 hard expiry {ONE}",  # or never, until its SA has run out
+        f"0 start {TWO}\n600 start {ONE}\n600.4 {KICK} {TWO}",
+        f"0 start {ONE}\n0 start {TWO}\n3600 {KICK} {ONE}",
+        f"600 {KICK} {ONE}\n600.4 start {TWO}",
+        f"0 start {ONE}\n480 start {TWO}\n500 start {ONE}\n501 stop peer request {TWO}",  # and at once back again
+        f"0 start {ONE}\n480 start {TWO}\n500 stop peer request {TWO}\n501 start {ONE}",
+    ],
+)
+def test_within_the_hold_or_before_the_stop_nobody_is_told(text: str) -> None:
+    one = story(text)
+    assert one.told == []
+    assert "other-line" in one.suppressed
+    assert [(peer.up, peer.tunnels_down) for peer in one.correlator.peers()] == [(True, 0)]
+
+
+def test_it_may_go_there_and_back_at_any_time() -> None:
+    there_and_back = f"{LOST}640 start {TWO}\n4240 stop peer request {TWO}\n4300 start {ONE}"
+    lives = [("opened", "major"), ("resolved", "major"), ("opened", "warning"), ("resolved", "warning")]
+    assert told(there_and_back) == [f"{what} tunnel_down {severity}" for what, severity in lives]
+
+
+PAIR = f"0 start {ONE}\n1 start {TWO}\n"
+
+
+def test_one_of_two_lines_that_were_both_up_for_long_is_a_warning() -> None:
+    one = story(f"{PAIR}3600 stop dpd timeout {ONE}\n7200 start {ONE}")
+    assert [" ".join(line.split()[:4]) for line in one.told] == [
+        "3615 opened tunnel_degraded warning",
+        "7205 resolved tunnel_degraded warning",
+    ]
+    opened = next(change.incident for _, change in one.changes if change.notify)
+    assert "while another one carries its traffic" in opened.summary
+
+
+def test_with_the_other_one_it_is_an_outage_and_stays_one_line_short_when_that_is_back() -> None:
+    both = f"{PAIR}3600 stop dpd timeout {ONE}\n4000 stop dpd timeout {TWO}\n4100 start {TWO}"
+    assert told(both) == [
+        "opened tunnel_degraded warning",
+        "resolved tunnel_degraded warning",
+        "opened tunnel_down major",
+        "resolved tunnel_down major",
+        "opened tunnel_degraded warning",
+    ]
+
+
+def test_what_is_cut_off_beside_a_lost_line_is_told_as_that() -> None:
+    one = story(
+        f"{PAIR}2 start {TWO} rule=9 flow=A\n3600 stop dpd timeout {ONE}\n4000 stop dpd timeout {TWO} rule=9 flow=A"
+    )
+    assert one.last.severity == "major"
+    assert "is cut off" in one.last.summary
+
+
+@pytest.mark.parametrize("flow", ["0.0.0.0/0,0.0.0.0/0", "A"])
+def test_a_flow_that_names_no_networks_is_no_identity(flow: str) -> None:
+    assert told(f"{LOST}601 start {TWO}", flow) == ["opened tunnel_degraded major"]
+
+
+def test_another_flow_or_vsys_is_another_tunnel() -> None:
+    assert told(f"{LOST}640 start {TWO} flow=10.0.0.0/16,10.9.21.0/24")[-1] == "opened tunnel_degraded warning"
+    assert told(f"{LOST}640 start {TWO} vsys=vpn2") == ["opened tunnel_down major"]
+
+
+def test_what_keeps_going_from_line_to_line_flaps() -> None:
+    lines = "\n".join(
+        f"{at} stop dpd timeout {old}\n{at + 20} start {new}"
+        for at, old, new in [(600, ONE, TWO), (700, TWO, ONE), (800, ONE, TWO)]
+    )
+    assert told(f"0 start {ONE}\n{lines}")[-2] == "opened flapping major"
+
+
+def test_the_reason_may_come_after_the_stop() -> None:
+    text = f"{PAIR}3600 stop {ONE} via=snmp\n3600.5 {KICK} {ONE} via=trap"
+    assert told(text) == []
+
+
+def test_by_the_devices_clock_a_start_before_the_stop_is_no_interruption() -> None:
+    text = f"0 start {ONE} seq=1 stamp=0\n600 stop peer request {ONE} seq=3 stamp=600\n601 start {TWO} seq=2 stamp=599"
+    assert told(text) == []
