@@ -94,7 +94,7 @@ def test_what_is_cut_off_beside_a_lost_line_is_told_as_that() -> None:
 
 @pytest.mark.parametrize("flow", ["0.0.0.0/0,0.0.0.0/0", "A"])
 def test_a_flow_that_names_no_networks_is_no_identity(flow: str) -> None:
-    assert told(f"{LOST}601 start {TWO}", flow) == ["opened tunnel_degraded major"]
+    assert told(f"{LOST}601 start {TWO}", flow) == ["opened tunnel_degraded warning"]
 
 
 def test_another_flow_or_vsys_is_another_tunnel() -> None:
