@@ -101,7 +101,7 @@ class ChannelTotals(Struct):
 
 class EventFilters(TypedDict, total=False):
     """Which journal rows; None or absent matches all. ``since`` ≤ received < ``until`` in Unix seconds; ``before`` is
-    the ``next`` of an earlier page."""
+    the ``next`` of an earlier page. Where times are all that is asked for, the latest comes first by our clock."""
 
     device: str | None
     peer: str | None
@@ -126,6 +126,12 @@ class IncidentFilters(TypedDict, total=False):
     parent: str | None
     child_of: str | None
     before: int | None
+
+
+def by_time(filters: Mapping[str, object]) -> bool:
+    """Whether times are all that is asked for, so that they give the order."""
+    asked = {name for name, value in filters.items() if value is not None} - {"before"}
+    return bool(asked) and asked <= {"since", "until"}
 
 
 def passed_untold(earlier: str, later: Notification) -> bool:

@@ -19,6 +19,7 @@ from eventd.store.base import (
     IncidentFilters,
     Page,
     Settings,
+    by_time,
     check_tallies,
 )
 from eventd.store.memory_outbox import Entry, MemoryOutbox, ended_before, page
@@ -127,7 +128,12 @@ class MemoryStore(MemoryOutbox):
     async def events(self, *, limit: int = DEFAULT_PAGE, **filters: Unpack[EventFilters]) -> Page[JournalRow]:
         """`Store.events`."""
         rows = {seq: row for seq, row in self._journal.items() if _matches(row, filters)}
-        return page(rows, limit, filters.get("before"))
+        return page(rows, limit, filters.get("before"), self._arrival if by_time(filters) else int)
+
+    def _arrival(self, seq: int) -> tuple[float, int]:
+        """Where a row stands by time; one that is gone right behind those that came before it."""
+        known = seq if seq in self._journal else max((one for one in self._journal if one <= seq), default=None)
+        return 0.0 if known is None else self._journal[known].event.received_at.timestamp(), seq
 
     async def malformed(self, limit: int = DEFAULT_PAGE, before: int | None = None) -> Page[Malformed]:
         """`Store.malformed`."""

@@ -426,9 +426,12 @@ def _fits(letter: Letter, wanted: LetterFilters) -> bool:
     )
 
 
-def page(rows: Mapping[int, T], limit: int, before: int | None) -> Page[T]:
-    """One page of numbered rows, the newest first."""
-    found = sorted((seq for seq in rows if before is None or seq < before), reverse=True)
+def page(
+    rows: Mapping[int, T], limit: int, before: int | None, place: Callable[[int], int | tuple[float, int]] = int
+) -> Page[T]:
+    """One page of numbered rows, the last by ``place`` first."""
+    order: Callable[[int], Any] = place
+    found = sorted((seq for seq in rows if before is None or order(seq) < order(before)), key=order, reverse=True)
     limit = max(1, min(limit, MAX_PAGE))
     shown = found[:limit]
     return Page(tuple(rows[seq] for seq in shown), shown[-1] if len(found) > limit else None)

@@ -32,6 +32,11 @@ INSERT OR IGNORE INTO links (event, incident) VALUES (?, ?);
 SELECT seq, duplicate, json, (SELECT json_group_array(incident) FROM links WHERE event = seq) FROM events
 WHERE seq IN (SELECT seq FROM events WHERE {where} ORDER BY seq DESC LIMIT :limit) ORDER BY seq DESC;
 
+-- By time alone, which steps back where a clock was set back.
+-- name: events_then
+SELECT seq, duplicate, json, (SELECT json_group_array(incident) FROM links WHERE event = seq) FROM events
+WHERE {where} ORDER BY received_at DESC, seq DESC LIMIT :limit;
+
 -- name: devices_heard
 SELECT DISTINCT device FROM events;
 

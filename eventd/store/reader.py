@@ -9,7 +9,7 @@ import msgspec
 
 from eventd.contract import JournalRow
 from eventd.model import Event, Incident, Malformed
-from eventd.store.base import MAX_PAGE, Page
+from eventd.store.base import MAX_PAGE, Page, by_time
 from eventd.store.database import CHECKS, QUERIES
 from eventd.store.letters import Letter
 from eventd.store.queue import letter, letters
@@ -31,6 +31,11 @@ EVENT_WHERE = {
     "since": "received_at >= :since",
     "until": "received_at < :until",
     "before": "seq < :before",
+}
+#: The same where nothing but times is asked for. The row of ``before`` may be gone by now.
+EVENT_WHERE_THEN = EVENT_WHERE | {
+    "before": "(received_at, seq) < "
+    "((SELECT received_at FROM events WHERE seq <= :before ORDER BY seq DESC LIMIT 1), :before)"
 }
 INCIDENT_WHERE = {name: f"{name} = :{name}" for name in ("status", "kind", "device", "peer", "severity", "site")} | {
     "id": "id >= :id AND id < :id || '~'",
@@ -54,6 +59,7 @@ MALFORMED_WHERE = {"before": "seq < :before"}
 #: index, and would read half of the journal by the kind of event.
 SEARCHED = {
     "events": ("incident", "peer", "device", "event"),
+    "events_then": ("before", "until"),
     "incidents": ("id", "child_of", "open", "peer", "device", "site", "severity", "kind", "status"),
 }
 
@@ -105,7 +111,10 @@ class Reader:
     def events(self, filters: Mapping[str, Any], limit: int) -> Page[JournalRow]:
         """`Store.events`."""
         exact = {name: _micros(value) if name in ("since", "until") else value for name, value in filters.items()}
-        rows, following = self._page("events", EVENT_WHERE, exact, limit)
+        if by_time(filters):
+            rows, following = self._page("events_then", EVENT_WHERE_THEN, exact, limit)
+        else:
+            rows, following = self._page("events", EVENT_WHERE, exact, limit)
         items = (JournalRow(_event.decode(e), bool(duplicate), _names.decode(told)) for _, duplicate, e, told in rows)
         return Page(tuple(items), following)
 

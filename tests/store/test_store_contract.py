@@ -108,6 +108,17 @@ async def test_the_journal_can_be_filtered(store: Store, wanted: dict[str, objec
     assert [item.event.received_at for item in (await store.events(**wanted)).items] == [at(n) for n in found]  # type: ignore[arg-type]
 
 
+async def test_by_time_the_latest_comes_first_also_after_a_clock_was_set_back(store: Store) -> None:
+    await store.commit(Batch(journal=[row(seconds) for seconds in (10, 20, 15, 15, 30, 12)]))
+    seen, before = [], None
+    while True:
+        page = await store.events(until=unix(25), limit=2, before=before)
+        seen += [item.event.received_at for item in page.items]
+        if (before := page.next) is None:
+            break
+    assert seen == [at(n) for n in (20, 15, 15, 12, 10)]
+
+
 async def test_incidents_can_be_filtered(store: Store) -> None:
     many = [incident("a", severity="critical", site="north"), incident("b", kind="capacity", peer=None, resolved=4)]
     await store.commit(batch(incidents=many))

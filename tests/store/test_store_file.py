@@ -688,7 +688,7 @@ async def test_the_check_finds_each_kind_of_inconsistency(path: Path, damage: st
     await store.close()
 
 
-def _searched_by(db: sqlite3.Connection, query: str, filters: dict[str, str]) -> str:
+def _searched_by(db: sqlite3.Connection, query: str, filters: dict[str, Any]) -> str:
     """The index that SQLite chooses for a list with these filters."""
     asked: list[str] = []
     db.set_trace_callback(asked.append)
@@ -704,6 +704,8 @@ def _searched_by(db: sqlite3.Connection, query: str, filters: dict[str, str]) ->
     [
         ("events", {"device": "FW1", "event": "ipsec.tunnel.stop"}, "events_device"),
         ("events", {"event": "ipsec.tunnel.stop", "peer": "2.1.1.1", "device": "FW1"}, "events_peer"),
+        ("events", {"until": 5.0}, "events_received_at"),
+        ("events", {"since": 1.0, "until": 5.0, "before": 3}, "events_received_at"),
         ("incidents", {"status": "resolved", "severity": "critical"}, "incidents_severity"),
         ("incidents", {"status": "open", "severity": "critical"}, "incidents_status"),
         ("incidents", {"kind": "capacity"}, "incidents_kind"),
@@ -711,7 +713,7 @@ def _searched_by(db: sqlite3.Connection, query: str, filters: dict[str, str]) ->
     ],
 )
 def test_lists_are_searched_by_what_narrows_them_most(
-    path: Path, query: str, filters: dict[str, str], index: str
+    path: Path, query: str, filters: dict[str, Any], index: str
 ) -> None:
     """Without that a million events were read for the stops of a device, which took seconds."""
     database.prepare(path)

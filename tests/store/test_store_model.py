@@ -196,6 +196,8 @@ class Stores(RuleBasedStateMachine):
             lambda s: s.incidents(status="resolved", device="FW2"),
             lambda s: s.events(),
             lambda s: s.events(limit=2, before=4),
+            lambda s: s.events(limit=2, until=unix(60)),
+            lambda s: s.events(limit=2, since=unix(10), before=4),
             lambda s: s.events(peer="2.1.1.1", event="link.down", since=unix(20), until=unix(80)),
             lambda s: s.events(incident="i1", device="FW1"),
             lambda s: s.malformed(),
