@@ -68,7 +68,7 @@ def record(load: Load, py_spy: Path, seconds: float) -> Counter[str]:
         sender.start()
         try:
             raw = folder / "stacks"
-            command = [py_spy, "record", "--pid", str(eventd.pid), "--format", "raw", "--output", raw]
+            command = [py_spy, "record", "--pid", str(eventd.pids[0]), "--format", "raw", "--output", raw]
             command += ["--duration", f"{seconds:.0f}", "--rate", str(SAMPLES_PER_S), "--function"]
             subprocess.run(command, check=True, capture_output=True)
         finally:
