@@ -36,7 +36,7 @@ run: $(STAMP)
 	$(BIN)/eventd run
 
 test: $(STAMP)
-	$(BIN)/pytest -n $(CORES) $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(CORES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

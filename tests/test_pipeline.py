@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from examples import some
+from hypothesis import given
 from hypothesis import strategies as st
 from storm import fail_line, mixture, start_line, stop_inform, stop_line, stop_trap
 
@@ -306,7 +307,7 @@ async def test_an_idle_intake_returns_after_its_timeout_and_at_once_when_closed(
 
 
 @pytest.mark.conformance("RFC 5424 §8.5", "the ledger balances after any mixture of messages and garbage")
-@settings(max_examples=25, deadline=None)
+@some(10)
 @given(seed=st.integers(0, 10_000), garbage=st.sampled_from([0.0, 0.1, 0.5]))
 def test_the_ledger_balances_after_any_mixture(seed: int, garbage: float) -> None:
     async def run() -> None:

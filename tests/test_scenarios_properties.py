@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 import scenario_book
-from hypothesis import HealthCheck, given, settings
+from examples import some
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -87,7 +88,7 @@ def play(empty: Scenario, texts: list[str], more: float = 300) -> Played:
     return asyncio.run(scenario_book.player().play(replace(empty, script=tuple(made), until=made[-1].at + more)))
 
 
-common = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+common = some(10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @common

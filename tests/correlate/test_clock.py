@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 from correlate_strategies import EPOCH, Story, inventory, parse, tell, timelines
-from hypothesis import given, settings
+from examples import some
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eventd.correlate import Correlator, Settings, rebase, state
@@ -57,7 +58,7 @@ def test_a_clock_set_back_is_saved_so_that_a_restart_does_not_undo_it() -> None:
 
 
 @given(timelines(most=12), st.floats(-DAY, DAY).map(round))
-@settings(max_examples=40, deadline=None)
+@some(20)
 def test_a_clock_set_there_and_back_again_changes_nothing(events: list, delta: int) -> None:  # type: ignore[type-arg]
     story = tell(events)
     story.correlator.rebase(0.0)

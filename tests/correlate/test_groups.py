@@ -2,7 +2,8 @@
 
 import pytest
 from correlate_strategies import EPOCH, inventory, lasting, tell, timeline
-from hypothesis import given, settings
+from examples import some
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eventd.correlate import Settings
@@ -200,7 +201,7 @@ def test_on_purpose_a_group_stays_information() -> None:
     assert only(story, "interface_outage").severity == "info"
 
 
-@settings(max_examples=60, deadline=None)
+@some(30)
 @given(
     st.lists(st.sampled_from(["stop dpd timeout", "start", "stop peer request"]), min_size=5, max_size=40),
     st.lists(st.integers(0, 9), min_size=40, max_size=40),

@@ -2,7 +2,8 @@
 
 import pytest
 from correlate_strategies import lasting, tell
-from hypothesis import given, settings
+from examples import some
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eventd.inventory import Device, Inventory, Peer
@@ -96,7 +97,7 @@ _WHO = (HUB, BRANCH)
 _WHAT = ("stop dpd timeout", "stop peer request", "start", "fail authentication fail", "phase1")
 
 
-@settings(max_examples=100, deadline=None)
+@some(40)
 @given(
     st.lists(
         st.tuples(

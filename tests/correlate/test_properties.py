@@ -1,10 +1,9 @@
 """Promises that hold for every timeline, not only for the ones we thought of. ``EVENTD_HISTORIES`` is the number of
 timelines per promise, if it is set."""
 
-import os
-
 import pytest
 from correlate_strategies import EPOCH, inventory, lasting, parse, tell, timelines
+from examples import some
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -20,7 +19,7 @@ DAY = 86_400
 
 def many(timelines: int) -> settings:
     """So many timelines, or as many as are asked for."""
-    return settings(max_examples=int(os.environ.get("EVENTD_HISTORIES", timelines)), deadline=None)
+    return some(timelines, "EVENTD_HISTORIES")
 
 
 fractions = st.lists(st.floats(0, 1), max_size=6)
@@ -29,7 +28,7 @@ inventories = st.sampled_from(
 )
 
 
-@many(120)
+@many(40)
 @given(timelines(), fractions)
 def test_extra_ticks_change_nothing(events: Timeline, moments: list[float]) -> None:
     end = events[-1][0]
@@ -40,7 +39,7 @@ def test_extra_ticks_change_nothing(events: Timeline, moments: list[float]) -> N
 
 
 @pytest.mark.conformance("RFC 5424 §6.2.3", "a device clock that is wrong by any amount changes no incident")
-@many(120)
+@many(40)
 @given(timelines(), st.data())
 def test_a_device_clock_that_is_wrong_by_any_amount_changes_nothing(events: Timeline, data: st.DataObject) -> None:
     late = data.draw(st.lists(st.integers(0, 20), min_size=len(events), max_size=len(events)))
@@ -57,7 +56,7 @@ def test_a_device_clock_that_is_wrong_by_any_amount_changes_nothing(events: Time
     assert wrong.duplicates == right.duplicates
 
 
-@many(120)
+@many(40)
 @given(timelines(), st.sets(st.integers(0, 25), max_size=4), inventories)
 def test_a_restart_at_any_point_changes_nothing(events: Timeline, points: set[int], known: object) -> None:
     until = events[-1][0] + DAY
@@ -68,7 +67,7 @@ def test_a_restart_at_any_point_changes_nothing(events: Timeline, points: set[in
     assert lasting(broken.saved) == lasting(plain.saved)
 
 
-@many(120)
+@many(40)
 @given(timelines(), st.data())
 def test_an_event_repeated_within_the_twin_window_changes_nothing(events: Timeline, data: st.DataObject) -> None:
     position = data.draw(st.integers(0, len(events) - 1))
@@ -81,7 +80,7 @@ def test_an_event_repeated_within_the_twin_window_changes_nothing(events: Timeli
     assert story.duplicates == plain.duplicates + 1
 
 
-@many(120)
+@many(40)
 @given(timelines(ways=False))
 def test_every_event_told_by_a_second_way_changes_only_the_witnesses(events: Timeline) -> None:
     plain = tell(events, until=events[-1][0] + DAY)
@@ -95,7 +94,7 @@ def test_every_event_told_by_a_second_way_changes_only_the_witnesses(events: Tim
     assert story.duplicates == plain.duplicates + len(events)
 
 
-@many(150)
+@many(50)
 @given(timelines(), inventories, st.floats(0, 1))
 def test_everything_open_is_open_for_a_reason_and_everything_down_is_somebodys_matter(
     events: Timeline, known: object, part: float
@@ -117,7 +116,7 @@ def test_everything_open_is_open_for_a_reason_and_everything_down_is_somebodys_m
     assert story.correlator.next_deadline() == min((due for due in dues if due is not None), default=None)
 
 
-@many(100)
+@many(33)
 @given(timelines())
 def test_the_life_of_an_incident_is_opened_then_updated_then_resolved_once(events: Timeline) -> None:
     story = tell(events, until=events[-1][0] + 2 * DAY)
@@ -137,7 +136,7 @@ def test_the_life_of_an_incident_is_opened_then_updated_then_resolved_once(event
     assert open_now == {ident for ident, life in lives.items() if life[-1] != "resolved"}
 
 
-@many(60)
+@many(20)
 @given(timelines())
 def test_proof_that_everything_is_up_resolves_everything(events: Timeline) -> None:
     end = events[-1][0] + 5000
@@ -150,14 +149,14 @@ def test_proof_that_everything_is_up_resolves_everything(events: Timeline) -> No
     assert [i for i in story.correlator.open_incidents() if i.peer] == []
 
 
-@many(60)
+@many(20)
 @given(timelines())
 def test_the_same_input_gives_the_same_bytes(events: Timeline) -> None:
     assert tell(events).picture() == tell(events).picture()
     assert all(at >= EPOCH for at in tell(events).correlator.devices().values())
 
 
-@many(100)
+@many(33)
 @given(
     st.permutations(
         ["0 stop dpd timeout flow=A stamp=0", "1 start flow=A stamp=1", "2 fail authentication fail stamp=0"]
@@ -170,7 +169,7 @@ def test_any_order_of_arrival_within_the_window_ends_the_same(order: list[str]) 
     assert next(story.correlator.peers()).up is True
 
 
-@many(30)
+@many(10)
 @given(st.permutations(["stop dpd timeout stamp=1", "start stamp=2", "stop dpd timeout stamp=3", "start stamp=0"]))
 def test_a_tunnel_that_ended_last_is_down_in_whatever_order_its_messages_arrive(order: list[str]) -> None:
     lines = [f"{n} {line} flow=A" for n, line in enumerate(order)]

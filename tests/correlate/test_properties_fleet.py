@@ -2,12 +2,12 @@
 
 ``EVENTD_HISTORIES`` is the number of histories per promise."""
 
-import os
 from random import Random
 
 from correlate_strategies import Story, lasting
+from examples import some
 from fleet_histories import CLEAR_GAPS, INVENTORIES, PLANNED, History, by_trap, histories, outcomes, play
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from eventd.correlate import Correlator, Settings, timers
@@ -15,13 +15,7 @@ from eventd.correlate.state import Case, PeerState
 from eventd.inventory import Inventory
 from eventd.model import SEVERITIES
 
-# The default run is the same every time, so that it says what a change did; with EVENTD_HISTORIES each run is another.
-MANY = settings(
-    max_examples=int(os.environ.get("EVENTD_HISTORIES", "40")),
-    deadline=None,
-    derandomize="EVENTD_HISTORIES" not in os.environ,
-    suppress_health_check=list(HealthCheck),
-)
+MANY = some(20, "EVENTD_HISTORIES", suppress_health_check=list(HealthCheck))
 inventories = st.sampled_from(INVENTORIES)
 
 

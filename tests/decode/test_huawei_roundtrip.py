@@ -4,8 +4,9 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from examples import some
 from huawei_lines import event, line, registry, trap
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eventd.contract import SyslogTemplate, TrapTemplate
@@ -82,7 +83,7 @@ def check(decoded: Event, template: SyslogTemplate | TrapTemplate, given_: dict[
 
 @pytest.mark.parametrize("template", LOGS, ids=lambda template: f"{template.module}-{template.mnemonic}")
 @given(st.data())
-@settings(max_examples=25)
+@some(10)
 def test_a_log_says_what_it_was_given_in_any_style(template: SyslogTemplate, data: st.DataObject) -> None:
     given_ = data.draw(values(template))
     style = data.draw(st.sampled_from(sorted(VALUE_STYLES)))
@@ -97,7 +98,7 @@ def test_a_log_says_what_it_was_given_in_any_style(template: SyslogTemplate, dat
 
 @pytest.mark.parametrize("template", TRAPS, ids=lambda template: template.notification)
 @given(st.data())
-@settings(max_examples=4)
+@some(2)
 def test_a_notification_says_what_it_was_given_in_v1_and_v2c(template: TrapTemplate, data: st.DataObject) -> None:
     given_ = data.draw(values(template))
     version, suffix = data.draw(st.sampled_from(["v1", "v2c"])), data.draw(st.booleans())

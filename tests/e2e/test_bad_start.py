@@ -3,16 +3,15 @@
 import socket
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
+import nursery
 import pytest
 from service import Service, free_port
 
 
 def run(config: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "eventd", "run", "-c", str(config)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
+    return nursery.run(["run", "-c", str(config)], cwd)
 
 
 def test_a_bad_configuration_lists_everything_and_starts_nothing(tmp_path: Path) -> None:

@@ -2,14 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import nursery
 import pytest
 from service import Service, until
 from storm import stop_line
@@ -34,14 +33,7 @@ def eventd(tmp_path: Path):
 
 def command(eventd: Service, *arguments: str, status: int = 0) -> str:
     url = f"http://127.0.0.1:{eventd.ports['web']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "eventd", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "EVENTD_URL": url, "EVENTD_TOKEN": TOKEN},
-    )
+    done = nursery.run(arguments, env={**os.environ, "EVENTD_URL": url, "EVENTD_TOKEN": TOKEN})
     assert done.returncode == status, done.stderr
     return done.stdout
 

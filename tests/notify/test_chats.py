@@ -6,8 +6,8 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from hostile import EXAMPLES, digest_of, incident_of, over, texts, told_of
-from hypothesis import given, settings
+from hostile import TRIED, digest_of, incident_of, over, texts, told_of
+from hypothesis import given
 from notify_fakes import make_incident, make_notification
 
 from eventd.model import Told
@@ -62,7 +62,7 @@ def test_a_body_fills_its_limit_and_no_more(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=EXAMPLES, deadline=None)
+@TRIED
 @given(texts)
 def test_whatever_a_device_says_the_message_is_json_of_the_same_shape(kind: str, text: str) -> None:
     plain = msgspec.to_builtins(message(kind, told_of("x")))

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from chat_server import ChatServer, answer, close_before_answer
-from hostile import EXAMPLES, PAGE, RUNBOOK, digest_of, over, texts, told_of, without_commands
-from hypothesis import given, settings
+from hostile import PAGE, RUNBOOK, TRIED, digest_of, over, texts, told_of, without_commands
+from hypothesis import given
 from notify_fakes import make_incident, make_notification
 
 from eventd.errors import DeliveryError, DeliveryFailure
@@ -87,7 +87,7 @@ def left_of(text: str) -> str:
     return re.sub(r"\*\*(.*?)\*\*", r"\1", text)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@TRIED
 @given(texts)
 def test_nothing_from_the_wire_is_markup_a_link_or_a_mention(text: str) -> None:
     told = told_of(text)
@@ -102,7 +102,7 @@ def test_nothing_from_the_wire_is_markup_a_link_or_a_mention(text: str) -> None:
     assert not re.search(r"@[^\s\u2060]|:/|[*_~`|<>\[\]#]|^\s*(?:[-+=](?! \u2060?)|>)", shown.replace("\n- ", "\n"))
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@TRIED
 @given(texts)
 def test_neither_in_the_fallback(text: str) -> None:
     card = nowhere().card(told_of(text), type(nowhere()).harmless(plain(told_of(text))), bare=True)

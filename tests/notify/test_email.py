@@ -9,12 +9,11 @@ from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import msgspec
 import pytest
 import structlog
 import trustme
-from hostile import EXAMPLES
+from hostile import TRIED
 from hypothesis import given
 from hypothesis import strategies as st
 from notify_fakes import make_incident, make_notification, make_resolved
@@ -178,7 +177,7 @@ HOSTILE = st.text(max_size=60) | st.sampled_from(
 )
 
 
-@hypothesis.settings(max_examples=EXAMPLES, deadline=None)
+@TRIED
 @given(HOSTILE, HOSTILE, HOSTILE)
 def test_no_text_makes_a_header(title: str, name: str, id_: str) -> None:
     incident = make_incident(id=id_, title=title, device=name)

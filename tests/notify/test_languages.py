@@ -9,7 +9,8 @@ import re
 from contextlib import suppress
 
 import pytest
-from hypothesis import example, given, settings
+from examples import some
+from hypothesis import example, given
 from hypothesis import strategies as st
 from languages import LANGUAGES, lexicon, say
 
@@ -172,7 +173,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@some(50)
 @given(st.lists(WORDS, max_size=60).map("".join) | st.text(max_size=200))
 @example(" on : " * 400)
 @example("10:00:00 " + "a: " * 900)
@@ -184,7 +185,7 @@ def test_nothing_that_a_device_says_breaks_it(text: str) -> None:
     assert isinstance(say("zh").reason(text), str)
 
 
-@settings(max_examples=200, deadline=None)
+@some(50)
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40))
 @example(" on FW-1")
 @example("{peer}")

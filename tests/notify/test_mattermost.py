@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from chat_server import ChatServer, answer
-from hostile import EXAMPLES, PAGE, RUNBOOK, texts, told_of, without_commands
-from hypothesis import given, settings
+from hostile import PAGE, RUNBOOK, TRIED, texts, told_of, without_commands
+from hypothesis import given
 from notify_fakes import make_notification
 
 from eventd.errors import DeliveryError, DeliveryFailure
@@ -73,7 +73,7 @@ def nowhere() -> Any:
 SLACK = re.compile(r"<[^\n<>]+>")
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@TRIED
 @given(texts)
 def test_nothing_from_the_wire_is_markup_a_link_or_a_mention(text: str) -> None:
     told = told_of(text)

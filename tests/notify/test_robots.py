@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, get_args
 import msgspec
 import pytest
 from chat_server import ChatServer, answer
-from hostile import EXAMPLES, without_commands
-from hypothesis import given, settings
+from hostile import TRIED, without_commands
+from hypothesis import given
 from hypothesis import strategies as st
 from notify_fakes import T0, HandClock, make_incident, make_notification, make_resolved
 
@@ -176,7 +176,7 @@ def dangers(kind: str, text: str) -> list[str]:
 def test_nothing_from_the_wire_acts(kind: str) -> None:
     channel = robot_of(kind)
 
-    @settings(max_examples=EXAMPLES, deadline=None)
+    @TRIED
     @given(hostile_incidents())
     def check(incident: Incident) -> None:
         one = make_notification(incident=incident)
@@ -190,7 +190,6 @@ def test_nothing_from_the_wire_acts(kind: str) -> None:
     check()
 
 
-@settings(deadline=None)
 @given(hostile)
 def test_in_lark_md_every_character_is_shown_as_it_is(text: str) -> None:
     assert html.unescape(feishu.escape(text)) == text

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 from chat_server import ChatServer, answer
-from hostile import EXAMPLES, PAGE, RUNBOOK, incident_of, over, texts, told_of
-from hypothesis import given, settings
+from hostile import PAGE, RUNBOOK, TRIED, incident_of, over, texts, told_of
+from hypothesis import given
 from hypothesis import strategies as st
 from notify_fakes import make_notification
 
@@ -93,7 +93,7 @@ def test_a_card_reads_as_the_layout_says() -> None:
     assert card["actions"] == [{"type": "Action.OpenUrl", "title": "eventd", "url": PAGE}]
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@TRIED
 @given(texts)
 def test_nothing_from_the_wire_is_more_than_text(text: str) -> None:
     message = sent(told_of(text))
@@ -106,7 +106,7 @@ def test_nothing_from_the_wire_is_more_than_text(text: str) -> None:
     assert "entities" not in card["msteams"]
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@TRIED
 @given(st.sampled_from(['"', "\\", "é", "本", "\U0001f525", "x", "a "]), st.integers(1, 700))
 def test_no_message_is_larger_than_28_kb(char: str, times: int) -> None:
     long = incident_of(char * times, chain=(char * times,) * 50, actions=(char * times,) * 50)

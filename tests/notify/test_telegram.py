@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from chat_server import ChatServer, answer
-from hostile import EXAMPLES, PAGE, RUNBOOK, incident_of, over, texts, told_of
-from hypothesis import given, settings
+from hostile import PAGE, RUNBOOK, TRIED, incident_of, over, texts, told_of
+from hypothesis import given
 from notify_fakes import make_notification
 
 from eventd.contract import Pace
@@ -116,7 +116,7 @@ def nowhere() -> Any:
     return telegram.NOTIFIER.build("ops", telegram.Settings(token="1:A", chat_id=-1), Session())
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@TRIED
 @given(texts)
 def test_nothing_from_the_wire_is_a_link_a_mention_or_a_command(text: str) -> None:
     found = Read(nowhere().body(told_of(text)))
@@ -124,7 +124,7 @@ def test_nothing_from_the_wire_is_a_link_a_mention_or_a_command(text: str) -> No
     assert not re.search(r"@\w|://|www\.|t\.me|\.example|(?<![\w/])/\w|(?<!\w)#\w|\+1555", found.loose, re.IGNORECASE)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@TRIED
 @given(texts)
 def test_wherever_it_is_cut_the_html_is_whole(text: str) -> None:
     long = incident_of(text, chain=((text * 20)[:700],) * 12, actions=((text * 20)[:700],) * 8)

@@ -3,7 +3,8 @@
 import random
 
 import pytest
-from hypothesis import example, given, settings
+from examples import some
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eventd.parse.framing import MAX_COUNT_DIGITS, MAX_MESSAGE_BYTES, StreamFramer, split_datagram
@@ -243,7 +244,7 @@ def test_a_stream_cut_at_every_octet_gives_the_same_messages(stream) -> None:
 
 
 @pytest.mark.conformance("RFC 6587 §3.4", "any split of a stream into reads gives the same messages")
-@settings(max_examples=600)
+@some(150)
 @given(streams, st.randoms(use_true_random=False), st.sampled_from([40, 128, 65536]))
 @example(counted(A, 5) + counted(B) + b"ab\n", random.Random(0), 128)
 @example(counted(A) + b"<13>" + b"x" * 150 + b"\n" + b"y 9 <13>three\n", random.Random(1), 40)
@@ -264,7 +265,7 @@ def test_any_split_of_a_stream_gives_the_same_messages(stream, rng, limit) -> No
 
 
 @pytest.mark.conformance("RFC 6587 §3.4", "any messages framed either way come back")
-@settings(max_examples=200)
+@some(60)
 @given(
     st.lists(st.binary(min_size=1, max_size=80).map(lambda text: b"<13>" + text.strip(b"\r\n\0")), max_size=12),
     st.booleans(),

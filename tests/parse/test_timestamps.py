@@ -4,7 +4,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from examples import some
+from hypothesis import given
 from hypothesis import strategies as st
 from syslog_strategies import FORMS, STAMP_KINDS
 
@@ -202,7 +203,7 @@ clocks = st.sampled_from(["iso", "add-offset", "local"])
 zones = st.sampled_from([None, "UTC", "Asia/Shanghai", "Europe/Berlin", "America/St_Johns", "Nowhere"])
 
 
-@settings(max_examples=500)
+@some(100)
 @given(stamps, clocks, zones, arrivals)
 def test_meaning_is_found_or_not_but_never_raises(stamp, clock, zone, arrival) -> None:
     moment = resolve(stamp, clock, zone, arrival)
@@ -223,7 +224,7 @@ def test_whoever_sent_within_a_year_is_placed_right_without_the_year(arrival, ah
     assert moment - arrived <= FUTURE_TOLERANCE
 
 
-@settings(max_examples=500)
+@some(100)
 @given(st.one_of(st.binary(max_size=60), st.from_regex(re.compile(STAMP), fullmatch=True)))
 def test_any_bytes_are_a_stamp_or_none(data) -> None:
     stamp = parse_stamp(data)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from examples import some
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
@@ -226,8 +226,6 @@ class Stores(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
-# Each step asks some fifteen questions of a real file; 40 runs of 25 steps take a few seconds.
-Stores.TestCase.settings = settings(
-    max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+# Each step asks some fifteen questions of a real file.
+Stores.TestCase.settings = some(10, stateful_step_count=25)
 test_the_store_on_disk_does_what_its_model_does = pytest.mark.timeout(300)(Stores.TestCase)

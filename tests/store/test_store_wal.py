@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from examples import some
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 from store_samples import row
 
@@ -75,7 +76,7 @@ def second_round(tmp_path_factory: pytest.TempPathFactory) -> Live:
     return Live(tmp_path_factory.mktemp("wal2"), rounds=2)
 
 
-many = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = some(20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def test_a_whole_log_has_no_damage_and_counts_as_sqlite_counts(live: Live) -> None:

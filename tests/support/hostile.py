@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import examples
 from hypothesis import strategies as st
 from notify_fakes import T0, make_incident, make_notification, make_resolved
 
@@ -13,7 +14,9 @@ from eventd.model import Digest, Incident, Notification, Reason, utc
 
 #: How many hostile incidents each channel is told of: ``EVENTD_HOSTILE=10000 pytest --timeout 0 -k
 #: "wire or hostile or fallback" tests/notify`` is the acceptance run.
-EXAMPLES = int(os.environ.get("EVENTD_HOSTILE", "30"))
+EXAMPLES = int(os.environ.get("EVENTD_HOSTILE", "20"))
+#: The same for properties.
+TRIED = examples.some(EXAMPLES, "EVENTD_HOSTILE")
 #: Addresses that are ours and may be links.
 PAGE = "https://eventd.example/incidents/a1b2c3d4e5f6"
 RUNBOOK = "https://eventd.example/runbook#dpd-timeout"

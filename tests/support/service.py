@@ -1,19 +1,19 @@
 """A real eventd process for end-to-end tests: free loopback ports, its own store, its log and its metrics."""
 
 import json
-import os
 import random
 import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
+
+import nursery
 
 #: Longest wait for something that a working service does within a second, on a machine that is busy with other tests.
 PATIENCE_S = 30.0
@@ -77,7 +77,7 @@ class Service:
         text = base.format(**self.ports, store=folder / "eventd.db", snmp_extra=snmp_extra)
         self.config.write_text(text + extra.format(**self.ports) if extra else text)
         self.log, self.out = folder / "eventd.log", folder / "eventd.out"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: nursery.Child | subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -88,15 +88,9 @@ class Service:
 
     def start(self) -> None:
         """Start and wait until it is ready."""
+        command = ["run", "-c", str(self.config), *self.arguments]
         with self.log.open("ab") as log, self.out.open("ab") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "eventd", "run", "-c", str(self.config), *self.arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=log,
-                cwd=self.folder,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
+            self.process = nursery.spawn(command, out, log, self.folder)
         until(self._ready_or_dead, "eventd to be ready")
 
     def _ready_or_dead(self) -> bool:
@@ -205,6 +199,7 @@ class Service:
 
     def eventd(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Another eventd command, as a person would type it."""
-        return subprocess.run(
-            [sys.executable, "-m", "eventd", *arguments], capture_output=True, text=True, timeout=60, check=check
-        )
+        done = nursery.run(arguments)
+        if check:
+            done.check_returncode()
+        return done
