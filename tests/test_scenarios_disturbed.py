@@ -75,15 +75,16 @@ def chosen() -> list[tuple[str, Callable[[Scenario], Script]]]:
     ("name", "disturb"), [pytest.param(*pair, id=f"{pair[0]}-{pair[1].__name__}") for pair in chosen()]
 )
 def test_it_ends_as_before(name: str, disturb: Callable[[Scenario], Script]) -> None:
-    before = scenario_book.outcome(name)
-    if not before.good:
-        pytest.xfail(before.scenario.pending or "it does not end as it says undisturbed")
-    disturbed = replace(before.scenario, script=disturb(before.scenario))
-    assert judge(disturbed, asyncio.run(scenario_book.player().play(disturbed))).complaints == []
+    scenario = scenario_book.scenario(name)
+    disturbed = replace(scenario, script=disturb(scenario))
+    complaints = judge(disturbed, asyncio.run(scenario_book.player().play(disturbed))).complaints
+    if complaints and not scenario_book.outcome(name).good:
+        pytest.xfail(scenario.pending or "it does not end as it says undisturbed")
+    assert complaints == []
 
 
 def test_the_disturbances_disturb() -> None:
-    scenario = scenario_book.outcome("outage-and-recovery").scenario
+    scenario = scenario_book.scenario("outage-and-recovery")
     scripts = [disturb(scenario) for disturb in DISTURBANCES]
     assert [len(script) for script in scripts] == [2 * len(scenario.script)] * 4
     assert len(set(map(repr, scripts))) == 4

@@ -145,7 +145,7 @@ def test_text_puts_alike_together_and_is_harmless_for_a_terminal(compare) -> Non
 def test_the_same_input_gives_the_same_bytes(compare, tmp_path: Path) -> None:
     messages = (
         Message("snmp-v2c" if way == "snmp" else "syslog-udp", f"192.0.2.{n % 9 + 1}", 514, START + n * 0.7, payload)
-        for n, (way, payload) in enumerate(mixture(300, garbage=0.1))
+        for n, (way, payload) in enumerate(mixture(120, garbage=0.1))
     )
     objects(compare(CHANNELS, CHANNELS + PATIENT, b"".join(map(format_line, messages))))
     files = ["-c", tmp_path / "now.toml", "--against", tmp_path / "then.toml"]

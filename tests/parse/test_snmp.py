@@ -333,7 +333,7 @@ def test_damaged_messages_give_a_record_or_the_documented_error(message, data):
 
 
 def test_the_fuzzer_gets_past_every_layer_and_no_other_exception():
-    outcomes = some.fuzz_snmp(int(os.environ.get("EVENTD_FUZZ", "20000")), seed=1)
+    outcomes = some.fuzz_snmp(int(os.environ.get("EVENTD_FUZZ", "8000")), seed=1)
     expected = {
         "accepted",
         RejectReason.BAD_BER,

@@ -64,23 +64,32 @@ def _within(case: Case, section: str) -> bool:
     return re.match(re.escape(section) + r"(?![0-9])", case.section, re.IGNORECASE) is not None
 
 
+def cases(items: Sequence[pytest.Item]) -> list[Case]:
+    """All cases among the tests, in the order of their sections."""
+    return sorted(_marked(items), key=lambda case: (_in_order(case.section), case.what, case.file))
+
+
+def _marked(items: Sequence[pytest.Item]) -> Iterator[Case]:
+    for item in items:
+        mark = item.get_closest_marker(MARK)
+        if mark is None or not isinstance(item, pytest.Function):
+            continue
+        section, what = mark.args
+        call = getattr(item, "callspec", None)
+        file = item.path.relative_to(ROOT).as_posix()
+        yield Case(section, what, file, item.originalname, "" if call is None else call.id)
+
+
 class _Collected:
     def __init__(self) -> None:
         self.cases: list[Case] = []
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        for item in session.items:
-            mark = item.get_closest_marker(MARK)
-            if mark is None or not isinstance(item, pytest.Function):
-                continue
-            section, what = mark.args
-            call = getattr(item, "callspec", None)
-            file = item.path.relative_to(ROOT).as_posix()
-            self.cases.append(Case(section, what, file, item.originalname, "" if call is None else call.id))
+        self.cases = cases(session.items)
 
 
 def collect() -> list[Case]:
-    """All cases, in the order of their sections.
+    """All cases of all tests.
 
     Raises:
         RuntimeError: pytest could not collect them; the text is what it printed.
@@ -92,7 +101,7 @@ def collect() -> list[Case]:
         code = pytest.main([*options, *files], plugins=[collected])
     if code != pytest.ExitCode.OK:
         raise RuntimeError(printed.getvalue())
-    return sorted(collected.cases, key=lambda case: (_in_order(case.section), case.what, case.file))
+    return collected.cases
 
 
 def _in_order(section: str) -> list[tuple[bool, int, str]]:

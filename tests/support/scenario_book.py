@@ -12,7 +12,7 @@ from pathlib import Path
 
 from eventd.config import load
 from eventd.registry import load as load_handlers
-from eventd.scenarios import Outcome, Player, judge
+from eventd.scenarios import Outcome, Player, Scenario, judge
 from eventd.scenarios.book import read_scenario
 from eventd.scenarios.verdict import Score
 from eventd.telemetry import setup_logging
@@ -41,13 +41,18 @@ def player() -> Player:
     return Player(config, load_handlers(config.handlers))
 
 
+def scenario(name: str) -> Scenario:
+    """One scenario, as it is written."""
+    return read_scenario(BOOK / f"{name}.toml", name)
+
+
 @cache
 def outcome(name: str) -> Outcome:
     """One scenario, played."""
-    scenario = read_scenario(BOOK / f"{name}.toml", name)
+    written = scenario(name)
     end_logging = setup_logging(json=False, level="critical")
     try:
-        return judge(scenario, asyncio.run(player().play(scenario)))
+        return judge(written, asyncio.run(player().play(written)))
     finally:
         end_logging()
 
