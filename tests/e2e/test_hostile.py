@@ -23,7 +23,7 @@ from storm import send_datagrams
 
 from eventd.parse.framing import StreamFramer, split_datagram
 
-COUNT = int(os.environ.get("EVENTD_HOSTILE", "8000"))
+COUNT = int(os.environ.get("EVENTD_HOSTILE", "4000"))
 WARM_UP = max(COUNT // 5, 4000)
 #: What a run may add to resident memory once caches are warm, the devices and peers included that damage made up.
 GROWTH_BYTES = 20 * 2**20

@@ -9,7 +9,7 @@ from service import Service, until
 from storm import mixture, send_datagrams, send_stream
 
 #: EVENTD_STORM=100000 runs the storms at full size; the default keeps the suite short.
-COUNT = int(os.environ.get("EVENTD_STORM", "6000"))
+COUNT = int(os.environ.get("EVENTD_STORM", "3000"))
 
 
 def pour(eventd: Service, messages: list[tuple[str, bytes]]) -> int:

@@ -14,7 +14,7 @@ from service import Service, until
 pytestmark = pytest.mark.timeout(600)
 
 #: EVENTD_FLEET=5000 runs it at full size; the default keeps the suite short. Two attacks for each device.
-SIZE = int(os.environ.get("EVENTD_FLEET", "300"))
+SIZE = int(os.environ.get("EVENTD_FLEET", "200"))
 
 ONE_USER = """
 [[receivers.snmp.users]]

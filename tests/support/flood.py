@@ -17,7 +17,7 @@ from collections import Counter
 from service import Service, until
 
 #: EVENTD_FLOOD_S=20 floods for longer; the default keeps the suite short.
-SECONDS = float(os.environ.get("EVENTD_FLOOD_S", "1"))
+SECONDS = float(os.environ.get("EVENTD_FLOOD_S", "0.5"))
 FLOODER = "127.0.0.2"
 OTHERS = [f"127.0.1.{n}" for n in range(1, 21)]
 #: A flood leaves a full queue behind, and the machine may be busy with other tests.

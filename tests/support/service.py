@@ -127,7 +127,7 @@ class Service:
             f"http://127.0.0.1:{self.ports['web']}{path}", method=method, headers=dict(headers or {})
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
