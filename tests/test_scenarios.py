@@ -43,6 +43,7 @@ def test_silence_is_expected_about_as_often_as_noise() -> None:
     assert quiet >= len(scenario_book.names()) / 5
 
 
+@pytest.mark.timeout(300)  # it may be the one that plays the whole book, on a busy machine
 @pytest.mark.parametrize("language", languages.LANGUAGES)
 def test_all_of_it_can_be_told_in_every_language(language: str) -> None:
     """What is missing goes into eventd/notify/words/phrases.<language>.toml (docs/channels.md, "Languages")."""

@@ -384,4 +384,4 @@ async def test_a_far_end_that_never_answers_does_not_hold_up_the_loop(
         ticks += 1
         await asyncio.sleep(0.01)
     await task
-    assert ticks > 10
+    assert ticks > 3  # dozens on an idle machine; two where the loop waits as well
