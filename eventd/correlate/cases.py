@@ -37,9 +37,11 @@ def begin(event: Event, now: float, family: str, nature: str = "outage") -> Case
     )
 
 
-def record(case: Case, event: Event, now: float, text: str | None = None, *, bad: bool = True) -> bool:
+def record(
+    case: Case, event: Event, now: float, text: str | None = None, *, bad: bool = True, after: bool = False
+) -> bool:
     """Write an event into the case; True when its reason explains more than what was known. A start (not ``bad``) is
-    told but not counted."""
+    told but not counted; what was done ``after`` it, to mend it, explains nothing."""
     case.witness(event)
     case.step(now, texts.told(event) if text is None else text)
     case.count += bad
@@ -50,7 +52,7 @@ def record(case: Case, event: Event, now: float, text: str | None = None, *, bad
     case.ifindex = event.ifindex if case.ifindex is None else case.ifindex
     if not case.announced:
         case.interface = case.interface or event.interface
-    explains = reasons.better(event.reason, case.cause)
+    explains = not after and reasons.better(event.reason, case.cause)
     if explains:
         case.cause, case.says = event.reason, event.device if event.device != case.device else ""
     return explains

@@ -183,10 +183,17 @@ def _hold(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, nat
     case.sooner("open", now + _wait(desk, nature))
     case.probe = event.event == PROBE and (case.probe or not case.count)
     case.idle = (case.idle or not case.count) and idling.may_be(desk, peer, event)
-    cases.record(case, event, now)
-    if case.stop is None or reasons.better(event.reason, case.stop):
+    after = _mends(desk, case, nature, now)
+    cases.record(case, event, now, after=after)
+    if case.stop is None or (not after and reasons.better(event.reason, case.stop)):
         case.stop = event.reason
     case.severity = reasons.worse(case.severity, stop_severity(event, nature))
+
+
+def _mends(desk: Desk, case: Case, nature: str, now: float) -> bool:
+    """Whether a stop on purpose comes in the middle of an outage: somebody resets what is dead already."""
+    lost = case.nature == "outage" and case.stop is not None
+    return lost and nature == "expected" and now > case.since + desk.settings.twin_window
 
 
 def stop_severity(event: Event, nature: str) -> Severity:
@@ -200,7 +207,7 @@ def stop_severity(event: Event, nature: str) -> Severity:
 def _again(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, nature: str) -> None:
     """A further stop while an incident is open."""
     case.probe = case.probe and event.event == PROBE
-    explains = cases.record(case, event, now)
+    explains = cases.record(case, event, now, after=_mends(desk, case, nature, now))
     if not books.any_up(peer, now):
         case.timers.pop("resolve", None)
     if case.kind != "tunnel_down" and "grow" not in case.timers:

@@ -89,3 +89,11 @@ def test_one_flow_removed_on_purpose_while_the_rest_works_never_escalates() -> N
 def test_a_peer_cut_off_on_purpose_is_major_after_an_hour_unless_the_inventory_excuses_it() -> None:
     story = tell(BY_HAND, until=4000)
     assert story.told[1:] == ["900 updated tunnel_down warning", "3600 updated tunnel_down major"]
+
+
+@pytest.mark.parametrize("at", [608, 700])
+def test_a_reset_in_the_middle_of_an_outage_is_not_its_cause(at: int) -> None:
+    story = tell(f"0 start\n600 stop dpd timeout\n{at} stop config modify or manual offline\n900 start", until=1000)
+    assert (story.last.cause and story.last.cause.name, story.last.fault_side) == ("dpd timeout", "path")
+    assert any("config modify or manual offline" in line for line in story.last.chain)
+    assert [line.split()[1] for line in story.told] == ["opened", "resolved"]
