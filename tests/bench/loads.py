@@ -24,6 +24,7 @@ class Load(Struct, frozen=True):
     messages: Callable[[int, int], Iterator[bytes]]
     relevant: Callable[[int], int] = lambda count: count
     stream: bool = False
+    tls: bool = False
 
 
 DEVICE = Device(USER, ENGINE, booted_at=time.time() - 5000)
@@ -82,6 +83,7 @@ LOADS = (
     Load("changes", "syslog_udp", _changes),
     Load("fleet", "syslog_udp", _fleet),
     Load("tcp", "syslog_tcp", _changes, stream=True),
+    Load("tls", "syslog_tls", _changes, stream=True, tls=True),
     Load("traps", "snmp", _traps),
     Load("v3 traps", "snmp", _v3_traps),
 )

@@ -1,11 +1,14 @@
 """One try at one rate, and the search for the highest rate without loss."""
 
 import socket
+import ssl
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from math import sqrt
 
 from contenders.base import Contender, cpu_seconds
+from loads import Load
 from msgspec import Struct
 
 #: What is still on its way this long after the last message counts as not kept up with. It is part of the time by
@@ -33,16 +36,31 @@ class Trial(Struct, frozen=True):
     cpu_us: float
 
 
-def paced(port: int, messages: Iterable[bytes], rate: float, *, stream: bool = False) -> float:
+def connected(port: int, load: Load) -> socket.socket:
+    """A socket over which messages of that load go there."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM if load.stream else socket.SOCK_DGRAM)
+    sock.connect(("127.0.0.1", port))
+    if not load.tls:
+        return sock
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(sock)
+
+
+def paced(port: int, messages: Iterable[bytes], rate: float, load: Load) -> float:
     """Send datagrams evenly, or lines over one connection, as fast as they are taken at most; seconds it took."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM if stream else socket.SOCK_DGRAM) as sock:
-        sock.connect(("127.0.0.1", port))
+    with connected(port, load) as sock:
         started = time.perf_counter()
         for number, message in enumerate(messages):
             if number % BURST == 0 and (early := started + number / rate - time.perf_counter()) > 0:
                 time.sleep(early)
-            sock.sendall(message + b"\n" if stream else message)
-        return time.perf_counter() - started
+            sock.sendall(message + b"\n" if load.stream else message)
+        took = time.perf_counter() - started
+        if isinstance(sock, ssl.SSLSocket):
+            with suppress(OSError):  # to close with tickets of TLS 1.3 unread would reset the connection
+                sock.settimeout(LAG_S)
+                sock.unwrap()
+        return took
 
 
 def attempt(contender: Contender, first: int, count: int, rate: float) -> Trial:
@@ -50,7 +68,7 @@ def attempt(contender: Contender, first: int, count: int, rate: float) -> Trial:
     messages = list(contender.load.messages(first, count))
     done, lost = contender.done() + contender.expects(count), contender.lost()
     cpu, started = cpu_seconds(*contender.pids), time.perf_counter()
-    took = paced(contender.port, messages, rate, stream=contender.load.stream)
+    took = paced(contender.port, messages, rate, contender.load)
     passed = _finished(contender, done, started + took + LAG_S)
     whole = time.perf_counter() - started
     cost = (cpu_seconds(*contender.pids) - cpu) / count * 1e6

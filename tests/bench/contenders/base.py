@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
+import trustme
 from loads import Load
 from peers import found
 from service import free_port, until
@@ -56,6 +57,10 @@ class Contender(ABC):
 
     def __init__(self, folder: Path, load: Load) -> None:
         self.folder, self.load = folder, load
+        if load.tls:
+            server = trustme.CA().issue_cert("localhost")
+            server.private_key_pem.write_to_path(folder / "key.pem")
+            server.cert_chain_pems[0].write_to_path(folder / "cert.pem")
 
     @classmethod
     def missing(cls) -> str | None:

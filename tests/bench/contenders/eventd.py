@@ -17,17 +17,23 @@ auth_key = "auth-password"
 priv = "AES128"
 priv_key = "priv-password"
 """
+TLS = """
+[receivers.syslog_tls]
+listen = "127.0.0.1:{syslog_tls}"
+cert_file = "cert.pem"
+key_file = "key.pem"
+"""
 
 
 class Eventd(Contender):
     """Results are events that are committed; asked of its database, which costs it nothing."""
 
     name, does = "eventd", "decodes, judges, journals (fsync), alerts"
-    loads = ("relevant", "fresh", "irrelevant", "changes", "fleet", "tcp", "traps", "v3 traps")
+    loads = ("relevant", "fresh", "irrelevant", "changes", "fleet", "tcp", "tls", "traps", "v3 traps")
 
     def __init__(self, folder: Path, load: Load, extra: str = "") -> None:
         super().__init__(folder, load)
-        self.service = Service(folder, extra=extra, snmp_extra=USER_OF_V3)
+        self.service = Service(folder, extra=extra + (TLS if load.tls else ""), snmp_extra=USER_OF_V3)
         with one_core():
             self.service.start()
         self.journal = sqlite3.connect(f"file:{folder / 'eventd.db'}?mode=ro", uri=True)

@@ -10,9 +10,9 @@ from contenders.base import Program
 
 FIELDS = ("SeqNum", "SrcIP", "DstIP", "FlowInfo", "VsysName", "InterfaceName")
 CONFIG = """
-global(workDirectory="{folder}")
+global(workDirectory="{folder}" {certificate})
 module(load="imudp" batchSize="256")
-module(load="imtcp")
+module(load="imtcp" {driver})
 module(load="mmnormalize")
 template(name="fields" type="string" string="{fields}\\n")
 {input}
@@ -28,6 +28,11 @@ INPUTS = {
     False: 'input(type="imudp" address="127.0.0.1" port="{port}" rcvbufSize="4m" ruleset="ipsec")',
     True: 'input(type="imtcp" address="127.0.0.1" port="{port}" ruleset="ipsec")',
 }
+CERTIFICATE = (
+    'defaultNetstreamDriverCertFile="{folder}/cert.pem" defaultNetstreamDriverKeyFile="{folder}/key.pem" '
+    'defaultNetstreamDriverCAFile="{folder}/cert.pem"'
+)
+DRIVER = 'streamDriver.name="ossl" streamDriver.mode="1" streamDriver.authMode="anon"'
 
 
 def rule(line: str) -> str:
@@ -56,13 +61,19 @@ class Rsyslog(Program):
     name, does = "rsyslog", "takes the fields out (mmnormalize), writes six"
     needs = ("rsyslogd",)
     proof = b"10 198.51.100.1 10."
-    loads = ("relevant", "fresh", "irrelevant", "changes", "tcp")
+    loads = ("relevant", "fresh", "irrelevant", "changes", "tcp", "tls")
 
     def commands(self) -> list[list[str]]:
         folder = self.folder
         (folder / "rules").write_text("version=2\n" + rule(stop_line(0)) + rule(start_line(0)))
         fields = " ".join(f"%$!{field}%" for field in FIELDS)
         (folder / "conf").write_text(
-            CONFIG.format(folder=folder, fields=fields, input=INPUTS[self.load.stream].format(port=self.port))
+            CONFIG.format(
+                folder=folder,
+                fields=fields,
+                input=INPUTS[self.load.stream].format(port=self.port),
+                certificate=CERTIFICATE.format(folder=folder) if self.load.tls else "",
+                driver=DRIVER if self.load.tls else "",
+            )
         )
         return [rsyslogd(folder)]

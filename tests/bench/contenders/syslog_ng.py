@@ -6,7 +6,7 @@ from contenders.base import Program
 
 CONFIG = """@version: 3.38
 options {{ use-dns(no); keep-hostname(yes); stats-freq(0); flush-lines(500); log-fifo-size(400000); threaded(yes); }};
-source s {{ network(ip("127.0.0.1") transport("{transport}") port({port}) so-rcvbuf(4194304) flags(no-parse)
+source s {{ network(ip("127.0.0.1") {transport} port({port}) so-rcvbuf(4194304) flags(no-parse)
   log-iw-size(400000) log-fetch-limit(1000)); }};
 destination d {{ file("{folder}/out"
   template("${{k.SeqNum}} ${{k.SrcIP}} ${{k.DstIP}} ${{k.FlowInfo}} ${{k.VsysName}} ${{k.InterfaceName}}\\n")); }};
@@ -16,6 +16,7 @@ log {{ source(s); filter {{ message('IPSEC' type(string) flags(substring)); }};
     trigger('$(context-length)' == '100') aggregate(value('MESSAGE' 'agg') tags('agg'))); }};
   filter {{ not tags('agg') }}; destination(d); }};
 """
+TLS = 'transport("tls") tls(key-file("key.pem") cert-file("cert.pem") peer-verify(optional-untrusted))'
 
 
 class SyslogNg(Program):
@@ -24,12 +25,11 @@ class SyslogNg(Program):
     name, does = "syslog-ng", "takes the fields out (kv-parser), groups by gateway pair (grouping-by), writes six"
     needs = ("syslog-ng",)
     proof = b"10 198.51.100.1 10."
-    loads = ("relevant", "fresh", "irrelevant", "changes", "tcp")
+    loads = ("relevant", "fresh", "irrelevant", "changes", "tcp", "tls")
 
     def commands(self) -> list[list[str]]:
         folder = self.folder
-        (folder / "conf").write_text(
-            CONFIG.format(folder=folder, port=self.port, transport="tcp" if self.load.stream else "udp")
-        )
+        transport = TLS if self.load.tls else f'transport("{"tcp" if self.load.stream else "udp"}")'
+        (folder / "conf").write_text(CONFIG.format(folder=folder, port=self.port, transport=transport))
         files = ("-f", "conf", "-R", "persist", "-p", "pid", "-c", "ctl")
         return [[peer(*self.needs), "-F", "--no-caps", *files]]
