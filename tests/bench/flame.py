@@ -34,6 +34,8 @@ WIDTH, ROW, GAP = 1000, 15, 30
 #: Narrower frames cannot be read.
 LEAST_SHARE = 0.004
 LETTER = 6.2
+#: What is outside of these calls each other in the same way at any time.
+OUTSIDE = ("Handle._run (", "_WorkItem.run (")
 #: Innermost functions of threads that have nothing to do.
 WAITS = ("_worker (", "Condition.wait (", "Writer._run (eventd/notify/console.py", "EpollSelector.select (")
 STYLE = "text{font:10px sans-serif;fill:#222}.t{font-size:13px}rect{stroke:#fff;stroke-width:.5}"
@@ -98,10 +100,15 @@ def grown(stacks: Counter[str]) -> Frame:
     for stack, times in stacks.items():
         here = root
         here.samples += times
-        for name in stack.split(";"):
+        for name in _inside(stack.split(";")):
             here = here.callees.setdefault(name, Frame(name))
             here.samples += times
     return root
+
+
+def _inside(names: list[str]) -> list[str]:
+    outside = [place for place, name in enumerate(names) if name.startswith(OUTSIDE)]
+    return names[outside[-1] + 1 :] if outside else names
 
 
 def drawn(frame: Frame, x: float, y: int, scale: float, total: int) -> Iterator[str]:
