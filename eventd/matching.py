@@ -71,6 +71,9 @@ class Choice(Generic[T]):
             for value in values(match[key]):
                 self._named.setdefault(key, {}).setdefault(value, []).append(place)
 
+    def __len__(self) -> int:
+        return len(self._things)
+
     def fitting(self, incident: Incident) -> Iterator[T]:
         """Those whose match the incident meets."""
         places = set(self._others)

@@ -151,6 +151,14 @@ def drop(desk: Desk, owner: State, case: Case, rule: str | None = None, why: str
     desk.suppress(rule or DROPPED_AS[case.nature], owner, f"{what}: {passed} after {texts.span(desk.now - case.since)}")
 
 
+def take(case: Case, who: str | None, note: str = "", until: float | None = None) -> None:
+    """Note who has an open incident, why, and until when (Unix seconds); None gives it back."""
+    case.acked_by, case.acked_note, case.acked_until = who, note, until
+    case.timers.pop("unack", None)
+    if until is not None:
+        case.timers["unack"] = until
+
+
 def successor(case: Case, kind: str, since: float) -> Case:
     """What ``case`` turns into: same story, new kind, not announced yet."""
     return replace(
@@ -161,7 +169,7 @@ def successor(case: Case, kind: str, since: float) -> Case:
         announced=False,
         steps=list(case.steps),
         witnesses=list(case.witnesses),
-        timers={},
+        timers={name: at for name, at in case.timers.items() if name == "unack"},
         weak=False,
         stale=False,
         told=False,
@@ -172,7 +180,10 @@ def successor(case: Case, kind: str, since: float) -> Case:
 
 
 def supersede(desk: Desk, owner: State, case: Case, heir: Case, at: float) -> None:
-    """Resolve an announced case because ``heir`` goes on with it. The heir's kind is set; it is not announced here."""
+    """Resolve an announced case because ``heir`` goes on with it, and whoever has it has that. The heir's kind is set;
+    it is not announced here."""
+    if case.acked_by is not None:
+        take(heir, case.acked_by, case.acked_note, case.acked_until)
     case.heir_id = texts.incident_id(heir)
     case.heir = f"{phrases.HEIRS[heir.kind]}, incident {case.heir_id}"
     resolve(desk, owner, case, at, "")

@@ -93,7 +93,7 @@ class Desk:
         elif (hushed := self.hush.by(incident, at)) is not None:
             rule, until, _, case.hush = hushed
             case.hushed, case.timers["unhush"] = True, until
-        elif recalled and case.acked_by is not None and (case.acked_until is None or at < case.acked_until):
+        elif recalled and case.acked_by is not None:
             rule = "acked"
         if rule is not None:
             self.suppress(rule)
@@ -102,10 +102,19 @@ class Desk:
     def incident(self, case: Case) -> Incident:
         """A case as people and machines see it."""
         incident = headlines.incident(case, self.inventory, self.external_url, self.fleet.owner(case.peer))
-        if case.acked_until is not None and self.now >= case.acked_until:
-            incident = replace(incident, acked_by=None, acked_note=None, acked_until=None)
         hushed = case.resolved_at is None and self.hush.by(incident, self.now) is not None
         return replace(incident, silenced=True) if hushed else incident
+
+    def is_planned(self, case: Case) -> bool:
+        """Whether a silence or window names its peer, and so keeps it untold while nothing does what it has in common
+        with others: it is no part of their outage."""
+        if not self.hush:
+            return False
+        known = self.inventory.peer(case.peer)
+        site = case.site or (known.site if known else None)
+        alone = self.incident(replace(case, site=site, kind=case.kind or "tunnel_down"))
+        common = replace(alone, site=alone.device_site, peer=None, peer_name=None, owner=None, tags=())
+        return self.hush.by(alone, self.now) is not None and self.hush.by(common, self.now) is None
 
     def verdict(self, *, duplicate: bool = False) -> Verdict:
         """Everything concluded since the last call."""

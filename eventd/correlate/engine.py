@@ -190,7 +190,7 @@ class Correlator:
         self._catch_up(now)
         for key, state, case in self._fleet.announced():
             if texts.incident_id(case) == incident_id:
-                case.acked_by, case.acked_note, case.acked_until = who, note, until
+                cases.take(case, who, note, until)
                 said = f": {note}" if note else ""
                 news = f"taken by {who}{said}" if who else "nobody has it any more"
                 case.step(now, news)

@@ -28,6 +28,7 @@ WAITS = {
     "settle": "if nobody joins or comes back until then, the new number is told",
     "tally": "if the number is far from what was told by then, it is told",
     "unhush": "until then nobody is told",
+    "unack": "until then somebody has it",
     "publish": "counters are written down",
 }
 #: Timers that only tell what is known already.

@@ -124,6 +124,10 @@ class Hush:
                 return "maintenance", until, _why(planned), _name(planned)
         return None
 
+    def __bool__(self) -> bool:
+        """Whether there is a silence or window at all: most often there is none, and nothing to look up."""
+        return bool(self._silences or self._planned)
+
     def add(self, silence: Silence, now: float) -> list[str]:
         """Take a silence; the keys of those that were forgotten for it, long over.
 

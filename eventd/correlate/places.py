@@ -64,6 +64,8 @@ Falling = Sequence[tuple[Case, PeerState]]
 
 def opened(desk: Desk, peer: PeerState, case: Case) -> Place | None:
     """The open group that a case still belongs to: it began while peers were joining, or while most are missing."""
+    if not case.group and desk.is_planned(case):
+        return None
     since = case.fell or case.since
     for place in _places(peer, case):
         group = desk.fleet.groups.get(place.key)
@@ -77,6 +79,8 @@ def opened(desk: Desk, peer: PeerState, case: Case) -> Place | None:
 
 def made(desk: Desk, peer: PeerState, case: Case) -> tuple[Place, Falling] | None:
     """The group that a case makes together with others that no group has, and all who belong to it."""
+    if desk.is_planned(case):
+        return None
     if case.family == "failing":
         return _of_negotiation(desk, peer, case)
     return _of_device(desk, peer, case) or _of_far_end(desk, peer, case)
@@ -154,6 +158,8 @@ def _fallen(desk: Desk, shelf: indexes.Shelf, peer: PeerState, case: Case) -> Fa
 def _stands(desk: Desk, peer: PeerState, case: Case) -> bool:
     """Whether a case is, or will be, told for itself as things are."""
     if case.back_by and (case.back_by > desk.now or restarts.is_back(desk, peer, case)):
+        return False
+    if desk.is_planned(case):
         return False
     if case.announced and not case.growing:
         return True

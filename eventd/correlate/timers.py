@@ -88,13 +88,24 @@ def _still(case: Case, at: float) -> str:
     return f"STILL {down} for {lasted}" + (f", {waits}" if waits else "")
 
 
-def _unhush(desk: Desk, _owner: State, case: Case, at: float) -> None:
-    """What kept it from being told has ended. If something else does now, that sets the timer anew."""
+def _unhush(desk: Desk, owner: State, case: Case, at: float) -> None:
+    """What kept it from being told has ended. If something else does now, that sets the timer anew; and if others that
+    fell with it were kept untold as well, they are one outage."""
     if case.hushed:
         case.hushed = False
+        if isinstance(owner, PeerState) and not case.told and not case.group:
+            groups.join(desk, owner, case, at)
         ended = f"{case.hush or 'what kept it untold'} has ended"
         case.step(at, ended)
         desk.publish("updated", case, at, news=ended)
+
+
+def _unack(desk: Desk, _owner: State, case: Case, at: float) -> None:
+    """Whoever has taken it has it no more, and it is still open."""
+    ended = f"the acknowledgement of {case.acked_by} has run out"
+    cases.take(case, None)
+    case.step(at, ended)
+    desk.publish("updated", case, at, news=ended)
 
 
 def _publish(desk: Desk, _owner: State, case: Case, at: float) -> None:
@@ -115,6 +126,7 @@ TIMERS: dict[str, Timer] = {
     "stale": _stale,
     "remind": _remind,
     "unhush": _unhush,
+    "unack": _unack,
     "publish": _publish,
 }
 

@@ -103,9 +103,49 @@ def test_who_has_taken_it_is_not_reminded_until_then() -> None:
     story.take(9 * HOUR, story.correlator.tick(EPOCH + 9 * HOUR))
     assert story.suppressed == ["acked", "acked"]
     assert story.correlator.open_incidents()[0].acked_by == "ann"
-    story.take(13 * HOUR, story.correlator.tick(EPOCH + 13 * HOUR))
+    story.take(11 * HOUR, story.correlator.tick(EPOCH + 11 * HOUR))
     assert story.told[-1].endswith("updated tunnel_down major")
-    assert story.correlator.open_incidents()[0].acked_by is None, "the time is over"
+    [incident] = story.correlator.open_incidents()
+    assert incident.acked_by is None, "the time is over"
+    assert incident.acked_until is None
+    assert incident.chain[-1].endswith("the acknowledgement of ann has run out")
+    assert story.changes[-1][1].incident.news == "the acknowledgement of ann has run out"
+
+
+def test_what_an_incident_becomes_is_taken_with_it() -> None:
+    lost = "\n".join(f"{n} stop dpd timeout peer=10.0.0.{n} interface=GE1" for n in range(1, 7))
+    story = tell(lost, until=60)
+    [parent] = [one for one in story.correlator.open_incidents() if one.kind == "interface_outage"]
+    story.correlator.ack(parent.id, "ann", EPOCH + 60, until=EPOCH + HOUR)
+    for n in range(1, 7):
+        at, event = parse(f"{70 + n} stop dpd timeout peer=10.0.1.{n} interface=GE2", 50 + n)
+        story.take(at, story.correlator.apply(event, EPOCH + at))
+    story.take(200, story.correlator.tick(EPOCH + 200))
+    [whole] = [one for one in story.correlator.open_incidents() if one.kind == "device_outage"]
+    assert whole.acked_by == "ann"
+    story.take(HOUR + 1, story.correlator.tick(EPOCH + HOUR + 1))
+    [whole] = [one for one in story.correlator.open_incidents() if one.kind == "device_outage"]
+    assert whole.acked_by is None
+
+
+MANY = "\n".join(f"{n} stop dpd timeout peer=10.0.0.{n} interface=GE1" for n in range(1, 9))
+
+
+def test_planned_peers_are_no_part_of_an_outage() -> None:
+    planned = silence(300, peer="10.0.0.[1-6]")
+    assert silenced(MANY, 60, planned).told == ["22 opened tunnel_down major", "23 opened tunnel_down major"]
+
+
+def test_planned_peers_that_are_down_when_it_ends_are_one_outage() -> None:
+    story = silenced(MANY, 400, silence(300, peer="10.0.0.*"))
+    assert [line.split()[:3] for line in story.told] == [["300", "opened", "interface_outage"]]
+    assert [one.count for one in story.correlator.open_incidents() if one.kind == "interface_outage"] == [8]
+
+
+def test_a_whole_device_that_is_silenced_has_its_outage_untold() -> None:
+    story = silenced(MANY, 60, silence(300, device="FW1"))
+    assert story.told == []
+    assert "interface_outage" in {one.kind for one in story.correlator.open_incidents()}
 
 
 def window(**given: object) -> Maintenance:
