@@ -105,7 +105,7 @@ def _unack(desk: Desk, _owner: State, case: Case, at: float) -> None:
     ended = f"the acknowledgement of {case.acked_by} has run out"
     cases.take(case, None)
     case.step(at, ended)
-    desk.publish("updated", case, at, news=ended)
+    desk.publish("updated", case, at, taken=True, news=ended)
 
 
 def _publish(desk: Desk, _owner: State, case: Case, at: float) -> None:
