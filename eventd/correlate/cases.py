@@ -176,6 +176,7 @@ def successor(case: Case, kind: str, since: float) -> Case:
         escalate_to="major",
         idle=False,
         beside=False,
+        due=0.0,
     )
 
 

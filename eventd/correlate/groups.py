@@ -85,6 +85,7 @@ def left(desk: Desk, key: str) -> None:
         cases.progress(desk, group.case, desk.now)
     else:
         moved = _moved(group.case)
+        _recount(desk, group, group.case, desk.now, [])
         group.case.step(desk.now, moved or f"all {group.case.count} {SORTS[group.kind].went}")
         over = "" if moved else otherline.instead(places.peers_at(desk, _place(group)), group.case.interface)
         cases.resolve(desk, group, group.case, desk.now, f"{phrases.OTHER_LINE}{over}" if over else moved)
@@ -149,12 +150,15 @@ def noted(desk: Desk, key: str, text: str, note: Note, *, far: bool) -> None:
 def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Timer ``settle``: nobody joined or came back for `group_window`. Tell what has changed since it was told."""
     left, severity = desk.fleet.member_count(_place(group).key), _severity(desk, group)
-    _hear_all(desk, group, case, [])
-    grown = case.count > case.fallen
-    if grown or _is_worse(case, severity) or _worth_telling(group, left) or _begins_to_flap(desk, group, case):
+    held = places.held(desk, _place(group))
+    total = max(case.count, min(case.fallen, case.count + len(held)))  # those still held are told when that is over
+    fewer = _recount(desk, group, case, at, held)
+    _hear_all(desk, group, case, held)
+    news = bool(fewer) or case.count > case.fallen or _is_worse(case, severity)
+    if news or _worth_telling(group, left) or _begins_to_flap(desk, group, case):
         if group.back:
             group.missing_told = left
-        _tell(desk, group, case, at, case.count, severity, calm=True)
+        _tell(desk, group, case, at, total, severity, fewer=fewer, calm=True)
     elif case.rest is None and case.count > left:
         _tell_rest(desk, group, case, at)
 
@@ -172,13 +176,34 @@ def tallied(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     they are by now, those included whose hold is not over, if that is far from what was told."""
     held = places.held(desk, _place(group))
     total, severity = case.count + len(held), _severity(desk, group)
+    fewer = _recount(desk, group, case, at, held)
     _hear_all(desk, group, case, held)
     grown = total >= (TALLY_MORE if held else TALLY_TOTAL) * case.fallen
     left = desk.fleet.member_count(_place(group).key)
-    if grown or _is_worse(case, severity) or _shrunk(group, case, left) or _begins_to_flap(desk, group, case):
+    news = bool(fewer) or grown or _is_worse(case, severity)
+    if news or _shrunk(group, case, left) or _begins_to_flap(desk, group, case):
         if group.back:
             group.tallied = left
-        _tell(desk, group, case, at, total, severity)
+        _tell(desk, group, case, at, total, severity, fewer=fewer)
+
+
+def _recount(desk: Desk, group: GroupState, case: Case, at: float, held: Sequence[Case]) -> str:
+    """Those that were counted while their own hold was running, and came back in it, are none that fell; news where
+    most of what was told did. Who is still ``held`` is looked at once more."""
+    total, told = case.count + len(held), case.fallen
+    if held:
+        case.timers.setdefault("settle", at + desk.settings.group_window)
+    if total >= told:
+        return ""
+    case.fallen = total
+    down = _down(desk, _place(group).key)
+    names = "" if held or not down else f": {_names(desk, down)}"
+    if not held and group.kind != "far":
+        case.names = sorted({texts.peer_name(desk.inventory, peer) for _, peer in down} or case.names)[:MAX_NAMED]
+    news = f"{total} of {told} {SORTS[group.kind].stayed}"
+    case.step(at, news + names)
+    cases.progress(desk, case, at)
+    return news if total <= TALLY_LEFT * told else ""
 
 
 def _hear_all(desk: Desk, group: GroupState, case: Case, held: Sequence[Case]) -> None:
@@ -232,9 +257,18 @@ def _shrunk(group: GroupState, case: Case, left: int) -> bool:
 
 
 def _tell(
-    desk: Desk, group: GroupState, case: Case, at: float, total: int, severity: Severity, *, calm: bool = False
+    desk: Desk,
+    group: GroupState,
+    case: Case,
+    at: float,
+    total: int,
+    severity: Severity,
+    *,
+    fewer: str = "",
+    calm: bool = False,
 ) -> None:
-    """Tell how many are lost and how many are back; ``total`` are those who fell. ``calm``: nobody comes or goes."""
+    """Tell how many are lost and how many are back; ``total`` are those who fell, ``fewer`` says that they are not as
+    many as was told. ``calm``: nobody comes or goes."""
     key, flapped = _place(group).key, case.awaits
     _count(desk, key, case)
     down = _down(desk, key)
@@ -244,13 +278,16 @@ def _tell(
         case.step(at, f"severity now {severity}")
         case.severity = severity
     case.rest = remnants.reason(desk, _place(group), case, down, calm=calm)
+    before, case.fallen = case.fallen, total
     if group.back:
-        news = _moved(case) or SORTS[group.kind].gone(case.count - case.missing - case.flaps, case.count)
+        news = _moved(case) or _gone(group, case)
         names = _names(desk, down)
         case.step(at, f"{news}, {SORTS[group.kind].left}: {names}" if down else news)
         news = remnants.news(case, len(down), SORTS[group.kind].left, names) or news
-    elif total > case.fallen:
-        news = f"{total} in all, {case.fallen} before"
+    elif fewer:
+        news = fewer
+    elif total > before:
+        news = f"{total} in all, {before} before"
         case.step(at, news)
     elif case.awaits and not flapped:
         news = AGAIN_AND_AGAIN
@@ -258,9 +295,15 @@ def _tell(
     else:
         news = f"{len(down)} of {case.count} missing again"
         case.step(at, news)
-    group.back, case.fallen, group.told_at = 0, total, at
+    group.back, group.told_at = 0, at
     if not _rise(desk, case, at, severity, news):
         cases.progress(desk, case, at, news=news)
+
+
+def _gone(group: GroupState, case: Case) -> str:
+    """How many are back; one that flaps and is up is."""
+    flap = f", {case.flaps} of them flapping" if case.flaps else ""
+    return SORTS[group.kind].gone(case.lost - case.away, case.lost) + flap
 
 
 def _tell_rest(desk: Desk, group: GroupState, case: Case, at: float) -> None:
@@ -322,6 +365,7 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
         fallen=len(falling),
     )
     group = GroupState(kind=place.kind, device=place.device, place=place.name, heard_at=at, joined_at=fell, case=parent)
+    group.taken = [old.place for _, old, _ in merged]
     if any(case.back_by for case, _ in falling):
         parent.of = desk.fleet.count_with(indexes.at(place.device, ""))
     desk.fleet.add_group(place.key, group)
@@ -333,13 +377,16 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     parent.names = sorted(set(names))[:MAX_NAMED]
     came = SORTS[place.kind].came
     parent.step(fell, f"{len(falling)} {came} within {texts.span(at - fell)}: {texts.listed(names)}")
-    parent.awaits = FLAPPING if MOST_FLAP * len(falling) <= sum(_flaps(desk, *one) for one in falling) else ""
+    parent.awaits = FLAPPING if MOST_FLAP * len(falling) <= sum(places.flaps(desk, peer, case) for case, peer in falling) else ""
     for key, old, case in merged:
         cases.supersede(desk, old, case, parent, desk.now)
         desk.settle(key, old)
     parent.fallen += len(before)
     parent.beside = place.kind in OUTAGES and all(books.any_up(peer, at) for _, peer in falling)
-    cases.announce(desk, parent, at, parent.kind, _severity(desk, group, falling))
+    severity = _severity(desk, group, falling)
+    for _, _, case in merged:
+        severity = reasons.worse(severity, case.severity)  # what grows gets no less grave
+    cases.announce(desk, parent, at, parent.kind, severity)
     _take_over(desk, place, [*before, *falling], at)
     parent.timers["settle"] = at + desk.settings.group_window
     desk.settle(place.key, group)
@@ -347,12 +394,6 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
 
 def _fell(case: Case) -> float:
     return case.since if case.fell is None else case.fell
-
-
-def _flaps(desk: Desk, case: Case, peer: PeerState) -> bool:
-    """Whether it flaps, or does with its next turn."""
-    hold, enough = desk.settings.outage_hold, max(2, desk.settings.flap_count - 1)  # one turn alone is none
-    return case.kind == "flapping" or any(books.turns(one, hold) >= enough for one in peer.tunnels.values())
 
 
 def _take_over(desk: Desk, place: Place, falling: Falling, at: float) -> None:
@@ -441,12 +482,16 @@ def _severity(desk: Desk, group: GroupState, falling: Falling = ()) -> Severity:
     beside = group.case is not None and group.case.beside and severity == "warning"
     if severity == "info" or group.kind not in OUTAGES or beside:
         return severity
-    nothing_up = all(_is_down(peer) for peer in places.peers_at(desk, place))  # what moved elsewhere is not down
+    whole = [place, *(Place("interface", group.device, name) for name in group.taken)]
+    # what moved elsewhere, or is only being replaced, is not down
+    nothing_up = any(all(_is_down(desk, peer) for peer in places.peers_at(desk, one)) for one in whole)
     return "critical" if nothing_up else reasons.worse(severity, "major")
 
 
-def _is_down(peer: PeerState) -> bool:
+def _is_down(desk: Desk, peer: PeerState) -> bool:
     """Whether nothing of a peer is up; of one that is missed since its device restarted, that is to be told yet."""
+    if peer.case is not None and not places.counts(desk, peer, peer.case):
+        return False
     return peer.up is False or (peer.case is not None and bool(peer.case.back_by) and not peer.tunnels_up)
 
 

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from eventd.correlate import reasons, texts
 from eventd.correlate.phrases import (
     ALL_REACHED,
+    ALL_UP,
     AWAITS,
     CLEARED_BY_DEVICE,
     ENDED,
@@ -53,7 +54,7 @@ def incident(case: Case, inventory: Inventory, external_url: str | None, owner: 
         acked_by=case.acked_by,
         acked_note=case.acked_note or None,
         acked_until=None if case.acked_until is None else utc(case.acked_until),
-        count=lost(case) if case.family == "group" else case.count,
+        count=case.lost if case.family == "group" else case.count,
         cause=case.cause,
         summary=summary(case, name),
         chain=texts.chain(case),
@@ -85,12 +86,7 @@ def _far_end(case: Case, owner: str | None) -> str:
 def _missing(case: Case) -> int:
     if case.family != "group" or case.resolved_at is not None:
         return 0
-    return case.missing if 0 < case.missing < case.count else lost(case)
-
-
-def lost(case: Case) -> int:
-    """How many peers an outage of many has taken, those included whose own hold is not over."""
-    return max(case.count, case.fallen)
+    return case.away
 
 
 def sort_of(case: Case) -> str:
@@ -189,7 +185,7 @@ def _filled(text: str, case: Case, name: str, *, named: bool = True) -> str:
 
 def _lost(case: Case, *, named: bool = True) -> str:
     """How many, and who, where they are few."""
-    number = lost(case)
+    number = case.lost
     if case.kind == "peer_outage":
         return f"{number} devices" if number > 1 else "several devices"
     unknown = "unknown " if case.stranger else ""
@@ -213,7 +209,7 @@ def _standing(case: Case) -> str:
     if case.family != "group":
         return ""
     left = "still failing" if case.kind == "negotiation_failing" else "still missing"
-    missing = f", {case.missing} {left}" if 0 < case.missing < case.count else ""
+    missing = f", {case.away} {left}" if 0 < case.away < case.lost else "" if case.away else f", {ALL_UP}"
     if case.awaits:
         return f"{missing}, flapping"
     flaps = f", {case.flaps} flapping" if case.flaps else ""

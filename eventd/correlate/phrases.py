@@ -104,6 +104,8 @@ NOUNS = {
     "peer_outage": "the outage of {peer}",
 }
 
+#: How it goes on where all that are not back for good flap, and are up right now.
+ALL_UP = "all up now"
 #: How an outage of many goes on of whose peers each has a tunnel left.
 ALL_REACHED = "all still reachable"
 

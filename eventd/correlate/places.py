@@ -6,13 +6,13 @@ pair) is no part of that set, whether it was told already or only will be.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from eventd.correlate import evidence, indexes, links, renumbered, restarts, switchover, texts
+from eventd.correlate import books, evidence, indexes, links, reasons, renumbered, restarts, switchover, texts
 from eventd.correlate.desk import Desk
-from eventd.correlate.settings import MIN_EXPLAINED, MIN_GROUP, MOSTLY
+from eventd.correlate.settings import MIN_EXPLAINED, MIN_GROUP, MOSTLY, TIMER_STEP
 from eventd.correlate.state import Case, PeerState, numbered
 
 #: Kinds of incident of one peer that a group may tell.
@@ -20,12 +20,14 @@ CHILD_KINDS = ("tunnel_down", "tunnel_degraded", "negotiation_failing", "flappin
 
 
 class Sort(Struct, frozen=True):
-    """A sort of group: the kind of its incident, and how its chain tells who came, who went and who has not."""
+    """A sort of group: the kind of its incident, and how its chain tells who came, who went, who has not, and who of
+    all that came did so for good."""
 
     incident: str
     came: str
     went: str
     left: str = "still missing"
+    stayed: str = "stayed down"
 
     def gone(self, number: int, total: int) -> str:
         """How many of all have gone, as a sentence: ``8 of 10 are back``."""
@@ -37,8 +39,8 @@ SORTS = {
     "interface": Sort("interface_outage", "peers lost", "are back"),
     "device": Sort("device_outage", "peers lost", "are back"),
     "far": Sort("peer_outage", "devices lost it", "have it back"),
-    "failing": Sort("negotiation_failing", "peers fail alike", "no longer fail", "still failing"),
-    "strangers": Sort("negotiation_failing", "unknown peers fail", "no longer try", "still trying"),
+    "failing": Sort("negotiation_failing", "peers fail alike", "no longer fail", "still failing", "kept failing"),
+    "strangers": Sort("negotiation_failing", "unknown peers fail", "no longer try", "still trying", "kept trying"),
 }
 #: Sorts that have lost tunnels.
 OUTAGES = ("interface", "device", "far")
@@ -58,6 +60,8 @@ class Place(Struct, frozen=True):
         return f"group|{self.kind}|{self.device}|{self.name}"
 
 
+#: Which of the cases that fell are looked at.
+Counts = Callable[[Desk, PeerState, Case], bool]
 #: Cases that fell, with their peers, in the order of the peers' keys.
 Falling = Sequence[tuple[Case, PeerState]]
 
@@ -83,7 +87,32 @@ def made(desk: Desk, peer: PeerState, case: Case) -> tuple[Place, Falling] | Non
         return None
     if case.family == "failing":
         return _of_negotiation(desk, peer, case)
-    return _of_device(desk, peer, case) or _of_far_end(desk, peer, case)
+    # a group has as many as make one without those who may be back in a moment; it is of all that have fallen
+    return _made(desk, peer, case, counts) if _made(desk, peer, case, _is_sure) is not None else None
+
+
+def waits(desk: Desk, peer: PeerState, case: Case, timer: str) -> bool:
+    """Hold a case for longer, as long again at most, where others fell with it and nobody knows yet whether so many
+    stay down that it is one outage: it looks again each second."""
+    case.due = case.due or desk.now
+    case.timers[timer] = desk.now + TIMER_STEP  # one that grows is known by its timer
+    until = 2 * case.due - (case.fell or case.since)
+    if (
+        desk.now < until
+        and opened(desk, peer, case) is None
+        and _made(desk, peer, case, _is_sure) is None
+        and _made(desk, peer, case, _may) is not None
+    ):
+        return True
+    case.due = 0.0
+    del case.timers[timer]
+    return False
+
+
+def flaps(desk: Desk, peer: PeerState, case: Case) -> bool:
+    """Whether it flaps, or does with its next turn."""
+    hold, enough = desk.settings.outage_hold, max(2, desk.settings.flap_count - 1)  # one turn alone is none
+    return case.kind == "flapping" or any(books.turns(one, hold) >= enough for one in peer.tunnels.values())
 
 
 def peers_at(desk: Desk, place: Place) -> Iterator[PeerState]:
@@ -100,7 +129,11 @@ def held(desk: Desk, place: Place) -> Sequence[Case]:
     window = max(desk.settings.outage_hold, desk.settings.rekey_hold)
     near = ((its, its.case) for _, its in desk.fleet.near(shelf, desk.now, window))
     waiting = ((its, case) for its, case in near if case is not None and not case.announced and not case.weak)
-    return [case for its, case in waiting if case.back_by <= desk.now and opened(desk, its, case) == place]
+    return [
+        case
+        for its, case in waiting
+        if case.back_by <= desk.now and counts(desk, its, case) and opened(desk, its, case) == place
+    ]
 
 
 def _places(peer: PeerState, case: Case) -> Iterator[Place]:
@@ -143,16 +176,35 @@ def _of_negotiation(desk: Desk, peer: PeerState, case: Case) -> tuple[Place, Fal
 # --- what fell ------------------------------------------------------------------------------------------------------
 
 
+def _may(_desk: Desk, _peer: PeerState, _case: Case) -> bool:
+    """All that fell."""
+    return True
+
+
+def counts(desk: Desk, peer: PeerState, case: Case) -> bool:
+    """All that fell but those of which an SA may only be replaced: that is normal as long as its hold is not over."""
+    return case.nature != "rekey" or _is_sure(desk, peer, case)
+
+
+def _is_sure(desk: Desk, peer: PeerState, case: Case) -> bool:
+    """Those that are told, or would be by now: their hold is over, or they will stop again and again."""
+    if case.due or (case.announced and not case.growing):
+        return True
+    hold = case.timers.get("grow" if case.growing else "open")
+    return (hold is not None and hold <= desk.now) or flaps(desk, peer, case)
+
+
 def _sorted(peer: PeerState, case: Case, others: Iterable[tuple[Case | None, PeerState]]) -> Falling:
     found = [(case, peer), *((other, its) for other, its in others if other is not None)]
     return sorted(found, key=lambda one: one[1].key)
 
 
-def _fallen(desk: Desk, shelf: indexes.Shelf, peer: PeerState, case: Case) -> Falling:
+def _fallen(desk: Desk, shelf: indexes.Shelf, peer: PeerState, case: Case, which: Counts) -> Falling:
     """The outages that began near ``case``, itself included, held back or told."""
     near = desk.fleet.near(shelf, case.fell or case.since, desk.settings.group_window)
     others = ((other.case, other) for _, other in near if other is not peer and other.case is not None)
-    return _sorted(peer, case, (one for one in others if _stands(desk, one[1], one[0])))
+    fallen = ((its_case, its) for its_case, its in others if which(desk, its, its_case))
+    return _sorted(peer, case, (one for one in fallen if _stands(desk, one[1], one[0])))
 
 
 def _stands(desk: Desk, peer: PeerState, case: Case) -> bool:
@@ -176,22 +228,26 @@ def _stands(desk: Desk, peer: PeerState, case: Case) -> bool:
     return not case.weak and links.told_by(desk, peer, case) is None and switchover.heir_of(desk, peer, case) is None
 
 
-def _of_far_end(desk: Desk, peer: PeerState, case: Case) -> tuple[Place, Falling] | None:
+def _made(desk: Desk, peer: PeerState, case: Case, which: Counts) -> tuple[Place, Falling] | None:
+    return _of_device(desk, peer, case, which) or _of_far_end(desk, peer, case, which)
+
+
+def _of_far_end(desk: Desk, peer: PeerState, case: Case, which: Counts) -> tuple[Place, Falling] | None:
     """The one far end that several devices lost, as far as none of them lost it with others of its own peers."""
     if peer.peer is None:
         return None
-    fallen = _fallen(desk, indexes.falling_far(peer.peer), peer, case)
+    fallen = _fallen(desk, indexes.falling_far(peer.peer), peer, case, which)
     if len({its.device for _, its in fallen}) < MIN_EXPLAINED:
         return None
-    alone = [one for one in fallen if one[1] is peer or _of_device(desk, one[1], one[0]) is None]
+    alone = [one for one in fallen if one[1] is peer or _of_device(desk, one[1], one[0], which) is None]
     if len({its.device for _, its in alone}) < MIN_EXPLAINED:
         return None
     return Place("far", "", peer.peer), alone
 
 
-def _of_device(desk: Desk, peer: PeerState, case: Case) -> tuple[Place, Falling] | None:
+def _of_device(desk: Desk, peer: PeerState, case: Case, which: Counts) -> tuple[Place, Falling] | None:
     """The interface or the device that was lost, if enough of its peers were, and ``case`` is one of them."""
-    fallen = _fallen(desk, indexes.falling(peer.device), peer, case)
+    fallen = _alike(case, _fallen(desk, indexes.falling(peer.device), peer, case, which))
     place = _in_common(desk, peer.device, fallen)
     if place is None:
         return None
@@ -199,6 +255,30 @@ def _of_device(desk: Desk, peer: PeerState, case: Case) -> tuple[Place, Falling]
     if not any(one is case for one, _ in theirs):
         return None  # on another interface than nearly all others: their outage is not its own
     return place, [one for one in theirs if not one[0].group.startswith(indexes.FAR)]
+
+
+def _alike(case: Case, fallen: Falling) -> Falling:
+    """Those of all that fell who may have the same matter as ``case``: on another interface than that of most others,
+    who get no answer, those who are refused have one of their own."""
+    where, _ = _commonest(fallen)
+    if not where or _refused(fallen, where):
+        return fallen
+    apart = [one for one in fallen if place_of(one[0]) not in (where, "") and reasons.answered(one[0].cause)]
+    if any(one is case for one, _ in apart):
+        return apart
+    return [one for one in fallen if one not in apart] if apart else fallen
+
+
+def _commonest(fallen: Falling) -> tuple[str, int]:
+    """The interface of most of them, and of how many."""
+    counted = Counter(where for case, _ in fallen if (where := place_of(case)))
+    return max(counted.items(), key=lambda item: (item[1], item[0]), default=("", 0))
+
+
+def _refused(fallen: Falling, where: str) -> bool:
+    """Whether most of those on an interface have a reason that no line explains."""
+    said = [reasons.answered(case.cause) for case, _ in fallen if place_of(case) == where]
+    return sum(said) * 2 > len(said)
 
 
 def _in_common(desk: Desk, name: str, fallen: Falling) -> Place | None:
@@ -211,9 +291,9 @@ def _in_common(desk: Desk, name: str, fallen: Falling) -> Place | None:
     since = min(case.fell or case.since for case, _ in fallen)
     if evidence.of_device(device, since) and _enough(desk, whole, len(fallen), True):
         return whole
-    counted = Counter(where for case, _ in fallen if (where := place_of(case)))
-    where, lost = max(counted.items(), key=lambda item: (item[1], item[0]), default=("", 0))
-    elsewhere = _enough(desk, whole, len(fallen) - lost, False) or _another(desk, name, where)
+    where, lost = _commonest(fallen)
+    refused = bool(where) and _refused(fallen, where)
+    elsewhere = _enough(desk, whole, len(fallen) - lost, False) or _another(desk, name, where, refused=refused)
     if where and lost >= MOSTLY * len(fallen) and not elsewhere:
         here = [case for case, _ in fallen if place_of(case) == where]
         if lost >= MIN_EXPLAINED and where in device.lines_down:  # and the device has not said that it is up again
@@ -229,12 +309,13 @@ def _lines(here: Iterable[Case]) -> Iterable[tuple[str | None, int | None]]:
     return {(case.interface, case.ifindex) for case in here}
 
 
-def _another(desk: Desk, device: str, where: str) -> bool:
-    """Whether another interface of the device is out, with most of its peers."""
+def _another(desk: Desk, device: str, where: str, *, refused: bool) -> bool:
+    """Whether another interface of the device is out, with most of its peers, and not for a reason of another sort."""
     return any(
         group.kind == "interface"
         and group.place != where
         and group.case is not None
+        and reasons.answered(group.case.cause) is refused
         and desk.fleet.member_count(key) >= MOSTLY * group.case.count
         for key, group in desk.fleet.groups_of(device)
     )

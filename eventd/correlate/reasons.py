@@ -1,6 +1,6 @@
 """How a reason reads: what kind of stop it makes, how much it explains, how bad it is, and on which side it lies."""
 
-from eventd.correlate.evidence import EXPLANATIONS
+from eventd.correlate.evidence import ALIKE, EXPLANATIONS
 from eventd.correlate.state import Case, FaultSide
 from eventd.model import SEVERITIES, Event, Reason, Severity
 
@@ -112,6 +112,11 @@ def says_why(reason: Reason | None) -> bool:
     """Whether a reason says more than that nobody answers any more, or that the far end wanted it."""
     silent = reason is None or reason.category in ("peer-unreachable", "unknown") or is_request(reason)
     return not silent
+
+
+def answered(reason: Reason | None) -> bool:
+    """Whether a reason says that the far end was heard, or that it was done here: no line that died explains it."""
+    return reason is not None and reason.category in ALIKE and not is_request(reason)
 
 
 def is_request(reason: Reason) -> bool:

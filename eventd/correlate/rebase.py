@@ -51,6 +51,7 @@ def _case(case: Case, delta: float) -> None:
         case.since += delta
     case.grow_since += delta
     case.back_by = case.back_by and case.back_by + delta
+    case.due = case.due and case.due + delta
     case.updated_at += delta
     case.acked_until = None if case.acked_until is None else case.acked_until + delta
     case.timers = {name: at + delta for name, at in case.timers.items()}

@@ -73,8 +73,8 @@ def _lines(down: Sequence[Note], up: dict[str, float]) -> Reason:
 def _own(place: Place, parent: Case, left: Falling) -> Reason | None:
     """What those that are left say, unless that is no more than that nobody answers while the line is not up."""
     said = [case.cause if causes.is_given(case.cause) else case.stop for case, _ in left]
-    if parent.cause is None or causes.is_given(parent.cause):
-        return None
+    if causes.is_given(parent.cause):  # of the same reason, too, the steps are those of one that is left
+        return causes.commonest(place, [case for case, _ in left])
     if not parent.lines_up and not all(reasons.says_why(one) for one in said):
         return None
     if len(said) == 1:
@@ -84,7 +84,7 @@ def _own(place: Place, parent: Case, left: Falling) -> Reason | None:
 
 def news(case: Case, number: int, left: str, names: str) -> str:
     """How many are left, and why; empty where they have no reason of their own."""
-    if case.rest is None:
+    if case.rest is None or texts.words(case.rest) == texts.words(case.cause):
         return ""
     who = "" if case.rest.name == LINK_DOWN else f" ({names})"
     return f"{number} {left}{who}: {texts.words(case.rest)}"

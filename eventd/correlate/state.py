@@ -115,6 +115,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     of it. ``idle``: its stops say no more than that the SA of a peer ran out that waits for traffic. ``given``: what a
     message had in place of the peer's address, and is none. ``rest``: why those of a group that are left are missing,
     where that is another reason; ``lines_up``: which of the lines that its chain names are up again, and since when.
+    ``due``: when its hold was over, while it waits whether others stay down with it.
     ``back_by``: until when a peer is awaited whose device has restarted; 0 where its device did not. ``of``:
     how many peers the device of a group had that has restarted. ``over``: the other line that it came back over.
     """
@@ -186,6 +187,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     back_by: float = 0.0
     of: int = 0
     over: str = ""
+    due: float = 0.0
 
     @property
     def waits_idle(self) -> bool:
@@ -196,6 +198,16 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     def growing(self) -> bool:
         """Whether it is told, and a stop since then is held back that may make an outage of it."""
         return "grow" in self.timers
+
+    @property
+    def lost(self) -> int:
+        """How many peers an outage of many has taken, those included whose own hold is not over."""
+        return max(self.count, self.fallen)
+
+    @property
+    def away(self) -> int:
+        """How many of those are not back: children, and those whose own hold is not over."""
+        return self.missing + self.lost - self.count
 
     @property
     def fell(self) -> float | None:
@@ -356,7 +368,8 @@ class GroupState(Struct, kw_only=True):
 
     ``place`` is the interface or the peer address, ``joined_at`` when the latest of them began, ``back`` how many have
     come back since anybody was told, ``missing_told`` how many had not when that was last told; ``tallied`` the same
-    where it was told while they were still coming back. ``told_at`` is when the number was last told again.
+    where it was told while they were still coming back. ``told_at`` is when the number was last told again, ``taken``
+    are the interfaces of the outages that it has taken over.
     """
 
     kind: str
@@ -369,6 +382,7 @@ class GroupState(Struct, kw_only=True):
     missing_told: int = 0
     tallied: int = 0
     told_at: float = 0.0
+    taken: list[str] = field(default_factory=list)
 
     def cases(self) -> Iterator[Case]:
         """The parent incident."""

@@ -10,6 +10,7 @@ from eventd.correlate import (
     opening,
     otherline,
     phrases,
+    places,
     reasons,
     renumbered,
     restarts,
@@ -211,7 +212,7 @@ def _again(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, na
     if not books.any_up(peer, now):
         case.timers.pop("resolve", None)
     if case.kind != "tunnel_down" and "grow" not in case.timers:
-        case.grow_since = now
+        case.grow_since, case.due = now, 0.0
         case.timers["grow"] = now + _wait(desk, nature)
         case.stop, case.nature = event.reason, nature
     if case.nature == "expected" and nature == "outage":
@@ -375,6 +376,8 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
         return
     if renumbered.gone(desk, peer, case) or idling.hold_is_over(desk, peer, case, at):
         return
+    if places.waits(desk, peer, case, "open"):
+        return
     device = desk.device(case.device, at)
     if context.on_purpose(device, case, desk.settings.twin_window):
         case.nature, case.severity = "expected", "info"
@@ -414,6 +417,8 @@ def grown(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
         if case.beside and not books.spared(peer, at):
             case.beside = False
             cases.escalate(desk, case, at, heir_severity(case), "some traffic is cut off now")
+        return
+    if places.waits(desk, peer, case, "grow"):
         return
     heir = cases.successor(case, kind, case.grow_since)
     cases.supersede(desk, peer, case, heir, at)
