@@ -377,7 +377,9 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     parent.names = sorted(set(names))[:MAX_NAMED]
     came = SORTS[place.kind].came
     parent.step(fell, f"{len(falling)} {came} within {texts.span(at - fell)}: {texts.listed(names)}")
-    parent.awaits = FLAPPING if MOST_FLAP * len(falling) <= sum(places.flaps(desk, peer, case) for case, peer in falling) else ""
+    parent.awaits = (
+        FLAPPING if MOST_FLAP * len(falling) <= sum(places.flaps(desk, peer, case) for case, peer in falling) else ""
+    )
     for key, old, case in merged:
         cases.supersede(desk, old, case, parent, desk.now)
         desk.settle(key, old)

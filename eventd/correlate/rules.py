@@ -45,8 +45,8 @@ TELLING = {
         "Fewer ups and downs within {flap_window}; the first that is back in its hold does not count.",
     ),
     "group": Rule(
-        "At least {group_peers} peers, or {group_share} of them, were lost within {group_window} in one place: one "
-        "outage.",
+        "At least {group_peers} peers, or {group_share} of them, were lost within {group_window} in one place and "
+        "stay down: one outage.",
         "Fewer of them, or further apart; a link that went down or a restart near them makes two enough.",
     ),
     "condition": Rule(
