@@ -434,6 +434,14 @@ async def test_openings_and_updates_overtake_all_clears(store: Store) -> None:
     assert [id_ for id_, _ in await told(store)] == ["down", "up", "news", "up0", "up1", "up2"]
 
 
+async def test_an_end_that_goes_on_as_another_incident_is_told_before_it(store: Store) -> None:
+    grown = replace(incident("a", resolved=40), continued_by="b")
+    await store.commit(batch(notifications=[notification("over", incident("c"), "resolved")]))
+    await store.commit(batch(notifications=[notification("grown", grown, "resolved")]))
+    await store.commit(batch(notifications=[notification("larger", incident("b"))]))
+    assert [id_ for id_, _ in await told(store)] == ["grown", "larger", "over"]
+
+
 async def test_nothing_is_handed_out_beside_what_is_in_flight(store: Store) -> None:
     await store.commit(batch(notifications=[notification("up", incident("a"), "resolved")]))
     await store.claim("chat", unix(0))
