@@ -48,13 +48,14 @@ def _told(device: DeviceState, parent: Case) -> Sequence[Note]:
 def reason(desk: Desk, place: Place, parent: Case, left: Falling, *, calm: bool) -> Reason | None:
     """Why what is left of an outage is missing, where that is another reason than that of the outage: a line that is
     still down while others are up again, or what they say for themselves; of more than a few when they come back no
-    more (``calm``), and no line is down."""
+    more (``calm``) and no line is down, or when that is what is told of all that fell."""
     cause = parent.cause
     if cause is None or not left or len(left) == parent.count:
         return None
     device = desk.device(parent.device, desk.now)
     down = [note for note in _told(device, parent) if evidence.still_down(device, note)]
-    if (len(left) <= MAX_NAMED or (calm and not down)) and (own := _own(place, parent, left)) is not None:
+    certain = len(left) <= MAX_NAMED or (calm and not down) or causes.is_given(cause)
+    if certain and (own := _own(place, parent, left)) is not None:
         return own
     if cause.name != LINK_DOWN or not parent.lines_up or not down:
         return None
