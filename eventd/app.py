@@ -259,7 +259,7 @@ class App:
         )
 
     def _route(self, change: Change, now: float) -> list[Notification]:
-        return routing.notifications(change, self.config.routes, self.config.listeners, now)
+        return routing.notifications(change, self.config.routing, self.config.listeners, now)
 
     def _make_channels(self, config: Config, session: Session) -> dict[str, Channel]:
         notifiers = load_notifiers()

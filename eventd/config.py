@@ -5,6 +5,7 @@ Settings classes live beside what they set; here they are only read, named and c
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal
@@ -19,7 +20,7 @@ from eventd.document import Document, did_you_mean, join, read
 from eventd.errors import ConfigError, Problem
 from eventd.matching import faults
 from eventd.notify import localtime, routing
-from eventd.notify.routing import Quiet, Route
+from eventd.notify.routing import Quiet, Route, Routes
 from eventd.parse.engines import Allowance
 from eventd.parse.usm import User, user_faults
 from eventd.receivers.addresses import overlap, parse_listen
@@ -111,7 +112,7 @@ class ChannelConfig(Struct, frozen=True):
     quiet: Quiet | None = None
 
 
-class Config(Discreet, frozen=True):
+class Config(Discreet, frozen=True, dict=True):
     """Everything a running eventd needs to know. ``access_users`` are the SNMPv3 users with their secrets read,
     ``access_allowances`` the exceptions for SNMPv3 engines by engine id."""
 
@@ -134,6 +135,11 @@ class Config(Discreet, frozen=True):
     tokens: Mapping[str, Token]
     document: Document
     path: str | None = None
+
+    @cached_property
+    def routing(self) -> Routes:
+        """The routes, to be asked for who is told."""
+        return Routes(self.routes)
 
     @property
     def listeners(self) -> Mapping[str, Quiet | None]:

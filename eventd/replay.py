@@ -263,7 +263,7 @@ class Replay:
     def _route(self, change: Change, now: float) -> list[Notification]:
         self._resolved += change.what == "resolved"
         self._tell(Step(utc(now), change.what, change.incident, kept=change.kept))
-        found = routing.notifications(change, self._config.routes, self._listeners, now)
+        found = routing.notifications(change, self._config.routing, self._listeners, now)
         for one in found:
             if one.id not in self._told:  # the outbox takes the same step for the same channel only once
                 self._told.add(one.id)

@@ -9,7 +9,7 @@ from msgspec import Meta, field
 
 from eventd.checked import Checked, Fault, trying
 from eventd.errors import Problem
-from eventd.matching import faults, matches, severities
+from eventd.matching import Choice, faults, severities
 from eventd.model import SEVERITIES, Change, Incident, Notification, Severity, utc
 from eventd.weekly import covers, windows, zone
 
@@ -48,10 +48,8 @@ class Route(Weekly, frozen=True, forbid_unknown_fields=True):
     when: tuple[str, ...] = ()
     after: Annotated[float, Meta(ge=0, le=MAX_AFTER_S)] = 0.0
 
-    def takes(self, incident: Incident, now: float) -> bool:
-        """Whether it is about this incident at ``now``."""
-        if not matches(self.match, incident):
-            return False
+    def holds(self, incident: Incident, now: float) -> bool:
+        """Whether it is in force at ``now`` for an incident that it matches."""
         began = incident.opened_at.timestamp()
         return not self.when or any(self.ends(self.when, at) is not None for at in (now, began))
 
@@ -73,15 +71,26 @@ class Quiet(Weekly, frozen=True, forbid_unknown_fields=True, kw_only=True):
 Listeners = Mapping[str, Quiet | None]
 
 
-def _first_match(incident: Incident, routes: Sequence[Route], now: float) -> Iterator[tuple[str, float]]:
-    for candidate in routes:
-        if candidate.takes(incident, now):
-            yield from ((name, candidate.after) for name in candidate.channels)
-            if not candidate.continue_:
-                return
+class Routes:
+    """The routes of a configuration. Among a thousand that each name a device, say, those that fit are looked up."""
+
+    def __init__(self, rows: Sequence[Route] = ()) -> None:
+        self._given, self._choice = bool(rows), Choice((row.match, row) for row in rows)
+
+    def __bool__(self) -> bool:
+        return self._given
+
+    def told(self, incident: Incident, now: float) -> Iterator[tuple[str, float]]:
+        """The channels of the first that takes an incident, and of those behind it as far as they continue; each with
+        the seconds that it waits."""
+        for candidate in self._choice.fitting(incident):
+            if candidate.holds(incident, now):
+                yield from ((name, candidate.after) for name in candidate.channels)
+                if not candidate.continue_:
+                    return
 
 
-def route(incident: Incident, routes: Sequence[Route], all_channels: Iterable[str], now: float) -> dict[str, float]:
+def route(incident: Incident, routes: Routes, all_channels: Iterable[str], now: float) -> dict[str, float]:
     """The channels that are told of an incident, each with the seconds for which it waits for somebody to acknowledge
     it; in the order of the routes.
 
@@ -93,7 +102,7 @@ def route(incident: Incident, routes: Sequence[Route], all_channels: Iterable[st
     found: dict[str, float] = {}
     for severity in severities(incident):
         step = msgspec.structs.replace(incident, opened_severity=severity, severity=severity, worst_severity=severity)
-        for name, after in _first_match(step, routes, now):
+        for name, after in routes.told(step, now):
             found[name] = min(after, found.get(name, after))
     return found
 
@@ -105,7 +114,7 @@ def notification_id(change: Change, channel: str) -> str:
     return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def notifications(change: Change, routes: Sequence[Route], channels: Listeners, now: float) -> list[Notification]:
+def notifications(change: Change, routes: Routes, channels: Listeners, now: float) -> list[Notification]:
     """What has to be told because of one change at ``now`` (Unix seconds); nothing where it is not worth telling.
 
     That somebody has taken an incident goes to channels that wait for that, and is told to none of them.

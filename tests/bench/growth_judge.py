@@ -53,7 +53,7 @@ class Eventd(Subject):
     def __init__(self, folder: Path, inventory: Inventory | None = None) -> None:
         self.now = time.time()
         self._path, self.inventory = folder / "eventd.db", inventory or Inventory()
-        self.routes: Sequence[routing.Route] = ()
+        self.routes = routing.Routes()
         self.channels: tuple[str, ...] = ()
         self.told = 0
         self._seconds = list[float]()
@@ -202,7 +202,7 @@ class Telling(Eventd):
 async def _telling(folder: Path, channels: int, routes: Sequence[routing.Route]) -> Telling:
     eventd = Telling(folder)
     eventd.channels = tuple(f"c{n}" for n in range(channels))
-    eventd.routes = routes
+    eventd.routes = routing.Routes(routes)
     await eventd.open()
     await eventd.probe()
     return eventd
@@ -250,7 +250,7 @@ class Waiting(Telling):
 async def waiting(folder: Path, size: int) -> Subject:
     """So many notifications wait for a channel."""
     eventd = Waiting(folder)
-    eventd.channels, eventd.routes = ("c0",), (routing.Route(channels=("c0",)),)
+    eventd.channels, eventd.routes = ("c0",), routing.Routes([routing.Route(channels=("c0",))])
     await eventd.open()
     await eventd.take((eventd.probing(n) for n in range(size + 1000)), eventd.APART_S, 512)
     await eventd.rest(60.0)

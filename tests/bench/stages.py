@@ -69,7 +69,7 @@ OUTAGES = Load(
     lambda first, count: (stop_line(n, device=f"FW{n}").encode() for n in range(first, first + count)),
 )
 CHANNEL = "ops"
-ROUTES = (routing.Route(channels=(CHANNEL,)),)
+ROUTES = routing.Routes([routing.Route(channels=(CHANNEL,))])
 #: As `tests/support/service.py` has it.
 JUDGED = Settings(outage_hold=0.5, rekey_hold=1.0, recovery_hold=0.3, twin_window=1.0)
 STAGES = {

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from notify_fakes import T0, make_incident, make_resolved
 
-from eventd.model import SEVERITIES, Change, Incident, utc
+from eventd.matching import matches
+from eventd.model import SEVERITIES, Change, Incident, Notification, utc
 from eventd.notify import routing
-from eventd.notify.routing import Quiet, Route, matches, notifications, validate
+from eventd.notify.routing import Quiet, Route, Routes, validate
 
 ALL = ("chat", "pager", "am")
 NO_QUIET = dict.fromkeys(ALL)
@@ -24,7 +25,11 @@ def routes(*tables: dict[str, Any]) -> list[Route]:
 
 
 def route(incident: Incident, table: list[Route], names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(routing.route(incident, table, names, T0))
+    return tuple(routing.route(incident, Routes(table), names, T0))
+
+
+def notifications(change: Change, table: list[Route], channels: routing.Listeners, now: float) -> list[Notification]:
+    return routing.notifications(change, Routes(table), channels, now)
 
 
 def test_without_routes_everyone_is_told() -> None:
