@@ -11,7 +11,7 @@ from pathlib import Path
 import nursery
 import pytest
 from service import Service, until
-from storm import stop_line
+from storm import peer, stop_line
 
 TOKEN = "operate-token-0123456789"
 EXTRA = f"""
@@ -116,20 +116,22 @@ url = "http://127.0.0.1:{port}/T0PSECRETKEY"
 
 
 class FarEnd:
-    """Refuses with ``status`` until it is 200."""
+    """Refuses what speaks of ``whom`` with ``status``, until it is 200."""
 
     def __init__(self) -> None:
-        self.status, self.taken = 400, list[dict[str, object]]()
+        self.status, self.whom, self.taken = 400, "", list[dict[str, object]]()
         far_end = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if far_end.status == 200:
-                    far_end.taken.append(body)
-                self.send_response(far_end.status)
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                status = far_end.status if far_end.whom in body else 200
+                if status == 200:
+                    far_end.taken.append(json.loads(body))
+                self.send_response(status)
                 self.send_header("Content-Length", "0")
-                self.send_header("Retry-After", "3600")
+                if status == 429:
+                    self.send_header("Retry-After", "3600")
                 self.end_headers()
 
             def log_message(self, *_: object) -> None: ...
@@ -151,7 +153,10 @@ def far_end() -> Iterator[FarEnd]:
 
 def test_what_a_far_end_refused_is_told_again_once_it_is_mended(tmp_path: Path, far_end: FarEnd) -> None:
     with Service(tmp_path, extra=HOOK.format(token=TOKEN, port=far_end.port)) as eventd:
+        far_end.whom = peer(7)
         eventd.send_udp(stop_line(7))
+        until(lambda: [one for one in eventd.api("outbox")["items"] if one["attempts"]], "a try")
+        eventd.send_udp(stop_line(8))  # that it takes this one shows that the other is to blame
         [dead] = until(lambda: [one for one in eventd.api("outbox")["items"] if one["state"] == "dead"], "a dead one")
         assert dead["error"].startswith("refused: http://127.0.0.1:")
         assert "T0PSECRETKEY" not in command(eventd, "outbox", "list")
@@ -160,9 +165,8 @@ def test_what_a_far_end_refused_is_told_again_once_it_is_mended(tmp_path: Path, 
         eventd.start()
         far_end.status = 200
         assert "is sent again as" in command(eventd, "outbox", "retry", "--all-dead")
-        until(lambda: far_end.taken, "the alert to arrive")
-        [taken] = far_end.taken
-        assert taken["status"] == "firing"
+        until(lambda: len(far_end.taken) == 2, "the alert to arrive")
+        assert [taken["status"] for taken in far_end.taken] == ["firing", "firing"]
         until(lambda: eventd.api("outbox")["items"] == [], "nothing to be left")
         assert command(eventd, "outbox", "drop", dead["id"], status=1) == ""
         assert eventd.total(eventd.metrics(), "eventd_outbox_dead") == 0
