@@ -140,6 +140,8 @@ def resolve(desk: Desk, owner: State, case: Case, at: float, ending: str) -> Non
     case.resolved_at, case.ending = at, ending
     case.timers.clear()
     owner.close(case)
+    if isinstance(owner, PeerState) and case.family == "tunnel":
+        owner.told, owner.told_until = case.severity, at
     desk.publish("resolved", case, at)
 
 

@@ -124,8 +124,9 @@ def _begin(
     peer.case = flap
     _wait(desk, flap, tunnel, now)
     told = case is not None and case.announced
-    # what was always back before anybody was told is worth knowing, and no more
-    grave = reasons.worse(flap.severity, "warning") if told else "warning"
+    # what was always back before anybody was told is worth knowing, and no more; what was told stays as grave as it was
+    before = flap.severity if told else peer.told if peer.told_until >= since else "warning"
+    grave = reasons.worse(before, "warning")
     opening.open_case(desk, peer, flap, now, "flapping", grave, heir=told)
 
 

@@ -273,7 +273,8 @@ class PeerState(Struct, kw_only=True, omit_defaults=True):
     """All that is known of one peer of one device. ``linked`` is the key of the peer at the other end of the link,
     while that one's case tells the matter of this one, too, which began at ``fell``; ``counted`` is the parent incident
     that has counted it. ``guessed``: which address is the peer's and which the device's own is a guess
-    (`eventd.contract.BY_ORDER`)."""
+    (`eventd.contract.BY_ORDER`). ``told`` is how grave its latest incident was that is over, and ``told_until`` when it
+    ended."""
 
     key: str = ""
     linked: str = ""
@@ -295,6 +296,8 @@ class PeerState(Struct, kw_only=True, omit_defaults=True):
     started: Moment | None = None
     replaced_at: float | None = None
     replaced: Reason | None = None
+    told: Severity = "info"
+    told_until: float = 0.0
     case: Case | None = None
     decisions: list[Decision] = field(default_factory=list)
 

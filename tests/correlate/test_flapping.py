@@ -48,6 +48,17 @@ def test_down_when_quiet_becomes_an_outage_since_the_last_stop() -> None:
     assert story.last.opened_at.minute == 2
 
 
+@pytest.mark.parametrize(("away", "severity"), [(40, "major"), (5, "warning")])
+def test_it_is_as_grave_as_the_outages_that_were_told_before_it(away: int, severity: str) -> None:
+    text = "\n".join(f"{n * 1800} stop dpd timeout\n{n * 1800 + away} start" for n in range(4))
+    assert f"opened flapping {severity}" in tell(text, until=6000).told[-1]
+
+
+def test_an_outage_of_another_day_makes_it_no_graver() -> None:
+    short = "\n".join(f"{90_000 + n * 20} stop dpd timeout\n{90_003 + n * 20} start" for n in range(3))
+    assert tell(f"0 stop dpd timeout\n60 start\n{short}", until=90_100).told[-1].endswith("opened flapping warning")
+
+
 def test_slow_changes_do_not_flap() -> None:
     times = (0, 1000, 3500, 4600, 8000)
     text = "\n".join(f"{at} stop dpd timeout\n{at + 20} start" for at in times)
@@ -59,7 +70,7 @@ def test_stops_at_a_steady_pace_are_a_timer_and_not_a_dead_peer() -> None:
     story = tell(text, until=6100)
     assert [line.split()[1:3] for line in story.told if "flapping" in line] == [["opened", "flapping"]]
     assert story.last.cause is not None
-    assert (story.last.cause.category, story.last.severity) == ("configuration", "warning")
+    assert (story.last.cause.category, story.last.severity) == ("configuration", "major"), "as those told before"
     assert "every 20 min" in story.last.summary
     assert tell(text, until=20_000).last.status == "resolved"
 
