@@ -31,12 +31,8 @@ def remember(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
 
 
 def note(device: DeviceState, event: Event, now: float) -> None:
-    """Keep an event for the chains of stops near it; a line that went down, until it is up again."""
+    """Keep an event for the chains of stops near it; a line that went down, as long as that it is up again."""
     oldest = now - max(CONTEXT_WINDOW, ADMIN_WINDOW) * 2
-    device.notes = [known for known in device.notes if known.at >= oldest or _lasts(device, known, now)]
-    if len(device.notes) >= MAX_NOTES:  # a line that went down is worth more than its many probes
-        places = (at for at, known in enumerate(device.notes) if not evidence.still_down(device, known))
-        del device.notes[next(places, 0)]
     device.notes.append(
         Note(
             now,
@@ -49,12 +45,18 @@ def note(device: DeviceState, event: Event, now: float) -> None:
             event.event or "" if _explains(event) else "",
         )
     )
+    device.notes = [known for known in device.notes if known.at >= oldest or _lasts(device, known, now)]
+    if len(device.notes) > MAX_NOTES:  # a line that went down is worth more than its many probes
+        places = (at for at, known in enumerate(device.notes[:-1]) if not evidence.still_down(device, known))
+        del device.notes[next(places, 0)]
 
 
 def _lasts(device: DeviceState, known: Note, now: float) -> bool:
     """Whether what a note tells is not over: a line is down, peers are awaited after a restart, or it shows whether the
     device has restarted."""
-    if evidence.still_down(device, known) or (known.event == RESTART and now - known.at <= RESTART_WAIT * 2):
+    if evidence.came_up(device, known) is not None or evidence.still_down(device, known):
+        return True
+    if known.event == RESTART and now - known.at <= RESTART_WAIT * 2:
         return True
     return now - device.restarted <= RESTART_WAIT and known.at >= device.restarted - BOOT_TAKES
 
@@ -149,10 +151,10 @@ def _tell(case: Case, known: Note, who: str = "") -> str:
 
 def _near(known: Note, case: Case, twin_window: float, device: DeviceState) -> bool:
     """A restart is told of when it is over: it may well come after what it did. A line that carries the case is near
-    while it is down."""
+    while it is down, and a little longer."""
     if known.event == RESTART:
         return case.since - CONTEXT_WINDOW <= known.at
-    lasts = evidence.still_down(device, known) and (device.device != case.device or _carries(known, case))
+    lasts = evidence.lasted(device, known, case.since) and (device.device != case.device or _carries(known, case))
     return (lasts or case.since - CONTEXT_WINDOW <= known.at) and known.at <= case.since + twin_window
 
 

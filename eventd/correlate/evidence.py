@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from eventd.correlate.settings import CONTEXT_WINDOW
+from eventd.correlate.settings import CONTEXT_WINDOW, DPD_TAKES
 from eventd.correlate.state import DeviceState, Note, numbered
 from eventd.model import Reason, Severity
 
@@ -54,7 +54,7 @@ ORDERED = Explanation(
 )
 RESTART = "device.restart"
 OF_DEVICE = ("device.restart", "device.failover")
-LINK_DOWN = "link.down"
+LINK_DOWN, LINK_UP = "link.down", "link.up"
 #: An interface by its name and number, as far as they are known.
 Line = tuple[str | None, int | None]
 
@@ -117,14 +117,15 @@ def of_device(device: DeviceState, since: float) -> Sequence[Note]:
 
 def of_link(device: DeviceState, interface: str | None, ifindex: int | None, since: float) -> Sequence[Note]:
     """Lines of a device that went down near ``since`` or later, and may be that interface; and that interface itself
-    however long ago it went down, while it still is: how soon a peer is missed is a setting of the tunnel."""
+    however long ago it went down, while it still is, or was until just now (`lasted`): how soon a peer is missed is a
+    setting of the tunnel."""
     line = (interface, ifindex)
     return [
         note
         for note in device.notes
         if note.event == LINK_DOWN
         and may_be(note, line)
-        and (note.at >= since - CONTEXT_WINDOW or (is_line(note, line) and still_down(device, note)))
+        and (note.at >= since - CONTEXT_WINDOW or (is_line(note, line) and lasted(device, note, since)))
     ]
 
 
@@ -143,6 +144,25 @@ def still_down(device: DeviceState, note: Note) -> bool:
     """Whether a line that went down has not come up since, as far as the device and its tunnels have told."""
     names = line_names(note.interface, note.ifindex) if note.event == LINK_DOWN else ()
     return bool(names) and all(device.lines_down.get(name) == note.at for name in names)
+
+
+def came_up(device: DeviceState, note: Note) -> Note | None:
+    """That a line which went down is up again, as far as it is remembered."""
+    if note.event != LINK_DOWN:
+        return None
+    line = (note.interface, note.ifindex)
+    said = (one for one in device.notes if one.event in (LINK_DOWN, LINK_UP) and one.at > note.at)
+    after = next((one for one in said if is_line(one, line)), None)
+    return after if after is not None and after.event == LINK_UP else None
+
+
+def lasted(device: DeviceState, note: Note, since: float) -> bool:
+    """Whether a line is down, or was until shortly before ``since`` for so long that it is only now that its peers
+    are missed."""
+    up = came_up(device, note)
+    if up is None:
+        return still_down(device, note)
+    return up.at >= since - CONTEXT_WINDOW and up.at - note.at >= DPD_TAKES
 
 
 def line_names(interface: str | None, ifindex: int | None) -> Sequence[str]:

@@ -461,6 +461,7 @@ def _explain(desk: Desk, place: Place, parent: Case, falling: Falling) -> None:
     for note in dict.fromkeys((*typed, *near)):  # what was typed may be what befell it
         if (note.at, note.text) not in known:
             parent.step(note.at, note.text)
+    remnants.up_before(desk.device(parent.device, desk.now), parent, near)
     cause = causes.named(place, near, falling)
     if cause is not None and not causes.refused(case for case, _ in falling):
         parent.cause = cause

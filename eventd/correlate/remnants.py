@@ -3,13 +3,13 @@
 The cause of the outage stays what it was. What is told while it is open is the reason of those that are still missing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
 from eventd.correlate import causes, evidence, reasons, texts
 from eventd.correlate.desk import Desk
-from eventd.correlate.evidence import LINK_DOWN
+from eventd.correlate.evidence import LINK_DOWN, LINK_UP
 from eventd.correlate.places import OUTAGES, Falling, Place
 from eventd.correlate.settings import MAX_NAMED
 from eventd.correlate.state import Case, DeviceState, Note
@@ -19,7 +19,7 @@ from eventd.model import Event, Reason, utc
 def line(desk: Desk, device: DeviceState, event: Event) -> None:
     """A line of which the chain of an outage says that it went down is up again, or went down once more. Called before
     the event is noted, by which what is no longer true is forgotten."""
-    if event.extra.get("track") is not None or event.event not in (LINK_DOWN, "link.up"):
+    if event.extra.get("track") is not None or event.event not in (LINK_DOWN, LINK_UP):
         return
     where, now = (event.interface, event.ifindex), desk.now
     name = event.interface or texts.told(event)
@@ -37,6 +37,17 @@ def line(desk: Desk, device: DeviceState, event: Event) -> None:
             continue
         parent.step(now, texts.told(event))
         desk.settle(key, group)
+
+
+def up_before(device: DeviceState, parent: Case, near: Iterable[Note]) -> None:
+    """Say which of the lines that befell an outage were up again before it was told; ``near`` in order of time."""
+    for note in near:
+        up = evidence.came_up(device, note)
+        if up is not None:
+            parent.step(up.at, up.text)
+            parent.lines_up[up.interface or up.text] = up.at
+        elif note.event == LINK_DOWN and note.interface is not None:
+            parent.lines_up.pop(note.interface, None)
 
 
 def _told(device: DeviceState, parent: Case) -> Sequence[Note]:

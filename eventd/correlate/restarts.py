@@ -18,7 +18,7 @@ SAID = ("ordered", "begun", DONE)
 #: Mark of handlers (``kind``): it is the word of the SNMP agent.
 AGENT = "agent"
 #: What happens on a device that boots, and when its SNMP agent restarts does not.
-SHOWS = (evidence.LINK_DOWN, "link.up", "device.failover")
+SHOWS = (evidence.LINK_DOWN, evidence.LINK_UP, "device.failover")
 #: Kinds of incident that leave open whether anything is up.
 PARTIAL = ("tunnel_degraded", "negotiation_failing")
 

@@ -68,6 +68,8 @@ UP_TRUST = 86_400.0
 CONDITION_QUIET = 3600.0
 #: What else happened on a device is told in a chain when it lies this close before the first sign.
 CONTEXT_WINDOW = 60.0
+#: A line that was away for less fails no dead-peer probe for good: they go out every 10 to 60 s and are repeated.
+DPD_TAKES = 30.0
 #: Changes nobody is told about (counters) are published at most this often per incident: retries come every few
 #: seconds, and each publication is a row in the store.
 QUIET_UPDATE = 60.0

@@ -511,7 +511,8 @@ def test_an_outage_that_takes_over_another_begins_with_it_and_keeps_its_chain_an
     [
         ("", "link.down"),
         ("-200 config Command=save\n-60 config Command=save", "link.down"),
-        (f"-30 linkup peer=none {UPLINK}", "dpd timeout"),
+        (f"-30 linkup peer=none {UPLINK}", "link.down"),
+        (f"-90 linkup peer=none {UPLINK}", "dpd timeout"),
         (f"-30 start peer=10.0.0.9 {UPLINK}", "dpd timeout"),
         ("-30 start peer=10.0.0.9 interface=GigabitEthernet0/0/2", "link.down"),
     ],
@@ -522,6 +523,24 @@ def test_a_line_that_is_still_down_is_the_cause_however_late_its_tunnels_are_mis
         found = only(tell(text + lines("stop dpd timeout", 0, peers(count)), until=60), kind)
         assert found.cause is not None
         assert found.cause.name == name
+
+
+def test_a_line_that_is_up_again_when_its_tunnels_are_missed_is_in_the_chain_from_down_to_up() -> None:
+    blip = f"-800 linkdown peer=none {UPLINK}\n-797 linkup peer=none {UPLINK}"
+    line = f"{blip}\n-130 linkdown peer=none {UPLINK}\n-30 linkup peer=none {UPLINK}\n-20 config Command=save"
+    text = f"{lines('start', -900, peers(9))}\n{line}\n{lines('stop dpd timeout', 0, peers(9))}"
+    parent = only(tell(text, until=60), "interface_outage")
+    assert [line.partition(" ")[2].partition(" (")[::2] for line in parent.chain[:2]] == [
+        ("link went down", "GigabitEthernet0/0/1)"),
+        ("link came up", "GigabitEthernet0/0/1)"),
+    ], "once each: the blip of long before is none of it"
+    assert parent.fault_side == "local"
+
+
+def test_a_blip_that_was_over_before_probes_could_miss_anybody_is_no_cause() -> None:
+    line = f"-75 linkdown peer=none {UPLINK}\n-50 linkup peer=none {UPLINK}"
+    text = f"{lines('start', -900, peers(9))}\n{line}\n{lines('stop dpd timeout', 0, peers(9))}"
+    assert only(tell(text, until=60), "interface_outage").fault_side == "path"
 
 
 def test_a_line_that_no_tunnel_names_is_said_as_a_guess_where_nearly_all_fell_after_it() -> None:
