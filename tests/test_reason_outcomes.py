@@ -19,10 +19,10 @@ REPLACED = ("rekey", "lifetime")
 #: The standby unit's own words for what the active one does.
 STANDBY = ("receive backup delete info",)
 #: Best explanation first, as docs/incidents.md lists them; administrative means the device's own doing, and what the
-#: peer asked for stands last but one.
+#: peer asked for stands below whatever a catalogue knows and does not call harmless.
 EXPLAINS = (
     "authentication", "configuration", "address", "capacity", "dns", "policy-track", "administrative",
-    "peer-unreachable", "sa-desync", "lifetime", "rekey", "peer request", "unknown",
+    "peer-unreachable", "sa-desync", "lifetime", "rekey", "known", "peer request", "unknown",
 )  # fmt: skip
 UP = "+0s FW1 syslog ipsec.tunnel.start peer=203.0.113.7"
 STOP = '+10m FW1 syslog ipsec.tunnel.stop peer=203.0.113.7 reason="{}"'
@@ -67,6 +67,8 @@ def stage(tmp_path: Path, row: CatalogueRow) -> Stage:
 def rank(row: CatalogueRow) -> int:
     if row.reason.category == "administrative" and not row.reason.expected:
         return EXPLAINS.index("peer request")
+    if row.reason.category == "unknown" and row.reason.severity != "info" and row.reason.name != "unspecified":
+        return EXPLAINS.index("known")
     return EXPLAINS.index(row.reason.category)
 
 
@@ -197,7 +199,7 @@ def test_that_comes_up_after_all(stage: Stage, row: CatalogueRow) -> None:
 
 @pytest.mark.parametrize("row", rows("negotiation"), ids=names)
 def test_after_the_peer_asked_for_the_end(stage: Stage, row: CatalogueRow) -> None:
-    """`peer request` explains less than anything but an unknown reason."""
+    """`peer request` explains less than anything but what is unknown or harmless."""
     wanted = EXPLAINS.index("peer request")
     asked = next(found for found in rows("offline") if found.vendor == row.vendor and rank(found) == wanted)
     found = stage.incident(UP, STOP.format(asked.reason.name), *failures(row, "+10m3s", "+10m23s"))

@@ -6,7 +6,8 @@ from eventd.model import SEVERITIES, Event, Reason, Severity
 
 #: Best explanation first. A retry that names a key or a setting explains an outage better than the silence that
 #: announced it; an operator's own change explains the silence after it, and so does what befell a line or a device
-#: (``named`` by `eventd.correlate.evidence`); a rekey explains only itself.
+#: (``named`` by `eventd.correlate.evidence`); a rekey explains only itself. What a catalogue knows and no category fits
+#: (``known``: a payload that makes no sense) is still more than that the far end wanted it.
 EXPLAINS = (
     "authentication",
     "configuration",
@@ -20,6 +21,7 @@ EXPLAINS = (
     "sa-desync",
     "lifetime",
     "rekey",
+    "known",
     "peer request",
     "unknown",
 )
@@ -105,7 +107,12 @@ def rank(reason: Reason | None) -> int:
         return len(EXPLAINS)
     if is_request(reason):
         return _RANK["peer request"]
-    return _RANK["named" if reason.name in NAMED else reason.category if reason.category in _RANK else "unknown"]
+    if reason.name in NAMED:
+        return _RANK["named"]
+    if reason.category in _RANK and reason.category != "unknown":
+        return _RANK[reason.category]
+    harmful = reason.known and not unsaid(reason) and reason.severity != "info"
+    return _RANK["known" if harmful else "unknown"]
 
 
 def says_why(reason: Reason | None) -> bool:

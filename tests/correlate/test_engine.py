@@ -23,7 +23,7 @@ def test_every_event_has_exactly_one_rule_and_a_name_in_chains() -> None:
 
 
 def test_every_category_has_its_rank() -> None:
-    assert {*REASON_CATEGORIES, "peer request", "named"} == set(EXPLAINS)
+    assert {*REASON_CATEGORIES, "peer request", "named", "known"} == set(EXPLAINS)
 
 
 def test_settings_have_the_documented_names_and_refuse_others() -> None:
