@@ -299,11 +299,13 @@ class Waiting(Struct, frozen=True):
 
 class Lately(Struct, frozen=True):
     """How a channel has done: when messages were delivered (Unix seconds, in order), whether something has failed and
-    is still to be told, and until when its far end wanted to be left alone (Unix seconds; 0: it did not)."""
+    is still to be told, until when its far end wanted to be left alone (Unix seconds; 0: it did not), and whether
+    something was handed out, or bound into a digest, of which nobody knows what became."""
 
     sent: tuple[float, ...] = ()
     failing: bool = False
     rests_until: float = 0.0
+    unsettled: bool = False
 
 
 class Outbox(Protocol):

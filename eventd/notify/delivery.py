@@ -8,7 +8,7 @@ import contextlib
 import itertools
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -17,7 +17,7 @@ from eventd.errors import DeliveryError, DeliveryFailure, EventdError
 from eventd.model import Digest, Notification, Told
 from eventd.notify.backoff import full_jitter
 from eventd.notify.guard import failure_in, guarded, where
-from eventd.notify.pacing import LEAST_TOGETHER, MINUTE_S, Window, together
+from eventd.notify.pacing import COUNTED_S, LEAST_TOGETHER, Window, together
 from eventd.notify.refusals import REFUSED_FOR_S, UNHAPPY_FOR_S, Refusals
 from eventd.notify.render import latest
 from eventd.notify.session import MAX_RETRY_AFTER_S, Failures, Session
@@ -162,6 +162,8 @@ class _Worker:
         self._window = Window(channel.pace)
         #: Incidents in a digest at most, once the far end found one too large that we did not.
         self._most = channel.digests
+        #: The same while one is looked for that it will not take: halved by each refusal, doubled by what is taken.
+        self._few = channel.digests
         self._last_look = 0.0
         self.looks = 0
 
@@ -198,7 +200,7 @@ class _Worker:
                 if not remembered:
                     await self._outbox.unseal(self.name, self.channel.digests)
                     now = self._clock()
-                    self._remember(await self._outbox.lately(self.name, now - MINUTE_S), now)
+                    self._remember(await self._outbox.lately(self.name, now - COUNTED_S), now)
                     remembered = True
                 await self._step()
             except Exception as error:  # noqa: BLE001 - whatever the store raises, delivery goes on
@@ -210,7 +212,8 @@ class _Worker:
         has asked for. How often a failing one was tried is not known: all but one message count as used up."""
         pace = self.channel.pace
         tried = [now] * ((pace.per_minute or 1) - 1) if lately.failing else []
-        self._window = Window(pace, [*lately.sent, *tried])
+        maybe = [now] if lately.unsettled and not tried else []
+        self._window = Window(pace, [*lately.sent, *tried, *maybe])
         self._streak = int(lately.failing)
         self._fails(now if lately.failing else 0.0)
         if lately.rests_until <= now + MAX_RETRY_AFTER_S:
@@ -229,7 +232,7 @@ class _Worker:
 
     async def _next(self, now: float) -> Told | None:
         """What to tell now, whole: a digest for which a message has no room is taken apart and a smaller one made."""
-        most = min(self.channel.digests, self._most)
+        most = min(self.channel.digests, self._most, self._few)
         while isinstance(told := await self._pick(now, most), Digest):
             most = self.channel.holds(told) if isinstance(self.channel, Measures) else len(latest(told))
             if most >= len(latest(told)):
@@ -260,9 +263,7 @@ class _Worker:
                 await asyncio.wait_for(self._woken.wait(), min(max(seconds, MIN_SLEEP_S), MAX_SLEEP_S))
 
     async def _see_through(self, told: Told) -> None:
-        now = self._clock()
-        self._window.note(now)
-        receipt = await self._try(_marked_late(told, now))
+        receipt = await self._try(_marked_late(told, self._clock()))
         if isinstance(receipt, DeliveryError):
             await self._failed(told, receipt)
         else:
@@ -270,7 +271,7 @@ class _Worker:
 
     async def _try(self, told: Told) -> str | DeliveryError | None:
         """The receipt of the far end, or how it failed."""
-        result = await guarded(self.channel.deliver(told))
+        result = await self._ask(self.channel.deliver(told))
         if (
             isinstance(result, DeliveryError)
             and _plain_may_help(told, result)
@@ -287,9 +288,15 @@ class _Worker:
                     retry_after_s=result.retry_after_s,
                     heard=result.heard,
                 )
-            heard, result = result.heard, await guarded(self.channel.deliver_plain(told))
+            heard, result = result.heard, await self._ask(self.channel.deliver_plain(told))
             if isinstance(result, DeliveryError):
                 result.heard |= heard
+        return result
+
+    async def _ask(self, telling: Awaitable[str | None]) -> str | DeliveryError | None:
+        """What comes of it. Counted when the answer is there: the far end has counted it by then."""
+        result = await guarded(telling)
+        self._window.note(self._clock())
         return result
 
     async def _may_go(self) -> bool:
@@ -299,7 +306,6 @@ class _Worker:
                 return False
             self._woken.clear()
             await self._sleep(wait)
-        self._window.note(self._clock())
         return not self._stopping
 
     async def _delivered(self, told: Told, receipt: str | None) -> None:
@@ -310,6 +316,9 @@ class _Worker:
         if self._streak:
             self._log.info("channel works again", failures=self._streak)
         self._refusals.taken()
+        # Messages of one say little of what many hold.
+        grown = 2 * self._few if isinstance(told, Digest) else max(LEAST_TOGETHER, self._few)
+        self._few = min(self.channel.digests, grown)
         self._streak = 0
         self._fails(0.0)
         await self._settle(told, "delivered", receipt=receipt)
@@ -321,6 +330,10 @@ class _Worker:
             self._most = len(latest(told)) // 2
             await self._outbox.unseal(self.name, self._most)
             return
+        if _holds_a_culprit(told, error):
+            self._few = len(latest(told)) // 2
+            await self._outbox.unseal(self.name, self._few)
+            return
         if why := self._given_up(told, error, now):
             self._log.error("notification given up", why=why, notification=told.id, error=str(error))
             await self._settle(told, "dead", error=error)
@@ -328,9 +341,11 @@ class _Worker:
         least = LIMITED_S if error.reason == DeliveryFailure.RATE_LIMITED else 0.0
         asked = least if error.retry_after_s is None else error.retry_after_s
         trouble = error.reason in TROUBLE or not error.retryable
-        pause = max(asked, full_jitter(self._streak, self._rng)) if trouble else asked
+        # What it will not take by itself says nothing of others, until a second one fares like that.
+        blamed = not error.retryable and self._refusals.alone(told.id)
+        pause = max(asked, full_jitter(self._streak, self._rng)) if trouble and not blamed else asked
         wait = pause if error.reason in AWAY else max(asked, full_jitter(told.attempts, self._rng))
-        self._streak += 1
+        self._streak += not blamed
         self._fails(self._failing_since or now)
         self._paused_until = now + pause
         await self._settle(told, "retry", retry_at=now + wait, error=error)
@@ -368,7 +383,7 @@ class _Worker:
         try:
             await self._outbox.settle(settled)
         except EventdError as error:
-            self._log.error("outcome not recorded", outcome=settled.outcome, error=str(error))
+            self._failures.unrecorded(self.name, settled.outcome, error)
             return False
         return True
 
@@ -400,6 +415,12 @@ def _wanted_at(one: Notification) -> float:
 def _plain_may_help(told: Told, error: DeliveryError) -> bool:
     often = error.reason == DeliveryFailure.SERVER_ERROR and told.attempts >= PLAIN_AFTER_TRIES
     return often or error.reason in PLAIN_MAY_HELP
+
+
+def _holds_a_culprit(told: Told, error: DeliveryError) -> bool:
+    """Whether the far end will not take a digest in any form, and may take most of it in smaller ones. What it may
+    have taken after all is not told again under other ids."""
+    return isinstance(told, Digest) and len(latest(told)) > 1 and not error.retryable and not error.heard
 
 
 def _marked_late(told: Told, now: float) -> Told:

@@ -9,6 +9,11 @@ from eventd.model import DigestReason
 
 #: The time over which messages are counted.
 MINUTE_S = 60.0
+#: The far end counts from when a request reaches it, by its own clock: one that was slow on its way and a quick one
+#: come closer together than we sent them, by what a loaded network or machine delays at most without failing.
+MARGIN_S = 2.0
+#: How long a message counts here.
+COUNTED_S = MINUTE_S + MARGIN_S
 #: What has waited longer is no news any more: several of it are told together.
 STALE_AFTER_S = 300.0
 #: Fewer than this are told one by one.
@@ -38,13 +43,13 @@ class Window:
             return now
         apart = self._sent[-1] + self._pace.apart_s
         full = self._pace.per_minute is not None and len(self._sent) >= self._pace.per_minute
-        return max(apart, self._sent[-(self._pace.per_minute or 0)] + MINUTE_S) if full else apart
+        return max(apart, self._sent[-(self._pace.per_minute or 0)] + COUNTED_S) if full else apart
 
     def _forget(self, now: float) -> None:
         """Those that are over, and those of the future, which were sent before the clock was set back."""
         while self._sent and self._sent[-1] > now:
             self._sent.pop()
-        while self._sent and self._sent[0] <= now - MINUTE_S:
+        while self._sent and self._sent[0] <= now - COUNTED_S:
             self._sent.popleft()
 
 

@@ -32,6 +32,10 @@ class Refusals:
         """It is settled."""
         self._first.pop(ident, None)
 
+    def alone(self, ident: str) -> bool:
+        """Whether nothing else has been refused since the far end last took something."""
+        return all(one == ident or taken < self._taken for one, (_, taken) in self._first.items())
+
     def given_up(self, ident: str, error: DeliveryError, now: float) -> str | None:
         """Note that ``ident`` was refused; why it is not tried again, None where it is."""
         self._first = {one: first for one, first in self._first.items() if now - first[0] <= FORGOTTEN_AFTER_S}

@@ -129,6 +129,14 @@ class Failures:
             return
         self._log.warning("notification failed", channel=channel, error=str(error), held_back=held, **about)
 
+    def unrecorded(self, channel: str, outcome: str, error: Exception) -> None:
+        """The store does not take what became of a try: logged alike, as it is tried every second."""
+        held = self._limit.allow((channel, f"{outcome}: {error}"))
+        if held is None:
+            self._telemetry.inc("log_suppressed")
+            return
+        self._log.error("outcome not recorded", channel=channel, outcome=outcome, error=str(error), held_back=held)
+
 
 class Session:
     """One per running eventd, shared by all channels.

@@ -310,7 +310,8 @@ class MemoryOutbox:
         }
         failing = [e for e in of if e.state == "pending" and e.notification.attempts]
         limited = (e.next_at for e in failing if (e.error or "").startswith("rate_limited"))
-        return Lately(tuple(sorted(sent.values())), bool(failing), max(limited, default=0.0))
+        unsettled = channel in self._noted or any(e.digest and e.state == "pending" for e in of)
+        return Lately(tuple(sorted(sent.values())), bool(failing), max(limited, default=0.0), unsettled)
 
     async def release(self, channel: str | None = None) -> None:
         """`Store.release`."""

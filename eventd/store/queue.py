@@ -300,7 +300,8 @@ class Queue:
         """`contract.Outbox.lately`."""
         sent = tuple(at / 1e6 for (at,) in self._all("outbox_lately", channel, round(since * 1e6)))
         failing, rests_until = self._one("outbox_trouble", channel)
-        return Lately(sent, failing > 0, rests_until or 0.0)
+        unsettled = channel in self._noted or bool(self._all("digest_pending", channel))
+        return Lately(sent, failing > 0, rests_until or 0.0, unsettled)
 
     # --- what became of it ----------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from eventd.contract import Batch, Pace, Waiting
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, Incident, Notification, Told, utc
 from eventd.notify.delivery import Delivery
-from eventd.notify.pacing import MINUTE_S, STALE_AFTER_S, Window, together
+from eventd.notify.pacing import COUNTED_S, MINUTE_S, STALE_AFTER_S, Window, together
 from eventd.notify.render import BARE, Renderer, duration_text, latest, own_template, plain, title
 from eventd.store import MemoryStore
 from eventd.telemetry import Telemetry
@@ -31,7 +31,7 @@ class Chat:
         self.pace, self.digests, self._clock = pace, digests, clock
         self.told: list[tuple[float, Told]] = []
         self.tries: list[float] = []
-        self.away, self.hates = False, ""
+        self.away, self.hates, self.chokes = False, "", ""
 
     async def deliver(self, told: Told) -> str | None:
         self.tries.append(self._clock())
@@ -39,6 +39,8 @@ class Chat:
             raise DeliveryError(DeliveryFailure.CONNECT, "nobody there", retryable=True, heard=False)
         if self.hates and isinstance(told, Notification) and told.incident.id == self.hates:
             raise DeliveryError(DeliveryFailure.SERVER_ERROR, "500", retryable=True)
+        if self.chokes and self.chokes in listed([(0.0, told)]):
+            raise DeliveryError(DeliveryFailure.REFUSED, "400", retryable=False)
         self.told.append((self._clock(), told))
         return None
 
@@ -147,6 +149,47 @@ async def test_no_minute_sees_more_than_allowed_whatever_comes(per_minute: int) 
     for index, first in enumerate(tries):
         assert sum(1 for at in tries[index:] if at < first + MINUTE_S) <= per_minute
     assert sorted(listed(house.chat.told)) == sorted([f"i{n}" for n in range(number)] + ["i10000"])
+
+
+@pytest.mark.parametrize("culprit", [0, 7, 29])
+async def test_of_a_digest_that_is_refused_only_the_culprit_is_not_told(culprit: int) -> None:
+    house = House(per_minute=5)
+    house.chat.chokes = f"i{culprit}"
+    async with house.running():
+        await house.put(*(opened(number) for number in range(30)))
+        await house.pass_time(240)
+        others = [f"i{n}" for n in range(30) if n != culprit]
+        assert sorted(listed(house.chat.told)) == sorted(others)
+        await house.put(*(opened(number, house.clock()) for number in range(30, 60)))
+        await house.pass_time(120)
+    assert sorted(listed(house.chat.told)) == sorted([*others, *(f"i{n}" for n in range(30, 60))])
+    assert house.telemetry.value("notifications", "ops", "dead") == 1
+    last = house.chat.told[-1][1]
+    assert isinstance(last, Digest), "many are told together again"
+    for index, first in enumerate(house.chat.tries):
+        assert sum(1 for at in house.chat.tries[index:] if at < first + COUNTED_S) <= 5
+
+
+async def test_what_is_refused_by_itself_holds_up_no_other() -> None:
+    house = House(per_minute=None)
+    house.chat.chokes = "i0"
+    async with house.running():
+        await house.put(opened(0))
+        await house.pass_time(60)
+        await house.put(opened(1, house.clock()))
+        await house.pass_time(1, 0.1)
+        assert listed(house.chat.told) == ["i1"]
+
+
+async def test_what_was_in_somebodys_hands_counts_as_sent_after_a_restart() -> None:
+    house = House(per_minute=1)
+    await house.put(opened(0), opened(1))
+    assert await house.store.claim("ops", T0)
+    await house.store.release("ops")
+    async with house.running():
+        await house.pass_time(COUNTED_S - 2)
+        assert not house.chat.tries
+        await house.empty()
 
 
 async def test_after_a_long_outage_there_is_one_digest_marked_late_and_not_one_message_each() -> None:
