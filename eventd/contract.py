@@ -4,7 +4,7 @@ Handlers live in packages named in the configuration and are found by name (`eve
 this module, `eventd.model` and `eventd.errors`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -319,12 +319,14 @@ class Outbox(Protocol):
         commits; what is about one incident is told in order, also while another is being retried.
         """
 
-    async def waiting(self, channel: str, now: float) -> Waiting:
-        """What `claim` and `seal` could give now, one after the other."""
+    async def waiting(self, channel: str, now: float, apart: Collection[str] = ()) -> Waiting:
+        """What `claim` and `seal` could give now, one after the other; without the incidents ``apart``."""
 
-    async def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
-        """Bind what is due about up to ``most`` incidents into one digest, durably, and mark it in flight; None if
-        nothing is due or something is in flight."""
+    async def seal(
+        self, channel: str, now: float, why: DigestReason, most: int, apart: Collection[str] = ()
+    ) -> Digest | None:
+        """Bind what is due about up to ``most`` incidents, none of them of those ``apart``, into one digest, durably,
+        and mark it in flight; None if nothing is due or something is in flight."""
 
     async def unseal(self, channel: str, most: int) -> None:
         """Take digests of more than ``most`` incidents apart, also one that is in flight: the channel shows less in a

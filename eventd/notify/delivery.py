@@ -244,8 +244,9 @@ class _Worker:
         """What to tell now: one thing, or several together. Who does not answer is tried with one thing: by the time
         somebody does, more may have to be told together."""
         if most >= LEAST_TOGETHER and not self._streak:
-            why = together(await self._outbox.waiting(self.name, now), self._window.free(now), now)
-            if why is not None and (digest := await self._outbox.seal(self.name, now, why, most)) is not None:
+            apart = self._refusals.culprits
+            why = together(await self._outbox.waiting(self.name, now, apart), self._window.free(now), now)
+            if why is not None and (digest := await self._outbox.seal(self.name, now, why, most, apart)) is not None:
                 return digest
         return await self._outbox.claim(self.name, now)
 
@@ -315,7 +316,7 @@ class _Worker:
             self._telemetry.observe("notification_latency_seconds", latency, self.name)
         if self._streak:
             self._log.info("channel works again", failures=self._streak)
-        self._refusals.taken()
+        self._refusals.taken(one.incident.id for one in _members(told))
         # Messages of one say little of what many hold.
         grown = 2 * self._few if isinstance(told, Digest) else max(LEAST_TOGETHER, self._few)
         self._few = min(self.channel.digests, grown)
@@ -330,7 +331,7 @@ class _Worker:
             self._most = len(latest(told)) // 2
             await self._outbox.unseal(self.name, self._most)
             return
-        if _holds_a_culprit(told, error):
+        if isinstance(told, Digest) and _holds_a_culprit(told, error):
             self._few = len(latest(told)) // 2
             await self._outbox.unseal(self.name, self._few)
             return
@@ -343,6 +344,10 @@ class _Worker:
         trouble = error.reason in TROUBLE or not error.retryable
         # What it will not take by itself says nothing of others, until a second one fares like that.
         blamed = not error.retryable and self._refusals.alone(told.id)
+        if blamed and isinstance(told, Notification):
+            # Found, and told apart from now on: the others fit together again, unless there are many like that.
+            self._refusals.blame(told.incident.id, now)
+            self._few = max(LEAST_TOGETHER, self.channel.digests // len(self._refusals.culprits))
         pause = max(asked, full_jitter(self._streak, self._rng)) if trouble and not blamed else asked
         wait = pause if error.reason in AWAY else max(asked, full_jitter(told.attempts, self._rng))
         self._streak += not blamed
@@ -417,10 +422,10 @@ def _plain_may_help(told: Told, error: DeliveryError) -> bool:
     return often or error.reason in PLAIN_MAY_HELP
 
 
-def _holds_a_culprit(told: Told, error: DeliveryError) -> bool:
+def _holds_a_culprit(digest: Digest, error: DeliveryError) -> bool:
     """Whether the far end will not take a digest in any form, and may take most of it in smaller ones. What it may
     have taken after all is not told again under other ids."""
-    return isinstance(told, Digest) and len(latest(told)) > 1 and not error.retryable and not error.heard
+    return len(latest(digest)) > 1 and not error.retryable and not error.heard
 
 
 def _marked_late(told: Told, now: float) -> Told:

@@ -1,5 +1,7 @@
 """How long what a far end refuses is tried, as a pure function of time."""
 
+from collections.abc import Iterable
+
 from eventd.errors import DeliveryError
 
 #: A wrong proxy, a key that ran out, a webhook that somebody deleted: that the channel fails is seen at once (`eventd
@@ -23,10 +25,19 @@ class Refusals:
         #: id → when it was first refused (Unix seconds), and how many messages had been taken by then.
         self._first: dict[str, tuple[float, int]] = {}
         self._taken = 0
+        #: Incident → when a message about it alone was refused for good, while nothing else was (Unix seconds).
+        self.culprits: dict[str, float] = {}
 
-    def taken(self) -> None:
-        """The far end took a message."""
+    def taken(self, incidents: Iterable[str]) -> None:
+        """The far end took a message about ``incidents``."""
         self._taken += 1
+        for incident in incidents:
+            self.culprits.pop(incident, None)
+
+    def blame(self, incident: str, now: float) -> None:
+        """What is told of it is told apart from others, until some of it is taken."""
+        self.culprits = {one: at for one, at in self.culprits.items() if now - at <= FORGOTTEN_AFTER_S}
+        self.culprits[incident] = now
 
     def over(self, ident: str) -> None:
         """It is settled."""

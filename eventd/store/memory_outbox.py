@@ -4,7 +4,7 @@ Nothing here is fast: every question looks at everything.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, TypeVar, Unpack
 
@@ -184,6 +184,10 @@ class MemoryOutbox:
     def _due(self, channel: str, now: float) -> list[Entry]:
         return [entry for entry in self._turns(channel) if not entry.digest and _is_due(entry, now)]
 
+    def _due_together(self, channel: str, now: float, apart: Collection[str]) -> list[Entry]:
+        due = self._due(channel, now)[:MAX_COUNTED]
+        return [entry for entry in due if entry.notification.incident.id not in apart]
+
     async def claim(self, channel: str, now: float) -> Told | None:
         """`contract.Outbox.claim`."""
         if channel in self._in_flight.values():
@@ -234,16 +238,18 @@ class MemoryOutbox:
         attempts = max(one.attempts for one in told)
         return Digest(ident, told[0].channel, why, told, utc(created_at), attempts, more)
 
-    async def waiting(self, channel: str, now: float) -> Waiting:
+    async def waiting(self, channel: str, now: float, apart: Collection[str] = ()) -> Waiting:
         """`contract.Outbox.waiting`."""
-        due = [entry.notification for entry in self._due(channel, now)[:MAX_COUNTED]]
+        due = [entry.notification for entry in self._due_together(channel, now, apart)]
         oldest = min((one.created_at.timestamp() for one in due), default=None)
         return Waiting(len(due), oldest, sum(one.held for one in due))
 
-    async def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
+    async def seal(
+        self, channel: str, now: float, why: DigestReason, most: int, apart: Collection[str] = ()
+    ) -> Digest | None:
         """`contract.Outbox.seal`."""
         barred = channel in self._in_flight.values() or self._maybe_told(channel, now) is not None
-        due = [] if barred else self._due(channel, now)[:MAX_COUNTED]
+        due = [] if barred else self._due_together(channel, now, apart)
         members = list[Entry]()
         for first in due[:most]:
             of = self._of((first.notification.incident.id, channel))

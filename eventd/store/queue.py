@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from itertools import takewhile
@@ -177,6 +177,9 @@ class Queue:
         wanted = {"channel": channel, "now": now, "beyond": now + LONGEST_WAIT_S, "limit": limit}
         return self._db.execute(QUERIES["outbox_due"], wanted).fetchall()
 
+    def _due_together(self, channel: str, now: float, apart: Collection[str]) -> list[Any]:
+        return [row for row in self._due(channel, now, MAX_COUNTED) if row[-1] not in apart]
+
     def claim(self, channel: str, now: float) -> Told | None:
         """`contract.Outbox.claim`."""
         if self._busy(channel):
@@ -253,19 +256,19 @@ class Queue:
         attempts = max(notification.attempts for notification in told)
         return Digest(ident, channel, why, told, EPOCH + timedelta(microseconds=created_at), attempts, more)
 
-    def waiting(self, channel: str, now: float) -> Waiting:
+    def waiting(self, channel: str, now: float, apart: Collection[str]) -> Waiting:
         """`contract.Outbox.waiting`."""
-        due = self._due(channel, now, MAX_COUNTED)
+        due = self._due_together(channel, now, apart)
         oldest = min((created_at for _, _, _, created_at, _, _ in due), default=None)
         held = sum(held for _, _, _, _, held, _ in due)
         return Waiting(len(due), None if oldest is None else oldest / 1e6, held)
 
-    def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
+    def seal(self, channel: str, now: float, why: DigestReason, most: int, apart: Collection[str]) -> Digest | None:
         """`contract.Outbox.seal`."""
         if self._busy(channel) or self._maybe_told(channel, now):
             return None
         with self._transaction():
-            due = self._due(channel, now, MAX_COUNTED)
+            due = self._due_together(channel, now, apart)
             members = [
                 ident
                 for *_, incident in due[:most]

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, Unpack
@@ -146,9 +146,11 @@ class SqliteStore:
         """`contract.Outbox.claim`."""
         return await self._hand_out(self._writer.queue.claim, channel, now)
 
-    async def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
+    async def seal(
+        self, channel: str, now: float, why: DigestReason, most: int, apart: Collection[str] = ()
+    ) -> Digest | None:
         """`contract.Outbox.seal`."""
-        return await self._hand_out(self._writer.queue.seal, channel, now, why, most)
+        return await self._hand_out(self._writer.queue.seal, channel, now, why, most, apart)
 
     async def unseal(self, channel: str, most: int) -> None:
         """`contract.Outbox.unseal`."""
@@ -168,9 +170,9 @@ class SqliteStore:
         if not job.cancelled() and not job.exception() and (told := job.result()):
             self._writer.queue.unclaim(told.id)
 
-    async def waiting(self, channel: str, now: float) -> Waiting:
+    async def waiting(self, channel: str, now: float, apart: Collection[str] = ()) -> Waiting:
         """`contract.Outbox.waiting`."""
-        return await self._write(self._writer.queue.waiting, channel, now)
+        return await self._write(self._writer.queue.waiting, channel, now, apart)
 
     async def settle(self, settled: Settled) -> None:
         """`contract.Outbox.settle`."""

@@ -140,9 +140,15 @@ class Stores(RuleBasedStateMachine):
         if claimed:
             self.claimed.append(claimed.id)
 
-    @rule(channel=st.sampled_from(CHANNELS), why=st.sampled_from(["storm", "late", "quiet"]), most=st.integers(1, 3))
-    def seal(self, channel: str, why: Any, most: int) -> None:
-        sealed = self.same(lambda store: store.seal(channel, self.clock(), why, most))
+    @rule(
+        channel=st.sampled_from(CHANNELS),
+        why=st.sampled_from(["storm", "late", "quiet"]),
+        most=st.integers(1, 3),
+        apart=st.sets(INCIDENTS, max_size=1),
+    )
+    def seal(self, channel: str, why: Any, most: int, apart: set[str]) -> None:
+        assert self.same(lambda store: store.waiting(channel, self.clock(), apart))
+        sealed = self.same(lambda store: store.seal(channel, self.clock(), why, most, apart))
         if sealed:
             self.claimed.append(sealed.id)
 

@@ -1,7 +1,7 @@
 """Incidents to tell, an outbox in memory, a clock that moves by hand, a channel that does as it is told."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -93,12 +93,14 @@ class MemoryOutbox:
                 return notification
         return None
 
-    async def waiting(self, channel: str, now: float) -> Waiting:
+    async def waiting(self, channel: str, now: float, apart: Collection[str] = ()) -> Waiting:
         found = [n for due, n in self.pending if n.channel == channel and due <= now]
         oldest = min((n.created_at.timestamp() for n in found), default=None)
         return Waiting(len(found), oldest, sum(n.held for n in found))
 
-    async def seal(self, channel: str, now: float, why: DigestReason, most: int) -> Digest | None:
+    async def seal(
+        self, channel: str, now: float, why: DigestReason, most: int, apart: Collection[str] = ()
+    ) -> Digest | None:
         raise NotImplementedError("digests are for the real stores")
 
     async def lately(self, channel: str, since: float) -> Lately:
