@@ -38,7 +38,7 @@ def command() -> None:
 def add(
     remote: Remote, matches: tuple[str, ...], length: str | None, until: str | None, reason: str, who: str | None
 ) -> None:
-    """Silence what fits every KEY: severity kind site device peer interface vsys category fault_side tag.
+    """Silence what fits every KEY: severity kind status site device peer interface vsys category fault_side owner tag.
 
     A key given twice means any of its values; values may hold shell wildcards. The id of the silence is printed.
 
