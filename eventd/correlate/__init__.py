@@ -2,7 +2,7 @@
 
 ``engine`` drives, ``fleet`` remembers and finds. Per device: one module per family of rules (``tunnels``,
 ``negotiation``, ``flapping``, ``devices``, ``switchover``), ``twins`` and ``context`` before them. Then how it is told
-(``opening``): by the other end of the link (``links``, ``echoes``), by a group (``groups``, ``evidence``), by itself,
+(``opening``): by the other end of the link (``links``, ``echoes``), by a group (``groups``, ``tallies``), by itself,
 or not now (``hush``). ``cases`` and ``texts`` behind all; ``rules`` and ``explain`` say why.
 """
 

@@ -168,6 +168,8 @@ class Correlator:
         for key, state, case in self._fleet.announced():
             if texts.incident_id(case) == incident_id:
                 members = list(self._fleet.members(key))
+                if isinstance(state, PeerState) and case.group:
+                    groups.uncount(self._desk, state, case, who)
                 for each_key, each in [(key, state), *members]:
                     self._clear(each_key, each, now, who)
                 break

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable
 
-from eventd.correlate import books, cases, context, groups, opening, phrases, reasons, texts
+from eventd.correlate import books, cases, context, opening, phrases, reasons, tallies, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import ADMIN_AUTO_WAIT, FAIL_MEMORY, STRANGER_QUIET
 from eventd.correlate.state import Case, PeerState
@@ -78,7 +78,7 @@ def _retried(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, 
         case.severity = reasons.worse(case.severity, cases.bounded(desk, case, reasons.severity(event, "warning")))
     cases.progress(desk, case, now, news=phrases.CAUSE_KNOWN if explains else "")
     if explains and case.group:
-        groups.reheard(desk, case.group)
+        tallies.reheard(desk, case.group)
 
 
 def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from eventd.correlate import books, cases, devices, flapping, groups, negotiation, phrases, texts, tunnels
+from eventd.correlate import books, cases, devices, flapping, groups, negotiation, phrases, tallies, texts, tunnels
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import FAULT_PAUSE, TIMER_STEP
 from eventd.correlate.state import Case, DeviceState, GroupState, PeerState, State
@@ -117,8 +117,8 @@ TIMERS: dict[str, Timer] = {
     "open": _of_peer(_open),
     "down": _down,
     "grow": _of_peer(tunnels.grown),
-    "settle": _of_group(groups.settled),
-    "tally": _of_group(groups.tallied),
+    "settle": _of_group(tallies.settled),
+    "tally": _of_group(tallies.tallied),
     "quiet": _quiet,
     "silent": _of_device(devices.fell_silent),
     "forget": _of_peer(negotiation.forgotten),

@@ -128,6 +128,20 @@ def test_what_an_incident_becomes_is_taken_with_it() -> None:
     assert whole.acked_by is None
 
 
+def test_a_child_that_is_cleared_is_not_counted_as_back() -> None:
+    story = tell(MANY, until=60)
+    child = next(one for one in story.correlator.open_incidents() if one.peer == "10.0.0.3")
+    story.take(60, story.correlator.clear(child.id, EPOCH + 60, "ann"))
+    for n in (1, 2, 4, 5, 6, 7, 8):
+        at, event = parse(f"{100 + n} start peer=10.0.0.{n} interface=GE1", 50 + n)
+        story.take(at, story.correlator.apply(event, EPOCH + at))
+    story.take(400, story.correlator.tick(EPOCH + 400))
+    parent = next(one for one in story.final.values() if one.kind == "interface_outage")
+    assert (parent.status, parent.count) == ("resolved", 7)
+    assert any("10.0.0.3 cleared by ann: not counted any more" in step for step in parent.chain)
+    assert not any("of 8 are back" in step for step in parent.chain)
+
+
 MANY = "\n".join(f"{n} stop dpd timeout peer=10.0.0.{n} interface=GE1" for n in range(1, 9))
 
 

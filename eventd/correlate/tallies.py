@@ -1,0 +1,252 @@
+"""How many a group tells of: who came, who is back, how grave that is, and when it has changed enough to be told (rule
+``grouped``)."""
+
+from collections.abc import Sequence
+
+from eventd.correlate import books, cases, causes, context, phrases, places, reasons, remnants, texts
+from eventd.correlate.desk import Desk
+from eventd.correlate.places import OUTAGES, SORTS, Falling, Place
+from eventd.correlate.settings import MAX_NAMED, TALLY_AGAIN, TALLY_LEFT, TALLY_MORE, TALLY_TOTAL, TOLD_AGAIN
+from eventd.correlate.state import Case, GroupState, PeerState
+from eventd.model import Severity
+
+#: What `Case.awaits` says of a group whose peers flap.
+FLAPPING = "flapping"
+#: It does where this share of them goes up and down again and again: a few among many are the matter of those few.
+MOST_FLAP = 0.5
+AGAIN_AND_AGAIN = "peers go up and down again and again"
+
+
+def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
+    """Timer ``settle``: nobody joined or came back for `group_window`. Tell what has changed since it was told."""
+    left, severity = desk.fleet.member_count(place_of(group).key), severity_of(desk, group)
+    held = places.held(desk, place_of(group))
+    total = max(case.count, min(case.fallen, case.count + len(held)))  # those still held are told when that is over
+    fewer = recount(desk, group, case, at, held)
+    _hear_all(desk, group, case, held)
+    news = bool(fewer) or case.count > case.fallen or _is_worse(case, severity)
+    if news or _worth_telling(group, left) or _begins_to_flap(desk, group, case):
+        if group.back:
+            group.missing_told = left
+        _tell(desk, group, case, at, total, severity, fewer=fewer, calm=True)
+    elif case.rest is None and case.count > left:
+        _tell_rest(desk, group, case, at)
+
+
+def reheard(desk: Desk, key: str) -> None:
+    """A child has found a better reason: when things stay so, it may be that of all that are left."""
+    group = desk.fleet.groups.get(key)
+    if group is not None and group.case is not None:
+        group.case.timers.setdefault("settle", desk.now + desk.settings.group_window)
+        desk.settle(key, group)
+
+
+def tallied(desk: Desk, group: GroupState, case: Case, at: float) -> None:
+    """Timer ``tally``: peers have been joining or coming back for a while, and may go on so for long. Tell how many
+    they are by now, those included whose hold is not over, if that is far from what was told."""
+    held = places.held(desk, place_of(group))
+    total, severity = case.count + len(held), severity_of(desk, group)
+    fewer = recount(desk, group, case, at, held)
+    _hear_all(desk, group, case, held)
+    grown = total >= (TALLY_MORE if held else TALLY_TOTAL) * case.fallen
+    left = desk.fleet.member_count(place_of(group).key)
+    news = bool(fewer) or grown or _is_worse(case, severity)
+    if news or _shrunk(group, case, left) or _begins_to_flap(desk, group, case):
+        if group.back:
+            group.tallied = left
+        _tell(desk, group, case, at, total, severity, fewer=fewer)
+
+
+def recount(desk: Desk, group: GroupState, case: Case, at: float, held: Sequence[Case]) -> str:
+    """Those that were counted while their own hold was running, and came back in it, are none that fell; news where
+    most of what was told did. Who is still ``held`` is looked at once more."""
+    total, told = case.count + len(held), case.fallen
+    if held:
+        case.timers.setdefault("settle", at + desk.settings.group_window)
+    if total >= told:
+        return ""
+    case.fallen = total
+    down = _down(desk, place_of(group).key)
+    names = "" if held or not down else f": {_names(desk, down)}"
+    if not held and group.kind != "far":
+        case.names = sorted({texts.peer_name(desk.inventory, peer) for _, peer in down} or case.names)[:MAX_NAMED]
+    news = f"{total} of {told} {SORTS[group.kind].stayed}"
+    case.step(at, news + names)
+    cases.progress(desk, case, at)
+    return news if total <= TALLY_LEFT * told else ""
+
+
+def _hear_all(desk: Desk, group: GroupState, case: Case, held: Sequence[Case]) -> None:
+    """The reasons of all that fell, and not only of those that had when it was told first; as long as none is back."""
+    children = [*(child for child, _ in members(desk, place_of(group).key)), *held]
+    refused = group.kind in OUTAGES and not causes.is_given(case.cause) and causes.refused(children)
+    if len(children) < case.count + len(held) or not (refused or causes.is_given(case.cause)):
+        return
+    before, case.cause = case.cause, causes.commonest(place_of(group), children) or case.cause
+    if case.cause != before:
+        case.side = None if refused else case.side
+        cases.progress(desk, case, desk.now, news=phrases.CAUSE_KNOWN if refused else "")
+
+
+def count_later(desk: Desk, group: GroupState, case: Case, wait: float) -> None:
+    """Something has changed: tell it when it stays so, and look at it in any case before long."""
+    case.timers["settle"] = desk.now + desk.settings.group_window
+    if group.kind in OUTAGES:  # who only fails to negotiate can wait; strangers would call people out at will
+        case.timers.setdefault("tally", max(desk.now + wait, group.told_at + TALLY_AGAIN))
+
+
+def place_of(group: GroupState) -> Place:
+    return Place(group.kind, group.device, group.place)
+
+
+def count(desk: Desk, key: str, parent: Case) -> bool:
+    """How many children are down, and how many flap and are up; True where that is another number than before."""
+    before, flaps = (parent.missing, parent.flaps), desk.fleet.swinging_count(key)
+    parent.missing, parent.flaps = desk.fleet.member_count(key) - flaps, flaps
+    return before != (parent.missing, parent.flaps)
+
+
+def _mostly_flaps(desk: Desk, group: GroupState, case: Case) -> bool:
+    """Whether half of all that fell, or more, go up and down again and again: what they have in common does."""
+    children = (peer.case for _, peer in desk.fleet.members(place_of(group).key))
+    return MOST_FLAP * case.count <= sum(child is not None and child.kind == "flapping" for child in children)
+
+
+def _begins_to_flap(desk: Desk, group: GroupState, case: Case) -> bool:
+    return not case.awaits and _mostly_flaps(desk, group, case)
+
+
+def _is_worse(case: Case, severity: Severity) -> bool:
+    return reasons.worse(case.severity, severity) != case.severity
+
+
+def _shrunk(group: GroupState, case: Case, left: int) -> bool:
+    """Whether so many are back, while others still come, that it is news."""
+    told = min(filter(None, (group.tallied, group.missing_told)), default=0)
+    return bool(group.back) and left <= (TOLD_AGAIN * told if told else TALLY_LEFT * case.count)
+
+
+def _tell(
+    desk: Desk,
+    group: GroupState,
+    case: Case,
+    at: float,
+    total: int,
+    severity: Severity,
+    *,
+    fewer: str = "",
+    calm: bool = False,
+) -> None:
+    """Tell how many are lost and how many are back; ``total`` are those who fell, ``fewer`` says that they are not as
+    many as was told. ``calm``: nobody comes or goes."""
+    key, flapped = place_of(group).key, case.awaits
+    count(desk, key, case)
+    down = _down(desk, key)
+    case.awaits = FLAPPING if _mostly_flaps(desk, group, case) else ""
+    worse = _is_worse(case, severity)
+    if severity != case.severity and not worse:  # the gravest are back, or something of the place is up again
+        case.step(at, f"severity now {severity}")
+        case.severity = severity
+    case.rest = remnants.reason(desk, place_of(group), case, down, calm=calm)
+    before, case.fallen = case.fallen, total
+    if group.back:
+        news = taken_over(case) or _gone(group, case)
+        names = _names(desk, down)
+        case.step(at, f"{news}, {SORTS[group.kind].left}: {names}" if down else news)
+        news = remnants.news(case, len(down), SORTS[group.kind].left, names) or news
+    elif fewer:
+        news = fewer
+    elif total > before:
+        news = f"{total} in all, {before} before"
+        case.step(at, news)
+    elif case.awaits and not flapped:
+        news = AGAIN_AND_AGAIN
+        case.step(at, news)
+    else:
+        news = f"{len(down)} of {case.count} missing again"
+        case.step(at, news)
+    group.back, group.told_at = 0, at
+    if not rise(desk, case, at, severity, news):
+        cases.progress(desk, case, at, news=news)
+
+
+def _gone(group: GroupState, case: Case) -> str:
+    """How many are back; one that flaps and is up is."""
+    flap = f", {case.flaps} of them flapping" if case.flaps else ""
+    return SORTS[group.kind].gone(case.lost - case.away, case.lost) + flap
+
+
+def _tell_rest(desk: Desk, group: GroupState, case: Case, at: float) -> None:
+    """Tell why those that are left are missing, where they have found a reason of their own since it was told."""
+    down = _down(desk, place_of(group).key)
+    case.rest = remnants.reason(desk, place_of(group), case, down, calm=True)
+    if (news := remnants.news(case, len(down), SORTS[group.kind].left, _names(desk, down))) and case.rest != case.cause:
+        case.step(at, news)
+        cases.progress(desk, case, at, news=news)
+
+
+def _down(desk: Desk, key: str) -> Falling:
+    """The children that are not up in between."""
+    return [one for one in members(desk, key) if not desk.fleet.is_swinging(key, one[1].key)]
+
+
+def _names(desk: Desk, falling: Falling) -> str:
+    return texts.listed(texts.peer_name(desk.inventory, peer) for _, peer in falling)
+
+
+def taken_over(case: Case) -> str:
+    """Which device has taken over how many; empty where none has."""
+    return f"{case.taker} has taken over {case.moved} of {case.count}" if case.taker else ""
+
+
+def rise(desk: Desk, case: Case, at: float, severity: Severity, news: str = "") -> bool:
+    """Raise the severity of a parent and tell, with a line of its chain; False when it is that grave already."""
+    rises = _is_worse(case, severity)
+    if rises:
+        case.step(at, f"severity now {severity}")
+    return rises and cases.escalate(desk, case, at, severity, news or f"a peer is {severity} now")
+
+
+def _worth_telling(group: GroupState, left: int) -> bool:
+    """Whether so many are back that the number is news: the first time, then once a few of the rest are left."""
+    return bool(group.back) and (not group.missing_told or left <= TOLD_AGAIN * group.missing_told)
+
+
+def members(desk: Desk, key: str) -> Falling:
+    """What a group tells that is open."""
+    return [(peer.case, peer) for _, peer in desk.fleet.members(key) if peer.case is not None]
+
+
+def severity_of(desk: Desk, group: GroupState, falling: Falling = ()) -> Severity:
+    """As grave as the gravest child; an outage major at least, and critical where nothing of the place is up any more,
+    but information where it was on purpose, and a warning where other tunnels carry the same networks."""
+    place = Place(group.kind, group.device, group.place)
+    severity: Severity = "info"
+    for child, peer in [*falling, *members(desk, place.key)]:
+        if reasons.worse(severity, child.severity) != severity:
+            severity = reasons.worse(severity, _gravity(desk, child, peer))
+    beside = group.case is not None and group.case.beside and severity == "warning"
+    if severity == "info" or group.kind not in OUTAGES or beside:
+        return severity
+    whole = [place, *(Place("interface", group.device, name) for name in group.taken)]
+    # what moved elsewhere, or is only being replaced, is not down
+    nothing_up = any(all(_is_down(desk, peer) for peer in places.peers_at(desk, one)) for one in whole)
+    return "critical" if nothing_up else reasons.worse(severity, "major")
+
+
+def _is_down(desk: Desk, peer: PeerState) -> bool:
+    """Whether nothing of a peer is up; of one that is missed since its device restarted, that is to be told yet."""
+    if peer.case is not None and not places.counts(desk, peer, peer.case):
+        return False
+    return peer.up is False or (peer.case is not None and bool(peer.case.back_by) and not peer.tunnels_up)
+
+
+def _gravity(desk: Desk, child: Case, peer: PeerState) -> Severity:
+    """How grave a child is, or will be when its own hold is over."""
+    if not child.announced and child.family == "tunnel":
+        child.beside = books.spared(peer, desk.now)
+    if not child.announced and context.on_purpose(
+        desk.device(child.device, desk.now), child, desk.settings.twin_window
+    ):
+        return "info"
+    return cases.bounded(desk, child, child.severity)
