@@ -27,7 +27,7 @@ MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
     ],
 )
 def test_what_a_text_names(text: str, found: list[tuple[int, int]]) -> None:
-    assert windows(text) == found
+    assert list(windows(text)) == found
 
 
 @given(st.integers(0, 7 * 1440 - 1), st.integers(0, 6), st.integers(0, 1439), st.integers(0, 1439))

@@ -142,7 +142,7 @@ def test_a_notification_has_the_text_that_its_channel_would_send(file) -> None:
     assert texts["chat", "resolved"].splitlines()[0] == "*RESOLVED* <10.0.1.1> @\u2060here"
     assert "Next steps:" in texts["desk", "open"]
     assert "\x1b" not in texts["desk", "open"]
-    assert texts["pager", "open"].splitlines()[-1].startswith("Incident "), "it sends no text for people: plain"
+    assert "\nIncident " in texts["pager", "open"], "it sends no text for people: plain"
 
 
 def test_a_template_that_fails_for_one_incident_falls_back_to_plain_as_the_channel_does(file) -> None:
@@ -150,7 +150,7 @@ def test_a_template_that_fails_for_one_incident_falls_back_to_plain_as_the_chann
     file("{{ headline if incident.device == 'eventd-test' else 1 // 0 }}", "chat.j2")
     found = objects(run("-c", config, file(recording(*OUTAGE))))
     chat = next(one for one in found if one["what"] == "notified" and one["channel"] == "chat")
-    assert chat["text"].splitlines()[-1] == f"Incident {chat['incident']['id']}"
+    assert f"Incident {chat['incident']['id']}" in chat["text"].splitlines()
     assert found[-1]["defects"] == 0
 
 
