@@ -22,12 +22,14 @@ from eventd.notify.refusals import REFUSED_FOR_S, UNHAPPY_FOR_S, Refusals
 from eventd.notify.render import latest
 from eventd.notify.session import MAX_RETRY_AFTER_S, Failures, Session
 from eventd.notify.standing import Standing
+from eventd.notify.unshown import unshown
 from eventd.telemetry import Telemetry, get_logger
 
 __all__ = ["Delivery", "Session"]
 
 #: A day-old alarm is history, not news; whoever was away for a day looks at the page, not at the chat.
 MAX_AGE_S = 86_400.0
+TOO_OLD = "too old"
 #: A far end that asks for less and says not for how long: services count by seconds or minutes, and what comes before
 #: that is over counts against us again.
 LIMITED_S = 5.0
@@ -309,14 +311,14 @@ class _Worker:
             await self._sleep(wait)
         return not self._stopping
 
-    async def _delivered(self, told: Told, receipt: str | None) -> None:
+    async def _delivered(self, told: Told, receipt: str | None, *, whole: bool = True) -> None:
         now = self._clock()
         for one in _members(told):
             latency = max(0.0, now - _wanted_at(one))
             self._telemetry.observe("notification_latency_seconds", latency, self.name)
         if self._streak:
             self._log.info("channel works again", failures=self._streak)
-        self._refusals.taken(one.incident.id for one in _members(told))
+        self._refusals.taken(one.incident.id for one in _members(told) if whole)
         # Messages of one say little of what many hold.
         grown = 2 * self._few if isinstance(told, Digest) else max(LEAST_TOGETHER, self._few)
         self._few = min(self.channel.digests, grown)
@@ -336,8 +338,7 @@ class _Worker:
             await self._outbox.unseal(self.name, self._few)
             return
         if why := self._given_up(told, error, now):
-            self._log.error("notification given up", why=why, notification=told.id, error=str(error))
-            await self._settle(told, "dead", error=error)
+            await self._give_up(told, error, why)
             return
         least = LIMITED_S if error.reason == DeliveryFailure.RATE_LIMITED else 0.0
         asked = least if error.retry_after_s is None else error.retry_after_s
@@ -355,10 +356,30 @@ class _Worker:
         self._paused_until = now + pause
         await self._settle(told, "retry", retry_at=now + wait, error=error)
 
+    async def _give_up(self, told: Told, error: DeliveryError, why: str) -> None:
+        """For good; but where the far end will not take what it says, it is told at least that there is something."""
+        if not error.retryable and isinstance(self.channel, SpeaksPlain):
+            if not await self._may_go():
+                await self._settle(told, "retry", retry_at=self._clock(), error=error)
+                return
+            bare = unshown(_marked_late(told, self._clock()))
+            result = await self._ask(self.channel.deliver_plain(bare))
+            if not isinstance(result, DeliveryError):
+                self._log.error("notification told as id and link only", notification=told.id, error=str(error))
+                await self._delivered(told, result, whole=False)
+                return
+            self._failures.note(self.name, result, notification=told.id, told="id and link only")
+            if result.retryable and why != TOO_OLD:
+                wait = max(result.retry_after_s or 0.0, full_jitter(told.attempts, self._rng))
+                await self._settle(told, "retry", retry_at=self._clock() + wait, error=result)
+                return
+        self._log.error("notification given up", why=why, notification=told.id, error=str(error))
+        await self._settle(told, "dead", error=error)
+
     def _given_up(self, told: Told, error: DeliveryError, now: float) -> str | None:
         """Why something that failed is not tried again, None where it is."""
         if now - max(map(_wanted_at, _members(told))) > MAX_AGE_S:
-            return "too old"
+            return TOO_OLD
         if error.reason == DeliveryFailure.INTERNAL and told.attempts + 1 >= MAX_INTERNAL_TRIES:
             return "fails in our own code"
         refused = error.reason == DeliveryFailure.REFUSED or not error.retryable

@@ -159,7 +159,7 @@ async def test_what_the_far_end_will_never_take_is_given_up_and_counted() -> Non
             if notification.incident.id == "i0":
                 raise trouble(DeliveryFailure.REFUSED, retryable=False)
 
-    house = House(ops=Picky())
+    house = House(ops=Picky(plain_trouble=trouble(DeliveryFailure.REFUSED, retryable=False)))
     with structlog.testing.capture_logs() as logs:
         async with house.running():
             house.put(*numbered(1))
@@ -253,7 +253,7 @@ async def test_when_plain_text_is_refused_too_it_is_given_up() -> None:
     assert house.clock() - began > UNHAPPY_FOR_S - 10
     tries = len(house.outbox.outcomes)
     assert house.count("notification_failures", "ops", "render") == tries
-    assert house.count("notification_failures", "ops", "refused") == tries
+    assert house.count("notification_failures", "ops", "refused") == tries + 1, "its id and link are refused too"
 
 
 def malformed(times: int) -> list[Exception | None]:

@@ -22,6 +22,7 @@ from eventd.correlate.texts import FAILOVERS, RESTARTS, TOLD, TRACKS
 from eventd.model import INCIDENT_KINDS, SEVERITIES
 from eventd.notify.render import view
 from eventd.notify.samples import samples
+from eventd.notify.unshown import UNSHOWN
 from eventd.notify.words import words
 from eventd.notify.words.phrases import MAX_LENGTH, MAX_TRIALS, SHAPES, _Search, _TooMuchError, gaps
 from handlers._common.catalogue import DISPENSABLE, PLACEHOLDERS, Book
@@ -39,6 +40,7 @@ def test_every_phrase_of_the_tables_is_known(language: str) -> None:
     filled = {"peer": "b1", "device": "FW-1", "lost": "3 peers", "interface": "GE1/0/1"}
     ends = {"OVER": "FW-1: {} after 3 h.", "ENDED": "{} after 3 h", "STANDS": "{}, since 10:00 UTC"}
     texts = [evidence.ONE_PLACE, *evidence.TOGETHER.values(), phrases.CAUSE_KNOWN]
+    texts.append(UNSHOWN.format(id="a1b2c3d4e5f6"))
     for found in (*evidence.EXPLANATIONS.values(), evidence.ORDERED, evidence.PACED):
         texts += [found.meaning, *found.actions]
     texts += [step.format(**filled) for step in phrases.UNEXPLAINED_STEPS]

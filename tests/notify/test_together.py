@@ -170,6 +170,41 @@ async def test_of_a_digest_that_is_refused_only_the_culprit_is_not_told(culprit:
         assert sum(1 for at in house.chat.tries[index:] if at < first + COUNTED_S) <= 5
 
 
+class PlainChat(Chat):
+    """Refuses every form of what mentions a word from the wire."""
+
+    async def deliver(self, told: Told) -> str | None:
+        self.tries.append(self._clock())
+        if self.chokes in plain(told):
+            raise DeliveryError(DeliveryFailure.REFUSED, "400", retryable=False, heard=False)
+        self.told.append((self._clock(), told))
+        return None
+
+    deliver_plain = deliver
+
+
+@pytest.mark.parametrize("chokes", ["POISON", "i0"])
+async def test_of_what_is_refused_its_id_and_its_link_are_told_at_last(chokes: str) -> None:
+    house = House()
+    house.chat = PlainChat(house.clock, Pace(5), 30)
+    house.chat.chokes = chokes
+    house.delivery = Delivery(house.store, {"ops": house.chat}, house.telemetry, house.clock, random.Random(1))
+    wire = {"summary": "POISON i0", "device": "POISON", "peer_name": "POISON", "url": "https://eventd.example.net/i0"}
+    async with house.running():
+        await house.put(opened(0, **wire), opened(1))
+        await house.pass_time(120)
+    shown = chokes == "POISON"
+    assert house.telemetry.value("notifications", "ops", "delivered") == 1 + shown
+    assert house.telemetry.value("notifications", "ops", "dead") == 1 - shown
+    assert house.store.totals()["ops"].dead == 1 - shown
+    if shown:
+        text = plain(house.chat.told[-1][1])
+        assert text.startswith("MAJOR: ")
+        assert "Incident i0 could not be shown here" in text
+        assert "https://eventd.example.net/i0" in text
+        assert not [word for word in ("POISON", "203.0.113.7", "Lyon", "dpd", "public", "Gigabit") if word in text]
+
+
 async def test_what_is_refused_by_itself_holds_up_no_other() -> None:
     house = House(per_minute=None)
     house.chat.chokes = "i0"
