@@ -32,6 +32,7 @@ from eventd.model import Change, Notification
 from eventd.notify import routing
 from eventd.notify.delivery import Delivery
 from eventd.notify.session import Session
+from eventd.notify.standing import Standing
 from eventd.parse.snmp import Access, Memory
 from eventd.pipeline import Pipeline, bug_logger
 from eventd.recorder import Recorder
@@ -273,7 +274,7 @@ class App:
             if given_up:
                 log.warning("notifications given up: their channel is gone", channel=name, count=given_up)
 
-    def _start_delivery(self, config: Config) -> None:
+    def _start_delivery(self, config: Config, before: Mapping[str, Standing] | None = None) -> None:
         self.session = Session(
             external_url=config.web.external_url,
             telemetry=self.telemetry,
@@ -281,7 +282,7 @@ class App:
             catalogues=self.registry.catalogues,
         )
         channels = self._make_channels(config, self.session)
-        self.delivery = Delivery(self.store, channels, self.telemetry, self._clock)
+        self.delivery = Delivery(self.store, channels, self.telemetry, self._clock, before=before)
         self._delivery_task = self._tasks.create_task(self.delivery.run(), name="delivery")
 
     async def _stop_delivery(self) -> None:
@@ -338,7 +339,7 @@ class App:
         except StoreError as error:
             log.warning("store not reached while channels were replaced", error=str(error))
         finally:
-            self._start_delivery(config)
+            self._start_delivery(config, self.delivery.standings())
 
     def _config_taken(self) -> None:
         self.telemetry.set("config_last_reload_successful", value=1)

@@ -310,6 +310,10 @@ class Telemetry:
         for labels in label_sets:
             self._values[name].setdefault(labels, 0)
 
+    def keep(self, name: str, label_sets: Iterable[Labels]) -> None:
+        """Of a gauge, these label sets alone go on: what the others stood for is no more."""
+        self._values[name] = {labels: self._values[name].get(labels, 0) for labels in label_sets}
+
     def value(self, name: str, *labels: str) -> float:
         """The current value of a counter or gauge, 0 where nothing was counted."""
         return self.values(name).get(labels, 0)

@@ -72,12 +72,16 @@ class Delivery:
         telemetry: Telemetry,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
+        before: Mapping[str, Standing] | None = None,
     ) -> None:
+        """``before``: how the channels stood under the configuration before this one."""
         self._telemetry = telemetry
         self._workers = [
             _Worker(name, channel, outbox, telemetry, clock, rng or random.SystemRandom())
             for name, channel in channels.items()
         ]
+        for worker in self._workers:
+            worker.go_on((before or {}).get(worker.name, Standing()))
         self._working: list[asyncio.Task[None]] = []
         self._refreshing: list[asyncio.Task[None]] = []
         self._ended: asyncio.Event | None = None
@@ -87,7 +91,7 @@ class Delivery:
         know, names = self._telemetry.know, [worker.name for worker in self._workers]
         know("notifications", itertools.product(names, OUTCOMES))
         know("notification_failures", itertools.product(names, DeliveryFailure))
-        know("channel_failing_timestamp_seconds", ((name,) for name in names))
+        self._telemetry.keep("channel_failing_timestamp_seconds", ((name,) for name in names))
         refreshed = [worker.name for worker in self._workers if worker.channel.refresh_s]
         know("notification_refreshes", itertools.product(refreshed, ("ok", "failed")))
 
@@ -173,6 +177,10 @@ class _Worker:
     def standing(self) -> Standing:
         return Standing(self._failing_since, self._paused_until if self._failing_since else 0.0)
 
+    def go_on(self, before: Standing) -> None:
+        """Fail since when the worker before this one did, if the channel still does."""
+        self._failing_since = before.failing_since
+
     def _fails(self, since: float) -> None:
         """0: no more."""
         self._failing_since = since
@@ -217,7 +225,7 @@ class _Worker:
         maybe = [now] if lately.unsettled and not tried else []
         self._window = Window(pace, [*lately.sent, *tried, *maybe])
         self._streak = int(lately.failing)
-        self._fails(now if lately.failing else 0.0)
+        self._fails((self._failing_since or now) if lately.failing else 0.0)
         if lately.rests_until <= now + MAX_RETRY_AFTER_S:
             self._paused_until = lately.rests_until
 

@@ -331,6 +331,28 @@ async def test_a_restart_remembers_what_the_last_minute_saw() -> None:
     assert sorted(listed(house.chat.told)) == sorted(["i0", "i1"] + [f"i{n}" for n in range(10, 20)])
 
 
+async def test_who_fails_goes_on_to_fail_over_a_reload_and_who_is_gone_is_not_seen_any_more() -> None:
+    house = House()
+    house.chat.away = True
+    house.delivery = Delivery(house.store, {"ops": house.chat, "gone": house.chat}, house.telemetry, house.clock)
+    async with house.running():
+        await house.put(opened(1), opened(2))
+        await house.put(make_notification(id="g", channel="gone"))
+        await house.pass_time(5)
+    before, gauge = house.delivery.standings(), "channel_failing_timestamp_seconds"
+    began = house.telemetry.value(gauge, "ops")
+    assert began
+    assert house.telemetry.value(gauge, "gone")
+    house.clock.jump(100)
+    house.delivery = Delivery(house.store, {"ops": house.chat}, house.telemetry, house.clock, before=before)
+    async with house.running():
+        await house.pass_time(5)
+        assert house.telemetry.values(gauge) == {("ops",): began}
+        house.chat.away = False
+        await house.empty()
+        assert house.telemetry.values(gauge) == {("ops",): 0}
+
+
 @given(st.lists(st.tuples(st.floats(0, 30), st.booleans())), st.integers(1, 6), st.floats(0, 5))
 def test_a_window_never_lets_more_through_than_its_pace(
     steps: list[tuple[float, bool]], per_minute: int, apart: float
