@@ -359,6 +359,8 @@ class _Worker:
             self._few = max(LEAST_TOGETHER, self.channel.digests // len(self._refusals.culprits))
         pause = max(asked, full_jitter(self._streak, self._rng)) if trouble and not blamed else asked
         wait = pause if error.reason in AWAY else max(asked, full_jitter(told.attempts, self._rng))
+        if blamed and self.channel.pace.per_minute:
+            wait = max(wait, COUNTED_S)  # the minute is for the others
         self._streak += not blamed
         self._fails(self._failing_since or now)
         self._paused_until = now + pause

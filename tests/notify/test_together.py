@@ -199,14 +199,15 @@ async def test_of_what_is_refused_its_id_and_its_link_are_told_at_last(chokes: s
     assert house.store.totals()["ops"].dead == 1 - shown
     if shown:
         text = plain(house.chat.told[-1][1])
-        assert text.startswith("MAJOR: ")
+        assert text.startswith("MAJOR (1m ")
         assert "Incident i0 could not be shown here" in text
         assert "https://eventd.example.net/i0" in text
         assert not [word for word in ("POISON", "203.0.113.7", "Lyon", "dpd", "public", "Gigabit") if word in text]
 
 
-async def test_what_is_refused_by_itself_holds_up_no_other() -> None:
-    house = House(per_minute=None)
+@pytest.mark.parametrize("per_minute", [None, 5])
+async def test_what_is_refused_by_itself_holds_up_no_other(per_minute: int | None) -> None:
+    house = House(per_minute)
     house.chat.chokes = "i0"
     async with house.running():
         await house.put(opened(0))
