@@ -99,6 +99,7 @@ def waits(desk: Desk, peer: PeerState, case: Case, timer: str) -> bool:
     until = 2 * case.due - (case.fell or case.since)
     if (
         desk.now < until
+        and _stands(desk, peer, case)  # else another tells it
         and opened(desk, peer, case) is None
         and _made(desk, peer, case, _is_sure) is None
         and _made(desk, peer, case, _may) is not None
