@@ -92,6 +92,8 @@ TOLD_AGAIN = 0.25
 #: While peers keep coming and going, an outage of many is counted this soon after it was opened, and then no sooner
 #: than this after its number was last told: holds end within seconds of each other, and who is called needs the whole.
 TALLY, TALLY_AGAIN = 20.0, 60.0
+#: Once some were told to be back: so many times those who were then missing are missing again, and that is news.
+LOST_AGAIN = 2.0
 #: That count is told when the number has become so many times what was told, the second where no hold is running and
 #: it is the total; or when no more than this share is still missing, the first time.
 TALLY_MORE, TALLY_TOTAL, TALLY_LEFT = 2.0, 1.5, 0.5

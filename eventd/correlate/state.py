@@ -371,7 +371,8 @@ class GroupState(Struct, kw_only=True):
 
     ``place`` is the interface or the peer address, ``joined_at`` when the latest of them began, ``back`` how many have
     come back since anybody was told, ``missing_told`` how many had not when that was last told; ``tallied`` the same
-    where it was told while they were still coming back. ``told_at`` is when the number was last told again, ``taken``
+    where it was told while they were still coming back; ``heard`` how many were missing by what was told last.
+    ``told_at`` is when the number was last told again, ``taken``
     are the interfaces of the outages that it has taken over.
     """
 
@@ -384,6 +385,7 @@ class GroupState(Struct, kw_only=True):
     back: int = 0
     missing_told: int = 0
     tallied: int = 0
+    heard: int = 0
     told_at: float = 0.0
     taken: list[str] = field(default_factory=list)
 

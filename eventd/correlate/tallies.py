@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from eventd.correlate import books, cases, causes, context, phrases, places, reasons, remnants, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.places import OUTAGES, SORTS, Falling, Place
-from eventd.correlate.settings import MAX_NAMED, TALLY_AGAIN, TALLY_LEFT, TALLY_MORE, TALLY_TOTAL, TOLD_AGAIN
+from eventd.correlate.settings import (
+    LOST_AGAIN,
+    MAX_NAMED,
+    TALLY_AGAIN,
+    TALLY_LEFT,
+    TALLY_MORE,
+    TALLY_TOTAL,
+    TOLD_AGAIN,
+)
 from eventd.correlate.state import Case, GroupState, PeerState
 from eventd.model import Severity
 
@@ -25,7 +33,7 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     fewer = recount(desk, group, case, at, held)
     _hear_all(desk, group, case, held)
     news = bool(fewer) or case.count > case.fallen or _is_worse(case, severity)
-    if news or _worth_telling(group, left) or _begins_to_flap(desk, group, case):
+    if news or _worth_telling(group, left) or _lost_again(desk, group, left) or _begins_to_flap(desk, group, case):
         if group.back:
             group.missing_told = left
         _tell(desk, group, case, at, total, severity, fewer=fewer, calm=True)
@@ -51,7 +59,7 @@ def tallied(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     grown = total >= (TALLY_MORE if held else TALLY_TOTAL) * case.fallen
     left = desk.fleet.member_count(place_of(group).key)
     news = bool(fewer) or grown or _is_worse(case, severity)
-    if news or _shrunk(group, case, left) or _begins_to_flap(desk, group, case):
+    if news or _shrunk(group, case, left) or _lost_again(desk, group, left) or _begins_to_flap(desk, group, case):
         if group.back:
             group.tallied = left
         _tell(desk, group, case, at, total, severity, fewer=fewer)
@@ -126,6 +134,11 @@ def _shrunk(group: GroupState, case: Case, left: int) -> bool:
     return bool(group.back) and left <= (TOLD_AGAIN * told if told else TALLY_LEFT * case.count)
 
 
+def _lost_again(desk: Desk, group: GroupState, left: int) -> bool:
+    """Whether so many more are missing than was told last that whoever heard that is wrong by now."""
+    return bool(group.heard) and left >= max(LOST_AGAIN * group.heard, group.heard + desk.settings.group_peers)
+
+
 def _tell(
     desk: Desk,
     group: GroupState,
@@ -165,7 +178,7 @@ def _tell(
     else:
         news = f"{len(down)} of {case.count} missing again"
         case.step(at, news)
-    group.back, group.told_at = 0, at
+    group.back, group.told_at, group.heard = 0, at, len(down)
     if not rise(desk, case, at, severity, news):
         cases.progress(desk, case, at, news=news)
 

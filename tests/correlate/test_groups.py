@@ -32,6 +32,21 @@ def only(story, kind: str) -> Incident:
     return found
 
 
+@pytest.mark.parametrize("left", [1, 4])
+def test_most_are_lost_again_while_some_were_still_missing_and_that_is_told(left: int) -> None:
+    """Whoever heard "28 of 30 are back" has gone to bed."""
+    names = peers(30)
+    story = tell(
+        f"{known(60)}\n{lines('stop dpd timeout', 0, names)}\n{lines('start', 200, names[left:])}\n"
+        f"{lines('stop dpd timeout', 2000, names[left:])}\n{lines('start', 5000, names)}",
+        until=9000,
+    )
+    told = [line for line in story.told if "interface_outage" in line]
+    assert [int(float(line.split()[0])) // 100 for line in told] == [0, 2, 20, 50]
+    news = [one.incident.news for _, one in story.changes if one.notify and one.incident.kind == "interface_outage"]
+    assert news[2] == "30 of 30 missing again"
+
+
 def test_an_uplink_that_fails_and_returns_is_one_incident_with_its_children() -> None:
     names = peers(500)
     story = tell(
