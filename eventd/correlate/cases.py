@@ -141,7 +141,7 @@ def resolve(desk: Desk, owner: State, case: Case, at: float, ending: str) -> Non
     case.timers.clear()
     owner.close(case)
     if isinstance(owner, PeerState) and case.family == "tunnel":
-        owner.told, owner.told_until = case.severity, at
+        owner.last_severity, owner.last_ended = case.severity, at
     desk.publish("resolved", case, at)
 
 

@@ -125,7 +125,7 @@ def _begin(
     _wait(desk, flap, tunnel, now)
     told = case is not None and case.announced
     # what was always back before anybody was told is worth knowing, and no more; what was told stays as grave as it was
-    before = flap.severity if told else peer.told if peer.told_until >= since else "warning"
+    before = flap.severity if told else peer.last_severity if peer.last_ended >= since else "warning"
     grave = reasons.worse(before, "warning")
     opening.open_case(desk, peer, flap, now, "flapping", grave, heir=told)
 

@@ -22,12 +22,7 @@ from eventd.correlate import (
 )
 from eventd.correlate.desk import Desk
 from eventd.correlate.places import CHILD_KINDS, OUTAGES, SORTS, Falling, Place
-from eventd.correlate.settings import (
-    MAX_CHILDREN,
-    MAX_NAMED,
-    TALLY,
-    TALLY_AGAIN,
-)
+from eventd.correlate.settings import MAX_CHILDREN, MAX_NAMED, TALLY, TALLY_AGAIN
 from eventd.correlate.state import Case, DeviceState, GroupState, Note, PeerState
 
 

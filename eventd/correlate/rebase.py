@@ -27,7 +27,7 @@ def shift(state: State, delta: float) -> None:
 
 def _peer(peer: PeerState, delta: float) -> None:
     peer.since, peer.fell = peer.since + delta, peer.fell + delta
-    peer.told_until = peer.told_until and peer.told_until + delta
+    peer.last_ended = peer.last_ended and peer.last_ended + delta
     peer.started = _moment(peer.started, delta)
     peer.replaced_at = None if peer.replaced_at is None else peer.replaced_at + delta
     for tunnel in peer.tunnels.values():

@@ -7,6 +7,7 @@ else shows that the device has (`was_none`), and never when an SA from before it
 
 from eventd.correlate import books, cases, evidence, idling, links, switchover, texts
 from eventd.correlate.desk import Desk
+from eventd.correlate.fleet import FAILOVER
 from eventd.correlate.settings import BOOT_TAKES, MOVED_PEERS, RESTART_TOLD, RESTART_WAIT
 from eventd.correlate.state import Case, DeviceState, Note, PeerState, device_key
 from eventd.model import Event, Reason
@@ -18,7 +19,7 @@ SAID = ("ordered", "begun", DONE)
 #: Mark of handlers (``kind``): it is the word of the SNMP agent.
 AGENT = "agent"
 #: What happens on a device that boots, and when its SNMP agent restarts does not.
-SHOWS = (evidence.LINK_DOWN, evidence.LINK_UP, "device.failover")
+SHOWS = (evidence.LINK_DOWN, evidence.LINK_UP, FAILOVER)
 #: Kinds of incident that leave open whether anything is up.
 PARTIAL = ("tunnel_degraded", "negotiation_failing")
 

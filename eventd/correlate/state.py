@@ -273,8 +273,8 @@ class PeerState(Struct, kw_only=True, omit_defaults=True):
     """All that is known of one peer of one device. ``linked`` is the key of the peer at the other end of the link,
     while that one's case tells the matter of this one, too, which began at ``fell``; ``counted`` is the parent incident
     that has counted it. ``guessed``: which address is the peer's and which the device's own is a guess
-    (`eventd.contract.BY_ORDER`). ``told`` is how grave its latest incident was that is over, and ``told_until`` when it
-    ended."""
+    (`eventd.contract.BY_ORDER`). ``last_severity`` is how grave its latest incident was that is over, and
+    ``last_ended`` when it ended."""
 
     key: str = ""
     linked: str = ""
@@ -296,8 +296,8 @@ class PeerState(Struct, kw_only=True, omit_defaults=True):
     started: Moment | None = None
     replaced_at: float | None = None
     replaced: Reason | None = None
-    told: Severity = "info"
-    told_until: float = 0.0
+    last_severity: Severity = "info"
+    last_ended: float = 0.0
     case: Case | None = None
     decisions: list[Decision] = field(default_factory=list)
 
@@ -371,9 +371,9 @@ class GroupState(Struct, kw_only=True):
 
     ``place`` is the interface or the peer address, ``joined_at`` when the latest of them began, ``back`` how many have
     come back since anybody was told, ``missing_told`` how many had not when that was last told; ``tallied`` the same
-    where it was told while they were still coming back; ``heard`` how many were missing by what was told last.
-    ``told_at`` is when the number was last told again, ``taken``
-    are the interfaces of the outages that it has taken over.
+    where it was told while they were still coming back; ``left_told`` how many were missing by what was told
+    last. ``told_at`` is when the number was last told again, ``taken`` are the interfaces of the
+    outages that it has taken over.
     """
 
     kind: str
@@ -385,7 +385,7 @@ class GroupState(Struct, kw_only=True):
     back: int = 0
     missing_told: int = 0
     tallied: int = 0
-    heard: int = 0
+    left_told: int = 0
     told_at: float = 0.0
     taken: list[str] = field(default_factory=list)
 

@@ -136,7 +136,9 @@ def _shrunk(group: GroupState, case: Case, left: int) -> bool:
 
 def _lost_again(desk: Desk, group: GroupState, left: int) -> bool:
     """Whether so many more are missing than was told last that whoever heard that is wrong by now."""
-    return bool(group.heard) and left >= max(LOST_AGAIN * group.heard, group.heard + desk.settings.group_peers)
+    return bool(group.left_told) and left >= max(
+        LOST_AGAIN * group.left_told, group.left_told + desk.settings.group_peers
+    )
 
 
 def _tell(
@@ -178,7 +180,7 @@ def _tell(
     else:
         news = f"{len(down)} of {case.count} missing again"
         case.step(at, news)
-    group.back, group.told_at, group.heard = 0, at, len(down)
+    group.back, group.told_at, group.left_told = 0, at, len(down)
     if not rise(desk, case, at, severity, news):
         cases.progress(desk, case, at, news=news)
 

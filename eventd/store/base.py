@@ -158,12 +158,12 @@ def digest_id(first: str) -> str:
 
 
 def rank(
-    what: str, seq: int, replaced: tuple[int, int] | None, *, goes_on: bool, follows_all_clear: bool
+    what: str, incident: Incident, seq: int, replaced: tuple[int, int] | None, *, follows_all_clear: bool
 ) -> tuple[int, int]:
     """Lane and place in the queue. What replaces an earlier one takes its place in the same lane: one that is replaced
     again and again must not for ever go back to the end. Behind an all-clear of its own incident nothing overtakes. An
-    incident that ``goes_on`` as another one is no all-clear: what it has become is told after it."""
-    lane = ALL_CLEARS if (what == "resolved" and not goes_on) or follows_all_clear else NEWS
+    incident that goes on as another one is no all-clear: what it has become is told after it."""
+    lane = ALL_CLEARS if (what == "resolved" and incident.continued_by is None) or follows_all_clear else NEWS
     return replaced if replaced is not None and replaced[0] == lane else (lane, seq)
 
 

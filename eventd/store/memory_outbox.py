@@ -114,8 +114,8 @@ class MemoryOutbox:
         earlier = self._replaceable(waiting, notification)
         what: Any = replaced_as(earlier.notification.what if earlier else None, notification.what)
         seq = self._ledger["notifications_enqueued"]
-        goes_on = notification.incident.continued_by is not None
-        place = rank(what, seq, earlier.rank if earlier else None, goes_on=goes_on, follows_all_clear=follows)
+        before = earlier.rank if earlier else None
+        place = rank(what, notification.incident, seq, before, follows_all_clear=follows)
         due = 0.0 if notification.due_at is None else notification.due_at.timestamp()
         entry = self._outbox[notification.id] = Entry(replace(notification, what=what), place, seq, next_at=due)
         when = notification.created_at.timestamp()
@@ -144,8 +144,8 @@ class MemoryOutbox:
             return
         entry.notification = replace(entry.notification, what=what)
         self._take_over(one, entry, entry.next_at)
-        goes_on = entry.notification.incident.continued_by is not None
-        entry.rank = rank(what, entry.seq, one.rank, goes_on=goes_on, follows_all_clear=one.rank[0] == ALL_CLEARS)
+        incident, follows = entry.notification.incident, one.rank[0] == ALL_CLEARS
+        entry.rank = rank(what, incident, entry.seq, one.rank, follows_all_clear=follows)
         when = entry.notification.created_at.timestamp()
         self._settle(one, "superseded", when)
         if self._passed(told.what, entry.notification):

@@ -105,8 +105,7 @@ class Queue:
             earlier, what = None, notification.what
         follows = self._one("outbox_all_clear", *about) is not None
         before = (earlier.lane, earlier.place) if earlier else None
-        goes_on = notification.incident.continued_by is not None
-        lane, place = rank(what, seq, before, goes_on=goes_on, follows_all_clear=follows)
+        lane, place = rank(what, notification.incident, seq, before, follows_all_clear=follows)
         due = 0.0 if notification.due_at is None else notification.due_at.timestamp()
         if earlier is not None:
             self._supersede(earlier.id, notification, tally)
@@ -160,8 +159,7 @@ class Queue:
         if (what := replaced_as(earlier, found)) is None:
             return
         later = replace(_notification.decode(json), what=what)
-        goes_on = later.incident.continued_by is not None
-        lane, place = rank(what, seq, (lane, place), goes_on=goes_on, follows_all_clear=lane == ALL_CLEARS)
+        lane, place = rank(what, later.incident, seq, (lane, place), follows_all_clear=lane == ALL_CLEARS)
         moved = {"id": later.id, "what": what, "lane": lane, "place": place, "json": text(later), "earlier": ident}
         self._db.execute(QUERIES["outbox_moves_up"], moved)
         self._supersede(ident, later, tally)
