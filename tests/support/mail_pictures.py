@@ -7,18 +7,14 @@ import asyncio
 import base64
 import sys
 from collections.abc import Collection
-from datetime import timedelta
 from pathlib import Path
-
-import msgspec
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from notify_fakes import make_incident, make_notification, make_resolved
+from channel_texts import told
 from peers import peer
 from web_browser import Browser
 
-from eventd.model import Digest
 from eventd.notify.email import HTML
 from eventd.notify.render import Renderer, own_template
 
@@ -35,31 +31,9 @@ SHOWN = {"opened-desktop", "opened-phone-dark", "digest-phone"}
 
 
 def mails() -> dict[str, str]:
-    """HTML by name."""
+    """HTML by name, of what docs/messages.md shows for the other channels."""
     render = Renderer(own_template("email.html.j2"), HTML)
-    incident = make_incident(
-        title="branch-7 down: dpd timeout",
-        url="https://eventd.example.net/incidents/a1b2c3d4e5f6",
-        runbook_url="https://wiki.example.net/vpn/branch-7",
-        device_site="Oslo",
-    )
-    opened = make_notification(incident=incident)
-    ended = msgspec.structs.replace(make_resolved(), title="branch-7 up again after 3 min 20 s", url=incident.url)
-    lines = [opened, make_notification(incident=ended, id="n-2")]
-    for number in range(3, 7):
-        other = msgspec.structs.replace(
-            incident,
-            id=f"{number}0b2c3d4e5f6",
-            title=f"branch-{number} down: dpd timeout",
-            severity="critical" if number == 3 else "warning",
-            opened_at=incident.opened_at + timedelta(seconds=number),
-        )
-        lines.append(make_notification(incident=other, id=f"n-{number}"))
-    return {
-        "opened": render(opened),
-        "resolved": render(make_notification(incident=ended)),
-        "digest": render(Digest("d-1", "mail", "storm", tuple(lines), opened.created_at)),
-    }
+    return {name: render(one) for name, one in told().items()}
 
 
 async def draw(folder: Path, wanted: Collection[str] | None = None) -> None:
