@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from eventd.cli import OUTPUT_LOST
-from eventd.cli.options import Usm, usm_options
+from eventd.cli.options import Usm, format_option, usm_options
 from eventd.cli.text import event_block
 from eventd.decode import Decoder
 from eventd.errors import ParseError
@@ -30,15 +30,7 @@ class _AnyCommunity(Access):
 
 
 @click.command()
-@click.option(
-    "-f",
-    "--format",
-    "form",
-    type=click.Choice(["json", "text"]),
-    default="json",
-    show_default=True,
-    help="An object per line, or a block for people.",
-)
+@format_option("An object per line, or a block for people.", "json", "text")
 @click.option(
     "--transport",
     type=click.Choice(["syslog", "trap"]),

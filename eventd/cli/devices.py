@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from eventd.cli import story
+from eventd.cli.options import format_option
 from eventd.cli.remote import Remote, remote_options
 from eventd.cli.text import table
 from eventd.correlate.texts import span
@@ -25,15 +26,7 @@ FIELDS = {"addresses": ("sources", "addresses"), "hostnames": ("hostnames",), "e
 @click.command()
 @remote_options
 @click.option("--device", help="Only this one.")
-@click.option(
-    "-f",
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "toml"]),
-    default="text",
-    show_default=True,
-    help="toml: [[devices]] of an inventory, of what was learned.",
-)
+@format_option("toml: [[devices]] of an inventory, of what was learned.", "text", "json", "toml")
 def command(remote: Remote, device: str | None, form: str) -> None:
     """Devices that the running service knows: when each was heard, and what was learned that no inventory says.
 

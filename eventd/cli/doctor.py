@@ -6,6 +6,7 @@ import sys
 import click
 from click import style
 
+from eventd.cli.options import format_option
 from eventd.config import load
 from eventd.doctor import LEVELS, Finding, examine
 from eventd.model import to_json
@@ -17,15 +18,7 @@ COLOURS = dict(zip(LEVELS, ("green", "cyan", "yellow", "red"), strict=True))
 
 @click.command()
 @click.option("-c", "--config", "path", type=click.Path(dir_okay=False), help="Configuration. Default: built-in.")
-@click.option(
-    "-f",
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people, or an object per line.",
-)
+@format_option("For people, or an object per line.")
 def command(path: str | None, form: str) -> None:
     """Look for what would bite: ports, receive buffers, open files, the clock, file rights, disks, certificates, far
     ends that are not reached, relays taken for devices, device clocks, devices never heard.

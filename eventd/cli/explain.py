@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from eventd.cli import story
+from eventd.cli.options import format_option
 from eventd.cli.remote import Remote, RemoteError, find, path, remote_options
 from eventd.cli.told import told_block
 from eventd.correlate.explain import Explanation
@@ -20,15 +21,7 @@ from eventd.web.answers import ChildRow
 @remote_options
 @click.option("--device", help="Only as this device sees the peer.")
 @click.option("--at", metavar="TIME", help="The incidents and messages near then (RFC 3339), instead of the latest.")
-@click.option(
-    "-f",
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people, or one object.",
-)
+@format_option("For people, or one object.")
 @click.argument("what", metavar="PEER|ID|DEVICE")
 def command(remote: Remote, what: str, device: str | None, at: str | None, form: str) -> None:
     """Why a peer (address or name), an incident (ID, or how it begins) or a device stands as it does: by which rule,

@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from eventd.cli import story
+from eventd.cli.options import format_option
 from eventd.cli.remote import Remote, remote_options
 from eventd.cli.text import table
 from eventd.correlate.texts import span
@@ -27,15 +28,7 @@ HEADINGS = ("id", "severity", "what", "device", "for", "taken by", "")
 @click.option("--site", help="Only of this site.")
 @click.option("--children", is_flag=True, help="Also those that an outage of many tells.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many, latest first.")
-@click.option(
-    "-f",
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="A table, or an object per line (docs/events.md).",
-)
+@format_option("A table, or an object per line (docs/events.md).")
 def command(remote: Remote, status: str, form: str, children: bool, **wanted: Any) -> None:
     """Incidents of the running service, the latest first. Without --children or --peer those that another one tells are
     left out.

@@ -36,6 +36,14 @@ class EngineId(click.ParamType[bytes]):
         return octets
 
 
+def format_option(says: str, *forms: str) -> Callable[[Command], Command]:
+    """``form``: how the answer is written, one of ``forms`` (text and json unless given; the first is the default)."""
+    kinds = forms or ("text", "json")
+    return click.option(
+        "-f", "--format", "form", type=click.Choice(kinds), default=kinds[0], show_default=True, help=says
+    )
+
+
 def usm_options(command: Command) -> Command:
     """The SNMPv3 user: ``user``, ``level``, ``auth``, ``auth_key``, ``priv``, ``priv_key`` and ``engine_id``."""
     for option in reversed(_USM):

@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from eventd.cli import story
+from eventd.cli.options import format_option
 from eventd.cli.remote import Remote, act_on_each, find, path, remote_options
 from eventd.cli.text import table
 from eventd.cli.waits import SHORT, channels_of, since, stands
@@ -35,10 +36,7 @@ def command() -> None:
 )
 @click.option("--incident", help="Only about this incident; the beginning of its id is enough.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many, latest first.")
-@click.option(
-    "-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
-    help="A table, or an object per line.",
-)  # fmt: skip
+@format_option("A table, or an object per line.")
 def list_(remote: Remote, form: str, **wanted: Any) -> None:
     """What was not delivered, and why; the latest first. With --state also what was, and when.
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import click
 from msgspec import Struct, json
 
+from eventd.cli.options import format_option
 from eventd.cli.text import block, line, reason_lines, table
 from eventd.contract import CatalogueRow
 from eventd.registry import load
@@ -88,15 +89,7 @@ class Shown(Struct, frozen=True):
     type=click.Choice(["offline", "negotiation", "condition"]),
     help="Why a tunnel ended, or was not made; other states.",
 )
-@click.option(
-    "-f",
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="A table or blocks, or an object per line.",
-)
+@format_option("A table or blocks, or an object per line.")
 def command(words: tuple[str, ...], vendor: str | None, space: str | None, form: str) -> None:
     """Search the reason catalogue by name, alias, code or words of meaning and steps; without an argument list all.
 

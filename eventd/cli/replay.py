@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from eventd.cli.compared import differences_text, told_apart, totals_text
 from eventd.cli.decode import open_input, tell_skipped
+from eventd.cli.options import format_option
 from eventd.cli.problems import fail
 from eventd.cli.text import block, line
 from eventd.config import Config, load_all
@@ -90,15 +91,7 @@ class _Files:
 
 @click.command()
 @click.option("-c", "--config", "path", type=click.Path(dir_okay=False), help="Configuration. Default: built-in.")
-@click.option(
-    "-f",
-    "--format",
-    "form",
-    type=click.Choice(["json", "text"]),
-    default="json",
-    show_default=True,
-    help="An object per step, or a line of it for people.",
-)
+@format_option("An object per step, or a line of it for people.", "json", "text")
 @click.option(
     "--start",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),

@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from eventd.cli import story
+from eventd.cli.options import format_option
 from eventd.cli.remote import Remote, find, path, remote_options
 from eventd.cli.told import told_block
 from eventd.model import Incident
@@ -15,15 +16,7 @@ from eventd.web.answers import ChildRow
 
 @click.command()
 @remote_options
-@click.option(
-    "-f",
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people, or one object.",
-)
+@format_option("For people, or one object.")
 @click.argument("ident", metavar="ID")
 def command(remote: Remote, ident: str, form: str) -> None:
     """One incident whole: why, what to do, what happened, which channels were told of it, and the messages that prove

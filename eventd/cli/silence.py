@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from eventd.cli import story
+from eventd.cli.options import format_option
 from eventd.cli.remote import Remote, RemoteError, path, remote_options
 from eventd.cli.text import table
 from eventd.printable import printable, printable_json
@@ -77,10 +78,7 @@ def _match(given: tuple[str, ...]) -> dict[str, list[str]]:
     show_default=True,
     help="current: in force and to come. expired: that ended within a day, and planned work that is over.",
 )
-@click.option(
-    "-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
-    help="A table, or an object per line.",
-)  # fmt: skip
+@format_option("A table, or an object per line.")
 def list_(remote: Remote, status: str, form: str) -> None:
     """Silences, and planned work (kind maintenance) as the configuration of the service has it: of a weekly window the
     one that holds, or the next. The one that ends first comes first.

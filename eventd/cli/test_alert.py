@@ -11,6 +11,7 @@ from click import style
 from msgspec import Struct
 from msgspec.structs import replace
 
+from eventd.cli.options import format_option
 from eventd.config import ChannelConfig, Config, load
 from eventd.durations import parse_duration
 from eventd.errors import ConfigError, DeliveryError
@@ -52,9 +53,12 @@ class _Length(click.ParamType[float]):
 @click.option("-c", "--config", "path", required=True, type=click.Path(dir_okay=False), help="Configuration (TOML).")
 @click.option("--resolve/--no-resolve", default=True, show_default=True, help="Send the all-clear, too.")
 @click.option(
-    "--wait", type=_Length(), default="0s", show_default=True,
+    "--wait",
+    type=_Length(),
+    default="0s",
+    show_default=True,
     help="Before the all-clear. Alertmanager tells nobody of what was over within its group_wait.",
-)  # fmt: skip
+)
 @click.option(
     "--severity",
     type=click.Choice(SEVERITIES),
@@ -64,12 +68,9 @@ class _Length(click.ParamType[float]):
 )
 @click.option(
     "--kind", type=click.Choice(INCIDENT_KINDS), default="tunnel_down", show_default=True, help="Of the incident."
-)  # fmt: skip
+)
 @click.option("--digest", is_flag=True, help="Send a message that lists several, where there are such.")
-@click.option(
-    "-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
-    help="A line for people or an object for each message.",
-)  # fmt: skip
+@format_option("A line for people or an object for each message.")
 @click.argument("names", nargs=-1, metavar="[CHANNEL]...")
 def command(path: str, form: str, names: tuple[str, ...], **asked: Any) -> None:
     """Send a test alert, marked [TEST], through the channels of a configuration (without CHANNEL: all of them), and say
