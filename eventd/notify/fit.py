@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from eventd.notify.render import CUT
 
-#: The beginning of an entity, an escape or a tag at the end of a cut text.
-_HALF = re.compile(r"(&[a-zA-Z0-9#]{0,7}|\\+|<[^<>\n]*)$")
+#: The beginning of an entity, an escape or a tag at the end of a cut text. An escaped bracket begins no tag.
+_HALF = re.compile(r"(&[a-zA-Z0-9#]{0,7}|\\+|(?<!\\)<[^<>\n]*)$")
 
 
 def octets(text: str) -> int:

@@ -7,10 +7,11 @@ from urllib.parse import quote
 #: Not seen and of no width; keeps what it parts from being read as one (a name, an address).
 JOINER = "\u2060"
 
-#: Where a chat would begin to see a name, an address or an emoji of its own accord: after ``@``, within ``://`` and
-#: ``www.``, and in ``:name:``. That is neither a time nor part of an IPv6 address, which people copy.
+#: Where a chat would begin to see a name, an address or an emoji of its own accord: after ``@`` (at the end too, as
+#: another value or code may stand behind it), within ``://`` and ``www.``, and in ``:name:``. That is neither a time
+#: nor part of an IPv6 address, which people copy.
 _LIVE = re.compile(
-    r"(?<=@)(?=\S)|(?<=:)(?=/)|(?<=www)(?=\.)|(?<=(?<![0-9a-f:]):)(?=[\w+-]+:)|(?<=:)(?=[\w+-]*[g-z_+-][\w+-]*:)",
+    r"(?<=@)(?![\s\u2060])|(?<=:)(?=/)|(?<=www)(?=\.)|(?<=(?<![0-9a-f:]):)(?=[\w+-]+:)|(?<=:)(?=[\w+-]*[g-z_+-][\w+-]*:)",
     re.IGNORECASE,
 )
 #: What would begin a list or a heading where a value stands first in a line.

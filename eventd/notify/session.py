@@ -64,6 +64,11 @@ STATUS_CLASSES: Mapping[int, tuple[DeliveryFailure, bool]] = {
 UNSURE = {408, 502, 504}
 
 
+def meaning(status: int) -> tuple[DeliveryFailure, bool]:
+    """What a status other than success means, and whether the same bytes may succeed later."""
+    return STATUSES.get(status) or STATUS_CLASSES.get(status // 100) or (DeliveryFailure.REFUSED, False)
+
+
 class Answer(Struct, frozen=True):
     """What the far end said. ``text`` is at most `MAX_ANSWER_BYTES` of it; ``retry_after_s`` what it asked for."""
 
@@ -88,8 +93,7 @@ class Answer(Struct, frozen=True):
     def error(self, to: Endpoint, failure: DeliveryFailure | None = None, retryable: bool = False) -> DeliveryError:
         """This answer as an error: under ``failure`` where the channel knows better than the status."""
         if failure is None:
-            known = STATUSES.get(self.status) or STATUS_CLASSES.get(self.status // 100)
-            failure, retryable = known or (DeliveryFailure.REFUSED, False)
+            failure, retryable = meaning(self.status)
         quote = cut(clean(to.scrub(self.text)), MAX_QUOTE)
         detail = f"{to.place} answered {self.status}" + (f": {quote}" if quote else "")
         heard = self.status in UNSURE

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import structlog
-from chat_server import ChatServer, answer
+from chat_server import ChatServer, answer, close_before_answer, hang, not_http
 from hostile import digest_of
 from notify_fakes import make_incident, make_notification, make_resolved
 from peers import library
@@ -66,18 +66,63 @@ async def test_an_end_is_a_success(server: ChatServer) -> None:
     assert json.loads(server.seen[0].body)["type"] == "success"
 
 
-@pytest.mark.parametrize("status", [301, 400, 403, 429, 500])
-async def test_what_it_does_not_get_through_is_tried_again_and_no_secret_is_said(
-    status: int, server: ChatServer
+@pytest.mark.parametrize(
+    ("behaviour", "reason", "retryable", "heard"),
+    [
+        (answer(301, f"no {SECRET}"), DeliveryFailure.REFUSED, True, False),
+        (answer(400, f"no {SECRET}"), DeliveryFailure.REFUSED, True, False),
+        (answer(403, f"no {SECRET}"), DeliveryFailure.REFUSED, True, False),
+        (answer(413, f"no {SECRET}"), DeliveryFailure.TOO_LARGE, False, False),
+        (answer(429, f"no {SECRET}"), DeliveryFailure.RATE_LIMITED, True, False),
+        (answer(500, f"no {SECRET}"), DeliveryFailure.SERVER_ERROR, True, True),
+        (hang, DeliveryFailure.TIMEOUT, True, True),
+        (close_before_answer, DeliveryFailure.CONNECT, True, True),
+        (not_http, DeliveryFailure.CONNECT, True, True),
+    ],
+)
+async def test_what_failed_is_told_apart_and_no_secret_is_said(
+    behaviour: Any, reason: DeliveryFailure, retryable: bool, heard: bool, server: ChatServer
 ) -> None:
-    server.always = answer(status, f"no {SECRET}")
+    server.always = behaviour
     with structlog.testing.capture_logs() as logs:
-        ops = channel(address(server))
+        ops = channel(address(server) + "?rto=0.3")
         error = await failure(ops)
         ops.session.failures.note("ops", error)
-    assert (error.reason, error.retryable) == (DeliveryFailure.SERVER_ERROR, True)
+    assert (error.reason, error.retryable, error.heard) == (reason, retryable, heard)
     assert error.detail.startswith("JSON by Apprise: ")
     assert SECRET not in str(error) + json.dumps(logs) + repr(Settings(urls=(address(server),)))
+
+
+async def test_nobody_there_and_no_tls_there(server: ChatServer) -> None:
+    async with ChatServer() as gone:
+        nobody = address(gone)
+    error = await failure(channel(nobody))
+    assert (error.reason, error.heard) == (DeliveryFailure.CONNECT, False)
+    error = await failure(channel(address(server).replace("json", "jsons")))
+    assert (error.reason, error.heard) == (DeliveryFailure.TLS, False)
+
+
+@pytest.mark.parametrize(
+    ("heard", "means"),
+    [
+        ([], (DeliveryFailure.SERVER_ERROR, None)),
+        ([(30, "Failed to send X notification: 99991, error=19001.")], (DeliveryFailure.SERVER_ERROR, None)),
+        ([(10, "JSON Payload: error=404, Socket Exception: timed out")], (DeliveryFailure.SERVER_ERROR, None)),
+        ([(10, "Socket Exception: (535, b'5.7.8 no')")], (DeliveryFailure.REFUSED, False)),
+        ([(30, "A Connection error occurred sending X")], (DeliveryFailure.CONNECT, True)),
+    ],
+)
+def test_only_what_apprise_itself_says_is_judged(heard: Any, means: Any) -> None:
+    assert apprise.judge(heard) == means
+
+
+async def test_what_apprise_says_of_one_channel_is_not_told_of_another(server: ChatServer) -> None:
+    async with ChatServer() as other:
+        server.always, other.always = answer(404), answer(429)
+        one, two = await asyncio.gather(*(failure(channel(address(end))) for end in (server, other)))
+    assert (one.reason, two.reason) == (DeliveryFailure.REFUSED, DeliveryFailure.RATE_LIMITED)
+    assert "429" not in one.detail
+    assert "404" not in two.detail
 
 
 async def test_who_fails_does_not_cost_the_others_their_message(server: ChatServer) -> None:
@@ -112,15 +157,12 @@ async def test_a_service_of_short_messages_is_told_in_several(
 class Stuck:
     """A service whose library never returns before it is let go."""
 
-    name = "Stuck"
-
     def __init__(self) -> None:
         self.release, self.asked = threading.Event(), 0
 
-    def notify(self, card: Any) -> apprise.Result:
+    def notify(self, card: Any) -> None:
         self.asked += 1
         self.release.wait(10)
-        return apprise.Result(self.name, True, "")
 
 
 async def test_what_hangs_is_given_up_and_does_not_pile_up() -> None:
@@ -137,7 +179,7 @@ async def test_what_hangs_is_given_up_and_does_not_pile_up() -> None:
 
 
 async def test_a_bug_of_a_plug_in_is_one_of_ours() -> None:
-    def fails(card: Any) -> apprise.Result:
+    def fails(card: Any) -> None:
         raise ZeroDivisionError
 
     service: Any = SimpleNamespace(name="x", notify=fails)

@@ -242,7 +242,7 @@ async def test_hostile_text_stays_text(kind: str, bench: Bench, server: ChatServ
     sent = everything_sent(bench, server)
     for forbidden in ("\x1b", "\\u001b", "\u202e", "\u2028", "\x00", "\\u0000", "\r"):
         assert forbidden not in sent
-    assert re.search(r"7(\*|\\+\*|&#42;|∗)7", sent), "what looks like a template in a value is not evaluated"
+    assert re.search(r"7(\*|\\+\*|&#42;|∗|\\u2217)7", sent), "what looks like a template in a value is not evaluated"
 
 
 #: What no far end is sent, however it is written: all that drives a terminal, hides text or turns it round.
@@ -276,9 +276,13 @@ def check_console(text: str) -> None:
 
 
 def check_apprise(body: Any) -> None:
-    """A title of one line, and a text that every service takes or divides."""
+    """A title of one line, a text that every service takes or divides, and nothing in either that any would read as
+    more than text: no name, link, emoji, tag or mark."""
     assert "\n" not in body["title"]
     assert len(body["message"]) <= 2000
+    shown = re.sub(r"\[TEST\] |\[\w+\](?=\s)", "", body["title"] + "\n" + body["message"])
+    shown = re.sub(rf"{re.escape(hostile.PAGE)}|{re.escape(hostile.RUNBOOK)}", "", shown)
+    assert not re.search(r"@[^\s\u2060]|://|www\.|[<>\[\]*`~\\]|(?<![^\W_])_|_(?![^\W_])", shown, re.IGNORECASE)
 
 
 def check_slack(body: Any) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from chat_server import ChatServer, answer, close_before_answer
 from hostile import PAGE, RUNBOOK, TRIED, digest_of, over, texts, told_of, without_commands
-from hypothesis import given
+from hypothesis import example, given
 from notify_fakes import make_incident, make_notification
 
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.notify import discord
 from eventd.notify.chat import COLOURS
 from eventd.notify.endpoint import Endpoint
+from eventd.notify.fit import fit
 from eventd.notify.render import plain
 from eventd.notify.session import Answer, Session
 
@@ -69,6 +70,7 @@ def test_the_wait_of_the_body_goes_before_that_of_the_header(body: str, header: 
         ("- x", "\u2060- x"),
         ("1. x", "\u20601. x"),
         ("10.0.0.1 x", "10.0.0.1 x"),
+        ("x@", "x@\u2060"),
         ("\\*", r"\\\*"),
     ],
 )
@@ -89,6 +91,7 @@ def left_of(text: str) -> str:
 
 @TRIED
 @given(texts)
+@example("@`code`")
 def test_nothing_from_the_wire_is_markup_a_link_or_a_mention(text: str) -> None:
     told = told_of(text)
     message = nowhere().message(nowhere().card(told, nowhere().body(told)))
@@ -116,6 +119,10 @@ def test_a_title_of_any_length_fits() -> None:
     told = make_notification(incident=make_incident(title="*" * 120))
     message = nowhere().message(nowhere().card(told, "x"))
     assert len(message["embeds"][0]["title"]) <= 256
+
+
+def test_what_an_escaped_bracket_begins_is_no_tag_to_cut_off() -> None:
+    assert fit("\\<" + "x" * 300, 256).startswith("\\<xxx")
 
 
 def test_plain_text_beyond_a_content_is_an_embed() -> None:
