@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from eventd.correlate import evidence, indexes, reasons, texts
+from eventd.correlate import context, evidence, indexes, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.evidence import LINK_DOWN, RESTART, Line
 from eventd.correlate.places import OUTAGES, Falling, Place
 from eventd.correlate.settings import CONTEXT_WINDOW, MAX_MIXED, MOSTLY
-from eventd.correlate.state import Case, Note, PeerState
+from eventd.correlate.state import Case, DeviceState, Note, PeerState
 from eventd.model import Reason
 
 UNKNOWN: Line = (None, None)
@@ -18,36 +18,53 @@ SILENCE = ("peer-unreachable", "unknown")
 
 def near(desk: Desk, place: Place, since: float, falling: Falling) -> list[Note]:
     """What happened to a place near ``since`` or later, or to the lines of those that fell there; in order of time."""
-    owner = desk.fleet.owner(place.name) if place.kind == "far" else place.device
-    if owner is None:
+    device = _device(desk, place)
+    if device is None:
         return []
-    device = desk.device(owner, desk.now)
     found = list(evidence.of_device(device, since))
     for line in _lines(place, falling):
         found += evidence.of_link(device, *line, since)
     return sorted(dict.fromkeys(found), key=lambda note: (note.at, note.text))
 
 
-def named(place: Place, found: Sequence[Note], falling: Falling) -> Reason | None:
-    """The cause that they name: the last of them (of a restart: the command for it), or all the lines that went down
-    and carried nearly all of those that fell; None where they carried too few."""
-    if not found:
+def named(desk: Desk, place: Place, found: Sequence[Note], falling: Falling, fell: int) -> Reason | None:
+    """The cause that they name: the last of them (of a restart: the command for it), or all the lines that went down;
+    None where that accounts for too few of all that ``fell``, of whom ``falling`` are known still."""
+    device = _device(desk, place)
+    if device is None:
         return None
-    if found[-1].event == RESTART:  # the order says more than what it led to
-        return evidence.reason(
-            next((note for note in reversed(found) if note.event == RESTART and note.admin), found[-1])
-        )
-    if found[-1].event != LINK_DOWN or UNKNOWN in _lines(place, falling):
-        return evidence.reason(found[-1])
-    links = [note for note in found if note.event == LINK_DOWN]
-    lines = [line_of(case, peer) for case, peer in falling]
-    carried = sum(line != UNKNOWN and any(evidence.may_be(note, line) for note in links) for line in lines)
-    return evidence.reason(*links) if carried >= MOSTLY * len(lines) else None
+    nameless = UNKNOWN in _lines(place, falling)
+    lines = [UNKNOWN if nameless else line_of(case, peer) for case, peer in falling]
+    befell = [
+        [note for note in found if _befell(note, line, nameless) and context.accounts(desk, device, note, case)]
+        for (case, _), line in zip(falling, lines, strict=True)
+    ]
+    known = [note for note in found if any(note in notes for notes in befell)]
+    if not known:
+        return None
+    last = known[-1]
+    if sum(any(note.event == last.event for note in notes) for notes in befell) < MOSTLY * fell:
+        return None
+    alike = [note for note in known if note.event == last.event]
+    if last.event == RESTART:  # the order says more than what it led to
+        return evidence.reason(next((note for note in reversed(alike) if note.admin), last))
+    return evidence.reason(*alike) if last.event == LINK_DOWN and not nameless else evidence.reason(last)
+
+
+def _befell(note: Note, line: Line, nameless: bool) -> bool:
+    """Whether a note is of the whole device, or may be of that line; ``nameless`` where none names its own."""
+    return note.event != LINK_DOWN or (evidence.may_be(note, line) and (nameless or line != UNKNOWN))
+
+
+def _device(desk: Desk, place: Place) -> DeviceState | None:
+    owner = desk.fleet.owner(place.name) if place.kind == "far" else place.device
+    return None if owner is None else desk.device(owner, desk.now)
 
 
 def commonest(place: Place, fallen: Iterable[Case]) -> Reason | None:
     """The reason that most of those that fell at a place give. An outage of peers that ended for reasons of several
-    categories says how many for which: they may have less in common than the time."""
+    categories, or only some of them with a line, says how many for which: they may have less in common than the time.
+    """
     given = [(texts.words(case.cause), case.cause) for case in fallen]
     counted = Counter(text for text, _ in given)
     said = {text: cause for text, cause in given if cause is not None}
@@ -55,7 +72,7 @@ def commonest(place: Place, fallen: Iterable[Case]) -> Reason | None:
         return None
     order = sorted(counted, key=lambda text: (text not in said, -counted[text], reasons.rank(said.get(text)), text))
     cause = evidence.shared(said[order[0]], place.kind)
-    if place.kind not in OUTAGES or len({one.category for one in said.values()}) < 2:
+    if place.kind not in OUTAGES or len({(one.category, is_given(one)) for one in said.values()}) < 2:
         return cause
     rest = sum(counted[text] for text in order[MAX_MIXED:])
     mix = ", ".join(f"{counted[text]} {text}" for text in order[:MAX_MIXED])

@@ -3,7 +3,15 @@
 from eventd.correlate import evidence, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.evidence import LINK_DOWN, RESTART
-from eventd.correlate.settings import ADMIN_WINDOW, BOOT_TAKES, CONTEXT_WINDOW, MAX_NOTES, RESTART_TOLD, RESTART_WAIT
+from eventd.correlate.settings import (
+    ADMIN_WINDOW,
+    BOOT_TAKES,
+    CONTEXT_WINDOW,
+    LINE_TOLD,
+    MAX_NOTES,
+    RESTART_TOLD,
+    RESTART_WAIT,
+)
 from eventd.correlate.state import Case, DeviceState, Note, device_key, vsys_of
 from eventd.model import Event
 
@@ -108,7 +116,7 @@ def explain(desk: Desk, case: Case) -> None:
             if known.event == RESTART:
                 case.side = "local"
                 name(case, known, desk.settings.twin_window)
-            elif known.event == LINK_DOWN and _carries(known, case):
+            elif known.event == LINK_DOWN and _carries(known, case) and accounts(desk, device, known, case):
                 case.side = "local"
                 case.hint = f"Look at {known.interface or 'the interface'} first: {known.text}{before}"
                 name(case, known, desk.settings.twin_window)
@@ -132,6 +140,23 @@ def name(case: Case, known: Note, twin_window: float, says: str = "") -> bool:
         return False
     case.cause, case.says = found, says
     return True
+
+
+def accounts(desk: Desk, device: DeviceState, known: Note, case: Case) -> bool:
+    """Whether what befell a device may be why a case began, which it came before or was told soon after. A line of the
+    case's own device is not why a far end ended it that was heard: it explains silence, and what nobody knows to read
+    only as long as it is down."""
+    window, began = desk.settings.twin_window, case.began
+    told = window if known.admin else RESTART_TOLD if known.event == RESTART else LINE_TOLD
+    first = began - CONTEXT_WINDOW - desk.settings.group_window  # of a group, it is near the one that fell first
+    if known.at > began + told or not (known.at >= first or evidence.lasted(device, known, began)):
+        return False
+    if known.event != LINK_DOWN or device.device != case.device:
+        return True
+    said = case.stop or (case.cause if case.cause is None or case.cause.name not in reasons.NAMED else None)
+    up = evidence.came_up(device, known)
+    is_up = up is not None and up.at < began - window
+    return reasons.leaves_open(said) if is_up else not reasons.answered(said)
 
 
 def _carries_there(desk: Desk, known: Note, case: Case, far: str) -> bool:

@@ -116,12 +116,13 @@ def explained(desk: Desk, device: DeviceState, note: Note) -> None:
         falling = tallies.members(desk, key)
         place = tallies.place_of(group)
         near = causes.near(desk, place, parent.since, falling)
-        cause = causes.named(place, near, falling) if note in near else None
-        if cause is None:
+        if note not in near:
             continue
         parent.step(note.at, note.text)
-        parent.cause, parent.side = cause, "local"
-        cases.progress(desk, parent, desk.now, news=phrases.CAUSE_KNOWN)
+        cause = causes.named(desk, place, near, falling, parent.count)
+        if cause is not None:
+            parent.cause, parent.side = cause, "local"
+        cases.progress(desk, parent, desk.now, news=phrases.CAUSE_KNOWN if cause is not None else "")
         desk.settle(key, group)
 
 
@@ -142,11 +143,11 @@ def noted(desk: Desk, key: str, text: str, note: Note, *, far: bool) -> None:
 
 def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     """Open the parent, and take over those of its children that are told already."""
-    first = min(falling, key=lambda one: (_fell(one[0]), one[1].key))[0]
+    first = min(falling, key=lambda one: (one[0].began, one[1].key))[0]
     far = place.kind == "far"
     devices = sorted({one.device for one, _ in falling})
     merged = _merged(desk, place)
-    fell = _fell(first)
+    fell = first.began
     since = min([fell, *(case.since for _, _, case in merged)])
     parent = Case(
         device=(desk.fleet.owner(place.name) or devices[0]) if far else place.device,
@@ -189,10 +190,6 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     _take_over(desk, place, [*before, *falling], at)
     parent.timers["settle"] = at + desk.settings.group_window
     desk.settle(place.key, group)
-
-
-def _fell(case: Case) -> float:
-    return case.since if case.fell is None else case.fell
 
 
 def _take_over(desk: Desk, place: Place, falling: Falling, at: float) -> None:
@@ -254,7 +251,7 @@ def _explain(desk: Desk, place: Place, parent: Case, falling: Falling) -> None:
         if (note.at, note.text) not in known:
             parent.step(note.at, note.text)
     remnants.up_before(desk.device(parent.device, desk.now), parent, near)
-    cause = causes.named(place, near, falling)
+    cause = causes.named(desk, place, near, falling, len(falling))
     if cause is not None and not causes.refused(case for case, _ in falling):
         parent.cause = cause
         parent.side = "remote" if place.kind == "far" else "local"

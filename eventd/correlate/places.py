@@ -10,7 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from eventd.correlate import books, evidence, indexes, links, reasons, renumbered, restarts, switchover, texts
+from eventd.correlate import (
+    books,
+    context,
+    evidence,
+    indexes,
+    links,
+    reasons,
+    renumbered,
+    restarts,
+    switchover,
+    texts,
+)
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import MIN_EXPLAINED, MIN_GROUP, MOSTLY, TIMER_STEP
 from eventd.correlate.state import Case, PeerState, numbered
@@ -299,15 +310,14 @@ def _in_common(desk: Desk, name: str, fallen: Falling) -> Place | None:
         here = [case for case, _ in fallen if place_of(case) == where]
         if lost >= MIN_EXPLAINED and where in device.lines_down:  # and the device has not said that it is up again
             return Place("interface", name, where)
-        known = any(evidence.of_link(device, interface, ifindex, since) for interface, ifindex in _lines(here))
+        known = lost < desk.settings.group_peers and any(
+            context.accounts(desk, device, note, case)
+            for case in here
+            for note in evidence.of_link(device, case.interface, case.ifindex, since)
+        )
         if _enough(desk, Place("interface", name, where), lost, known):
             return Place("interface", name, where)
     return whole if _enough(desk, whole, len(fallen), False) else None
-
-
-def _lines(here: Iterable[Case]) -> Iterable[tuple[str | None, int | None]]:
-    """By which names and numbers the cases of one place know their interface."""
-    return {(case.interface, case.ifindex) for case in here}
 
 
 def _another(desk: Desk, device: str, where: str, *, refused: bool) -> bool:

@@ -126,6 +126,14 @@ def answered(reason: Reason | None) -> bool:
     return reason is not None and reason.category in ALIKE and not is_request(reason)
 
 
+def leaves_open(reason: Reason | None) -> bool:
+    """Whether a reason may mean no more than that nobody answered: a line that was dead until just now explains it,
+    though it is up again."""
+    if reason is None or unsaid(reason):
+        return True
+    return reason.category != "unknown" and not answered(reason) and not is_request(reason)
+
+
 def is_request(reason: Reason) -> bool:
     """Whether it says no more than that the far end asked for the deletion."""
     return reason.category == "administrative" and not reason.expected

@@ -70,6 +70,9 @@ CONDITION_QUIET = 3600.0
 CONTEXT_WINDOW = 60.0
 #: A line that was away for less fails no dead-peer probe for good: they go out every 10 to 60 s and are repeated.
 DPD_TAKES = 30.0
+#: A device may find out that a line is dead later than its tunnels do, up to 90 s by LACP (IEEE 802.1AX, long timeout),
+#: and its word may be late: so long after the loss it is still why. What is told later happened later.
+LINE_TOLD = 120.0
 #: Changes nobody is told about (counters) are published at most this often per incident: retries come every few
 #: seconds, and each publication is a row in the store.
 QUIET_UPDATE = 60.0

@@ -217,6 +217,11 @@ class Case(Struct, kw_only=True, omit_defaults=True):
             return self.grow_since or self.since  # earlier versions did not keep it of what flaps
         return self.since if self.family == "tunnel" and not self.waits_idle else None
 
+    @property
+    def began(self) -> float:
+        """When what it is about began: the loss, else the case itself."""
+        return self.since if self.fell is None else self.fell
+
     def step(self, at: float, text: str) -> None:
         """Add a line to the chain, in order of time; a repetition of the latest line is counted on it."""
         place = len(self.steps)

@@ -85,7 +85,10 @@ def recount(desk: Desk, group: GroupState, case: Case, at: float, held: Sequence
 
 
 def _hear_all(desk: Desk, group: GroupState, case: Case, held: Sequence[Case]) -> None:
-    """The reasons of all that fell, and not only of those that had when it was told first; as long as none is back."""
+    """The reasons of all that fell, and not only of those that had when it was told first; as long as none is back. And
+    what befell the place, where that is why for nearly all who have fallen since."""
+    if group.kind in OUTAGES and causes.is_given(case.cause) and _befell(desk, group, case):
+        return
     children = [*(child for child, _ in members(desk, place_of(group).key)), *held]
     refused = group.kind in OUTAGES and not causes.is_given(case.cause) and causes.refused(children)
     if len(children) < case.count + len(held) or not (refused or causes.is_given(case.cause)):
@@ -94,6 +97,17 @@ def _hear_all(desk: Desk, group: GroupState, case: Case, held: Sequence[Case]) -
     if case.cause != before:
         case.side = None if refused else case.side
         cases.progress(desk, case, desk.now, news=phrases.CAUSE_KNOWN if refused else "")
+
+
+def _befell(desk: Desk, group: GroupState, case: Case) -> bool:
+    place = place_of(group)
+    falling = [one for one in members(desk, place.key) if not causes.refused(one[:1])]
+    cause = causes.named(desk, place, causes.near(desk, place, case.since, falling), falling, case.count)
+    if cause is None:
+        return False
+    case.cause, case.side = cause, "remote" if group.kind == "far" else "local"
+    cases.progress(desk, case, desk.now)
+    return True
 
 
 def count_later(desk: Desk, group: GroupState, case: Case, wait: float) -> None:

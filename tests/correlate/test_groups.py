@@ -558,6 +558,57 @@ def test_a_blip_that_was_over_before_probes_could_miss_anybody_is_no_cause() -> 
     assert only(tell(text, until=60), "interface_outage").fault_side == "path"
 
 
+@pytest.mark.parametrize(
+    ("line", "reason", "name"),
+    [
+        ("-140 linkdown\n-40 linkup", "dpd timeout", "link.down"),
+        ("-140 linkdown\n-40 linkup", "peer request", "peer request"),
+        ("-140 linkdown\n-40 linkup", "phase2 proposal mismatch", "phase2 proposal mismatch"),
+        ("-140 linkdown\n-40 linkup", "authentication fail", "authentication fail"),
+        ("-20 linkdown\n-10 linkup", "peer request", "peer request"),
+        ("-20 linkdown", "authentication fail", "authentication fail"),
+        ("-20 linkdown", "peer request", "link.down"),
+        ("-20 linkdown", "phase2 proposal mismatch", "link.down"),
+    ],
+)
+def test_a_line_explains_silence_and_no_answer_of_the_far_end(line: str, reason: str, name: str) -> None:
+    """Who is heard over a line that is up again ended it for a reason of its own; over one that is down nobody is."""
+    said = "\n".join(f"{one} peer=none {UPLINK}" for one in line.split("\n"))
+    text = f"{lines('start', -900, peers(9))}\n{said}\n"
+    for count, kind in ((1, "tunnel_down"), (9, "interface_outage")):
+        found = only(tell(text + lines(f"stop {reason}", 0, peers(count)), until=60), kind)
+        assert found.cause is not None
+        assert (found.cause.name or found.cause.text) == name
+        assert "link went down" in found.chain[0]
+        assert (found.fault_side == "local") is (name == "link.down")
+
+
+@pytest.mark.parametrize(("later", "name"), [(110, "link.down"), (130, "dpd timeout"), (3600, "dpd timeout")])
+def test_what_goes_down_long_after_the_loss_is_not_its_cause(later: int, name: str) -> None:
+    text = f"{known(9)}\n{lines('stop dpd timeout', 0, peers(9))}\n{later} linkdown peer=none {UPLINK}"
+    story = tell(text, until=4000)
+    parent = only(story, "interface_outage")
+    assert parent.cause is not None
+    assert parent.cause.name == name
+    assert parent.chain[-1].endswith("link went down (GigabitEthernet0/0/1)"), "it is told all the same"
+    assert len(story.told) == (2 if name == "link.down" else 1)
+
+
+@pytest.mark.parametrize("reason", ["dpd timeout", "authentication fail"])
+@pytest.mark.parametrize("rest", [10, 60])
+def test_a_line_that_goes_down_later_is_the_cause_once_nearly_all_fell_with_it(reason: str, rest: int) -> None:
+    first, others = peers(10), peers(rest, 21)
+    text = f"{known(80)}\n{lines(f'stop {reason}', 0, first)}\n900 linkdown peer=none {UPLINK}\n"
+    story = tell(text + lines("stop dpd timeout", 902, others, every=0.05), until=1100)
+    parent = only(story, "interface_outage")
+    assert parent.cause is not None
+    link = "link went down (GigabitEthernet0/0/1)"
+    assert set(parent.cause.text.split(", ")) == ({f"10 {reason}", f"10 {link}"} if rest == 10 else {link})
+    assert parent.count == 10 + rest
+    heard = [change.incident for _, change in story.changes if change.notify]
+    assert heard[-1].cause == parent.cause, "whoever hears how many they are hears why"
+
+
 def test_a_line_that_no_tunnel_names_is_said_as_a_guess_where_nearly_all_fell_after_it() -> None:
     tunnel, physical = "interface=Tunnel1 ifindex=40", "interface=GigabitEthernet0/0/5"
     head = f"{known(8, tunnel)}\n-1 linkdown {physical}\n"
