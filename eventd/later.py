@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from eventd.model import Notification
-from eventd.store.base import passed_untold, replaced_as, untold_escalation
+from eventd.store.base import passed_untold, replaced_as, told_by_parent, untold_escalation
 
 
 class Later:
@@ -12,10 +12,16 @@ class Later:
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, str], Notification] = {}
         self._announced = set[tuple[str, str]]()
+        self._known = set[tuple[str, str]]()
 
     def put(self, one: Notification) -> Notification | None:
         """Take one; what has to be told at once, if anything."""
         about = (one.incident.id, one.channel)
+        self._known.add(about)
+        if covered := self._told_by_parent(one, about):
+            self._waiting.pop(about, None)
+        if covered or one.joined:
+            return None
         if one.escalates and about in self._announced:
             one = replace(one, escalates=False, due_at=None)
         earlier = self._waiting.pop(about, None)
@@ -29,6 +35,10 @@ class Later:
             return None
         self._announced.add(about)
         return one
+
+    def _told_by_parent(self, one: Notification, about: tuple[str, str]) -> bool:
+        covered = (told_by_parent(one), one.channel) in self._known and about not in self._announced
+        return covered and (one.joined or about not in self._waiting)
 
     def next_due(self) -> float | None:
         """When the next is due, Unix seconds."""

@@ -369,7 +369,8 @@ class Change(Struct, frozen=True):
     ``notify`` is False for steps worth keeping but not worth telling (a repeated negotiation failure). ``first``:
     nobody has been told of the incident yet, so this step is an opening to whoever is told of it. ``kept``: the rule
     (docs/rules.md) that kept a step from being told that was worth it. ``taken``: somebody has acknowledged the
-    incident, or takes that back, which nobody is told but whoever would be told if nobody did.
+    incident, or takes that back, which nobody is told but whoever would be told if nobody did. ``joined``: an outage of
+    many tells it from now on, so that what waits to be told of it is not told by itself.
     """
 
     what: ChangeKind
@@ -378,14 +379,16 @@ class Change(Struct, frozen=True):
     first: bool = False
     kept: str | None = None
     taken: bool = False
+    joined: bool = False
 
 
 class Notification(Struct, frozen=True):
     """One thing to be told on one channel. ``id`` stays the same over retries and restarts.
 
     ``due_at``: it is told no earlier. ``held``: until the end of quiet hours, so that it is told among others then.
-    ``escalates``: it is told only if by then nobody has acknowledged the incident and it is not over. ``thread`` is
-    the receipt that the far end gave for the first message about the incident, for channels that can answer to it.
+    ``escalates``: it is told only if by then nobody has acknowledged the incident and it is not over. ``joined``: it is
+    never told, and takes back what waits, as the parent of its incident tells it (`Change`). ``thread`` is the receipt
+    that the far end gave for the first message about the incident, for channels that can answer to it.
     """
 
     id: str
@@ -397,6 +400,7 @@ class Notification(Struct, frozen=True):
     due_at: datetime | None = None
     held: bool = False
     escalates: bool = False
+    joined: bool = False
     thread: str | None = None
     #: nothing about the incident has been delivered on the channel yet, whatever this tells of it.
     first: bool = False

@@ -37,7 +37,7 @@ def _line(letter: Letter, channels: Mapping[str, ChannelRow], now: datetime) -> 
 def _became(letter: Letter, channels: Mapping[str, ChannelRow], now: datetime) -> Iterator[str]:
     yield {
         "delivered": "told",
-        "superseded": "not told by itself: a later one took its place, or it was over before",
+        "superseded": f"not told by itself: {letter.error or 'a later one took its place, or it was over before'}",
         "dead": f"NOT TOLD: {letter.error or 'given up'}",
         "pending": f"not told yet: {waits(letter, channels, now)}",
     }[letter.state]
@@ -45,7 +45,7 @@ def _became(letter: Letter, channels: Mapping[str, ChannelRow], now: datetime) -
         yield "together with others"
     if letter.state == "delivered" and (letter.settled_at or now) - letter.wanted_at > LATE:
         yield f"late, wanted at {story.moment(letter.wanted_at, now)}"
-    if letter.state != "dead" and letter.error:
+    if letter.state not in ("dead", "superseded") and letter.error:
         yield f"tried {letter.attempts} times, lastly: {letter.error}"
     if letter.sent_again_as is not None:
         yield "sent again"

@@ -66,11 +66,13 @@ class Desk:
         notify: bool = True,
         recalled: bool = False,
         taken: bool = False,
+        joined: bool = False,
         news: str = "",
     ) -> None:
         """One step in the life of an announced incident, as it stands now; ``news`` says in a few words why it is told.
         ``recalled``: told once more, only because it is still open; ``taken``: it was acknowledged, or that was taken
-        back. An end is told to whoever was told of the beginning, whatever has changed since."""
+        back; ``joined``: an outage of many tells it from now on. An end is told to whoever was told of the beginning,
+        whatever has changed since."""
         case.updated_at = at
         case.worst_severity = reasons.worse(case.worst_severity, case.severity)
         case.timers.pop("publish", None)
@@ -82,7 +84,8 @@ class Desk:
         else:
             kept = self._keeps(case, incident, at, recalled=recalled) if notify else None
             notify = notify and kept is None
-        self._changes.append(Change(what, incident, notify, notify and not case.told, kept, taken and case.told))
+        first, told = notify and not case.told, case.told
+        self._changes.append(Change(what, incident, notify, first, kept, taken and told, joined and told))
         case.told = case.told or notify
 
     def _keeps(self, case: Case, incident: Incident, at: float, *, recalled: bool) -> str | None:

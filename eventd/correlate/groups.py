@@ -198,7 +198,7 @@ def _take_over(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     for case, peer in falling:
         if peer.case is case and case.announced and case.group != place.key and not case.growing:
             _adopt(desk, group, place.key, peer, case)
-            desk.publish("updated", case, at, notify=False)
+            desk.publish("updated", case, at, notify=False, joined=True)
             desk.settle(peer.key, peer)
 
 

@@ -110,20 +110,25 @@ def route(incident: Incident, routes: Routes, all_channels: Iterable[str], now: 
 def notification_id(change: Change, channel: str) -> str:
     """The same step told on the same channel has the same id, in every run and after every restart."""
     incident = change.incident
-    parts = (incident.id, change.what, incident.updated_at.isoformat(), channel)
+    parts = [incident.id, change.what, incident.updated_at.isoformat(), channel]
+    parts += ["joined"] if change.joined else []
     return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def notifications(change: Change, routes: Routes, channels: Listeners, now: float) -> list[Notification]:
     """What has to be told because of one change at ``now`` (Unix seconds); nothing where it is not worth telling.
 
-    That somebody has taken an incident goes to channels that wait for that, and is told to none of them.
+    That somebody has taken an incident goes to channels that wait for that, that an outage of many tells it to those
+    for which it may wait; and neither is told to any of them.
     """
-    if not (change.notify or change.taken):
+    if not (change.notify or change.taken or change.joined):
         return []
     found = route(change.incident, routes, channels, now).items()
+    every = (_notification(change, name, after, channels.get(name), now) for name, after in found)
     return [
-        _notification(change, name, after, channels.get(name), now) for name, after in found if change.notify or after
+        one
+        for one in every
+        if change.notify or (change.taken and one.escalates) or (change.joined and one.due_at is not None)
     ]
 
 
@@ -141,6 +146,7 @@ def _notification(change: Change, channel: str, after: float, quiet: Quiet | Non
         due_at=None if due is None else utc(due),
         held=held is not None,
         escalates=after > 0,
+        joined=change.joined,
     )
 
 

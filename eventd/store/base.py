@@ -152,6 +152,16 @@ def untold_escalation(later: Notification) -> bool:
     return later.escalates and (later.incident.status == "resolved" or later.incident.acked_by is not None)
 
 
+def told_by_parent(later: Notification) -> str | None:
+    """The incident that tells what ``later`` is about, where nothing of that was told by itself."""
+    return later.incident.parent if later.joined or later.what == "resolved" else None
+
+
+def joined(parent: str) -> str:
+    """Why something was not told, as operators read it."""
+    return f"told by incident {parent}, which it is part of"
+
+
 def digest_id(first: str) -> str:
     """The id of the digest whose first notification is ``first``."""
     return hashlib.sha256(f"digest\x1f{first}".encode("utf-8", "replace")).hexdigest()[:32]

@@ -25,9 +25,11 @@ from eventd.store.base import (
     ChannelTotals,
     Page,
     digest_id,
+    joined,
     passed_untold,
     rank,
     replaced_as,
+    told_by_parent,
     untold_escalation,
 )
 from eventd.store.letters import (
@@ -111,7 +113,9 @@ class MemoryOutbox:
             notification = replace(notification, escalates=False, due_at=None)
         waiting = [entry for entry in self._of(about) if entry.state == "pending"]
         follows = any(e.notification.what == "resolved" for e in waiting)
-        earlier = self._replaceable(waiting, notification)
+        earlier, why = self._replaceable(waiting, notification), self._joined(notification, waits=bool(waiting))
+        if notification.joined and why is None:
+            earlier = None
         what: Any = replaced_as(earlier.notification.what if earlier else None, notification.what)
         seq = self._ledger["notifications_enqueued"]
         before = earlier.rank if earlier else None
@@ -121,14 +125,22 @@ class MemoryOutbox:
         when = notification.created_at.timestamp()
         if earlier is not None:
             self._take_over(earlier, entry, due)
-            self._settle(earlier, "superseded", when)
+            self._settle(earlier, "superseded", when, why)
         passed = earlier is not None and self._passed(earlier.notification.what, entry.notification)
-        if passed or untold_escalation(entry.notification):
-            self._settle(entry, "superseded", when)
+        if passed or notification.joined or why is not None or untold_escalation(entry.notification):
+            self._settle(entry, "superseded", when, why)
 
     def _of(self, about: tuple[str, str]) -> list[Entry]:
         entries = self._outbox.values()
         return [e for e in entries if (e.notification.incident.id, e.notification.channel) == about]
+
+    def _joined(self, later: Notification, *, waits: bool) -> str | None:
+        parent = told_by_parent(later)
+        if parent is None or (waits and not later.joined):
+            return None
+        if any(e.state == "delivered" or e.heard for e in self._of((later.incident.id, later.channel))):
+            return None
+        return joined(parent) if any(e.state != "dead" for e in self._of((parent, later.channel))) else None
 
     def _passed(self, earlier: str, later: Notification) -> bool:
         about = (later.incident.id, later.channel)
@@ -165,8 +177,10 @@ class MemoryOutbox:
         kept = waiting[-1].alone or waiting[-1].digest or earlier.id in {*self._in_flight, *self._noted.values()}
         return None if kept else waiting[-1]
 
-    def _settle(self, entry: Entry, state: State, at: float) -> None:
+    def _settle(self, entry: Entry, state: State, at: float, why: str | None = None) -> None:
         entry.state, entry.settled_at = state, at
+        if state == "superseded":
+            entry.error = why
         self._ledger[f"notifications_{state}"] += 1
         self._count(entry.notification.channel, state, "pending", -1)
 

@@ -107,6 +107,10 @@ WHERE incident = ? AND channel = ? AND (state = 'delivered' OR (state = 'pending
 SELECT 1 FROM outbox
 WHERE incident = ? AND channel = ? AND (state = 'delivered' OR heard = 1) LIMIT 1;
 
+-- Whether a channel is told of an incident at all.
+-- name: outbox_tells
+SELECT 1 FROM outbox WHERE incident = ? AND channel = ? AND state != 'dead' LIMIT 1;
+
 -- What came in behind one that was being told.
 -- name: outbox_behind
 SELECT one.what, one.lane, one.place, later.seq, later.what, later.json

@@ -21,9 +21,11 @@ from eventd.store.base import (
     MAX_COUNTED,
     STATE_AFTER,
     digest_id,
+    joined,
     passed_untold,
     rank,
     replaced_as,
+    told_by_parent,
     untold_escalation,
 )
 from eventd.store.database import QUERIES, unsynced
@@ -100,6 +102,9 @@ class Queue:
             notification = replace(notification, escalates=False, due_at=None)
         latest = self._one("outbox_latest", *about)
         earlier = self._replaceable(None if latest is None else _Earlier(*latest))
+        why = self._joined(notification, waits=latest is not None)
+        if notification.joined and why is None:
+            earlier = None
         what = replaced_as(earlier.what if earlier else None, notification.what)
         if what is None:
             earlier, what = None, notification.what
@@ -108,7 +113,7 @@ class Queue:
         lane, place = rank(what, notification.incident, seq, before, follows_all_clear=follows)
         due = 0.0 if notification.due_at is None else notification.due_at.timestamp()
         if earlier is not None:
-            self._supersede(earlier.id, notification, tally)
+            self._supersede(earlier.id, notification, tally, why)
             due = earlier.next_at if earlier.attempts else min(due, earlier.next_at)
         stored = replace(notification, what=what, attempts=earlier.attempts if earlier else 0)
         self._db.execute(
@@ -127,12 +132,21 @@ class Queue:
             },
         )
         tally["notifications_enqueued", stored.channel] += 1
-        if untold_escalation(stored) or (earlier is not None and self._passed(earlier.what, stored)):
-            self._supersede(stored.id, stored, tally)
+        passed = earlier is not None and self._passed(earlier.what, stored)
+        if passed or stored.joined or why is not None or untold_escalation(stored):
+            self._supersede(stored.id, stored, tally, why)
 
     def _announced(self, incident: str, channel: str) -> bool:
         """Whether the channel has been told of the incident, or will be without escalation."""
         return any(True for _ in self._all("outbox_announced", incident, channel))
+
+    def _joined(self, later: Notification, *, waits: bool) -> str | None:
+        """Why neither what ``waits`` nor ``later`` is told by itself; None where that is not so. An end of which
+        something waits is told, or not, by the rules of that."""
+        about, parent = (later.incident.id, later.channel), told_by_parent(later)
+        if parent is None or (waits and not later.joined) or self._one("outbox_told", *about) is not None:
+            return None
+        return None if self._one("outbox_tells", parent, later.channel) is None else joined(parent)
 
     def _passed(self, earlier: str, later: Notification) -> bool:
         """Whether ``later`` ends what was soon over and of which the channel has surely not heard."""
@@ -145,10 +159,8 @@ class Queue:
             return None
         return None if earlier.id in self._in_flight or earlier.id in self._noted.values() else earlier
 
-    def _supersede(self, notification_id: str, later: Notification, tally: Tally) -> None:
-        self._db.execute(
-            QUERIES["outbox_settle"], ("superseded", micros(later.created_at), None, None, notification_id)
-        )
+    def _supersede(self, ident: str, later: Notification, tally: Tally, why: str | None = None) -> None:
+        self._db.execute(QUERIES["outbox_settle"], ("superseded", micros(later.created_at), why, None, ident))
         tally["notifications_superseded", later.channel] += 1
 
     def _overtaken(self, ident: str, tally: Tally) -> None:

@@ -84,6 +84,16 @@ def balance(summary: dict[str, Any]) -> None:
     assert summary["incidents"]["opened"] == summary["incidents"]["resolved"] + summary["incidents"]["open"]
 
 
+def test_what_waits_for_an_escalation_is_told_by_the_outage_of_many_that_it_has_become_part_of(file) -> None:
+    waits = BASE.replace('match = { severity = "critical" }', 'after = "2m"\ncontinue = true')
+    stops = [udp(10 * n, stop_line(n + 1)) for n in range(6)]
+    starts = [udp(1000 + n, start_line(n + 1)) for n in range(6)]
+    found = objects(run("-c", file(waits, "c.toml"), file(recording(*stops, *starts))))
+    told = [(one["channel"], one["incident"]["kind"]) for one in found if one["what"] == "notified"]
+    assert told.count(("desk", "tunnel_down")) == 2, "the first was told before there was an outage of many"
+    assert [kind for channel, kind in told if channel == "pager"] == ["interface_outage"] * 2
+
+
 def test_an_outage_is_told_at_its_own_time_and_the_summary_is_last(file) -> None:
     result = run(file(recording(*OUTAGE)))
     assert told(result) == STORY

@@ -114,6 +114,7 @@ def test_a_parent_that_comes_late_takes_over_what_was_told_without_a_word_about_
     parent = only(story, "interface_outage")
     assert len(parent.children) == 6
     assert {i.parent for i in story.final.values() if i.kind == "tunnel_down"} == {parent.id}
+    assert [change.incident.parent for _, change in story.changes if change.joined] == [parent.id] * 3
     # whoever was told of an outage is told of its end; the others end with their parent
     assert told.count("resolved tunnel_down major") == 3
     assert told[-1] == "resolved interface_outage major"

@@ -164,6 +164,15 @@ def test_an_escalation_waits_and_is_taken_back_by_an_acknowledgement_that_nobody
     assert told(Change("updated", taken, notify=False), table) == {}
 
 
+def test_that_an_outage_of_many_tells_it_goes_to_those_for_whom_it_waits() -> None:
+    table = routes({"channels": ["chat"], "continue": True}, {"channels": ["pager"], "after": 900})
+    joined = Change("updated", make_incident(parent="many"), notify=False, joined=True)
+    assert told(joined, table) == {"pager": 900.0}
+    assert all(one.joined for one in notifications(joined, table, NO_QUIET, T0))
+    quiet = Quiet(when=("daily 22:00-07:00",))
+    assert told(joined, table, TUESDAY, chat=quiet).keys() == {"chat", "pager"}
+
+
 def test_a_channel_that_is_told_at_once_by_one_route_does_not_wait_for_another() -> None:
     table = routes(
         {"match": {"severity": "critical"}, "channels": ["pager"], "continue": True},

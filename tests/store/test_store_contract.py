@@ -255,6 +255,44 @@ async def test_an_escalation_is_not_told_once_somebody_has_it_or_it_is_over(stor
     assert await told(store) == []
 
 
+@pytest.mark.parametrize("way", [{"escalates": True}, {"held": True}])
+async def test_what_waits_is_not_told_by_itself_once_an_outage_of_many_tells_it(store: Store, way: Any) -> None:
+    part = incident(parent="many")
+    await store.commit(batch(notifications=[later("n1", incident(), 900, **way)]))
+    await store.commit(batch(notifications=[later("n2", incident("many"), 950, **way)]))
+    await store.commit(batch(notifications=[later("n3", part, 950, what="updated", joined=True, **way)]))
+    assert await store.outbox_counts() == {"chat": {"superseded": 2, "pending": 1}}
+    assert [one.error for one in (await store.letters(incident="i1")).items] == [
+        "told by incident many, which it is part of"
+    ] * 2
+    assert await told(store) == [("n2", "opened")]
+    over = replace(part, status="resolved", resolved_at=at(4000.0), updated_at=at(4000.0))
+    await store.commit(
+        batch(notifications=[replace(notification("n4", over, "resolved"), escalates=way.get("escalates", False))])
+    )
+    assert await told(store) == []
+    ledger = await store.ledger()
+    assert ledger["notifications_enqueued"] == ledger["notifications_superseded"] + ledger["notifications_delivered"]
+
+
+async def test_an_outage_of_many_that_a_channel_does_not_hear_of_takes_nothing_back(store: Store) -> None:
+    part = incident(parent="many")
+    told_elsewhere = replace(notification("n2", incident("many")), channel="other")
+    joins = later("n3", part, 900, what="updated", held=True, joined=True)
+    await store.commit(batch(notifications=[later("n1", incident(), 900, held=True), told_elsewhere, joins]))
+    assert await told(store) == [("n1", "opened")]
+
+
+async def test_what_was_told_before_it_joined_an_outage_of_many_is_told_as_over(store: Store) -> None:
+    part = incident(parent="many")
+    await store.commit(batch(notifications=[notification("n1", incident()), notification("n2", incident("many"))]))
+    assert await told(store) == [("n1", "opened"), ("n2", "opened")]
+    await store.commit(batch(notifications=[later("n3", part, 900, what="updated", held=True, joined=True)]))
+    over = replace(part, status="resolved", resolved_at=at(4000.0), updated_at=at(4000.0))
+    await store.commit(batch(notifications=[notification("n4", over, "resolved")]))
+    assert await told(store) == [("n4", "resolved")]
+
+
 async def test_an_escalation_keeps_its_time_and_once_told_hears_everything_at_once(store: Store) -> None:
     await store.commit(batch(notifications=[later("n1", incident(), 900, escalates=True)]))
     await store.commit(batch(notifications=[later("n2", incident(count=2), 1500, what="updated", escalates=True)]))

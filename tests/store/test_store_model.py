@@ -52,6 +52,7 @@ def notifications(draw: st.DrawFn) -> Any:
         f"n{draw(st.integers(0, 30))}", draw(incidents()), what, draw(st.sampled_from(CHANNELS)), draw(SECONDS)
     )
     way = draw(st.sampled_from(["now", "now", "held", "escalates"]))
+    one = replace(one, joined=what == "updated" and draw(st.booleans()))
     if way == "now":
         return one
     return replace(one, due_at=at(draw(SECONDS)), held=way == "held", escalates=way == "escalates")
