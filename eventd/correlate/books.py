@@ -32,7 +32,7 @@ def find(peer: PeerState, event: Event, now: float, *, wanted: bool) -> Tunnel:
     for name in TUNNEL_FIELDS:
         if getattr(tunnel, name) is None:
             setattr(tunnel, name, getattr(event, name))
-    tunnel.local = event.local or tunnel.local
+    tunnel.local, tunnel.port = event.local or tunnel.local, event.peer_port or tunnel.port
     return tunnel
 
 
@@ -192,17 +192,18 @@ def traffic_came(peer: PeerState, now: float) -> None:
 
 def any_up(peer: PeerState, now: float) -> bool:
     """Whether some tunnel is known to be up, by a proof that is not too old to be trusted."""
-    return bool(peer.tunnels_up) and any(_is_up(tunnel, now) for tunnel in peer.tunnels.values())
+    return bool(peer.tunnels_up) and any(is_up(tunnel, now) for tunnel in peer.tunnels.values())
 
 
-def _is_up(tunnel: Tunnel, now: float) -> bool:
-    return bool(tunnel.up) and now - max(tunnel.since, tunnel.started.at if tunnel.started else 0.0) <= UP_TRUST
+def is_up(tunnel: Tunnel, now: float) -> bool:
+    """The same of one tunnel."""
+    return bool(tunnel.up) and now - proven_at(tunnel) <= UP_TRUST
 
 
-def spared(peer: PeerState, now: float) -> bool:
-    """Whether the networks of all its tunnels that are down are those of tunnels that are up: by another line, say."""
-    up = {tunnel.flow for tunnel in peer.tunnels.values() if tunnel.flow and _is_up(tunnel, now)}
-    return bool(up) and all(tunnel.flow in up for tunnel in peer.tunnels.values() if tunnel.up is False)
+def proven_at(tunnel: Tunnel) -> float:
+    """When a tunnel that is up was last shown to be: it came up, began anew, or an SA of it was replaced."""
+    replaced = tunnel.stopped.at if tunnel.stopped is not None and tunnel.nature == "rekey" else 0.0
+    return max(tunnel.since, tunnel.started.at if tunnel.started is not None else 0.0, replaced)
 
 
 def overtaken(by: Moment | None, event: Event, now: float, window: float) -> bool:

@@ -178,6 +178,8 @@ def successor(case: Case, kind: str, since: float) -> Case:
         escalate_to="major",
         idle=False,
         beside=False,
+        unproven=False,
+        which="",
         due=0.0,
     )
 

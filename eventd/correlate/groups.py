@@ -13,6 +13,7 @@ from eventd.correlate import (
     evidence,
     indexes,
     otherline,
+    parts,
     phrases,
     places,
     reasons,
@@ -183,6 +184,7 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
         desk.settle(key, old)
     parent.fallen += len(before)
     parent.beside = place.kind in OUTAGES and all(books.any_up(peer, at) for _, peer in falling)
+    parent.unproven = parent.beside and any(parts.is_unproven(desk, peer) for _, peer in falling)
     severity = tallies.severity_of(desk, group, falling)
     for _, _, case in merged:
         severity = reasons.worse(severity, case.severity)  # what grows gets no less grave
@@ -217,6 +219,7 @@ def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case)
         peer.counted, parent.count = case.parent, parent.count + 1
     _count_with(desk, key, parent, peer, flaps=case.kind == "flapping" and not peer.tunnels_down)
     parent.beside = parent.beside and books.any_up(peer, desk.now)
+    parent.unproven = parent.unproven or case.unproven
     group.joined_at = max(group.joined_at, case.fell or case.since)
     left = parent.missing + parent.flaps
     if left > group.missing_told:

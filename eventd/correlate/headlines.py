@@ -22,8 +22,9 @@ from eventd.correlate.phrases import (
     STALE,
     STALE_WAITING,
     STANDS,
+    UNPROVEN,
 )
-from eventd.correlate.settings import MAX_TITLE, MAX_TITLE_NAMES
+from eventd.correlate.settings import MAX_TITLE, MAX_TITLE_NAMES, MAX_WHICH
 from eventd.correlate.state import PUBLIC, Case
 from eventd.correlate.texts import shortened, span, times, words
 from eventd.inventory import Inventory
@@ -206,6 +207,9 @@ def _standing(case: Case) -> str:
     """How it stands right now, where the words of its kind leave that open."""
     if case.kind == "flapping":
         return " and down now" if case.awaits else ""
+    if case.kind == "tunnel_degraded":
+        out = f" ({shortened(case.which, MAX_WHICH)})" if case.which else ""
+        return out + (f", {UNPROVEN}" if case.unproven else "")
     if case.family != "group":
         return ""
     left = "still failing" if case.kind == "negotiation_failing" else "still missing"
@@ -213,7 +217,7 @@ def _standing(case: Case) -> str:
     if case.awaits:
         return f"{missing}, flapping"
     flaps = f", {case.flaps} flapping" if case.flaps else ""
-    return missing + flaps + (f", {ALL_REACHED}" if case.beside else "")
+    return missing + flaps + (f", {UNPROVEN if case.unproven else ALL_REACHED}" if case.beside else "")
 
 
 # --- the sentence ---------------------------------------------------------------------------------------------------
@@ -281,9 +285,12 @@ def _poor(case: Case, peer: str) -> str:
 
 
 def _degraded(case: Case, peer: str) -> str:
+    out = f" Out is {case.which}." if case.which else ""
     if case.beside:
-        return f"a tunnel to {peer} is down while another one carries its traffic: {_cause(case)}."
-    return f"some traffic to {peer} is cut off while the rest works: {_cause(case)}."
+        return f"a tunnel to {peer} is down while another one carries its traffic: {_cause(case)}.{out}"
+    if case.unproven:
+        return f"a tunnel to {peer} is down, and nothing has shown since that others work: {_cause(case)}.{out}"
+    return f"some traffic to {peer} is cut off while the rest works: {_cause(case)}.{out}"
 
 
 def _failing(case: Case, peer: str) -> str:

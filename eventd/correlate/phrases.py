@@ -26,6 +26,11 @@ GIVEN_UP = "taken down on purpose, and nothing more was expected"
 #: How a condition ends that the device takes back.
 CLEARED_BY_DEVICE = "cleared by the device"
 
+#: How the catalogue marks steps that cut whatever else works of the peer: no advice where only a part of it is out.
+CUTS_ALL = "(cuts every tunnel"
+#: What is to be said instead.
+ONLY_PART = "Out is only {which}: look at that at both ends, and reset nothing that other tunnels of the peer use"
+
 #: How the catalogue begins steps that say all is well.
 SOOTHING = ("nothing to do", "harmless", "ignore it")
 
@@ -108,6 +113,8 @@ NOUNS = {
 ALL_UP = "all up now"
 #: How an outage of many goes on of whose peers each has a tunnel left.
 ALL_REACHED = "all still reachable"
+#: The same where nothing has shown since that what is left works (`eventd.correlate.parts`); also of one peer.
+UNPROVEN = "others unproven"
 
 #: How a case ends whose peer has another address now, which follows.
 RENUMBERED = "back under another address, "

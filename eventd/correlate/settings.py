@@ -169,6 +169,8 @@ MAX_HEALS = 100
 MAX_TEXT = 200
 #: A headline: what a phone shows of a message before it is opened.
 MAX_TITLE = 120
+#: What is out of a peer, in a headline: the first network of a flow, and a bit of the second.
+MAX_WHICH = 32
 #: Peers that a headline names; of more it tells the number.
 MAX_TITLE_NAMES = 2
 #: Exceptions kept until somebody takes them; they are for the log, where the first ones tell all.

@@ -49,6 +49,7 @@ class Tunnel(Struct, omit_defaults=True):
     start, ``index`` the tunnel index of that start: every negotiation gets another one (``spis``
     are those of the SAs that began with it, where it is SAs that are told of); ``absent`` is for how many
     seconds it was down before it. ``paired``: it and another one were both up for long for the same networks.
+    ``port`` is the far one, by which peers behind one address translation differ.
     """
 
     flow: str | None = None
@@ -71,6 +72,7 @@ class Tunnel(Struct, omit_defaults=True):
     stops: list[float] = field(default_factory=list)
     absent: float = 0.0
     paired: bool = False
+    port: int | None = None
 
 
 class Fact(Struct, array_like=True):
@@ -118,6 +120,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     ``due``: when its hold was over, while it waits whether others stay down with it.
     ``back_by``: until when a peer is awaited whose device has restarted; 0 where its device did not. ``of``:
     how many peers the device of a group had that has restarted. ``over``: the other line that it came back over.
+    ``unproven``: nothing has shown since that the tunnels which are left work. ``which`` are those that are out.
     """
 
     device: str
@@ -188,6 +191,8 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     of: int = 0
     over: str = ""
     due: float = 0.0
+    unproven: bool = False
+    which: str = ""
 
     @property
     def waits_idle(self) -> bool:

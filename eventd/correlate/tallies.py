@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 
-from eventd.correlate import books, cases, causes, context, phrases, places, reasons, remnants, texts
+from eventd.correlate import cases, causes, context, parts, phrases, places, reasons, remnants, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.places import OUTAGES, SORTS, Falling, Place
 from eventd.correlate.settings import (
@@ -32,6 +32,7 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     total = max(case.count, min(case.fallen, case.count + len(held)))  # those still held are told when that is over
     fewer = recount(desk, group, case, at, held)
     _hear_all(desk, group, case, held)
+    _prove(desk, group, case)
     news = bool(fewer) or case.count > case.fallen or _is_worse(case, severity)
     if news or _worth_telling(group, left) or _lost_again(desk, group, left) or _begins_to_flap(desk, group, case):
         if group.back:
@@ -108,6 +109,14 @@ def _befell(desk: Desk, group: GroupState, case: Case) -> bool:
     case.cause, case.side = cause, "remote" if group.kind == "far" else "local"
     cases.progress(desk, case, desk.now)
     return True
+
+
+def _prove(desk: Desk, group: GroupState, case: Case) -> None:
+    """Whether what is left to any of them is not proven to work."""
+    before = case.unproven
+    case.unproven = before and any(child.unproven for child, _ in members(desk, place_of(group).key))
+    if case.unproven is not before:
+        cases.progress(desk, case, desk.now)
 
 
 def count_later(desk: Desk, group: GroupState, case: Case, wait: float) -> None:
@@ -273,7 +282,7 @@ def _is_down(desk: Desk, peer: PeerState) -> bool:
 def _gravity(desk: Desk, child: Case, peer: PeerState) -> Severity:
     """How grave a child is, or will be when its own hold is over."""
     if not child.announced and child.family == "tunnel":
-        child.beside = books.spared(peer, desk.now)
+        child.beside = parts.spared(desk, peer)
     if not child.announced and context.on_purpose(
         desk.device(child.device, desk.now), child, desk.settings.twin_window
     ):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
-from eventd.correlate.phrases import SOOTHING, UNEXPLAINED, UNEXPLAINED_STEPS
+from eventd.correlate.phrases import CUTS_ALL, ONLY_PART, SOOTHING, UNEXPLAINED, UNEXPLAINED_STEPS
 from eventd.correlate.settings import MAX_ACTIONS, MAX_FIRST_STEPS, MAX_NAMED, MAX_TEXT
 from eventd.correlate.state import Case, PeerState, Step
 from eventd.inventory import Inventory
@@ -94,12 +94,13 @@ def actions(case: Case) -> tuple[str, ...]:
     for reason in (case.cause, case.stop):
         if reason is not None and (reason is case.cause or not (reason.expected or _is_beaten(reason, case.cause))):
             at = f"On {case.says}: " if case.says and reason is case.cause else ""
-            steps = (_named(step) for step in reason.actions if not _soothes(reason, step))
+            steps = (_named(step) for step in reason.actions if not (_soothes(reason, step) or _cuts(case, step)))
             merged.update(dict.fromkeys(at + step for step in steps if step is not None))
     found = list(merged)
     if not found and case.kind in UNEXPLAINED:
         found = [step.format(peer=case.peer or "the peer", device=case.device) for step in UNEXPLAINED_STEPS]
-    return tuple([case.hint, *found] if case.hint else found)[:MAX_ACTIONS]
+    part = ONLY_PART.format(which=case.which) if case.which and case.kind == "tunnel_degraded" else ""
+    return tuple(step for step in (case.hint, part, *found) if step)[:MAX_ACTIONS]
 
 
 def _is_beaten(stop: Reason, cause: Reason | None) -> bool:
@@ -108,6 +109,11 @@ def _is_beaten(stop: Reason, cause: Reason | None) -> bool:
 
 def _soothes(reason: Reason, step: str) -> bool:
     return reason.expected and step.casefold().startswith(SOOTHING)
+
+
+def _cuts(case: Case, step: str) -> bool:
+    """Whether a step would cut what is left to a peer, or to each of many."""
+    return CUTS_ALL in step and (case.kind == "tunnel_degraded" or (case.family == "group" and case.beside))
 
 
 def _named(step: str) -> str | None:

@@ -9,12 +9,14 @@ from eventd.correlate import (
     negotiation,
     opening,
     otherline,
+    parts,
     phrases,
     places,
     reasons,
     renumbered,
     restarts,
     switchover,
+    tallies,
     texts,
 )
 from eventd.correlate.desk import Desk
@@ -277,12 +279,21 @@ def _back(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, fre
     if case.kind == "tunnel_degraded" or not peer.tunnels_down:
         case.timers.pop("grow", None)
     if case.kind == "tunnel_degraded" and peer.tunnels_down:
+        _mended(desk, peer, case)
         cases.progress(desk, case, now)
         return
     # A start of what was up already is a rekey: it proves this tunnel, not that the failing one is mended.
     case.sooner("resolve", now + (desk.settings.recovery_hold if fresh else WEAK_HOLD))
     case.weak = not fresh
     cases.progress(desk, case, now)
+
+
+def _mended(desk: Desk, peer: PeerState, case: Case) -> None:
+    """Some of what is out is back, or what was left is proven by now."""
+    unproven = case.unproven
+    parts.note(desk, peer, case)
+    if unproven and not case.unproven and case.group:
+        tallies.reheard(desk, case.group)
 
 
 def on_start_beside(desk: Desk, nameless: PeerState, event: Event, now: float) -> None:
@@ -388,7 +399,7 @@ def hold_is_over(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     kind = "tunnel_degraded" if books.any_up(peer, at) else "tunnel_down"
     _set_expectation(desk, case, kind)
     case.step(at, f"no {'answer' if case.probe else 'start'} within {texts.span(at - case.since)}")
-    case.beside = books.spared(peer, at)
+    parts.note(desk, peer, case)
     _open(desk, peer, case, at, kind, cases.bounded(desk, case, case.severity))
 
 
@@ -414,8 +425,9 @@ def grown(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
         return
     kind = "tunnel_degraded" if books.any_up(peer, at) else "tunnel_down"
     if kind == case.kind:
-        if case.beside and not books.spared(peer, at):
-            case.beside = False
+        beside = case.beside
+        parts.note(desk, peer, case)
+        if beside and not case.beside:
             cases.escalate(desk, case, at, heir_severity(case), "some traffic is cut off now")
         return
     if places.waits(desk, peer, case, "grow"):

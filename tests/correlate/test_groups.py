@@ -381,6 +381,9 @@ def test_peers_that_still_work_by_another_way_are_said_to() -> None:
     spare = "interface=GigabitEthernet0/0/2 ifindex=13"
     text = f"{known(8)}\n{known(8, spare)}\n{lines('stop dpd timeout', 0, peers(8))}"
     parent = only(tell(text), "interface_outage")
+    assert "lost tunnels of 8 peers on GigabitEthernet0/0/1, others unproven: " in parent.title
+    assert not [step for step in parent.actions if "cuts every tunnel" in step]
+    parent = only(tell(f"{text}\n{lines('start', 100, peers(8), spare)}"), "interface_outage")
     assert "lost tunnels of 8 peers on GigabitEthernet0/0/1, all still reachable: " in parent.title
     assert parent.severity == "major"  # which networks are left to them, no message says
 
@@ -388,7 +391,8 @@ def test_peers_that_still_work_by_another_way_are_said_to() -> None:
 def test_tunnels_whose_networks_others_carry_are_a_warning_until_those_fall_too() -> None:
     flow, spare = "flow=A", "flow=A interface=GigabitEthernet0/0/2 ifindex=13"
     first = f"{UPLINK} {flow}"
-    text = f"{known(8, first)}\n{known(8, spare)}\n{lines('stop dpd timeout', 0, peers(8), first)}"
+    proof = lines("start", -20, peers(8), spare)
+    text = f"{known(8, first)}\n{known(8, spare)}\n{proof}\n{lines('stop dpd timeout', 0, peers(8), first)}"
     story = tell(text)
     parent = only(story, "interface_outage")
     assert (parent.severity, parent.worst_severity) == ("warning", "warning")

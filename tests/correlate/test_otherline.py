@@ -64,7 +64,7 @@ PAIR = f"0 start {ONE}\n1 start {TWO}\n"
 
 
 def test_one_of_two_lines_that_were_both_up_for_long_is_a_warning() -> None:
-    one = story(f"{PAIR}3600 stop dpd timeout {ONE}\n7200 start {ONE}")
+    one = story(f"{PAIR}3590 start {TWO}\n3600 stop dpd timeout {ONE}\n7200 start {ONE}")
     assert [" ".join(line.split()[:4]) for line in one.told] == [
         "3615 opened tunnel_degraded warning",
         "7205 resolved tunnel_degraded warning",
@@ -74,7 +74,7 @@ def test_one_of_two_lines_that_were_both_up_for_long_is_a_warning() -> None:
 
 
 def test_with_the_other_one_it_is_an_outage_and_stays_one_line_short_when_that_is_back() -> None:
-    both = f"{PAIR}3600 stop dpd timeout {ONE}\n4000 stop dpd timeout {TWO}\n4100 start {TWO}"
+    both = f"{PAIR}3590 start {TWO}\n3600 stop dpd timeout {ONE}\n4000 stop dpd timeout {TWO}\n4100 start {TWO}"
     assert told(both) == [
         "opened tunnel_degraded warning",
         "resolved tunnel_degraded warning",
@@ -84,12 +84,38 @@ def test_with_the_other_one_it_is_an_outage_and_stays_one_line_short_when_that_i
     ]
 
 
+@pytest.mark.parametrize(
+    ("before", "severity"),
+    [
+        (f"{PAIR}3570 start {TWO}", "warning"),  # it began anew while the other one was dead already
+        (f"{PAIR}3569 start {TWO}", "major"),
+        (
+            f"{PAIR}3599 linkdown interface=GE1",
+            "warning",
+        ),  # which explains the loss, and is no matter of the other line
+        (f"{PAIR}3599 linkdown interface=GE1\n3599 linkdown interface=GE2", "major"),
+        (f"0 start {TWO}\n400 start {ONE}\n3599 linkdown interface=GE1", "major"),  # they may never have been a pair
+    ],
+)
+def test_what_is_left_has_to_be_proven(before: str, severity: str) -> None:
+    assert told(f"{before}\n3600 stop dpd timeout {ONE}") == [f"opened tunnel_degraded {severity}"]
+
+
+def test_it_may_be_proven_later() -> None:
+    one = story(f"{PAIR}3600 stop dpd timeout {ONE}\n3700 start {TWO}")
+    assert one.told[0].split()[1:4] == ["opened", "tunnel_degraded", "major"]
+    assert "carries its traffic" in one.last.summary
+    assert "unproven" not in one.last.title
+
+
 def test_what_is_cut_off_beside_a_lost_line_is_told_as_that() -> None:
     one = story(
-        f"{PAIR}2 start {TWO} rule=9 flow=A\n3600 stop dpd timeout {ONE}\n4000 stop dpd timeout {TWO} rule=9 flow=A"
+        f"{PAIR}2 start {TWO} rule=9 flow=A\n3600 stop dpd timeout {ONE}\n3999 start {TWO}\n"
+        f"4000 stop dpd timeout {TWO} rule=9 flow=A"
     )
     assert one.last.severity == "major"
     assert "is cut off" in one.last.summary
+    assert "Out is A, GE1." in one.last.summary
 
 
 @pytest.mark.parametrize("flow", ["0.0.0.0/0,0.0.0.0/0", "A"])
