@@ -259,8 +259,12 @@ def _of_far_end(desk: Desk, peer: PeerState, case: Case, which: Counts) -> tuple
 
 def _of_device(desk: Desk, peer: PeerState, case: Case, which: Counts) -> tuple[Place, Falling] | None:
     """The interface or the device that was lost, if enough of its peers were, and ``case`` is one of them."""
-    fallen = _alike(case, _fallen(desk, indexes.falling(peer.device), peer, case, which))
-    place = _in_common(desk, peer.device, fallen)
+    fallen = _fallen(desk, indexes.falling(peer.device), peer, case, which)
+    apart = _apart(fallen)
+    alike = [one for one in fallen if one not in apart] if apart else fallen
+    place = _in_common(desk, peer.device, alike)
+    if any(one is case for one, _ in apart) and (place is None or place.kind != "device"):
+        fallen, place = apart, _in_common(desk, peer.device, apart)
     if place is None:
         return None
     theirs = fallen if place.kind == "device" else [one for one in fallen if place_of(one[0]) == place.name]
@@ -269,16 +273,13 @@ def _of_device(desk: Desk, peer: PeerState, case: Case, which: Counts) -> tuple[
     return place, [one for one in theirs if not one[0].group.startswith(indexes.FAR)]
 
 
-def _alike(case: Case, fallen: Falling) -> Falling:
-    """Those of all that fell who may have the same matter as ``case``: on another interface than that of most others,
-    who get no answer, those who are refused have one of their own."""
+def _apart(fallen: Falling) -> Falling:
+    """Those of all that fell who have a matter of their own, unless the whole device was lost: they are refused on
+    another interface than that of most others, who get no answer."""
     where, _ = _commonest(fallen)
     if not where or _refused(fallen, where):
-        return fallen
-    apart = [one for one in fallen if place_of(one[0]) not in (where, "") and reasons.answered(one[0].cause)]
-    if any(one is case for one, _ in apart):
-        return apart
-    return [one for one in fallen if one not in apart] if apart else fallen
+        return ()
+    return [one for one in fallen if place_of(one[0]) not in (where, "") and reasons.answered(one[0].cause)]
 
 
 def _commonest(fallen: Falling) -> tuple[str, int]:

@@ -155,6 +155,8 @@ def _down(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float,
         tunnel.nature, tunnel.stopped = nature, moment(event, now)
     peer.last_stop = event.reason
     if peer.case is not None:
+        if peer.case.back_by:  # it is not awaited any more: its own stop says that it is lost
+            peer.case.timers.pop("grow", None)
         peer.case.stranger, peer.case.back_by = False, 0.0  # it had a tunnel
     if changed and nature == "outage" and flapping.turned(desk, peer, tunnel, event, now):
         return

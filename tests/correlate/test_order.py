@@ -114,6 +114,19 @@ def test_a_restart_says_where_the_fault_lies(device: str, side: str) -> None:
     assert [line.count("restarted") for line in incident.chain].count(1) == 1
 
 
+@pytest.mark.parametrize("state", ["", " state=done"])
+def test_who_was_refused_before_its_device_restarted_falls_with_the_others(state: str) -> None:
+    """On the other interface it would be a matter of its own; what befell the whole device befell it too."""
+    places = [*FOUR[:2], OTHER]
+    refused = "".join(f"\n{t} fail authentication fail {OTHER}" for t in (-50, -45))
+    burst = [f"restart device=Hub peer=none{state}", *(f"stop dpd timeout {place}" for place in places)]
+    story = in_every_order(known(*places) + refused, burst)
+    assert kinds(story) == ["device_outage", "negotiation_failing"]
+    assert [i.parent is not None for i in story.final.values() if i.kind == "tunnel_down"] == [True] * 3
+    told = [float(line.split()[0]) for line in story.told if "device_outage" in line]
+    assert told[0] < 17, "what its own stop says is not waited for as after a restart"
+
+
 def test_an_end_of_a_known_link_is_no_stranger() -> None:
     listed = Inventory([Device("Hub", ("198.51.100.1",)), Device("Branch203.0.113.1", ("203.0.113.1",))])
     strange = "".join(f"{t} fail authentication fail {HUB} peer=192.0.2.11\n" for t in (-300, -290))
