@@ -34,11 +34,12 @@ from eventd.notify.delivery import Delivery
 from eventd.notify.session import Session
 from eventd.notify.standing import Standing
 from eventd.parse.snmp import Access, Memory
-from eventd.pipeline import Pipeline, bug_logger
+from eventd.pipeline import Pipeline
 from eventd.recorder import Recorder
 from eventd.registry import Registry, load, load_notifiers
 from eventd.restore import restore
 from eventd.store.sqlite import SqliteStore
+from eventd.surviving import bug_logger
 from eventd.telemetry import RateLimit, Telemetry, get_logger
 from eventd.verify import verify
 from eventd.web.server import WebServer

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from eventd.model import Message
 
@@ -69,23 +70,24 @@ class Intake:
         self.closed = True
         self._arrived.set()
 
-    async def take(self, most: int, timeout: float) -> list[Message]:
-        """Up to ``most`` messages; an empty list after ``timeout`` seconds without any, or when closed and empty."""
+    async def arrival(self, timeout: float) -> None:
+        """Until there is a message, or nothing more to wait for, or ``timeout`` seconds are over."""
         if not self._messages and not self.closed:
             self._arrived.clear()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
                     await self._arrived.wait()
-            except TimeoutError:
-                return []
-        taken = [self._messages.popleft() for _ in range(min(most, len(self._messages)))]
-        for message in taken:
+
+    def taken(self) -> Iterator[Message]:
+        """What waits and what comes meanwhile, in order; each is queued until it is asked for."""
+        while self._messages:
+            message = self._messages.popleft()
             self._release(message)
-        if self._waiting and self._load < INTAKE_CAPACITY_BYTES * RESUME_LOAD:
-            waiting, self._waiting = self._waiting, []
-            for resume in waiting:
-                resume()
-        return taken
+            yield message
+
+    def up_to(self, now: float) -> float:
+        """The time up to which everything that arrived was taken: that of the first that waits, else ``now``."""
+        return self._messages[0].received_at if self._messages else now
 
     def _release(self, message: Message) -> None:
         cost = max(len(message.payload), self._least)
@@ -95,6 +97,10 @@ class Intake:
             self._load_of[message.source] = left
         else:
             del self._load_of[message.source]
+        if self._waiting and self._load < INTAKE_CAPACITY_BYTES * RESUME_LOAD:
+            waiting, self._waiting = self._waiting, []
+            for resume in waiting:
+                resume()
 
     def queued(self) -> Mapping[tuple[str, ...], float]:
         """How many messages wait, by transport: the ``queued`` term of the ledger."""

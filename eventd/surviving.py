@@ -2,6 +2,12 @@
 
 from collections.abc import Callable, Iterable
 
+from eventd.model import Message
+from eventd.parse.conceal import without_community
+from eventd.telemetry import RateLimit, Telemetry, get_logger
+
+log = get_logger("pipeline")
+
 
 class Surviving:
     """Around a step: whatever `Exception` it raises ends with it and goes to ``tell``, and so does what ``faults``
@@ -26,3 +32,17 @@ class Surviving:
         for fault in self._faults():
             self._tell(self._where, fault)
         return survived
+
+
+def bug_logger(telemetry: Telemetry) -> Callable[[Exception, Message], None]:
+    """For `Decoder.on_bug`: a traceback in the log, at most one per kind and interval."""
+    limit = RateLimit(every_s=60.0)
+
+    def on_bug(error: Exception, message: Message) -> None:
+        if limit.allow(type(error)) is None:
+            telemetry.inc("log_suppressed")
+        else:
+            raw = without_community(message.payload)[:200].hex()
+            log.error("handler failed", source=message.source, raw=raw, exc_info=error)
+
+    return on_bug

@@ -1,8 +1,8 @@
-"""Long lists, made without keeping the loop to themselves."""
+"""Long work, done without keeping the loop to itself."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -29,3 +29,12 @@ async def turns(rows: Iterable[T]) -> AsyncIterator[T]:
 async def in_turns(rows: Iterable[T]) -> list[T]:
     """All of them."""
     return [row async for row in turns(rows)]
+
+
+def one_turn(rows: Iterable[T]) -> Iterator[T]:
+    """Row by row, as many as one turn has time for and one at least; the others stay where they are."""
+    until = time.perf_counter() + TURN_S
+    for row in rows:
+        yield row
+        if time.perf_counter() > until:
+            return

@@ -1,7 +1,9 @@
 """The hallway: everything between two commits belongs together, and nothing is answered or told before the commit."""
 
 import asyncio
-from collections.abc import Callable
+import itertools
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,19 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from storm import fail_line, mixture, start_line, stop_inform, stop_line, stop_trap
 
-from eventd import correlate
-from eventd.contract import Batch, Handler
+from eventd import correlate, turns
+from eventd.contract import Batch, Handler, Verdict
 from eventd.correlate import Correlator
 from eventd.decode import Decoder
 from eventd.errors import StoreError
 from eventd.intake import Intake
 from eventd.inventory import Device, Inventory
-from eventd.model import Change, Message, Notification, utc
+from eventd.model import Change, Event, Message, Notification, utc
 from eventd.parse.snmp import Access
 from eventd.pipeline import MAX_BATCH, Pipeline
 from eventd.registry import Registry, load
 from eventd.store import MemoryStore
 from eventd.telemetry import Telemetry
+from eventd.turns import TURN_S
 
 START = 1_790_000_000.0
 REGISTRY = load()
@@ -161,15 +164,15 @@ async def test_while_one_batch_is_written_the_next_is_judged_up_to_a_bound() -> 
     house.receive(*[stop_line(number) for number in range(4 * MAX_BATCH)])
     house.receive(stop_inform(9_000), transport="snmp-inform", reply=answers.append)
     running = asyncio.create_task(house.pipeline.run())
-    for _ in range(20):
+    for _ in range(2000):
         await asyncio.sleep(0)
-    assert house.telemetry.value("correlated") == 2 * MAX_BATCH
-    assert len(writing) == 1
+    [first], judged = writing, house.telemetry.value("correlated")
+    assert MAX_BATCH <= judged - len(first.journal) < 2 * MAX_BATCH, "the bound, and what one turn took beyond it"
     assert (house.faults(), answers, (await house.store.events()).items) == ([], [], ())
     disk.set()
     house.intake.close()
     await running
-    assert [len(batch.journal) for batch in writing][:2] == [MAX_BATCH, MAX_BATCH]
+    assert len(writing[1].journal) == judged - len(first.journal)
     assert sum(len(batch.journal) for batch in writing) == 4 * MAX_BATCH + 1
     assert len(answers) == 1
     assert house.faults() == []
@@ -254,9 +257,10 @@ async def test_receivers_are_resumed_when_there_is_room_again() -> None:
     intake.put([Message("syslog-udp", "192.0.2.1", 1, START, b"x")] * 4)
     assert intake.full
     intake.on_room(lambda: resumed.append(True))
-    await intake.take(1, 0.0)
+    taken = intake.taken()
+    next(taken)
     assert not resumed
-    await intake.take(3, 0.0)
+    assert len(list(taken)) == 3
     assert resumed == [True]
     assert not intake.full
 
@@ -275,12 +279,33 @@ async def test_one_source_has_as_much_of_the_intake_as_is_left_for_others() -> N
     put("b", 2)
     assert not intake.crowded("b")
     assert not intake.full
-    await intake.take(9, 0.0)
+    assert len(list(intake.taken())) == 9
     assert not intake.crowded("a")
     assert intake.queued() == {}
 
 
-async def test_sockets_are_looked_at_during_a_long_batch() -> None:
+async def test_a_step_lasts_as_long_as_a_turn_and_what_it_left_is_queued() -> None:
+    house, seen = House(), list[int]()
+    house.receive(*[stop_line(number) for number in range(100)])
+    judge = house.pipeline.correlator.apply
+
+    def slow(event: Event, now: float) -> Verdict:
+        time.sleep(TURN_S / 10)
+        return judge(event, now)
+
+    house.pipeline.correlator.apply = slow  # type: ignore[method-assign]
+    running = asyncio.create_task(house.pipeline.run())
+    while len(house.intake):
+        await asyncio.sleep(0)
+        seen.append(len(house.intake))
+        assert house.faults() == []
+    assert max(before - after for before, after in itertools.pairwise(seen)) <= 10
+    house.intake.close()
+    await running
+
+
+async def test_sockets_are_looked_at_during_a_long_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "TURN_S", 60.0)
     house = House()
     polled: list[int] = []
     house.intake.poll = lambda: polled.append(len(house.intake))
@@ -301,9 +326,10 @@ async def test_sockets_are_looked_at_during_a_long_batch() -> None:
 
 async def test_an_idle_intake_returns_after_its_timeout_and_at_once_when_closed() -> None:
     intake = Intake()
-    assert await intake.take(1, 0.01) == []
+    await intake.arrival(0.01)
     intake.close()
-    assert await intake.take(1, 1000.0) == []
+    await intake.arrival(1000.0)
+    assert list(intake.taken()) == []
 
 
 @pytest.mark.conformance("RFC 5424 §8.5", "the ledger balances after any mixture of messages and garbage")
@@ -341,17 +367,17 @@ async def test_a_message_that_arrives_while_the_pipeline_wakes_up_without_one_is
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     house = House()
-    take = house.intake.take
+    taken = house.intake.taken
     woken = False
 
-    async def too_late(most: int, timeout: float) -> list[Message]:
+    def too_late() -> Iterator[Message]:
         nonlocal woken
         if not woken:
             woken = True
             house.receive(stop_line(1))
-            return []
-        return await take(most, timeout)
+            return iter(())
+        return taken()
 
-    monkeypatch.setattr(house.intake, "take", too_late)
+    monkeypatch.setattr(house.intake, "taken", too_late)
     await house.finish()
     assert house.telemetry.value("events", "ipsec.tunnel.stop") == 1

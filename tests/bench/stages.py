@@ -54,7 +54,7 @@ from eventd.store.sqlite import SqliteStore  # noqa: E402
 from eventd.store.writer import Writer  # noqa: E402
 from eventd.telemetry import Telemetry, setup_logging  # noqa: E402
 
-#: Messages of one step of the pipeline under load.
+#: Messages of one commit under load.
 BATCH = 512
 #: Datagrams sent before the socket is looked at: as many as a receive buffer holds that needs no privilege.
 BURST = 128
@@ -157,7 +157,7 @@ class Apart:
 
     async def step(self, payloads: Sequence[bytes]) -> list[Message]:
         """One batch through all stages; the messages as they were received."""
-        messages = [one for at in range(0, len(payloads), BURST) for one in await self._receive(payloads[at:][:BURST])]
+        messages = [one for at in range(0, len(payloads), BURST) for one in self._receive(payloads[at:][:BURST])]
         assert len(messages) == len(payloads), f"{len(messages)} of {len(payloads)} received"
         events = self._decode(messages)
         batch = Batch()
@@ -171,12 +171,12 @@ class Apart:
         self._tell()
         return messages
 
-    async def _receive(self, payloads: Sequence[bytes]) -> list[Message]:
+    def _receive(self, payloads: Sequence[bytes]) -> list[Message]:
         for payload in payloads:
             self._sender.send(payload)
         with self.timed("receive"):
             self.receiver.poll()
-            return await self.intake.take(BATCH, 0.0)
+            return list(self.intake.taken())
 
     def _decode(self, messages: Sequence[Message]) -> list[Event]:
         started = time.process_time()
