@@ -4,7 +4,9 @@ Whatever came over the wire is hostile: every value is made one printable line a
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from datetime import datetime
 from functools import lru_cache
 from importlib import resources
@@ -42,6 +44,9 @@ NEWS_S = 60.0
 MAX_STEPS = 8
 #: A result beyond this is no message but a runaway template; channels cut to their own limits below it.
 MAX_RENDERED = 100_000
+#: Seconds of CPU for one message: our own layouts take hundredths of one, and nothing else is done meanwhile.
+MAX_RENDER_S = 2.0
+TOO_SLOW = "rendering takes longer than"
 #: Templates that are kept compiled: two for each kind of channel, and some of a user's own; compiling one takes longer
 #: than fifty messages.
 COMPILED = 64
@@ -418,6 +423,7 @@ class Renderer:
         Raises:
             DeliveryError: ``render``, not retryable; the text names what went wrong.
         """
+        _deadline.set(time.thread_time() + MAX_RENDER_S)
         try:
             found = digest_view(told, self._say, width) if isinstance(told, Digest) else view(told, self._say)
             return cut(self._template.render(found).strip(), MAX_RENDERED)
@@ -426,8 +432,25 @@ class Renderer:
             raise DeliveryError(DeliveryFailure.RENDER, detail, retryable=False) from error
 
 
+#: By the clock of the thread, so that a busy machine is not to blame.
+_deadline: ContextVar[float] = ContextVar("deadline")
+
+
+def _in_time() -> None:
+    if time.thread_time() > _deadline.get():
+        raise jinja2.TemplateRuntimeError(f"{TOO_SLOW} {MAX_RENDER_S:g} s")
+
+
+def _range(*bounds: int) -> Iterator[int]:
+    """`range` of a template, which may be what takes so long without printing anything."""
+    for number in range(*bounds):
+        _in_time()
+        yield number
+
+
 def _given(value: object) -> object:
     """What a template prints must be there: nobody wants to read "None" at night."""
+    _in_time()
     if value is None:
         raise jinja2.TemplateRuntimeError(
             "it prints a value that is None there; write {{ value or '-' }}, or ask first"
@@ -446,6 +469,7 @@ def _compiled(source: str, markup: Markup, titled: bool) -> jinja2.Template:
     )
     before, after = markup.bold
     environment.globals.update(
+        range=_range,
         b=lambda *texts: Marked(before + markup.escape(clean("".join(map(str, texts)))) + after),
         link=lambda text, url: Marked(markup.link(markup.escape(clean(text)), clean(url))),
         bullet=Marked(markup.bullet),

@@ -13,6 +13,8 @@ from eventd.notify.trial import trial, trial_incident, trial_over
 WITHOUT_PEER = ("interface_outage", "device_outage", "capacity", "device_silent")
 #: More lines, steps and children than any message shows.
 MANY = 40
+#: Incidents of a digest that has to list them all: fewer than any channel's digest holds.
+LISTED = 10
 #: How late the late sample is, in seconds.
 LATE_S = 7200.0
 
@@ -38,6 +40,29 @@ def digests() -> Iterator[tuple[str, Digest]]:
     for why in reasons:
         yield f"digest ({why})", Digest(f"sample-{why}", "sample", why, told, told[0].created_at)
     yield "digest of one", Digest("sample-one", "sample", "late", told[:1], told[0].created_at)
+
+
+def named() -> tuple[Digest, tuple[str, ...]]:
+    """A digest of more incidents than one would count, and for each a word that is in all of its names."""
+    words = tuple(f"unlisted{n}x" for n in range(LISTED))
+    about = trial_incident(0.0)
+    told = (
+        replace(
+            trial("sample", 0.0),
+            id=word,
+            incident=replace(
+                about,
+                id=word,
+                title=f"{word} down",
+                device=word,
+                peer=word,
+                peer_name=word,
+                url=f"https://x.example/{word}",
+            ),
+        )
+        for word in words
+    )
+    return Digest("sample-named", "sample", "storm", tuple(told), about.opened_at), words
 
 
 def samples(*, of_digests: bool) -> list[tuple[str, Told]]:

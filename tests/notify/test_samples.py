@@ -6,10 +6,13 @@ from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner
+from notify_fakes import make_notification
 from peers import library
 
 from eventd.cli.check import command
+from eventd.errors import DeliveryError
 from eventd.model import INCIDENT_KINDS, ChangeKind, Digest, DigestReason, Notification
+from eventd.notify import render
 from eventd.notify.chat import Chat
 from eventd.notify.render import BARE, Renderer, own_template
 from eventd.notify.samples import samples
@@ -115,6 +118,41 @@ def test_a_template_of_digests_is_tried_with_digests(tmp_path: Path) -> None:
     (tmp_path / "own.j2").write_text("{{ why }}{% for line in lines %}{{ line.incident.cause.text }}{% endfor %}")
     with pytest.raises(ValueError, match=r"digest_template_file: .*\(sample 'digest \(storm\)'; it fails on 3 of 4"):
         tried_template("digest.j2", "own.j2", BARE, tmp_path, key="digest_template_file")
+
+
+@pytest.mark.parametrize(
+    ("source", "left"),
+    [
+        ("{{ lines | length }} of them", 10),
+        ("{% for line in lines[:5] %}{{ line.headline }}{% endfor %}", 5),
+        ("{% for line in lines %}{{ line.state }}{% endfor %}", 10),
+    ],
+)
+def test_a_digest_that_does_not_list_every_incident_is_refused(source: str, left: int, tmp_path: Path) -> None:
+    (tmp_path / "own.j2").write_text(source)
+    with pytest.raises(
+        ValueError, match=f"^digest_template_file: it must list every incident, and of 10 it .* {left}$"
+    ):
+        tried_template("digest.j2", "own.j2", BARE, tmp_path, key="digest_template_file")
+
+
+@pytest.mark.parametrize("shown", ["headline", "incident.id", "incident.peer_name", "incident.url", "incident.device"])
+def test_by_which_of_its_names_it_lists_them_is_its_own_affair(shown: str, tmp_path: Path) -> None:
+    (tmp_path / "own.j2").write_text("{% for line in lines %}{{ line." + shown + " or '-' }}{% endfor %}")
+    tried_template("digest.j2", "own.j2", BARE, tmp_path, key="digest_template_file")
+
+
+@pytest.mark.parametrize("spent", ["{{ n }}", "{% set x = n %}"])
+def test_a_template_that_takes_too_long_is_stopped_and_says_so(
+    spent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "MAX_RENDER_S", 0.05)
+    forever = "{% for n in range(99999) %}{% for m in range(99999) %}" + spent + "{% endfor %}{% endfor %}"
+    (tmp_path / "own.j2").write_text(forever)
+    with pytest.raises(ValueError, match=r"template_file: .*rendering takes longer than 0.05 s .*it fails on 1 of"):
+        tried_template("message.j2", "own.j2", BARE, tmp_path)
+    with pytest.raises(DeliveryError, match=r"render: .*rendering takes longer than 0.05 s"):
+        Renderer(forever)(make_notification())
 
 
 # --- eventd check, for every type ---------------------------------------------------------------------------------
