@@ -6,8 +6,8 @@ import ssl
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
 from msgspec import field
 
@@ -22,6 +22,20 @@ MIN_SECRET_LENGTH = 6
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110 section 5.6.2
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+
+
+class Part(NamedTuple):
+    """Something that an address of a service has behind its host, or a token: what is told where ``fits`` is not found
+    in it. ``key`` is that of the settings."""
+
+    missing: str
+    fits: re.Pattern[str]
+    key: str = "url"
+
+    def lacks(self, value: str) -> bool:
+        """Whether it is missing in ``value``, an address or a token."""
+        parts = urlsplit(value) if "://" in value else SplitResult("", "", value, "", "")
+        return self.fits.search(urlunsplit(parts._replace(scheme="", netloc=""))) is None
 
 
 class TlsSettings(Discreet, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -83,12 +97,19 @@ class Endpoint:
     ) -> None:
         parts = _check_url(url, schemes)
         self.url, self.headers, self.tls, self.proxy = url, headers or {}, tls, proxy
-        self.place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        self.place = _place(parts)
+        #: the same with the proxy on the way there, which may be what fails
+        self.way = f"{self.place} by the proxy {_place(urlsplit(proxy))}" if proxy else self.place
         hidden = {*secrets, *secrets_of(parts), *self.headers.values()}
         hidden |= {value.partition(" ")[2] for value in self.headers.values()}
         hidden |= set(secrets_of(urlsplit(proxy))) if proxy else set()
         #: a text (say, an answer that echoes the request) without anything that was secret in the request
         self.scrub = scrubber(hidden)
+
+
+def _place(parts: SplitResult) -> str:
+    """All of an address that may be written anywhere."""
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def scrubber(secrets: Iterable[str]) -> Callable[[str], str]:

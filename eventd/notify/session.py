@@ -95,7 +95,7 @@ class Answer(Struct, frozen=True):
         if failure is None:
             failure, retryable = meaning(self.status)
         quote = cut(clean(to.scrub(self.text)), MAX_QUOTE)
-        detail = f"{to.place} answered {self.status}" + (f": {quote}" if quote else "")
+        detail = f"{to.way} answered {self.status}" + (f": {quote}" if quote else "")
         heard = self.status in UNSURE
         return DeliveryError(failure, detail, retryable=retryable, retry_after_s=self.retry_after_s, heard=heard)
 
@@ -262,15 +262,17 @@ def _no_answer(error: Exception, to: Endpoint) -> DeliveryError:
             failure, what, heard = DeliveryFailure.TIMEOUT, "no whole answer in time", True
         case aiohttp.ClientConnectorDNSError():
             what = "name does not resolve"
-        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
-            what = "the proxy does not let us through"
+        case aiohttp.ClientProxyConnectionError():
+            what = f"cannot connect to the proxy: {error.os_error.strerror or 'unreachable'}"
+        case aiohttp.ClientHttpProxyError():
+            what = f"the proxy does not let us through (it answered {error.status})"
         case aiohttp.ClientConnectorError():
             what = f"cannot connect: {error.os_error.strerror or 'unreachable'}"
         case aiohttp.ClientResponseError():
             failure, what, heard = DeliveryFailure.SERVER_ERROR, "the answer is not HTTP", True
         case _:
             heard = True
-    return DeliveryError(failure, f"{to.place}: {what}", retryable=True, heard=heard)
+    return DeliveryError(failure, f"{to.way}: {what}", retryable=True, heard=heard)
 
 
 def _verify_message(error: aiohttp.ClientConnectorCertificateError) -> str:

@@ -4,10 +4,13 @@ What a robot takes: https://developer.work.weixin.qq.com/document/path/99110 (th
 Codes: https://developer.work.weixin.qq.com/document/path/90455, with texts that are not to be relied on, it says.
 """
 
+import re
 from typing import Any
 
 from eventd.contract import Notifier
-from eventd.notify.chat import Card, build_url_chat
+from eventd.model import Told
+from eventd.notify.chat import Card, build_url_chat, urgent
+from eventd.notify.endpoint import Part
 from eventd.notify.fit import octets
 from eventd.notify.render import Markup
 from eventd.notify.robot import (
@@ -65,14 +68,20 @@ class Wecom(Robot):
     digests = 10
 
     def calls(self, *, bare: bool) -> str:  # noqa: ARG002  the same in both
-        """The guide: ``<@userid>`` in the text, in both kinds of message."""
-        return "".join(f"<@{who}>" for who in self.mention)
+        """The guide: ``<@userid>`` in the text, in both kinds of message. Everybody is called otherwise."""
+        return "".join(f"<@{who}>" for who in self.mention if who != "all")
+
+    async def deliver(self, told: Told) -> str | None:
+        """Only plain text can call everybody (the guide, ``mentioned_list``)."""
+        all_called = urgent(told) and "all" in self.mention
+        return await (self.deliver_plain(told) if all_called else super().deliver(told))
 
     def message(self, card: Card) -> dict[str, Any]:
         """Markdown whose first line has the colour of the severity."""
         text = self.called(card, card.body)
         if card.bare:
-            return {"msgtype": "text", "text": {"content": text}}
+            everybody = {"mentioned_list": ["@all"]} if card.urgent and "all" in self.mention else {}
+            return {"msgtype": "text", "text": {"content": text, **everybody}}
         first, newline, rest = text.partition("\n")
         content = _FONT.format(COLOURS[card.colour], first) + newline + rest
         return {"msgtype": "markdown", "markdown": {"content": content}}
@@ -87,6 +96,11 @@ class Settings(RobotSettings, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     TAKES = PER_MINUTE
     HOSTS = ("qyapi.weixin.qq.com",)
+    #: The guide.
+    PARTS = (
+        Part("url has not the path /cgi-bin/webhook/send", re.compile(r"/webhook/send/?(?:\?|$)")),
+        Part("url has no key, key=…, at its end", re.compile("[?&]key=[^&]")),
+    )
 
 
 NOTIFIER = Notifier(kind="wecom", settings=Settings, build=build_url_chat(Wecom))

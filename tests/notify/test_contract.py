@@ -1,6 +1,7 @@
 """What every channel must do, whatever its kind. A new notifier joins by one line in ``MAKERS``."""
 
 import asyncio
+import html
 import io
 import json
 import re
@@ -337,6 +338,20 @@ async def test_an_incident_of_any_size_is_told(kind: str, bench: Bench, server: 
     sent = everything_sent(bench, server)
     assert len(sent) < 60_000
     assert "…(cut)" in sent
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_brackets_and_quotes_of_a_device_stay_its_words(kind: str, bench: Bench, server: ChatServer) -> None:
+    """A reason that begins like a mark of ours, and a name that would end a text in JSON."""
+    odd = make_incident(device='"},{"x', cause=Reason("[3] no proposal chosen"), title="", summary="")
+    channel = bench.build(kind, server.url)
+    await channel.deliver(make_notification(incident=odd))
+    await channel.close()
+    bodies = [bench.stdout.getvalue()] if kind in {"console", "email"} else []
+    bodies += ["\n".join(strings(seen.json)) for seen in server.seen if kind != "email"]
+    said = html.unescape("\n".join(bodies)) if kind != "email" else everything_sent(bench, server)
+    assert re.search(r"[\[［]\\?3\\?[\]］] no proposal chosen|no proposal chosen", said)
+    assert kind == "email" or re.search(r'"\},\u2060?\{"x', said)
 
 
 @pytest.mark.parametrize("kind", MAKERS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import trustme
-from chat_server import ChatServer
+from chat_server import ChatServer, answer
 from hypothesis import given
 from hypothesis import strategies as st
 from notify_fakes import make_notification
@@ -157,6 +157,38 @@ async def test_a_proxy_is_used_where_one_is_configured() -> None:
         await channel.deliver(make_notification())
         assert proxy.seen[0].headers["Host"] == "far.example"
     await session.close()
+
+
+@pytest.mark.parametrize(
+    ("to", "status", "said"),
+    [
+        ("http://far.example/x", 502, "answered 502"),
+        ("https://far.example/x", 404, ": the proxy does not let us through (it answered 404)"),
+        ("http://far.example/x", None, ": cannot connect to the proxy: Connect"),
+        ("https://far.example/x", None, ": cannot connect to the proxy: Connect"),
+    ],
+)
+async def test_what_fails_by_a_proxy_says_by_which(to: str, status: int | None, said: str) -> None:
+    session = Session()
+    async with ChatServer() as proxy:
+        place, user = proxy.url, "ann:T0PSECRET"
+        proxy.always = answer(status or 200)
+        through = webhook.build("hook", settings(url=to, proxy_url=place.replace("//", f"//{user}@")), session)
+        if status is not None:
+            error = await failed(through)
+    if status is None:
+        error = await failed(through)
+    await session.close()
+    assert (
+        str(error).partition(": ")[2].startswith(f"{to[:-2]} by the proxy {place}{'' if said[0] == ':' else ' '}{said}")
+    )
+    assert "T0PSECRET" not in str(error)
+
+
+async def failed(channel: Any) -> DeliveryError:
+    with pytest.raises(DeliveryError) as caught:
+        await channel.deliver(make_notification())
+    return caught.value
 
 
 @given(st.text(max_size=40) | st.floats().map(str), st.floats(0, 4e9))

@@ -1,8 +1,10 @@
 """WeCom's own ways: three colours, two limits, the codes."""
 
+import re
 from typing import Any
 
 import pytest
+from chat_server import ChatServer, answer
 from notify_fakes import make_incident, make_notification, make_resolved
 
 from eventd.errors import DeliveryFailure
@@ -63,6 +65,28 @@ def test_a_code_under_200_is_a_verdict(body: str, reason: DeliveryFailure, retry
 
 def test_there_is_neither_secret_nor_keyword() -> None:
     assert not {"secret", "keyword"} & set(wecom.Settings.__struct_fields__)
+
+
+async def test_everybody_is_called_by_plain_text_when_something_critical_opens_and_only_then() -> None:
+    async with ChatServer() as server:
+        server.always = answer(200, '{"errcode":0,"errmsg":"ok"}')
+        session = Session()
+        settings = wecom.Settings(url=server.url + "/cgi-bin/webhook/send?key=k", mention=("all", "wang"))
+        ops: Any = wecom.NOTIFIER.build("ops", settings, session)
+        for told in (
+            make_notification(incident=make_incident(severity="critical")),
+            make_notification(incident=make_incident(severity="major")),
+            make_notification(incident=make_resolved(severity="critical")),
+        ):
+            await ops.deliver(told)
+        await session.close()
+    called, *others = (seen.json for seen in server.seen)
+    assert called["msgtype"] == "text"
+    assert called["text"]["mentioned_list"] == ["@all"]
+    assert called["text"]["content"].endswith("\n<@wang>")
+    assert len(called["text"]["content"].encode()) <= wecom.MAX_TEXT
+    assert [one["msgtype"] for one in others] == ["markdown"] * 2
+    assert "all" not in re.findall("<@([a-z]+)>", str(others))
 
 
 def test_calls_are_in_the_text() -> None:
