@@ -40,6 +40,7 @@ def notes(config: Config) -> Iterator[str]:
         if channel.name not in named:
             yield f"channels.{channel.name}: no route leads to it"
     yield from _elsewhere(config)
+    yield from _lacking(config)
     for kind in ("routes", "maintenance"):
         for index, one in enumerate(getattr(config, kind)):
             for key, value in config.inventory.strangers(one.match):
@@ -59,6 +60,17 @@ def _elsewhere(config: Config) -> Iterator[str]:
             whose = f", which is of {service}" if service else ""
             wanted = f", not to {' or '.join(own)}" if own else ""
             yield f"channels.{channel.name}: a channel of type {channel.type} leads to {host}{whose}{wanted}"
+
+
+def _lacking(config: Config) -> Iterator[str]:
+    """Channels whose address lacks what its service documents, without a word of what it has."""
+    kinds = load_notifiers()
+    for channel in config.channels:
+        for part in getattr(kinds[channel.type].settings, "PARTS", ()):
+            given = getattr(channel.settings, part.key, None)
+            values = given if isinstance(given, tuple) else [read_secret(channel.settings, part.key, Path())]
+            if any(value is not None and part.lacks(value) for value in values):
+                yield f"channels.{channel.name}: {part.missing}"
 
 
 def _fits(text: str, patterns: Iterable[str]) -> bool:

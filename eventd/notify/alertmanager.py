@@ -1,9 +1,10 @@
 """Alertmanager, API v2: every configured peer is told, and told again while the alert fires."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
@@ -12,10 +13,12 @@ from eventd.contract import Notifier, Pace
 from eventd.errors import DeliveryError
 from eventd.model import Digest, Incident, Told, utc
 from eventd.notify.alert import Alert, alerts
-from eventd.notify.endpoint import Endpoint, HttpSettings, configuring, endpoint
+from eventd.notify.endpoint import Endpoint, HttpSettings, Part, configuring, endpoint
 from eventd.notify.session import Session
 
 PATH = "/api/v2/alerts"
+#: An address without what is put behind it, or with all of it.
+_BARE = rf"^(?!.*(?:/api(?:/v\d+.*)?/?$|[?#]))|^[^?#]*{PATH}/?$"
 #: A firing alert is said to end this many refreshes ahead: three may fail before Alertmanager calls it resolved.
 REFRESHES_AHEAD = 4
 #: Alerts per request: under a megabyte even with long annotations, so one refused request costs little.
@@ -25,6 +28,11 @@ CHUNK = 200
 class Settings(HttpSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``urls``: every Alertmanager of the cluster, never a load balancer. ``refresh_s``: how often open alerts are
     told again, in seconds (Alertmanager asks its clients for 30 s to 3 min)."""
+
+    #: What `build` puts behind, or a page of the user interface.
+    PARTS: ClassVar[tuple[Part, ...]] = (
+        Part(f"urls: one has /api/… or #/… in it, and {PATH} is put behind that", re.compile(_BARE), "urls"),
+    )
 
     urls: tuple[str, ...]
     refresh_s: Annotated[float, Meta(ge=5, le=600)] = 60.0

@@ -12,7 +12,7 @@ from eventd.checked import Fault, all_of
 from eventd.contract import Channel, Pace
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, Incident, Told
-from eventd.notify.endpoint import Endpoint, TransportSettings, configuring, endpoint
+from eventd.notify.endpoint import Endpoint, Part, TransportSettings, configuring, endpoint
 from eventd.notify.fit import fit
 from eventd.notify.localtime import zone_faults
 from eventd.notify.render import (
@@ -74,6 +74,8 @@ class ChatSettings(TransportSettings, frozen=True, forbid_unknown_fields=True, k
     TAKES: ClassVar[int] = 60
     #: Hosts that the service's own addresses (``url``) have, as patterns; empty where anybody may run one.
     HOSTS: ClassVar[tuple[str, ...]] = ()
+    #: What they have behind that, on a server of one's own too.
+    PARTS: ClassVar[tuple[Part, ...]] = ()
 
     language: Language = "en"
     time_zone: str = "UTC"

@@ -5,11 +5,12 @@ https://open.dingtalk.com/document/orgapp/custom-robots-send-group-messages (for
 the field is marked so.
 """
 
+import re
 from typing import Any
 
 from eventd.contract import Notifier
 from eventd.notify.chat import Card, build_url_chat
-from eventd.notify.endpoint import Endpoint
+from eventd.notify.endpoint import Endpoint, Part
 from eventd.notify.render import Markup
 from eventd.notify.robot import (
     BUSY,
@@ -131,6 +132,11 @@ class Settings(GuardedSettings, frozen=True, forbid_unknown_fields=True, kw_only
 
     TAKES = PER_MINUTE
     HOSTS = ("oapi.dingtalk.com",)
+    #: The guide.
+    PARTS = (
+        Part("url has not the path /robot/send", re.compile(r"/robot/send/?(?:\?|$)")),
+        Part("url has no key, access_token=…, at its end", re.compile("[?&]access_token=[^&]")),
+    )
 
 
 NOTIFIER = Notifier(kind="dingtalk", settings=Settings, build=build_url_chat(Dingtalk))

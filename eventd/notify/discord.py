@@ -4,13 +4,14 @@ Facts without another source are from https://docs.discord.com/developers/resour
 Webhook Message) and https://docs.discord.com/developers/resources/message (embed limits, allowed mentions).
 """
 
+import re
 from typing import Any, ClassVar
 
 from eventd.contract import Notifier
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, Told
 from eventd.notify.chat import COLOURS, Card, Chat, UrlSettings
-from eventd.notify.endpoint import Endpoint, configuring, endpoint
+from eventd.notify.endpoint import Endpoint, Part, configuring, endpoint
 from eventd.notify.fit import fit
 from eventd.notify.markdown import backslashed, by_line, escaper, link
 from eventd.notify.render import Markup
@@ -56,6 +57,8 @@ class Settings(UrlSettings, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     TAKES: ClassVar[int] = PER_MINUTE
     HOSTS = ("discord.com", "*.discord.com", "discordapp.com")
+    #: ``/slack`` or ``/github`` behind that takes what others send.
+    PARTS = (Part("url does not end in /api/webhooks/ID/TOKEN", re.compile(r"/webhooks/\d+/[^/?]+/?(?:\?|$)")),)
 
 
 class Discord(Chat):

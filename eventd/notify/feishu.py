@@ -9,7 +9,7 @@ from typing import Any
 
 from eventd.contract import Notifier
 from eventd.notify.chat import Card, build_url_chat
-from eventd.notify.endpoint import Endpoint
+from eventd.notify.endpoint import Endpoint, Part
 from eventd.notify.render import Markup
 from eventd.notify.robot import (
     BUSY,
@@ -136,6 +136,8 @@ class Settings(GuardedSettings, frozen=True, forbid_unknown_fields=True, kw_only
 
     TAKES = PER_MINUTE
     HOSTS = ("open.feishu.cn", "open.larksuite.com")
+    #: The guide; older bots have no ``v2``.
+    PARTS = (Part("url does not end in /open-apis/bot/v2/hook/ID", re.compile(r"/bot/(?:v2/)?hook/[^/?]+/?$")),)
 
 
 NOTIFIER = Notifier(kind="feishu", settings=Settings, build=build_url_chat(Feishu))

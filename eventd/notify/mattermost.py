@@ -4,12 +4,13 @@ Facts are from https://developers.mattermost.com/integrate/webhooks/incoming, â€
 and the server's source (mattermost/mattermost, server/channels/app/webhook.go and server/public/model/post.go).
 """
 
+import re
 from typing import Any
 
 from eventd.contract import Notifier
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.notify.chat import COLOURS, Card, Chat, UrlSettings, build_url_chat
-from eventd.notify.endpoint import Endpoint
+from eventd.notify.endpoint import Endpoint, Part
 from eventd.notify.markdown import backslashed, by_line, escaper, link, nameless
 from eventd.notify.render import Markup
 from eventd.notify.session import Answer
@@ -69,4 +70,10 @@ class Mattermost(Chat):
         return judge(answer, self.to)
 
 
-NOTIFIER = Notifier(kind="mattermost", settings=UrlSettings, build=build_url_chat(Mattermost))
+class Settings(UrlSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``url`` (or ``url_file``, ``url_env``): ``https://SERVER/hooks/ID``."""
+
+    PARTS = (Part("url does not end in /hooks/ID", re.compile(r"/hooks/[^/?]+/?$")),)
+
+
+NOTIFIER = Notifier(kind="mattermost", settings=Settings, build=build_url_chat(Mattermost))

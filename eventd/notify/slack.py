@@ -11,7 +11,7 @@ from eventd.checked import Fault
 from eventd.contract import Notifier
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.notify.chat import Card, Chat, ChatSettings
-from eventd.notify.endpoint import Endpoint, configuring, endpoint
+from eventd.notify.endpoint import Endpoint, Part, configuring, endpoint
 from eventd.notify.markdown import flat_underscores, nameless
 from eventd.notify.render import CUT, Markup
 from eventd.notify.secrets import read_secret, ways_faults
@@ -175,6 +175,11 @@ class Settings(ChatSettings, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ``chat:write`` (or ``token_file``, ``token_env``) and the ``channel`` it was invited to. ``api_url`` is for bots."""
 
     HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
+    #: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks; ``/hooks/`` is of Rocket.Chat, and
+    #: ``/triggers/`` of workflows, which take variables instead of messages.
+    PARTS = (
+        Part("url does not end in /services/T…/B…/KEY", re.compile(r"/(?:services(?:/[^/?]+){3}|hooks/[^?]*[^/?])/?$")),
+    )
 
     url: str | None = None
     url_file: str | None = None

@@ -14,7 +14,7 @@ from eventd.contract import Notifier
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Told
 from eventd.notify.chat import Card, Chat, UrlSettings, build_url_chat
-from eventd.notify.endpoint import Endpoint
+from eventd.notify.endpoint import Endpoint, Part
 from eventd.notify.markdown import JOINER, by_line
 from eventd.notify.render import Markup, text_and_address
 from eventd.notify.robot import harmless as lookalike
@@ -157,6 +157,15 @@ class Settings(UrlSettings, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """``url`` of a workflow, in Power Automate or in Azure Logic Apps, or of a connector of old."""
 
     HOSTS = ("*.powerplatform.com", "*.logic.azure.com", "*.logic.azure.us", "*.logic.azure.cn", "*.webhook.office.com")
+    #: Seen in the field, as no page promises it: ``…/workflows/ID/triggers/manual/paths/invoke?…&sig=…``, and
+    #: ``…/IncomingWebhook/…`` of the connectors of old. Flows without ``sig`` ask for a log-in.
+    PARTS = (
+        Part(
+            "url has no /workflows/ID/triggers/… in its path",
+            re.compile("/workflows/[^/]+/triggers/|/IncomingWebhook/"),
+        ),
+        Part("url has no signature, sig=…, at its end", re.compile("[?&]sig=[^&]|/IncomingWebhook/[^/]")),
+    )
 
 
 NOTIFIER = Notifier(kind="teams", settings=Settings, build=build_url_chat(Teams))

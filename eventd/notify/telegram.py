@@ -14,7 +14,7 @@ from eventd.contract import Notifier
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Incident, Told
 from eventd.notify.chat import Card, Chat, ChatSettings
-from eventd.notify.endpoint import Endpoint, configuring, endpoint
+from eventd.notify.endpoint import Endpoint, Part, configuring, endpoint
 from eventd.notify.render import Markup, clean
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import ID_HEADER, Answer, Session, parse_retry_after
@@ -113,6 +113,11 @@ class Settings(ChatSettings, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ``thread_id`` of a forum topic, ``api_url`` of a Bot API server of one's own."""
 
     TAKES: ClassVar[int] = PER_MINUTE
+    #: https://core.telegram.org/bots/api#authorizing-your-bot ; a server of one's own takes the same tokens.
+    PARTS = (
+        Part("token " + NOT_ONE, re.compile(r"^\d+:[\w-]{20,}$", re.ASCII), "token"),
+        Part("api_url is that of a bot: give the server alone", re.compile(r"^(?!.*/bot\d*:?)"), "api_url"),
+    )
 
     token: str | None = None
     token_file: str | None = None

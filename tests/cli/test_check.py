@@ -171,12 +171,80 @@ def test_an_address_that_is_not_the_services_is_noted_and_no_error(tmp_path: Pat
     (tmp_path / "eventd.toml").write_text("".join(tables))
     done = CliRunner().invoke(command, ["-c", str(tmp_path / "eventd.toml")])
     assert (done.exit_code, "SECRET" in done.output) == (0, False)
-    notes = [line.split("note      ")[1] for line in done.output.splitlines() if "note      channels" in line]
+    notes = [line.split("note      ")[1] for line in done.output.splitlines() if " leads to " in line]
     assert notes == [
         f"channels.c{index}: a channel of type {kind} {said}"
         for index, ((kind, _), said) in enumerate(ELSEWHERE.items())
         if said
     ]
+
+
+GOOD = {
+    "slack": ("https://hooks.slack.com/services/T0/B0/SECRET", "https://chat.example.net/hooks/1/SECRET"),
+    "teams": (
+        "https://prod-1.westeurope.logic.azure.com:443/workflows/1/triggers/manual/paths/invoke?sv=1.0&sig=SECRET",
+        "https://a.environment.api.powerplatform.com/powerautomate/automations/direct/workflows/1/triggers/x?a=1&sig=SECRET",
+        "https://x.webhook.office.com/webhookb2/1@2/IncomingWebhook/SECRET/3",
+    ),
+    "discord": (
+        "https://discord.com/api/webhooks/1/SECRET",
+        "https://relay.example/api/v10/webhooks/1/SECRET?thread_id=9",
+    ),
+    "mattermost": ("https://chat.example.net/sub/hooks/SECRET",),
+    "feishu": (
+        "https://open.feishu.cn/open-apis/bot/v2/hook/SECRET",
+        "https://open.larksuite.com/open-apis/bot/hook/SECRET",
+    ),
+    "dingtalk": ("https://oapi.dingtalk.com/robot/send?access_token=SECRET",),
+    "wecom": ("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=SECRET",),
+}
+LACKING = {
+    ("slack", "https://hooks.slack.com/services/T0/SECRET"): ["url does not end in /services/T…/B…/KEY"],
+    ("slack", "https://hooks.slack.com/triggers/T0/1/SECRET"): ["url does not end in /services/T…/B…/KEY"],
+    ("teams", "https://prod-1.westeurope.logic.azure.com/workflows/SECRET?sig="): [
+        "url has no /workflows/ID/triggers/… in its path",
+        "url has no signature, sig=…, at its end",
+    ],
+    ("discord", "https://discord.com/api/webhooks/1"): ["url does not end in /api/webhooks/ID/TOKEN"],
+    ("discord", "https://discord.com/api/webhooks/1/SECRET/slack"): ["url does not end in /api/webhooks/ID/TOKEN"],
+    ("mattermost", "https://chat.example.net/hooks/"): ["url does not end in /hooks/ID"],
+    ("feishu", "https://open.feishu.cn/open-apis/bot/v2/hook/"): ["url does not end in /open-apis/bot/v2/hook/ID"],
+    ("dingtalk", "https://oapi.dingtalk.com/robot/send?token=SECRET"): ["url has no key, access_token=…, at its end"],
+    ("wecom", "https://qyapi.weixin.qq.com/SECRET?key="): [
+        "url has not the path /cgi-bin/webhook/send",
+        "url has no key, key=…, at its end",
+    ],
+}
+TOKEN, BARE = "123456:AAH-SECRET_SECRET_SECRET_SECRET_SEC", "http://am:9093"
+OTHER = {
+    f'type = "telegram"\nchat_id = 1\ntoken = "{TOKEN}"': [],
+    f'type = "telegram"\nchat_id = 1\ntoken = "{TOKEN}"\napi_url = "http://127.0.0.1:8081/"': [],
+    'type = "telegram"\nchat_id = 1\ntoken = "SECRET"\napi_url = "http://127.0.0.1:8081/bot1:SECRET"': [
+        "token is not of the form 123456:ABC-DEF…",
+        "api_url is that of a bot: give the server alone",
+    ],
+    f'type = "alertmanager"\nurls = ["{BARE}", "{BARE}/", "{BARE}/prefix", "{BARE}/p/api/v2/alerts"]': [],
+    **{
+        f'type = "alertmanager"\nurls = ["{BARE}", "{BARE}{path}"]': [
+            "urls: one has /api/… or #/… in it, and /api/v2/alerts is put behind that"
+        ]
+        for path in ("/api", "/api/v2", "/api/v1/alerts", "/#/alerts")
+    },
+    'type = "slack"\ntoken = "xoxb-SECRET"\nchannel = "C1"': [],
+}
+
+
+def test_what_an_address_lacks_is_noted_without_a_word_of_what_it_has(tmp_path: Path) -> None:
+    tried = [(f'type = "{kind}"\nurl = "{url}"', list[str]()) for kind, urls in GOOD.items() for url in urls]
+    tried += [(f'type = "{kind}"\nurl = "{url}"', notes) for (kind, url), notes in LACKING.items()]
+    tried += OTHER.items()
+    tables = (f'[[channels]]\nname = "c{index}"\n{table}\n' for index, (table, _) in enumerate(tried))
+    (tmp_path / "eventd.toml").write_text("".join(tables))
+    done = CliRunner().invoke(command, ["-c", str(tmp_path / "eventd.toml")])
+    assert (done.exit_code, "SECRET" in done.output) == (0, False)
+    said = [line.split("note      ")[1] for line in done.output.splitlines() if "note      channels" in line]
+    wanted = [f"channels.c{index}: {note}" for index, (_, notes) in enumerate(tried) for note in notes]
+    assert [line for line in said if " leads to " not in line] == wanted
 
 
 # --- the store ----------------------------------------------------------------------------------------------------

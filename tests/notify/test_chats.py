@@ -12,14 +12,16 @@ from notify_fakes import make_incident, make_notification
 
 from eventd.model import Told
 from eventd.notify import discord, mattermost, slack, teams, telegram
-from eventd.notify.chat import COLOURS, UrlSettings
+from eventd.notify.chat import COLOURS
 from eventd.notify.session import Session
 from eventd.notify.words import Language
 
 NOWHERE = "http://127.0.0.1:9/x"
 KINDS: dict[str, Any] = {
     "discord": lambda say: discord.NOTIFIER.build("ops", discord.Settings(url=NOWHERE, language=say), Session()),
-    "mattermost": lambda say: mattermost.NOTIFIER.build("ops", UrlSettings(url=NOWHERE, language=say), Session()),
+    "mattermost": lambda say: mattermost.NOTIFIER.build(
+        "ops", mattermost.Settings(url=NOWHERE, language=say), Session()
+    ),
     "slack": lambda say: slack.NOTIFIER.build("ops", slack.Settings(url=NOWHERE, language=say), Session()),
     "teams": lambda say: teams.NOTIFIER.build("ops", teams.Settings(url=NOWHERE, language=say), Session()),
     "telegram": lambda say: telegram.NOTIFIER.build(

@@ -12,7 +12,6 @@ from notify_fakes import make_notification
 
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.notify import mattermost
-from eventd.notify.chat import UrlSettings
 from eventd.notify.endpoint import Endpoint
 from eventd.notify.session import Answer, Session
 
@@ -66,7 +65,7 @@ def test_markup_from_the_wire_is_taken_off(wire: str, shown: str) -> None:
 
 @cache
 def nowhere() -> Any:
-    return mattermost.NOTIFIER.build("ops", UrlSettings(url="http://127.0.0.1:9/x"), Session())
+    return mattermost.NOTIFIER.build("ops", mattermost.Settings(url="http://127.0.0.1:9/x"), Session())
 
 
 #: What the server looks for before anything is Markdown, wherever it stands: Slack's links and mentions.
@@ -93,7 +92,7 @@ def test_nothing_from_the_wire_is_markup_a_link_or_a_mention(text: str) -> None:
 async def test_the_fallback_is_a_post_without_attachments() -> None:
     async with ChatServer() as server:
         session = Session()
-        channel: Any = mattermost.NOTIFIER.build("ops", UrlSettings(url=server.url + "/hooks/x"), session)
+        channel: Any = mattermost.NOTIFIER.build("ops", mattermost.Settings(url=server.url + "/hooks/x"), session)
         server.then(answer(400, said("web.incoming_webhook.parse.app_error", 400)))
         with pytest.raises(DeliveryError, match="render"):
             await channel.deliver(make_notification())
