@@ -71,7 +71,8 @@ def commonest(place: Place, fallen: Iterable[Case]) -> Reason | None:
     if not said:
         return None
     order = sorted(counted, key=lambda text: (text not in said, -counted[text], reasons.rank(said.get(text)), text))
-    cause = evidence.shared(said[order[0]], place.kind)
+    cause = said[order[0]]
+    cause = evidence.shared(cause, place.kind) if is_given(cause) else cause  # what befell them is shared already
     if place.kind not in OUTAGES or len({(one.category, is_given(one)) for one in said.values()}) < 2:
         return cause
     rest = sum(counted[text] for text in order[MAX_MIXED:])

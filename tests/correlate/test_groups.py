@@ -609,6 +609,7 @@ def test_a_line_that_goes_down_later_is_the_cause_once_nearly_all_fell_with_it(r
     assert parent.cause is not None
     link = "link went down (GigabitEthernet0/0/1)"
     assert set(parent.cause.text.split(", ")) == ({f"10 {reason}", f"10 {link}"} if rest == 10 else {link})
+    assert (parent.cause.name == "link.down") is (rest == 60)
     assert parent.count == 10 + rest
     heard = [change.incident for _, change in story.changes if change.notify]
     assert heard[-1].cause == parent.cause, "whoever hears how many they are hears why"
