@@ -128,7 +128,7 @@ def _places(draw: st.DrawFn) -> list[str]:
 #: What happens to a device, and the stops that come of it there.
 _WITH_STOPS = (
     ("linkdown interface=GE1", "stop dpd timeout", [_hub(peer) for peer in UPLINKS["GE1"]]),
-    ("restart state=done", "stop dpd timeout", [_hub(peer) for peers in UPLINKS.values() for peer in peers]),
+    ("restart", "stop dpd timeout", [_hub(peer) for peers in UPLINKS.values() for peer in peers]),
     ("failover", "stop peer request", [_hub(peer) for peers in UPLINKS.values() for peer in peers]),
     ("reset", "stop config modify or manual offline", [_hub(peer) for peer in UPLINKS["GE2"]]),
     ("config", "stop odd", [_hub(peer) for peer in UPLINKS["GE2"]]),
