@@ -14,10 +14,10 @@ from msgspec import Meta, Struct
 from eventd.checked import Fault
 from eventd.model import utc
 from eventd.notify.alert import Alert
-from eventd.notify.delivery import MAX_SLEEP_S
 from eventd.notify.endpoint import Endpoint, TransportSettings, endpoint
 from eventd.notify.guard import TRY_TIMEOUT_S
 from eventd.notify.secrets import read_secret, ways, ways_faults
+from eventd.notify.worker import MAX_SLEEP_S
 
 #: File names are absolute, or relative to the directory that eventd runs in, by now.
 _HERE = Path()

@@ -1,9 +1,16 @@
-"""How long what a far end refuses is tried, as a pure function of time."""
+"""How long what fails is tried before it is given up, as a pure function of time."""
 
 from collections.abc import Iterable
 
-from eventd.errors import DeliveryError
+from eventd.errors import DeliveryError, DeliveryFailure
+from eventd.model import Told
+from eventd.notify.lateness import members, wanted_at
 
+#: A day-old alarm is history, not news; whoever was away for a day looks at the page, not at the chat.
+MAX_AGE_S = 86_400.0
+TOO_OLD = "too old"
+#: An exception that we did not foresee is a bug that will not go away by itself; three tries rule out chance.
+MAX_INTERNAL_TRIES = 3
 #: A wrong proxy, a key that ran out, a webhook that somebody deleted: that the channel fails is seen at once (`eventd
 #: outbox list`, ``eventd_channel_failing_timestamp_seconds``), but what broke in the evening may be mended only in the
 #: morning. After such a night what was refused is given up; it is kept and can be sent again.
@@ -47,8 +54,16 @@ class Refusals:
         """Whether nothing else has been refused since the far end last took something."""
         return all(one == ident or taken < self._taken for one, (_, taken) in self._first.items())
 
-    def given_up(self, ident: str, error: DeliveryError, now: float) -> str | None:
-        """Note that ``ident`` was refused; why it is not tried again, None where it is."""
+    def given_up(self, told: Told, error: DeliveryError, now: float) -> str | None:
+        """Note how ``told`` failed; why it is not tried again, None where it is."""
+        if now - max(map(wanted_at, members(told))) > MAX_AGE_S:
+            return TOO_OLD
+        if error.reason == DeliveryFailure.INTERNAL and told.attempts + 1 >= MAX_INTERNAL_TRIES:
+            return "fails in our own code"
+        refused = error.reason == DeliveryFailure.REFUSED or not error.retryable
+        return self._refused_for_good(told.id, error, now) if refused else None
+
+    def _refused_for_good(self, ident: str, error: DeliveryError, now: float) -> str | None:
         self._first = {one: first for one, first in self._first.items() if now - first[0] <= FORGOTTEN_AFTER_S}
         began, taken = self._first.setdefault(ident, (now, self._taken))
         if error.retryable:

@@ -24,11 +24,11 @@ from notify_fakes import (
 from eventd.contract import Pace
 from eventd.errors import DeliveryError, DeliveryFailure, StoreError
 from eventd.model import Notification, utc
-from eventd.notify import delivery as room
 from eventd.notify import guard
+from eventd.notify import worker as room
 from eventd.notify.backoff import BASE_S, CAP_S, full_jitter
 from eventd.notify.delivery import Delivery
-from eventd.notify.refusals import REFUSED_FOR_S, UNHAPPY_FOR_S
+from eventd.notify.refusals import MAX_AGE_S, MAX_INTERNAL_TRIES, REFUSED_FOR_S, UNHAPPY_FOR_S
 from eventd.notify.standing import Standing
 from eventd.telemetry import Telemetry
 
@@ -177,7 +177,7 @@ async def test_what_the_far_end_will_never_take_is_given_up_and_counted() -> Non
 async def test_what_could_not_be_told_for_a_day_is_given_up() -> None:
     house = House(ops=ObedientChannel(trouble()))
     async with house.running():
-        house.put(make_notification(created_at=utc(T0 - room.MAX_AGE_S - 1)))
+        house.put(make_notification(created_at=utc(T0 - MAX_AGE_S - 1)))
         await until(lambda: house.outbox.settled)
     assert house.outbox.outcomes == ["dead"]
 
@@ -211,7 +211,7 @@ async def test_a_bug_in_a_channel_is_counted_tried_a_few_times_and_given_up(bug:
             house.put(*numbered(1))
             await house.settled(4)
     assert house.outbox.outcomes == ["retry", "retry", "dead", "delivered"]
-    assert house.count("notification_failures", "ops", "internal") == room.MAX_INTERNAL_TRIES
+    assert house.count("notification_failures", "ops", "internal") == MAX_INTERNAL_TRIES
     assert "hunter22" not in repr(logs) + repr(house.outbox.settled)
     assert type(bug).__name__ in repr(logs)
 

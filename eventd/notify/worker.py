@@ -1,0 +1,343 @@
+"""One channel: what it tells next, how a try ends, when there is another."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+
+from eventd.contract import Channel, Lately, Measures, Outbox, Settled, SpeaksPlain
+from eventd.errors import DeliveryError, DeliveryFailure, EventdError
+from eventd.model import Digest, Notification, Told
+from eventd.notify.backoff import full_jitter
+from eventd.notify.guard import failure_in, guarded, where
+from eventd.notify.lateness import marked_late, members, wanted_at
+from eventd.notify.pacing import COUNTED_S, LEAST_TOGETHER, Window, together
+from eventd.notify.refusals import REFUSED_FOR_S, TOO_OLD, UNHAPPY_FOR_S, Refusals
+from eventd.notify.render import latest
+from eventd.notify.session import MAX_RETRY_AFTER_S, Failures
+from eventd.notify.standing import Standing
+from eventd.notify.unshown import unshown
+from eventd.telemetry import Telemetry, get_logger
+
+#: A far end that asks for less and says not for how long: services count by seconds or minutes, and what comes before
+#: that is over counts against us again.
+LIMITED_S = 5.0
+#: A far end that fails this often on one message may be failing because of it: from then on plain text is tried too.
+PLAIN_AFTER_TRIES = 3
+#: A sleeping worker looks again at least this often, should a wake-up be lost or the clock be set.
+MAX_SLEEP_S = 30.0
+#: Alertmanager is told for this long that an alert is over, in case it missed the first time.
+RESOLVED_FOR_S = 900.0
+#: Keeps a store whose ``next_due`` and ``claim`` disagree from being asked without end.
+MIN_SLEEP_S = 0.02
+#: Pause after the store failed: it has its own retries, this only keeps us from spinning.
+STORE_PAUSE_S = 1.0
+
+#: Failures that are ours or the layout's: a simpler text may still get through.
+PLAIN_MAY_HELP = {DeliveryFailure.RENDER, DeliveryFailure.TOO_LARGE, DeliveryFailure.INTERNAL}
+
+#: Failures that say that nobody is there, or may be asked now: another message would fare no better, so the same one is
+#: tried again and again.
+AWAY = {DeliveryFailure.CONNECT, DeliveryFailure.TLS, DeliveryFailure.RATE_LIMITED}
+#: Failures after which the channel rests for a while. Those that are not in `AWAY` may be due to the message: the next
+#: try is made with another.
+TROUBLE = {*AWAY, DeliveryFailure.TIMEOUT, DeliveryFailure.SERVER_ERROR, DeliveryFailure.REFUSED}
+
+#: Ways out of the outbox, as metric label; ``superseded`` is decided by the store when a newer one comes in.
+OUTCOMES = ("delivered", "superseded", "dead")
+
+
+class Worker:
+    """Everything about one channel: its queue in the outbox, its pauses, what it was last told."""
+
+    def __init__(
+        self,
+        name: str,
+        channel: Channel,
+        outbox: Outbox,
+        telemetry: Telemetry,
+        clock: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        self.name, self.channel = name, channel
+        self._outbox, self._telemetry, self._clock, self._rng = outbox, telemetry, clock, rng
+        self._log = get_logger("notify").bind(channel=name)
+        self._failures = Failures(telemetry, clock)
+        self._woken, self._stopping = asyncio.Event(), False
+        self._paused_until, self._streak, self._failing_since = 0.0, 0, 0.0
+        # Where there is no other form to try, it may well be a proxy that says so, or a receiver of another version.
+        self._refusals = Refusals(UNHAPPY_FOR_S if isinstance(channel, SpeaksPlain) else REFUSED_FOR_S)
+        self._window = Window(channel.pace)
+        #: Incidents in a digest at most, once the far end found one too large that we did not.
+        self._most = channel.digests
+        #: The same while one is looked for that it will not take: halved by each refusal, doubled by what is taken.
+        self._few = channel.digests
+        self._last_look = 0.0
+        self.looks = 0
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(self._failing_since, self._paused_until if self._failing_since else 0.0)
+
+    def go_on(self, before: Standing) -> None:
+        """Fail since when the worker before this one did, if the channel still does."""
+        self._failing_since = before.failing_since
+
+    def _fails(self, since: float) -> None:
+        """0: no more."""
+        self._failing_since = since
+        self._telemetry.set("channel_failing_timestamp_seconds", self.name, value=since)
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def end_pause(self) -> None:
+        self._paused_until = 0.0
+        self._woken.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._woken.set()
+
+    async def close(self) -> None:
+        if (error := failure_in(await guarded(self.channel.close()))) is not None:
+            self._log.warning("channel did not close", error=str(error))
+
+    async def run(self) -> None:
+        remembered = False
+        while not self._stopping:
+            self._woken.clear()
+            self.looks += 1
+            try:
+                if not remembered:
+                    await self._outbox.unseal(self.name, self.channel.digests)
+                    now = self._clock()
+                    self._remember(await self._outbox.lately(self.name, now - COUNTED_S), now)
+                    remembered = True
+                await self._step()
+            except Exception as error:  # noqa: BLE001 - whatever the store raises, delivery goes on
+                self._log.error("outbox failed", error=where(error))
+                await self._sleep(STORE_PAUSE_S)
+
+    def _remember(self, lately: Lately, now: float) -> None:
+        """Go on where the worker before this one ended: with what the minute has seen, and the rest that the far end
+        has asked for. How often a failing one was tried is not known: all but one message count as used up."""
+        pace = self.channel.pace
+        tried = [now] * ((pace.per_minute or 1) - 1) if lately.failing else []
+        maybe = [now] if lately.unsettled and not tried else []
+        self._window = Window(pace, [*lately.sent, *tried, *maybe])
+        self._streak = int(lately.failing)
+        self._fails((self._failing_since or now) if lately.failing else 0.0)
+        if lately.rests_until <= now + MAX_RETRY_AFTER_S:
+            self._paused_until = lately.rests_until
+
+    async def _step(self) -> None:
+        """Deliver one message, or sleep until there may be one."""
+        now = self._look()
+        due: float | None = max(self._paused_until, self._window.opens(now))
+        if due is None or now >= due:
+            if (told := await self._next(now)) is not None:
+                await self._see_through(told)
+                return
+            due = await self._outbox.next_due(self.name)
+        await self._sleep(MAX_SLEEP_S if due is None else due - now)
+
+    async def _next(self, now: float) -> Told | None:
+        """What to tell now, whole: a digest for which a message has no room is taken apart and a smaller one made."""
+        most = min(self.channel.digests, self._most, self._few)
+        while isinstance(told := await self._pick(now, most), Digest):
+            most = self.channel.holds(told) if isinstance(self.channel, Measures) else len(latest(told))
+            if most >= len(latest(told)):
+                break
+            await self._outbox.unseal(self.name, most)
+        return told
+
+    async def _pick(self, now: float, most: int) -> Told | None:
+        """What to tell now: one thing, or several together. Who does not answer is tried with one thing: by the time
+        somebody does, more may have to be told together."""
+        if most >= LEAST_TOGETHER and not self._streak:
+            apart = self._refusals.culprits
+            why = together(await self._outbox.waiting(self.name, now, apart), self._window.free(now), now)
+            if why is not None and (digest := await self._outbox.seal(self.name, now, why, most, apart)) is not None:
+                return digest
+        return await self._outbox.claim(self.name, now)
+
+    def _look(self) -> float:
+        """The time. When it has gone back, a pause that was set by the old one means nothing any more."""
+        now = self._clock()
+        if now < self._last_look:
+            self._paused_until = 0.0
+        self._last_look = now
+        return now
+
+    async def _sleep(self, seconds: float) -> None:
+        if not self._stopping:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), min(max(seconds, MIN_SLEEP_S), MAX_SLEEP_S))
+
+    async def _see_through(self, told: Told) -> None:
+        receipt = await self._try(marked_late(told, self._clock()))
+        if isinstance(receipt, DeliveryError):
+            await self._failed(told, receipt)
+        else:
+            await self._delivered(told, receipt)
+
+    async def _try(self, told: Told) -> str | DeliveryError | None:
+        """The receipt of the far end, or how it failed."""
+        result = await self._ask(self.channel.deliver(told))
+        if (
+            isinstance(result, DeliveryError)
+            and _plain_may_help(told, result)
+            and isinstance(self.channel, SpeaksPlain)
+        ):
+            self._failures.note(self.name, result, next_try="plain text")
+            asked = result.retry_after_s or 0.0
+            self._paused_until = self._clock() + asked
+            if asked > MAX_SLEEP_S or not await self._may_go():
+                return DeliveryError(
+                    result.reason,
+                    result.detail,
+                    retryable=True,
+                    retry_after_s=result.retry_after_s,
+                    heard=result.heard,
+                )
+            heard, result = result.heard, await self._ask(self.channel.deliver_plain(told))
+            if isinstance(result, DeliveryError):
+                result.heard |= heard
+        return result
+
+    async def _ask(self, telling: Awaitable[str | None]) -> str | DeliveryError | None:
+        """What comes of it. Counted when the answer is there: the far end has counted it by then."""
+        result = await guarded(telling)
+        self._window.note(self._clock())
+        return result
+
+    async def _may_go(self) -> bool:
+        """Waits until the pace of the channel allows one more message; False where we have to stop before that."""
+        while (wait := max(self._window.opens(now := self._clock()), self._paused_until) - now) > 0:
+            if self._stopping:
+                return False
+            self._woken.clear()
+            await self._sleep(wait)
+        return not self._stopping
+
+    async def _delivered(self, told: Told, receipt: str | None, *, whole: bool = True) -> None:
+        now = self._clock()
+        for one in members(told):
+            latency = max(0.0, now - wanted_at(one))
+            self._telemetry.observe("notification_latency_seconds", latency, self.name)
+        if self._streak:
+            self._log.info("channel works again", failures=self._streak)
+        self._refusals.taken(one.incident.id for one in members(told) if whole)
+        # Messages of one say little of what many hold.
+        grown = 2 * self._few if isinstance(told, Digest) else max(LEAST_TOGETHER, self._few)
+        self._few = min(self.channel.digests, grown)
+        self._streak = 0
+        self._fails(0.0)
+        await self._settle(told, "delivered", receipt=receipt)
+
+    async def _failed(self, told: Told, error: DeliveryError) -> None:
+        self._failures.note(self.name, error, notification=told.id)
+        now = self._clock()
+        if error.reason == DeliveryFailure.TOO_LARGE and isinstance(told, Digest) and len(latest(told)) > 1:
+            self._most = len(latest(told)) // 2
+            await self._outbox.unseal(self.name, self._most)
+            return
+        if isinstance(told, Digest) and _holds_a_culprit(told, error):
+            self._few = len(latest(told)) // 2
+            await self._outbox.unseal(self.name, self._few)
+            return
+        if why := self._refusals.given_up(told, error, now):
+            await self._give_up(told, error, why)
+            return
+        least = LIMITED_S if error.reason == DeliveryFailure.RATE_LIMITED else 0.0
+        asked = least if error.retry_after_s is None else error.retry_after_s
+        trouble = error.reason in TROUBLE or not error.retryable
+        # What it will not take by itself says nothing of others, until a second one fares like that.
+        blamed = not error.retryable and self._refusals.alone(told.id)
+        if blamed and isinstance(told, Notification):
+            # Found, and told apart from now on: the others fit together again, unless there are many like that.
+            self._refusals.blame(told.incident.id, now)
+            self._few = max(LEAST_TOGETHER, self.channel.digests // len(self._refusals.culprits))
+        pause = max(asked, full_jitter(self._streak, self._rng)) if trouble and not blamed else asked
+        wait = pause if error.reason in AWAY else max(asked, full_jitter(told.attempts, self._rng))
+        if blamed and self.channel.pace.per_minute:
+            wait = max(wait, COUNTED_S)  # the minute is for the others
+        self._streak += not blamed
+        self._fails(self._failing_since or now)
+        self._paused_until = now + pause
+        await self._settle(told, "retry", retry_at=now + wait, error=error)
+
+    async def _give_up(self, told: Told, error: DeliveryError, why: str) -> None:
+        """For good; but where the far end will not take what it says, it is told at least that there is something."""
+        if not error.retryable and isinstance(self.channel, SpeaksPlain):
+            if not await self._may_go():
+                await self._settle(told, "retry", retry_at=self._clock(), error=error)
+                return
+            bare = unshown(marked_late(told, self._clock()))
+            result = await self._ask(self.channel.deliver_plain(bare))
+            if not isinstance(result, DeliveryError):
+                self._log.error("notification told as id and link only", notification=told.id, error=str(error))
+                await self._delivered(told, result, whole=False)
+                return
+            self._failures.note(self.name, result, notification=told.id, told="id and link only")
+            if result.retryable and why != TOO_OLD:
+                wait = max(result.retry_after_s or 0.0, full_jitter(told.attempts, self._rng))
+                await self._settle(told, "retry", retry_at=self._clock() + wait, error=result)
+                return
+        self._log.error("notification given up", why=why, notification=told.id, error=str(error))
+        await self._settle(told, "dead", error=error)
+
+    async def _settle(
+        self,
+        told: Told,
+        outcome: str,
+        retry_at: float | None = None,
+        error: DeliveryError | None = None,
+        receipt: str | None = None,
+    ) -> None:
+        """Record the outcome, and count it once it is recorded. Tried until the store takes it: what is left in
+        flight would hold up the channel."""
+        text, heard = (None, True) if error is None else (str(error), error.heard)
+        settled = Settled(told.id, outcome, retry_at, text, receipt, heard)
+        while not await self._settled(settled):
+            if self._stopping:
+                return
+            await asyncio.sleep(STORE_PAUSE_S)
+        if outcome in OUTCOMES:
+            self._refusals.over(told.id)
+            self._telemetry.inc("notifications", self.name, outcome, n=len(members(told)))
+
+    async def _settled(self, settled: Settled) -> bool:
+        try:
+            await self._outbox.settle(settled)
+        except EventdError as error:
+            self._failures.unrecorded(self.name, settled.outcome, error)
+            return False
+        return True
+
+    async def refresh(self) -> None:
+        """Repeat the current state: at once after the start, then every ``refresh_s``."""
+        while not self._stopping:
+            error = failure_in(await guarded(self._refresh_once()))
+            self._telemetry.inc("notification_refreshes", self.name, "failed" if error else "ok")
+            if error is not None:
+                self._failures.note(self.name, error, during="refresh")
+            await asyncio.sleep(self.channel.refresh_s or MAX_SLEEP_S)
+
+    async def _refresh_once(self) -> None:
+        now = self._clock()
+        incidents = await self._outbox.alerting(self.name, now - RESOLVED_FOR_S)
+        if incidents:
+            await self.channel.refresh(incidents, now)
+
+
+def _plain_may_help(told: Told, error: DeliveryError) -> bool:
+    often = error.reason == DeliveryFailure.SERVER_ERROR and told.attempts >= PLAIN_AFTER_TRIES
+    return often or error.reason in PLAIN_MAY_HELP
+
+
+def _holds_a_culprit(digest: Digest, error: DeliveryError) -> bool:
+    """Whether the far end will not take a digest in any form, and may take most of it in smaller ones. What it may
+    have taken after all is not told again under other ids."""
+    return len(latest(digest)) > 1 and not error.retryable and not error.heard
