@@ -332,6 +332,12 @@ class Outbox(Protocol):
         """Take digests of more than ``most`` incidents apart, also one that is in flight: the channel shows less in a
         message."""
 
+    async def lay_down(self, ident: str) -> None:
+        """Nobody tells what is in flight just now: it waits, in the same hands, and may be dropped."""
+
+    async def take_up(self, ident: str) -> bool:
+        """It is being told again, unless some of it was dropped meanwhile: whether all of it is still to be told."""
+
     async def settle(self, settled: Settled) -> None:
         """Record the end of a try: ``delivered``, ``dead`` (kept, never tried again) or ``retry`` at a time.
         Returns after the commit."""

@@ -193,7 +193,7 @@ class Worker:
             self._failures.note(self.name, result, next_try="plain text")
             asked = result.retry_after_s or 0.0
             self._paused_until = self._clock() + asked
-            if asked > MAX_SLEEP_S or not await self._may_go():
+            if asked > MAX_SLEEP_S or not await self._may_go(told):
                 return DeliveryError(
                     result.reason,
                     result.detail,
@@ -212,14 +212,22 @@ class Worker:
         self._window.note(self._clock())
         return result
 
-    async def _may_go(self) -> bool:
-        """Waits until the pace of the channel allows one more message; False where we have to stop before that."""
-        while (wait := max(self._window.opens(now := self._clock()), self._paused_until) - now) > 0:
-            if self._stopping:
+    async def _may_go(self, told: Told) -> bool:
+        """Waits until the pace of the channel allows one more message about it; False where we have to stop before
+        that, or some of it was dropped meanwhile."""
+        if self._wait() > 0:
+            await self._outbox.lay_down(told.id)
+            while (wait := self._wait()) > 0 and not self._stopping:
+                self._woken.clear()
+                await self._sleep(wait)
+            if not await self._outbox.take_up(told.id):
                 return False
-            self._woken.clear()
-            await self._sleep(wait)
         return not self._stopping
+
+    def _wait(self) -> float:
+        """Seconds until one more message may go out; 0 or less: none."""
+        now = self._clock()
+        return max(self._window.opens(now), self._paused_until) - now
 
     async def _delivered(self, told: Told, receipt: str | None, *, whole: bool = True) -> None:
         now = self._clock()
@@ -271,7 +279,7 @@ class Worker:
     async def _give_up(self, told: Told, error: DeliveryError, why: str) -> None:
         """For good; but where the far end will not take what it says, it is told at least that there is something."""
         if not error.retryable and isinstance(self.channel, SpeaksPlain):
-            if not await self._may_go():
+            if not await self._may_go(told):
                 await self._settle(told, "retry", retry_at=self._clock(), error=error)
                 return
             bare = unshown(marked_late(told, self._clock()))

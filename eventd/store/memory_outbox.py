@@ -78,6 +78,7 @@ class MemoryOutbox:
         self._digests: dict[str, tuple[DigestReason, float, int]] = {}
         self._in_flight: dict[str, str] = {}
         self._noted: dict[str, str] = {}
+        self._laid_down: set[str] = set()
         self._repeated: set[str] = set()
 
     def _put_incident(self, incident: Incident) -> None:
@@ -86,6 +87,7 @@ class MemoryOutbox:
     def restart(self) -> None:
         """Forget what a real store forgets when eventd ends and starts again."""
         self._in_flight.clear()
+        self._laid_down.clear()
         self._repeated.clear()
         self._totals = {}
         for entry in self._outbox.values():
@@ -242,6 +244,7 @@ class MemoryOutbox:
 
     def _forget(self, ident: str) -> None:
         self._in_flight.pop(ident, None)
+        self._laid_down.discard(ident)
         self._repeated.discard(ident)
         self._noted = {channel: noted for channel, noted in self._noted.items() if noted != ident}
 
@@ -276,6 +279,16 @@ class MemoryOutbox:
         for entry in members:
             entry.digest = ident
         return self._digest(ident, members)
+
+    async def lay_down(self, ident: str) -> None:
+        """`contract.Outbox.lay_down`."""
+        self._laid_down.add(ident)
+
+    async def take_up(self, ident: str) -> bool:
+        """`contract.Outbox.take_up`."""
+        whole = ident in self._laid_down
+        self._laid_down.discard(ident)
+        return whole
 
     async def settle(self, settled: Settled) -> None:
         """`contract.Outbox.settle`."""
@@ -313,6 +326,7 @@ class MemoryOutbox:
                 for entry in members:
                     entry.digest = ""
                 self._in_flight.pop(ident, None)
+                self._laid_down.discard(ident)
 
     async def next_due(self, channel: str) -> float | None:
         """`contract.Outbox.next_due`."""
@@ -336,6 +350,7 @@ class MemoryOutbox:
     async def release(self, channel: str | None = None) -> None:
         """`Store.release`."""
         self._in_flight = {ident: of for ident, of in self._in_flight.items() if channel not in (None, of)}
+        self._laid_down &= self._in_flight.keys()
 
     async def alerting(self, channel: str, resolved_since: float) -> Sequence[Incident]:
         """`contract.Outbox.alerting`."""
@@ -414,11 +429,13 @@ class MemoryOutbox:
     async def drop(self, ident: str, who: str) -> Letter:
         """`Store.drop`."""
         entry = self._known(ident)
-        check_drop(self._letter(entry), in_flight=bool({ident, entry.digest} & self._in_flight.keys()))
+        held = {ident, entry.digest} & self._in_flight.keys()
+        check_drop(self._letter(entry), in_flight=bool(held - self._laid_down))
         if entry.state == "pending":
             self._settle(entry, "dead", self._clock())
             entry.error = dropped(who)
         entry.dropped_by = who
+        self._laid_down -= held
         self._forget(ident)
         return self._letter(entry)
 

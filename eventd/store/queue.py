@@ -84,6 +84,8 @@ class Queue:
         #: Channel → notification handed to it alone and not settled, on disk too. If nobody holds it, its worker was
         #: cut off: the far end may know of it, though nobody said so.
         self._noted: dict[str, str] = dict(self._all("in_flight"))
+        #: Those in flight that only wait for their next try: who holds them tells nobody of them just now.
+        self._laid_down: set[str] = set()
         #: Handed out again after that.
         self._repeated: set[str] = set()
 
@@ -226,6 +228,7 @@ class Queue:
     def _forget(self, ident: str) -> None:
         """Nobody holds it any more, and nobody may know of it without our knowing."""
         self._in_flight.pop(ident, None)
+        self._laid_down.discard(ident)
         self._repeated.discard(ident)
         self._noted = {channel: noted for channel, noted in self._noted.items() if noted != ident}
 
@@ -299,6 +302,7 @@ class Queue:
             self._db.executemany(QUERIES["digest_unseal"], [(channel, ident) for ident in large])
         for ident in large:
             self._in_flight.pop(ident, None)
+            self._laid_down.discard(ident)
 
     def next_due(self, channel: str) -> float | None:
         """`contract.Outbox.next_due`."""
@@ -316,6 +320,16 @@ class Queue:
         unsettled = channel in self._noted or bool(self._all("digest_pending", channel))
         return Lately(sent, failing > 0, rests_until or 0.0, unsettled)
 
+    def lay_down(self, ident: str) -> None:
+        """`contract.Outbox.lay_down`."""
+        self._laid_down.add(ident)
+
+    def take_up(self, ident: str) -> bool:
+        """`contract.Outbox.take_up`."""
+        whole = ident in self._laid_down
+        self._laid_down.discard(ident)
+        return whole
+
     # --- what became of it ----------------------------------------------------------------------------------------
 
     def unclaim(self, ident: str) -> None:
@@ -325,6 +339,7 @@ class Queue:
     def release(self, channel: str | None) -> None:
         """Nobody holds anything of this channel any more; the far end may have got it, though."""
         self._in_flight = {ident: of for ident, of in self._in_flight.items() if channel not in (None, of)}
+        self._laid_down &= self._in_flight.keys()
 
     def settle(self, settled: Settled) -> None:
         """`contract.Outbox.settle`. What is not pending stays as it is, so that settling twice is harmless."""
@@ -334,7 +349,8 @@ class Queue:
         error = None if settled.error is None else unstorable.writable(settled.error)
         receipt = None if settled.receipt is None else unstorable.writable(settled.receipt)
         with self._transaction() as tally:
-            for ident, channel in self._db.execute(QUERIES["outbox_pending"], {"id": settled.id}).fetchall():
+            waiting = self._db.execute(QUERIES["outbox_pending"], {"id": settled.id}).fetchall()
+            for ident, channel in waiting:
                 self._db.execute(QUERIES["outbox_try"], (settled.retry_at or 0.0, error, settled.heard, ident))
                 if state != "pending":
                     settled_at = round(self._clock() * 1e6)
@@ -342,7 +358,7 @@ class Queue:
                     tally[f"notifications_{state}", channel] += 1
             if settled.id in self._repeated and state == "pending":
                 self._db.execute(QUERIES["outbox_leave_alone"], (settled.id,))
-            elif state == "pending":
+            elif state == "pending" and waiting:
                 self._overtaken(settled.id, tally)
             self._over(settled.id)
         self._forget(settled.id)
@@ -387,7 +403,8 @@ class Queue:
         who = unstorable.writable(who)
         with self._transaction() as tally:
             found = self._letter(ident)
-            check_drop(found, in_flight=bool({ident, found.digest} & self._in_flight.keys()))
+            held = {ident, found.digest or ident} & self._in_flight.keys()
+            check_drop(found, in_flight=bool(held - self._laid_down))
             if found.state == "pending":
                 at = round(self._clock() * 1e6)
                 self._db.execute(QUERIES["outbox_settle"], ("dead", at, dropped(who), None, ident))
@@ -395,5 +412,6 @@ class Queue:
             self._db.execute(QUERIES["outbox_dropped"], (who, ident))
             self._over(ident)
             dropped_one = self._letter(ident)
+        self._laid_down -= held
         self._forget(ident)
         return dropped_one

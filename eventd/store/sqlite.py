@@ -174,6 +174,14 @@ class SqliteStore:
         """`contract.Outbox.waiting`."""
         return await self._write(self._writer.queue.waiting, channel, now, apart)
 
+    async def lay_down(self, ident: str) -> None:
+        """`contract.Outbox.lay_down`."""
+        await self._write(self._writer.queue.lay_down, ident)
+
+    async def take_up(self, ident: str) -> bool:
+        """`contract.Outbox.take_up`."""
+        return await self._write(self._writer.queue.take_up, ident)
+
     async def settle(self, settled: Settled) -> None:
         """`contract.Outbox.settle`."""
         await self._write(self._writer.queue.settle, settled)

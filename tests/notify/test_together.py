@@ -173,10 +173,12 @@ async def test_of_a_digest_that_is_refused_only_the_culprit_is_not_told(culprit:
 class PlainChat(Chat):
     """Refuses every form of what mentions a word from the wire."""
 
+    reason = DeliveryFailure.REFUSED
+
     async def deliver(self, told: Told) -> str | None:
         self.tries.append(self._clock())
         if self.chokes in plain(told):
-            raise DeliveryError(DeliveryFailure.REFUSED, "400", retryable=False, heard=False)
+            raise DeliveryError(self.reason, "400", retryable=False, heard=False)
         self.told.append((self._clock(), told))
         return None
 
@@ -402,3 +404,21 @@ def test_a_digest_lists_open_incidents_first_and_of_each_the_latest() -> None:
         assert "3 INCIDENTS" in lines[0]
         assert "2 open, 1 resolved" in lines[0]
         assert sum("branch-7" in line for line in lines) == 3
+
+
+async def test_what_waits_for_the_next_minute_can_be_dropped() -> None:
+    """Its layout was refused and took what the minute allows: its plain text is not on the wire yet."""
+    house = House()
+    house.chat = PlainChat(house.clock, Pace(1), 30)
+    house.chat.chokes, house.chat.reason = "POISON", DeliveryFailure.RENDER
+    house.delivery = Delivery(house.store, {"ops": house.chat}, house.telemetry, house.clock, random.Random(1))
+    async with house.running():
+        await house.put(opened(0, device="POISON"))
+        await until(lambda: house.chat.tries)
+        await house.pass_time(5)
+        assert (await house.store.drop("n0", "ann")).state == "dead"
+        await house.put(opened(1, house.clock()))
+        await house.pass_time(COUNTED_S + 5)
+        assert (listed(house.chat.told), len(house.chat.tries)) == (["i1"], 2)
+    totals = house.store.totals()["ops"]
+    assert (totals.delivered, totals.dead, totals.pending) == (1, 1, 0)

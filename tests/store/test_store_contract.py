@@ -975,6 +975,29 @@ async def test_what_is_being_told_right_now_is_not_dropped(store: Store) -> None
     assert (await store.drop("n0", "ann")).state == "dead"
 
 
+async def test_what_only_waits_to_be_told_again_is_dropped_from_whoever_holds_it(store: Store) -> None:
+    await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}")) for n in range(3)]))
+    await store.claim("chat", unix(1))
+    await store.lay_down("n0")
+    assert await store.take_up("n0")
+    with pytest.raises(OutboxError, match="is being told right now"):
+        await store.drop("n0", "ann")
+    await store.lay_down("n0")
+    await store.commit(batch(notifications=[notification("later", incident("i0"), "updated")]))
+    assert (await store.drop("n0", "ann")).error == "dropped by ann"
+    assert not await store.take_up("n0")
+    await store.settle(Settled("n0", "retry", unix(1), "connect"))
+    sealed = await store.seal("chat", unix(1), "storm", 3)
+    assert sealed is not None
+    await store.lay_down(sealed.id)
+    await store.drop("n1", "ann")
+    assert not await store.take_up(sealed.id), "it does not list the same any more"
+    with pytest.raises(OutboxError, match="is being told right now"):
+        await store.drop("n2", "ann")
+    await store.settle(Settled(sealed.id, "retry", unix(1), "connect"))
+    assert await balanced(store) == {"enqueued": 4, "pending": 2, "delivered": 0, "dead": 2, "superseded": 0}
+
+
 async def test_of_a_digest_in_flight_nothing_is_dropped_and_later_it_lists_the_others(store: Store) -> None:
     await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}")) for n in range(2)]))
     sealed = await store.seal("chat", unix(1), "storm", 2)

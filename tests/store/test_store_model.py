@@ -180,6 +180,18 @@ class Stores(RuleBasedStateMachine):
         else:
             self.same(lambda store: store.drop(ident, "ann"))
 
+    @rule(data=st.data())
+    def somebody_waits_to_tell_it(self, data: st.DataObject) -> None:
+        if self.model._in_flight:
+            ident = data.draw(st.sampled_from(sorted(self.model._in_flight)))
+            self.same(lambda store: store.lay_down(ident))
+
+    @rule(data=st.data())
+    def somebody_tells_it_again(self, data: st.DataObject) -> None:
+        if self.claimed:
+            ident = data.draw(st.sampled_from(self.claimed))
+            self.same(lambda store: store.take_up(ident))
+
     @rule(channel=st.sampled_from([*CHANNELS, None]))
     def release(self, channel: str | None) -> None:
         self.same(lambda store: store.release(channel))

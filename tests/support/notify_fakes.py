@@ -108,6 +108,11 @@ class MemoryOutbox:
 
     async def unseal(self, channel: str, most: int) -> None: ...
 
+    async def lay_down(self, ident: str) -> None: ...
+
+    async def take_up(self, ident: str) -> bool:
+        return True
+
     async def settle(self, settled: Settled) -> None:
         self._fail()
         notification = self.in_flight.pop(settled.id)
