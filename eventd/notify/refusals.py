@@ -1,6 +1,6 @@
 """How long what fails is tried before it is given up, as a pure function of time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Told
@@ -18,13 +18,16 @@ REFUSED_FOR_S = 12 * 3600.0
 #: What a chat will not take in any form, while it takes nothing else either: not this message is wrong but the far
 #: end, and an hour is longer than such a trouble of a service lasts. Where others are taken, the message is to blame.
 UNHAPPY_FOR_S = 3600.0
+#: After this, of what a chat will not take in any form its id and link are tried too. It is no less than a minute's
+#: allowance (`pacing.COUNTED_S`) takes, so that others were tried meanwhile; a night is too long to know of nothing.
+BARE_AFTER_S = 60.0
 #: Who has not been refused again for a day is settled otherwise.
 FORGOTTEN_AFTER_S = 86_400.0
 
 
 class Refusals:
-    """What one channel has been refused. After a restart that begins anew: there is nothing on disk of when a refusal
-    began, and a day after it was to be told everything ends."""
+    """What one channel has been refused. When that began is in the outbox, too; who is to blame is found again after a
+    restart."""
 
     def __init__(self, unhappy_for_s: float) -> None:
         """``unhappy_for_s``: how long what the far end will not take is tried while it takes nothing else."""
@@ -34,6 +37,14 @@ class Refusals:
         self._taken = 0
         #: Incident → when a message about it alone was refused for good, while nothing else was (Unix seconds).
         self.culprits: dict[str, float] = {}
+
+    def remember(self, refused: Mapping[str, float], now: float) -> None:
+        """What was refused before a restart, and when; none of it later than ``now`` (Unix seconds)."""
+        self._first = {ident: (min(at, now), 0) for ident, at in refused.items()}
+
+    def since(self, ident: str) -> float | None:
+        """When it was first refused (Unix seconds), if it was."""
+        return self._first[ident][0] if ident in self._first else None
 
     def taken(self, incidents: Iterable[str]) -> None:
         """The far end took a message about ``incidents``."""
@@ -53,6 +64,11 @@ class Refusals:
     def alone(self, ident: str) -> bool:
         """Whether nothing else has been refused since the far end last took something."""
         return all(one == ident or taken < self._taken for one, (_, taken) in self._first.items())
+
+    def lasts(self, ident: str, now: float) -> bool:
+        """Whether it was refused long enough ago for its id and link to be tried."""
+        began = self.since(ident)
+        return began is not None and now - began >= BARE_AFTER_S
 
     def given_up(self, told: Told, error: DeliveryError, now: float) -> str | None:
         """Note how ``told`` failed; why it is not tried again, None where it is."""

@@ -126,6 +126,7 @@ class Worker:
         tried = [now] * ((pace.per_minute or 1) - 1) if lately.failing else []
         maybe = [now] if lately.unsettled and not tried else []
         self._window = Window(pace, [*lately.sent, *tried, *maybe])
+        self._refusals.remember(lately.refused, now)
         self._streak = int(lately.failing)
         self._fails((self._failing_since or now) if lately.failing else 0.0)
         if lately.rests_until <= now + MAX_RETRY_AFTER_S:
@@ -255,8 +256,12 @@ class Worker:
             self._few = len(latest(told)) // 2
             await self._outbox.unseal(self.name, self._few)
             return
-        if why := self._refusals.given_up(told, error, now):
-            await self._give_up(told, error, why)
+        why = self._refusals.given_up(told, error, now)
+        if await self._told_bare(told, error, why, now):
+            return
+        if why is not None:
+            self._log.error("notification given up", why=why, notification=told.id, error=str(error))
+            await self._settle(told, "dead", error=error)
             return
         least = LIMITED_S if error.reason == DeliveryFailure.RATE_LIMITED else 0.0
         asked = least if error.retry_after_s is None else error.retry_after_s
@@ -276,25 +281,28 @@ class Worker:
         self._paused_until = now + pause
         await self._settle(told, "retry", retry_at=now + wait, error=error)
 
-    async def _give_up(self, told: Told, error: DeliveryError, why: str) -> None:
-        """For good; but where the far end will not take what it says, it is told at least that there is something."""
-        if not error.retryable and isinstance(self.channel, SpeaksPlain):
-            if not await self._may_go(told):
-                await self._settle(told, "retry", retry_at=self._clock(), error=error)
-                return
-            bare = unshown(marked_late(told, self._clock()))
-            result = await self._ask(self.channel.deliver_plain(bare))
-            if not isinstance(result, DeliveryError):
-                self._log.error("notification told as id and link only", notification=told.id, error=str(error))
-                await self._delivered(told, result, whole=False)
-                return
-            self._failures.note(self.name, result, notification=told.id, told="id and link only")
-            if result.retryable and why != TOO_OLD:
-                wait = max(result.retry_after_s or 0.0, full_jitter(told.attempts, self._rng))
-                await self._settle(told, "retry", retry_at=self._clock() + wait, error=result)
-                return
-        self._log.error("notification given up", why=why, notification=told.id, error=str(error))
-        await self._settle(told, "dead", error=error)
+    async def _told_bare(self, told: Told, error: DeliveryError, why: str | None, now: float) -> bool:
+        """Where the far end will not take what it says, it is told that there is something: at last (``why``), and
+        soon. Whether it is settled with that."""
+        if error.retryable or not (why or self._refusals.lasts(told.id, now)):
+            return False
+        if not isinstance(self.channel, SpeaksPlain):
+            return False
+        if not await self._may_go(told):
+            await self._settle(told, "retry", retry_at=self._clock(), error=error)
+            return True
+        bare = unshown(marked_late(told, self._clock()))
+        result = await self._ask(self.channel.deliver_plain(bare))
+        if not isinstance(result, DeliveryError):
+            self._log.error("notification told as id and link only", notification=told.id, error=str(error))
+            await self._delivered(told, result, whole=False)
+            return True
+        self._failures.note(self.name, result, notification=told.id, told="id and link only")
+        if not result.retryable or why == TOO_OLD:
+            return False
+        wait = max(result.retry_after_s or 0.0, full_jitter(told.attempts, self._rng))
+        await self._settle(told, "retry", retry_at=self._clock() + wait, error=result)
+        return True
 
     async def _settle(
         self,
@@ -307,7 +315,7 @@ class Worker:
         """Record the outcome, and count it once it is recorded. Tried until the store takes it: what is left in
         flight would hold up the channel."""
         text, heard = (None, True) if error is None else (str(error), error.heard)
-        settled = Settled(told.id, outcome, retry_at, text, receipt, heard)
+        settled = Settled(told.id, outcome, retry_at, text, receipt, heard, self._refusals.since(told.id))
         while not await self._settled(settled):
             if self._stopping:
                 return

@@ -60,6 +60,7 @@ class Entry(Struct):
     digest: str = ""
     alone: bool = False
     heard: bool = False
+    refused_at: float | None = None
     receipt: str | None = None
     error: str | None = None
     sent_again_as: str | None = None
@@ -301,6 +302,7 @@ class MemoryOutbox:
             entry.next_at, entry.error = settled.retry_at or 0.0, settled.error
             entry.alone |= settled.outcome == "retry" and settled.id in self._repeated
             entry.heard |= settled.heard
+            entry.refused_at = settled.refused_at if entry.refused_at is None else entry.refused_at
             if settled.outcome == "retry":
                 self._overtaken(entry)
             else:
@@ -345,7 +347,12 @@ class MemoryOutbox:
         failing = [e for e in of if e.state == "pending" and e.notification.attempts]
         limited = (e.next_at for e in failing if (e.error or "").startswith("rate_limited"))
         unsettled = channel in self._noted or any(e.digest and e.state == "pending" for e in of)
-        return Lately(tuple(sorted(sent.values())), bool(failing), max(limited, default=0.0), unsettled)
+        refused: dict[str, float] = {}
+        for entry in failing:
+            if entry.refused_at is not None:
+                ident = entry.digest or entry.notification.id
+                refused[ident] = min(entry.refused_at, refused.get(ident, entry.refused_at))
+        return Lately(tuple(sorted(sent.values())), bool(failing), max(limited, default=0.0), unsettled, refused)
 
     async def release(self, channel: str | None = None) -> None:
         """`Store.release`."""

@@ -131,6 +131,10 @@ SELECT 1 FROM outbox WHERE incident = ? AND channel = ? AND state = 'delivered' 
 SELECT count(*), max(CASE WHEN last_error LIKE 'rate_limited%' THEN next_at ELSE 0 END) FROM outbox
 WHERE channel = ? AND state = 'pending' AND attempts > 0;
 
+-- name: outbox_refused
+SELECT coalesce(digest, id), min(refused_at) FROM outbox INDEXED BY outbox_queue
+WHERE channel = ? AND state = 'pending' AND refused_at IS NOT NULL GROUP BY 1;
+
 -- name: outbox_insert
 INSERT INTO outbox
     (seq, id, lane, place, channel, incident, what, state, attempts, next_at, created_at, wanted_at, held, escalates,
@@ -200,7 +204,9 @@ UPDATE outbox SET state = 'dead', settled_at = ?, last_error = ? WHERE channel =
 UPDATE outbox SET state = ?, settled_at = ?, last_error = ?, receipt = ? WHERE id = ?;
 
 -- name: outbox_try
-UPDATE outbox SET attempts = attempts + 1, next_at = ?, last_error = ?, heard = max(heard, ?) WHERE id = ?;
+UPDATE outbox SET attempts = attempts + 1, next_at = ?, last_error = ?, heard = max(heard, ?),
+    refused_at = coalesce(refused_at, ?)
+WHERE id = ?;
 
 -- name: outbox_lately
 SELECT max(settled_at) FROM outbox INDEXED BY outbox_delivered WHERE channel = ? AND state = 'delivered' AND settled_at > ?

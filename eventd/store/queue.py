@@ -318,7 +318,8 @@ class Queue:
         sent = tuple(at / 1e6 for (at,) in self._all("outbox_lately", channel, round(since * 1e6)))
         failing, rests_until = self._one("outbox_trouble", channel)
         unsettled = channel in self._noted or bool(self._all("digest_pending", channel))
-        return Lately(sent, failing > 0, rests_until or 0.0, unsettled)
+        refused = dict(self._all("outbox_refused", channel))
+        return Lately(sent, failing > 0, rests_until or 0.0, unsettled, refused)
 
     def lay_down(self, ident: str) -> None:
         """`contract.Outbox.lay_down`."""
@@ -351,7 +352,9 @@ class Queue:
         with self._transaction() as tally:
             waiting = self._db.execute(QUERIES["outbox_pending"], {"id": settled.id}).fetchall()
             for ident, channel in waiting:
-                self._db.execute(QUERIES["outbox_try"], (settled.retry_at or 0.0, error, settled.heard, ident))
+                self._db.execute(
+                    QUERIES["outbox_try"], (settled.retry_at or 0.0, error, settled.heard, settled.refused_at, ident)
+                )
                 if state != "pending":
                     settled_at = round(self._clock() * 1e6)
                     self._db.execute(QUERIES["outbox_settle"], (state, settled_at, error, receipt, ident))

@@ -253,7 +253,7 @@ async def test_when_plain_text_is_refused_too_it_is_given_up() -> None:
     assert house.clock() - began > UNHAPPY_FOR_S - 10
     tries = len(house.outbox.outcomes)
     assert house.count("notification_failures", "ops", "render") == tries
-    assert house.count("notification_failures", "ops", "refused") == tries + 1, "its id and link are refused too"
+    assert tries + 1 < house.count("notification_failures", "ops", "refused") < 2 * tries, "id and link are refused too"
 
 
 def malformed(times: int) -> list[Exception | None]:

@@ -406,6 +406,44 @@ def test_a_digest_lists_open_incidents_first_and_of_each_the_latest() -> None:
         assert sum("branch-7" in line for line in lines) == 3
 
 
+@pytest.mark.parametrize("reason", [DeliveryFailure.REFUSED, DeliveryFailure.RENDER])
+@pytest.mark.parametrize("several", [1, 2])
+async def test_what_is_refused_and_alone_is_told_as_id_and_link_within_two_minutes(
+    reason: DeliveryFailure, several: int
+) -> None:
+    """At night nothing else comes that could show that the far end takes other things."""
+    house = House(per_minute=10)
+    house.chat = PlainChat(house.clock, Pace(10), 30)
+    house.chat.chokes, house.chat.reason = "POISON", reason
+    house.delivery = Delivery(house.store, {"ops": house.chat}, house.telemetry, house.clock, random.Random(1))
+    async with house.running():
+        await house.put(*(opened(number, device="POISON") for number in range(several)))
+        await house.pass_time(120)
+    assert house.telemetry.value("notifications", "ops", "delivered") == several
+    assert ["could not be shown here" in plain(told) for _, told in house.chat.told] == [True] * several
+    assert [at for at, _ in house.chat.told if at < T0 + 60] == [], "it was tried whole for a minute"
+
+
+async def test_how_long_something_was_refused_is_known_after_a_restart() -> None:
+    house = House()
+    house.chat = Shut(house.clock, Pace(5), 30)
+    for hours in (7, 6):
+        house.delivery = Delivery(house.store, {"ops": house.chat}, house.telemetry, house.clock, random.Random(1))
+        async with house.running():
+            if hours == 7:
+                await house.put(opened(0))
+            assert house.store.totals()["ops"].dead == 0
+            await house.pass_time(hours * 3600.0, 60.0)
+    assert house.store.totals()["ops"].dead == 1
+
+
+class Shut(Chat):
+    """Its key is not known any more."""
+
+    async def deliver(self, told: Told) -> str | None:
+        raise DeliveryError(DeliveryFailure.REFUSED, "403", retryable=True, heard=False)
+
+
 async def test_what_waits_for_the_next_minute_can_be_dropped() -> None:
     """Its layout was refused and took what the minute allows: its plain text is not on the wire yet."""
     house = House()

@@ -338,6 +338,13 @@ async def test_whoever_begins_to_serve_a_channel_learns_of_its_troubles(store: S
     await store.claim("chat", unix(0))
     await store.settle(Settled("n2", "retry", unix(600), "rate_limited: not so fast"))
     assert await store.lately("chat", unix(0)) == Lately((), failing=True, rests_until=unix(600))
+    for refused_at in (unix(700), unix(800), None):
+        await store.claim("chat", unix(700))
+        await store.settle(Settled("n1", "retry", unix(1), "refused: 403", refused_at=refused_at))
+    assert (await store.lately("chat", unix(0))).refused == {"n1": unix(700)}
+    await store.claim("chat", unix(700))
+    await store.settle(Settled("n1", "dead", error="refused: 403"))
+    assert (await store.lately("chat", unix(0))).refused == {}
 
 
 async def test_whoever_was_told_anything_is_told_the_end(store: Store) -> None:

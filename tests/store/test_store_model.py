@@ -167,7 +167,8 @@ class Stores(RuleBasedStateMachine):
             notification_id = data.draw(st.sampled_from(self.claimed))
             retry_at = self.clock() + delay if outcome == "retry" else None
             receipt = "r" if outcome == "delivered" else None
-            settled = Settled(notification_id, outcome, retry_at, "why", receipt, heard)
+            refused_at = self.clock() if not heard else None
+            settled = Settled(notification_id, outcome, retry_at, "why", receipt, heard, refused_at)
             self.same(lambda store: store.settle(settled))
 
     @rule(data=st.data(), act=st.sampled_from(["retry", "drop"]))
