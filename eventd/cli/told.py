@@ -37,7 +37,7 @@ def _line(letter: Letter, channels: Mapping[str, ChannelRow], now: datetime) -> 
 def _became(letter: Letter, channels: Mapping[str, ChannelRow], now: datetime) -> Iterator[str]:
     yield {
         "delivered": "told",
-        "superseded": f"not told by itself: {letter.error or 'a later one took its place, or it was over before'}",
+        "superseded": f"not told: {letter.error or 'a later one took its place, or it was over before'}",
         "dead": f"NOT TOLD: {letter.error or 'given up'}",
         "pending": f"not told yet: {waits(letter, channels, now)}",
     }[letter.state]

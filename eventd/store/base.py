@@ -152,6 +152,25 @@ def untold_escalation(later: Notification) -> bool:
     return later.escalates and (later.incident.status == "resolved" or later.incident.acked_by is not None)
 
 
+def why_untold(earlier: str | None, later: Notification, *, heard: bool) -> str | None:
+    """Why neither ``later`` nor what waits before it (``earlier`` says what) is told; None where it is. ``heard``: its
+    channel may have heard of the incident."""
+    if untold_escalation(later):
+        return "it was over in time" if later.incident.status == "resolved" else _taken_by(later.incident)
+    if earlier is not None and not heard and passed_untold(earlier, later):
+        return "it was over before it could be told"
+    return None
+
+
+def _taken_by(incident: Incident) -> str:
+    return f"{incident.acked_by} acknowledged the incident in time"
+
+
+def took_its_place(ident: str) -> str:
+    """Why what waited is not told by itself."""
+    return f"news took its place ({ident})"
+
+
 def told_by_parent(later: Notification) -> str | None:
     """The incident that tells what ``later`` is about, where nothing of that was told by itself."""
     return later.incident.parent if later.joined or later.what == "resolved" else None

@@ -16,11 +16,12 @@ State = Literal["pending", "delivered", "dead", "superseded"]
 class Letter(Struct, frozen=True):
     """A notification as it stands in the outbox. ``incident`` is an id, ``title`` what it was about when it was told.
 
-    ``wanted_at``: when it was to be told; ``next_try_at``: when it is tried (again), None for at once. ``error`` is of
-    the last try, or why it was given up. A ``dead`` one may have been ``sent_again_as`` another, or be closed because
-    somebody dropped it (``dropped_by``); what was dropped before anybody gave it up has that as its error. ``held``:
-    until quiet hours end; ``escalates``: told only if nobody acknowledges the incident; ``behind``: the notification
-    about the same incident that its channel is told first, None where that is this one.
+    ``wanted_at``: when it was to be told; ``next_try_at``: when it is tried (again), None for at once. ``error`` is
+    of the last try, or why it was given up or is not told by itself. A ``dead`` one may have been ``sent_again_as``
+    another, or be closed because somebody dropped it (``dropped_by``); what was dropped before anybody gave it up
+    has that as its error. ``held``: until quiet hours end; ``escalates``: told only if nobody acknowledges the
+    incident; ``behind``: the notification about the same incident that its channel is told first, None where that
+    is this one.
     """
 
     id: str

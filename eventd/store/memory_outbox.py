@@ -26,11 +26,11 @@ from eventd.store.base import (
     Page,
     digest_id,
     joined,
-    passed_untold,
     rank,
     replaced_as,
     told_by_parent,
-    untold_escalation,
+    took_its_place,
+    why_untold,
 )
 from eventd.store.letters import (
     Letter,
@@ -112,9 +112,10 @@ class MemoryOutbox:
         self._ledger["notifications_enqueued"] += 1
         self._count(notification.channel, "enqueued", "pending")
         about = (notification.incident.id, notification.channel)
-        if notification.escalates and any(map(_announced, self._of(about))):
-            notification = replace(notification, escalates=False, due_at=None)
         waiting = [entry for entry in self._of(about) if entry.state == "pending"]
+        known = any(map(_announced, self._of(about))) or any(map(self._maybe_known, waiting[-1:]))
+        if notification.escalates and known:
+            notification = replace(notification, escalates=False, due_at=None)
         follows = any(e.notification.what == "resolved" for e in waiting)
         earlier, why = self._replaceable(waiting, notification), self._joined(notification, waits=bool(waiting))
         if notification.joined and why is None:
@@ -128,10 +129,7 @@ class MemoryOutbox:
         when = notification.created_at.timestamp()
         if earlier is not None:
             self._take_over(earlier, entry, due)
-            self._settle(earlier, "superseded", when, why)
-        passed = earlier is not None and self._passed(earlier.notification.what, entry.notification)
-        if passed or notification.joined or why is not None or untold_escalation(entry.notification):
-            self._settle(entry, "superseded", when, why)
+        self._supersede(earlier, entry, when, why)
 
     def _of(self, about: tuple[str, str]) -> list[Entry]:
         entries = self._outbox.values()
@@ -145,9 +143,15 @@ class MemoryOutbox:
             return None
         return joined(parent) if any(e.state != "dead" for e in self._of((parent, later.channel))) else None
 
-    def _passed(self, earlier: str, later: Notification) -> bool:
-        about = (later.incident.id, later.channel)
-        return passed_untold(earlier, later) and not any(e.state == "delivered" or e.heard for e in self._of(about))
+    def _supersede(self, earlier: Entry | None, entry: Entry, when: float, why: str | None = None) -> None:
+        """``entry`` takes the place of what waited before it, if it is to be told at all."""
+        later = entry.notification
+        heard = any(e.state == "delivered" or e.heard for e in self._of((later.incident.id, later.channel)))
+        why = why or why_untold(earlier.notification.what if earlier else None, later, heard=heard)
+        if earlier is not None:
+            self._settle(earlier, "superseded", when, why or took_its_place(later.id))
+        if why is not None or later.joined:
+            self._settle(entry, "superseded", when, why)
 
     def _overtaken(self, one: Entry) -> None:
         """What came in while ``one`` was tried in vain takes its place."""
@@ -161,10 +165,7 @@ class MemoryOutbox:
         self._take_over(one, entry, entry.next_at)
         incident, follows = entry.notification.incident, one.rank[0] == ALL_CLEARS
         entry.rank = rank(what, incident, entry.seq, one.rank, follows_all_clear=follows)
-        when = entry.notification.created_at.timestamp()
-        self._settle(one, "superseded", when)
-        if self._passed(told.what, entry.notification):
-            self._settle(entry, "superseded", when)
+        self._supersede(one, entry, entry.notification.created_at.timestamp())
 
     def _take_over(self, earlier: Entry, entry: Entry, due: float) -> None:
         """A place that was tried is tried again when it would have been."""
@@ -176,9 +177,11 @@ class MemoryOutbox:
         """The entry that ``later`` replaces."""
         if not waiting or (waiting[-1].notification.what, later.what) not in REPLACED_AS:
             return None
-        earlier = waiting[-1].notification
-        kept = waiting[-1].alone or waiting[-1].digest or earlier.id in {*self._in_flight, *self._noted.values()}
-        return None if kept else waiting[-1]
+        return None if self._maybe_known(waiting[-1]) else waiting[-1]
+
+    def _maybe_known(self, entry: Entry) -> bool:
+        held = entry.notification.id in {*self._in_flight, *self._noted.values()}
+        return held or entry.alone or bool(entry.digest)
 
     def _settle(self, entry: Entry, state: State, at: float, why: str | None = None) -> None:
         entry.state, entry.settled_at = state, at

@@ -22,11 +22,11 @@ from eventd.store.base import (
     STATE_AFTER,
     digest_id,
     joined,
-    passed_untold,
     rank,
     replaced_as,
     told_by_parent,
-    untold_escalation,
+    took_its_place,
+    why_untold,
 )
 from eventd.store.database import QUERIES, unsynced
 from eventd.store.letters import Letter, check_drop, check_retry, dropped, make_letter, no_letter, told_again, wanted_at
@@ -100,10 +100,11 @@ class Queue:
     def put(self, notification: Notification, seq: int, tally: Tally) -> None:
         """Add a new notification as row ``seq``, in place of one about the same incident that could not be told yet."""
         about = (notification.incident.id, notification.channel)
-        if notification.escalates and self._announced(*about):
+        found = self._one("outbox_latest", *about)
+        latest = None if found is None else _Earlier(*found)
+        earlier = None if latest is None or self._maybe_known(latest) else latest
+        if notification.escalates and (self._announced(*about) or earlier is not latest):
             notification = replace(notification, escalates=False, due_at=None)
-        latest = self._one("outbox_latest", *about)
-        earlier = self._replaceable(None if latest is None else _Earlier(*latest))
         why = self._joined(notification, waits=latest is not None)
         if notification.joined and why is None:
             earlier = None
@@ -115,7 +116,6 @@ class Queue:
         lane, place = rank(what, notification.incident, seq, before, follows_all_clear=follows)
         due = 0.0 if notification.due_at is None else notification.due_at.timestamp()
         if earlier is not None:
-            self._supersede(earlier.id, notification, tally, why)
             due = earlier.next_at if earlier.attempts else min(due, earlier.next_at)
         stored = replace(notification, what=what, attempts=earlier.attempts if earlier else 0)
         self._db.execute(
@@ -134,8 +134,10 @@ class Queue:
             },
         )
         tally["notifications_enqueued", stored.channel] += 1
-        passed = earlier is not None and self._passed(earlier.what, stored)
-        if passed or stored.joined or why is not None or untold_escalation(stored):
+        why = why or self._why_untold(earlier.what if earlier else None, stored)
+        if earlier is not None:
+            self._supersede(earlier.id, stored, tally, why or took_its_place(stored.id))
+        if why is not None or stored.joined:
             self._supersede(stored.id, stored, tally, why)
 
     def _announced(self, incident: str, channel: str) -> bool:
@@ -150,19 +152,18 @@ class Queue:
             return None
         return None if self._one("outbox_tells", parent, later.channel) is None else joined(parent)
 
-    def _passed(self, earlier: str, later: Notification) -> bool:
-        """Whether ``later`` ends what was soon over and of which the channel has surely not heard."""
-        about = (later.incident.id, later.channel)
-        return passed_untold(earlier, later) and self._one("outbox_told", *about) is None
+    def _why_untold(self, earlier: str | None, later: Notification) -> str | None:
+        heard = self._one("outbox_told", later.incident.id, later.channel) is not None
+        return why_untold(earlier, later, heard=heard)
 
-    def _replaceable(self, earlier: _Earlier | None) -> _Earlier | None:
-        """None where it is in a digest, in somebody's hands, or to be repeated as it was."""
-        if earlier is None or earlier.alone or earlier.digest is not None:
-            return None
-        return None if earlier.id in self._in_flight or earlier.id in self._noted.values() else earlier
+    def _maybe_known(self, earlier: _Earlier) -> bool:
+        """Whether it is in a digest, in somebody's hands, or to be repeated as it was: nothing takes its place."""
+        held = earlier.id in self._in_flight or earlier.id in self._noted.values()
+        return held or earlier.alone or earlier.digest is not None
 
-    def _supersede(self, ident: str, later: Notification, tally: Tally, why: str | None = None) -> None:
-        self._db.execute(QUERIES["outbox_settle"], ("superseded", micros(later.created_at), why, None, ident))
+    def _supersede(self, ident: str, later: Notification, tally: Tally, why: str | None) -> None:
+        said = None if why is None else unstorable.writable(why)
+        self._db.execute(QUERIES["outbox_settle"], ("superseded", micros(later.created_at), said, None, ident))
         tally["notifications_superseded", later.channel] += 1
 
     def _overtaken(self, ident: str, tally: Tally) -> None:
@@ -176,9 +177,10 @@ class Queue:
         lane, place = rank(what, later.incident, seq, (lane, place), follows_all_clear=lane == ALL_CLEARS)
         moved = {"id": later.id, "what": what, "lane": lane, "place": place, "json": text(later), "earlier": ident}
         self._db.execute(QUERIES["outbox_moves_up"], moved)
-        self._supersede(ident, later, tally)
-        if self._passed(earlier, later):
-            self._supersede(later.id, later, tally)
+        why = self._why_untold(earlier, later)
+        self._supersede(ident, later, tally, why or took_its_place(later.id))
+        if why is not None:
+            self._supersede(later.id, later, tally, why)
 
     # --- handing out ----------------------------------------------------------------------------------------------
 

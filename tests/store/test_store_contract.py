@@ -252,6 +252,8 @@ async def test_an_escalation_is_not_told_once_somebody_has_it_or_it_is_over(stor
     what = "updated" if over.acked_by else "resolved"
     await store.commit(batch(notifications=[later("n2", over, 1200, what=what, escalates=True)]))
     assert await store.outbox_counts() == {"chat": {"superseded": 2}}
+    why = "ada acknowledged the incident in time" if over.acked_by else "it was over in time"
+    assert [one.error for one in (await store.letters()).items] == [why, why], "nobody was told"
     assert await told(store) == []
 
 
@@ -291,6 +293,16 @@ async def test_what_was_told_before_it_joined_an_outage_of_many_is_told_as_over(
     over = replace(part, status="resolved", resolved_at=at(4000.0), updated_at=at(4000.0))
     await store.commit(batch(notifications=[notification("n4", over, "resolved")]))
     assert await told(store) == [("n4", "resolved")]
+
+
+async def test_an_escalation_that_is_being_told_is_told_the_end_too(store: Store) -> None:
+    await store.commit(batch(notifications=[later("n1", incident(), 900, escalates=True)]))
+    assert await store.claim("chat", unix(901))
+    over = [later("n2", incident(resolved=902.0), 1802, what="resolved", escalates=True)]
+    await store.commit(batch(notifications=over))
+    await store.settle(Settled("n1", "delivered"))
+    assert await store.next_due("chat") == 0
+    assert await told(store) == [("n2", "resolved")]
 
 
 async def test_an_escalation_keeps_its_time_and_once_told_hears_everything_at_once(store: Store) -> None:
