@@ -7,7 +7,8 @@ handed over is committed, then the try in flight is finished, then web and store
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -67,6 +68,9 @@ NEEDS_RESTART: dict[str, Callable[[Config], Any]] = {
     "web": lambda config: msgspec.structs.replace(config.web, tokens=(), external_url=None),
     "receivers.snmp.engine_id": lambda config: config.receivers.snmp and config.receivers.snmp.engine_id,
 }
+
+#: The names of the channels that know what is open, in the store: a list in JSON.
+CHANNELS = "channels"
 
 #: What `App.not_ready` says before everything listens, and again from the stop on.
 STARTING = "eventd is starting or stopping."
@@ -145,6 +149,7 @@ class App:
                 tasks.create_task(self._every(LOOK_EVERY_S, self.losses.look), name="look for losses"),
                 tasks.create_task(self._every(BEAT_LOOK_S, self.heart.tick), name="heartbeat"),
             ]
+            await self._tell_new_channels(self.config)
             await self._give_up_orphans(self.config)
             self._start_delivery(self.config)
             try:
@@ -184,6 +189,7 @@ class App:
             committed=lambda changes: self.web.stream.publish(changes),
             clock=self._clock,
         )
+        self.delivery = Delivery(self.store, {}, self.telemetry, self._clock)  # nobody is told before `_serve`
         self._gauges = Gauges(self)
         self._gauges.provide(self.telemetry)
         self.telemetry.provide("recorded", self.recorder.recorded)
@@ -267,6 +273,28 @@ class App:
         notifiers = load_notifiers()
         return {c.name: notifiers[c.type].build(c.name, c.settings, session) for c in config.channels}
 
+    async def _tell_new_channels(self, config: Config) -> None:
+        """What is open already, to channels that were not there before. They hear of it before they hear of anything
+        else, and what was routed by the configuration before this one is in the outbox after that."""
+        names = {channel.name for channel in config.channels}
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                kept = await self.store.meta_get(CHANNELS)
+                known = self.store.totals().keys() if kept is None else set(msgspec.json.decode(kept, type=list[str]))
+                new = names - known
+                await self.pipeline.tell(lambda now: self._catching_up(config, new, now))
+                if kept is None or names != known:
+                    await self.store.meta_set(CHANNELS, msgspec.json.encode(sorted(names)).decode())
+        except (StoreError, TimeoutError) as error:
+            log.warning("new channels may not know what is open", error=str(error) or "the store does not answer")
+
+    def _catching_up(self, config: Config, new: Collection[str], now: float) -> list[Notification]:
+        told = self.correlator.told() if new else ()
+        found = list(routing.catching_up(told, config.routing, config.listeners, new, now))
+        for name, count in Counter(one.channel for one in found).items():
+            log.info("channel is new: it is told of what is open", channel=name, incidents=count)
+        return found
+
     async def _give_up_orphans(self, config: Config) -> None:
         """What waits for a channel that is configured no more will never be delivered: say so and settle it."""
         configured = {channel.name for channel in config.channels}
@@ -336,6 +364,7 @@ class App:
         """Always, even if nothing seems changed: files behind the settings (secrets, templates) may have."""
         try:
             await self._stop_delivery()
+            await self._tell_new_channels(config)
             await self._give_up_orphans(config)
         except StoreError as error:
             log.warning("store not reached while channels were replaced", error=str(error))

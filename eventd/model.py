@@ -387,8 +387,9 @@ class Notification(Struct, frozen=True):
 
     ``due_at``: it is told no earlier. ``held``: until the end of quiet hours, so that it is told among others then.
     ``escalates``: it is told only if by then nobody has acknowledged the incident and it is not over. ``joined``: it is
-    never told, and takes back what waits, as the parent of its incident tells it (`Change`). ``thread`` is the receipt
-    that the far end gave for the first message about the incident, for channels that can answer to it.
+    never told, and takes back what waits, as the parent of its incident tells it (`Change`). ``catches_up``: its
+    channel is new, and is told of what was open before, among others of that sort. ``thread`` is the receipt that the
+    far end gave for the first message about the incident, for channels that can answer to it.
     """
 
     id: str
@@ -402,20 +403,22 @@ class Notification(Struct, frozen=True):
     escalates: bool = False
     joined: bool = False
     thread: str | None = None
+    catches_up: bool = False
     #: nothing about the incident has been delivered on the channel yet, whatever this tells of it.
     first: bool = False
 
 
-DigestReason = Literal["storm", "late", "quiet"]
+DigestReason = Literal["storm", "late", "quiet", "new"]
 
 
 class Digest(Struct, frozen=True):
     """Several notifications of one channel in one message that lists every one of their incidents.
 
     ``why``: there were more than the channel takes (``storm``), the far end was not to be reached for long (``late``),
-    or they were held until the end of quiet hours (``quiet``). ``id`` stays the same over retries and restarts, and so
-    does what it lists. ``more``: incidents that waited as well when it was sealed, and for which it has no room; no
-    fewer than that. ``late_s``: for how long the oldest of it has waited when it is tried, where that is long.
+    they were held until the end of quiet hours (``quiet``), or the channel is new (``new``). ``id`` stays the same over
+    retries and restarts, and so does what it lists. ``more``: incidents that waited as well when it was sealed, and for
+    which it has no room; no fewer than that. ``late_s``: for how long the oldest of it has waited when it is tried,
+    where that is long.
     """
 
     id: str

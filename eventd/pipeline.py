@@ -184,11 +184,22 @@ class Pipeline:
         self._tick(self._clock())
         verdict = act(self._now)
         self._keep(verdict)
+        await self._durable()
+        return verdict
+
+    async def tell(self, told: Callable[[float], Iterable[Notification]]) -> None:
+        """Put into the outbox what ``told`` says at this moment of the pipeline's time; returns after the commit, and
+        so after the commit of all that was decided before."""
+        self._tick(self._clock())
+        self._batch.notifications.extend(told(self._now))
+        await self._durable()
+
+    async def _durable(self) -> None:
+        """Until all that was decided is."""
         done = asyncio.get_running_loop().create_future()
         self._operated.append(done)
         self.intake.wake()
         await done
-        return verdict
 
     # --- one message ---------------------------------------------------------------------------------------------
 

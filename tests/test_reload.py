@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chat_server import ChatServer
+from notify_fakes import until
 from service import free_port
 from storm import stop_inform, stop_line
 
@@ -16,6 +18,7 @@ from eventd.app import App
 from eventd.config import load
 from eventd.errors import StoreError
 from eventd.receivers.udp import UdpReceiver
+from eventd.store.base import ChannelTotals
 
 BASE = """
 [receivers.syslog_udp]
@@ -507,3 +510,69 @@ async def test_a_reload_that_is_refused_leaves_the_recording_as_it_was(
     await running.stop()
     assert kept.read_bytes().count(b"\n") == 1
     assert sum(running.app.telemetry.values("record_dropped").values()) == 0
+
+
+CHAT = '[[channels]]\nname = "{name}"\ntype = "mattermost"\nurl = "{url}/{name}"\n'
+
+
+async def told_to(server: ChatServer, name: str, count: int = 1) -> list[str]:
+    """What a channel was told, once it was told so often."""
+
+    def found() -> list[str]:
+        return [seen.body.decode() for seen in server.seen if seen.path == f"/{name}"]
+
+    await until(lambda: len(found()) >= count, 10)
+    return found()
+
+
+async def waiting(app: App, name: str, count: int) -> None:
+    """Until so many notifications wait for a channel."""
+    await until(lambda: app.store.totals().get(name, ChannelTotals()).pending >= count, 10)
+
+
+async def started_again(before: Running, extra: str) -> Running:
+    """Another process on the same store, with another configuration."""
+    again = Running(before.folder)
+    again.write(extra)
+    again.app = App(lambda: load(str(again.path)))
+    await again.start()
+    return again
+
+
+async def test_who_comes_for_a_renamed_channel_is_told_of_what_is_open(running: Running) -> None:
+    app = running.app
+    async with ChatServer() as server:
+        running.write(CHAT.format(name="old", url="http://127.0.0.1:9"))
+        assert await app.reload() is None
+        send(running.udp, *(stop_line(number, device=f"FW{number}") for number in range(3)))
+        await waiting(app, "old", 3)
+        running.write(CHAT.format(name="new", url=server.url))
+        assert await app.reload() is None
+        (first,) = await told_to(server, "new")
+        assert "open already when this channel was set up" in first
+        assert [first.count(incident.id) for incident in app.correlator.open_incidents()] == [1, 1, 1]
+        lost = (await app.store.letters(channel="old")).items
+        assert [(one.state, one.error) for one in lost] == [("dead", "the channel is no longer configured")] * 3
+        await app.refresh_metrics()
+        assert app.telemetry.value("outbox_dead", "old") == 3
+        await running.stop()
+        again = await started_again(running, "".join(CHAT.format(name=n, url=server.url) for n in ("new", "newer")))
+        (newer,) = await told_to(server, "newer")
+        assert "open already" in newer
+        send(again.udp, stop_line(7, device="FW7"))
+        assert len(await told_to(server, "new", 2)) == 2, "whoever was there before hears of news only"
+        await again.stop()
+
+
+async def test_a_timer_that_is_due_at_the_start_does_not_meet_half_a_service(running: Running) -> None:
+    """What it enqueues is committed before anybody delivers: what waits for a channel that is gone is given up."""
+    old, other = (f'reminder = "1s"\n{CHAT.format(name=name, url="http://127.0.0.1:9")}' for name in ("old", "other"))
+    running.write(old)
+    assert await running.app.reload() is None
+    send(running.udp, stop_line(1))
+    await waiting(running.app, "old", 1)
+    await running.stop()
+    await asyncio.sleep(1.2)
+    again = await started_again(running, other)
+    await waiting(again.app, "other", 1)
+    await again.stop()

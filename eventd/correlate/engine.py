@@ -40,7 +40,7 @@ from eventd.correlate.hush import Maintenance, Silence, silence_key
 from eventd.correlate.settings import HEAP_SLACK, MAX_FAULTS, Settings
 from eventd.correlate.state import DeviceState, Fact, GroupState, PeerState, State, decode, device_key, peer_key
 from eventd.inventory import Inventory
-from eventd.model import Event, Incident, PeerStatus, utc
+from eventd.model import Change, Event, Incident, PeerStatus, utc
 
 PEER_RULES: dict[str, echoes.PeerRule] = {
     "ipsec.tunnel.stop": tunnels.on_stop,
@@ -242,6 +242,14 @@ class Correlator:
     def each_open(self) -> Iterator[Incident]:
         """The same one by one, in no order. As of `peers`, somebody may be judged between two of them."""
         return (self._desk.incident(case) for _, _, case in self._fleet.announced())
+
+    def told(self) -> Iterator[Change]:
+        """Every open incident that people were told of, as it is told to somebody who hears of it only now; without
+        those that another one tells, and what nobody is told of just now."""
+        for _, _, case in self._fleet.announced():
+            incident = self._desk.incident(case)
+            if case.told and not case.group and not incident.silenced:
+                yield Change("opened", incident, first=True)
 
     def open_counts(self) -> Mapping[tuple[str, str], int]:
         """How many incidents are open, by (kind, severity): cheap enough for every scrape."""

@@ -63,6 +63,8 @@ def together(waiting: Waiting, free: float, now: float) -> DigestReason | None:
         return None
     if waiting.held >= LEAST_TOGETHER:
         return "quiet"
+    if waiting.catching_up >= LEAST_TOGETHER:
+        return "new"
     if waiting.oldest is not None and now - waiting.oldest > STALE_AFTER_S:
         return "late"
     return "storm" if free <= 1 else None

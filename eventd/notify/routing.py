@@ -1,7 +1,7 @@
 """Who is told of what and when: ``[[routes]]`` and quiet hours of the configuration, as pure functions."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -110,8 +110,11 @@ def route(incident: Incident, routes: Routes, all_channels: Iterable[str], now: 
 def notification_id(change: Change, channel: str) -> str:
     """The same step told on the same channel has the same id, in every run and after every restart."""
     incident = change.incident
-    parts = [incident.id, change.what, incident.updated_at.isoformat(), channel]
-    parts += ["joined"] if change.joined else []
+    joined = ("joined",) if change.joined else ()
+    return _id(incident.id, change.what, incident.updated_at.isoformat(), channel, *joined)
+
+
+def _id(*parts: str) -> str:
     return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
 
 
@@ -148,6 +151,22 @@ def _notification(change: Change, channel: str, after: float, quiet: Quiet | Non
         escalates=after > 0,
         joined=change.joined,
     )
+
+
+def catching_up(
+    openings: Iterable[Change], routes: Routes, channels: Listeners, new: Collection[str], now: float
+) -> Iterator[Notification]:
+    """What channels that are ``new`` are told of incidents that are open already (``openings``: each as it stands, as
+    an opening). Those that wait for nobody to acknowledge an incident have waited since it was opened."""
+    for change in openings:
+        incident = change.incident
+        found = route(incident, routes, channels, now)
+        for name in (name for name in found if name in new):
+            left = max(0.0, incident.opened_at.timestamp() + found[name] - now)
+            if found[name] and incident.acked_by is not None:
+                continue
+            told = _notification(change, name, left, channels.get(name), now)
+            yield msgspec.structs.replace(told, id=_id(incident.id, "new", repr(now), name), catches_up=True)
 
 
 def validate(routes: Sequence[Route], channels: Iterable[str]) -> list[Problem]:

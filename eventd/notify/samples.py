@@ -36,7 +36,7 @@ def incidents() -> Iterator[tuple[str, Notification]]:
 def digests() -> Iterator[tuple[str, Digest]]:
     """Samples of several incidents together, by name."""
     told = tuple(notification for _, notification in incidents())
-    reasons: tuple[DigestReason, ...] = ("storm", "late", "quiet")
+    reasons: tuple[DigestReason, ...] = ("storm", "late", "quiet", "new")
     for why in reasons:
         yield f"digest ({why})", Digest(f"sample-{why}", "sample", why, told, told[0].created_at)
     yield "digest of one", Digest("sample-one", "sample", "late", told[:1], told[0].created_at)

@@ -107,7 +107,16 @@ def told_again(dead: Notification, incident: Incident) -> Notification:
     if incident.status == "resolved":
         what = "resolved"
     return replace(
-        dead, id=ident, what=what, incident=incident, attempts=0, due_at=None, held=False, escalates=False, thread=None
+        dead,
+        id=ident,
+        what=what,
+        incident=incident,
+        attempts=0,
+        due_at=None,
+        held=False,
+        escalates=False,
+        catches_up=False,
+        thread=None,
     )
 
 

@@ -263,7 +263,7 @@ class MemoryOutbox:
         """`contract.Outbox.waiting`."""
         due = [entry.notification for entry in self._due_together(channel, now, apart)]
         oldest = min((one.created_at.timestamp() for one in due), default=None)
-        return Waiting(len(due), oldest, sum(one.held for one in due))
+        return Waiting(len(due), oldest, sum(one.held for one in due), sum(one.catches_up for one in due))
 
     async def seal(
         self, channel: str, now: float, why: DigestReason, most: int, apart: Collection[str] = ()

@@ -138,16 +138,16 @@ WHERE channel = ? AND state = 'pending' AND refused_at IS NOT NULL GROUP BY 1;
 -- name: outbox_insert
 INSERT INTO outbox
     (seq, id, lane, place, channel, incident, what, state, attempts, next_at, created_at, wanted_at, held, escalates,
-    last_error, json)
+    catches_up, last_error, json)
 VALUES (
     :seq, :id, :lane, :place, :channel, :incident, :what, 'pending', :attempts, :next_at, :created_at, :wanted_at, :held,
-    :escalates, :last_error, :json
+    :escalates, :catches_up, :last_error, :json
 );
 
 -- Whose turn it is: the first of each incident, if it is due. One that was put off for longer than a far end may ask for
 -- was put off before the clock was set back. Without the names of indexes each row is compared with all before it.
 -- name: outbox_due
-SELECT id, attempts, json, created_at, held, incident FROM outbox AS one INDEXED BY outbox_queue
+SELECT id, attempts, json, created_at, held, catches_up, incident FROM outbox AS one INDEXED BY outbox_queue
 WHERE channel = :channel AND state = 'pending' AND digest IS NULL
     AND (next_at <= :now OR (attempts > 0 AND next_at > :beyond))
     AND NOT EXISTS (

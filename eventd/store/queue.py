@@ -274,9 +274,9 @@ class Queue:
     def waiting(self, channel: str, now: float, apart: Collection[str]) -> Waiting:
         """`contract.Outbox.waiting`."""
         due = self._due_together(channel, now, apart)
-        oldest = min((created_at for _, _, _, created_at, _, _ in due), default=None)
-        held = sum(held for _, _, _, _, held, _ in due)
-        return Waiting(len(due), None if oldest is None else oldest / 1e6, held)
+        oldest = min((created_at for _, _, _, created_at, *_ in due), default=None)
+        held, catching_up = sum(row[4] for row in due), sum(row[5] for row in due)
+        return Waiting(len(due), None if oldest is None else oldest / 1e6, held, catching_up)
 
     def seal(self, channel: str, now: float, why: DigestReason, most: int, apart: Collection[str]) -> Digest | None:
         """`contract.Outbox.seal`."""

@@ -231,3 +231,27 @@ def test_quiet_hours_hold_back_what_is_not_grave_until_they_end() -> None:
 def test_a_window_that_cannot_be_is_a_fault(table: dict[str, Any], what: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=what):
         routes({"channels": ["chat"], **table})
+
+
+def test_a_new_channel_is_told_of_what_is_open_as_far_as_it_would_have_been() -> None:
+    table = Routes(
+        routes(
+            {"match": {"site": "Lyon"}, "channels": ["new", "chat"], "continue": True},
+            {"channels": ["pager"], "after": 900.0},
+        )
+    )
+    here, there = make_incident(id="i1"), make_incident(id="i2", site="Paris", acked_by="ann")
+    opened = here.opened_at.timestamp()
+    openings = [Change("opened", incident, first=True) for incident in (here, there)]
+    channels = dict.fromkeys(("new", "chat", "pager"))
+
+    def told(now: float, *new: str) -> list[tuple[str, str, float]]:
+        found = routing.catching_up(openings, table, channels, new, now)
+        assert all(one.catches_up and one.what == "opened" for one in found)
+        found = routing.catching_up(openings, table, channels, new, now)
+        return [(one.channel, one.incident.id, (one.due_at or one.created_at).timestamp()) for one in found]
+
+    assert told(opened + 60) == []
+    assert told(opened + 60, "new") == [("new", "i1", opened + 60)]
+    assert told(opened + 60, "pager") == [("pager", "i1", opened + 900)], "ann has the other"
+    assert told(opened + 1000, "pager") == [("pager", "i1", opened + 1000)]

@@ -387,6 +387,8 @@ def test_a_clock_that_was_set_back_does_not_close_the_window() -> None:
         (Waiting(2, T0, 0), 1, "storm"),
         (Waiting(2, T0 - STALE_AFTER_S - 1, 0), math.inf, "late"),
         (Waiting(2, T0 - STALE_AFTER_S - 1, 2), 1, "quiet"),
+        (Waiting(3, T0, 0, 2), 5, "new"),
+        (Waiting(1, T0, 0, 1), 5, None),
     ],
 )
 def test_what_is_told_together_and_why(waiting: Waiting, free: float, why: str | None) -> None:

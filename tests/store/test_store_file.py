@@ -486,6 +486,7 @@ def test_no_statement_reads_a_whole_queue_for_one_incident(path: Path) -> None:
         "outbox_lately",
         "outbox_give_up",
         "outbox_trouble",
+        "outbox_refused",
         "outbox_failing",  # only `eventd doctor` asks
     }
     database.prepare(path)

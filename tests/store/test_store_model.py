@@ -51,10 +51,10 @@ def notifications(draw: st.DrawFn) -> Any:
     one = notification(
         f"n{draw(st.integers(0, 30))}", draw(incidents()), what, draw(st.sampled_from(CHANNELS)), draw(SECONDS)
     )
-    way = draw(st.sampled_from(["now", "now", "held", "escalates"]))
+    way = draw(st.sampled_from(["now", "catches up", "held", "escalates"]))
     one = replace(one, joined=what == "updated" and draw(st.booleans()))
-    if way == "now":
-        return one
+    if way in ("now", "catches up"):
+        return replace(one, catches_up=way == "catches up")
     return replace(one, due_at=at(draw(SECONDS)), held=way == "held", escalates=way == "escalates")
 
 
@@ -143,7 +143,7 @@ class Stores(RuleBasedStateMachine):
 
     @rule(
         channel=st.sampled_from(CHANNELS),
-        why=st.sampled_from(["storm", "late", "quiet"]),
+        why=st.sampled_from(["storm", "late", "quiet", "new"]),
         most=st.integers(1, 3),
         apart=st.sets(INCIDENTS, max_size=1),
     )
