@@ -116,7 +116,7 @@ def test_a_template_that_fails_on_some_is_refused_with_a_sample(
 
 def test_a_template_of_digests_is_tried_with_digests(tmp_path: Path) -> None:
     (tmp_path / "own.j2").write_text("{{ why }}{% for line in lines %}{{ line.incident.cause.text }}{% endfor %}")
-    with pytest.raises(ValueError, match=r"digest_template_file: .*\(sample 'digest \(storm\)'; it fails on 3 of 4"):
+    with pytest.raises(ValueError, match=r"digest_template_file: .*\(sample 'digest \(storm\)'; it fails on 4 of 5"):
         tried_template("digest.j2", "own.j2", BARE, tmp_path, key="digest_template_file")
 
 
