@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from itertools import takewhile
@@ -29,30 +29,14 @@ from eventd.store.base import (
     why_untold,
 )
 from eventd.store.database import QUERIES, unsynced
-from eventd.store.letters import Letter, check_drop, check_retry, dropped, make_letter, no_letter, told_again, wanted_at
-from eventd.store.rows import EPOCH, Tally, micros, text
+from eventd.store.letters import Letter, check_drop, check_retry, dropped, no_letter, told_again, wanted_at
+from eventd.store.rows import EPOCH, Tally, letter, micros, text
 from eventd.telemetry import get_logger
 
 log = get_logger("store")
 
 _notification = msgspec.json.Decoder(Notification)
 _incident = msgspec.json.Decoder(Incident)
-
-
-def letter(row: Any) -> Letter:
-    """A row of ``outbox_letters``."""
-    _, json, state, attempts, next_at, settled_at, *rest = row
-    settled = None if settled_at is None else EPOCH + timedelta(microseconds=settled_at)
-    return make_letter(replace(_notification.decode(json), attempts=attempts), state, next_at, settled, tuple(rest))
-
-
-def letters(rows: Iterable[Any]) -> Iterator[Letter]:
-    """Rows of ``outbox_letters``; one that cannot be read back hides no other."""
-    for row in rows:
-        try:
-            yield letter(row)
-        except msgspec.MsgspecError as error:
-            log.error("notification left out of the list", why="cannot be read back", row=row[0], error=str(error))
 
 
 class _Earlier(Struct, frozen=True):

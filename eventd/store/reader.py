@@ -12,7 +12,7 @@ from eventd.model import Event, Incident, Malformed
 from eventd.store.base import MAX_PAGE, Page, by_time
 from eventd.store.database import CHECKS, QUERIES
 from eventd.store.letters import Letter
-from eventd.store.queue import letter, letters
+from eventd.store.rows import letter, letters
 
 #: A question that takes longer is given up, so that one cannot hold up all others; commits are not affected anyway.
 QUERY_TIMEOUT_S = 5.0

@@ -1,13 +1,23 @@
-"""How values become columns."""
+"""How values become columns, and rows what operators see."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
+
+from eventd.model import Notification
+from eventd.store.letters import Letter, make_letter
+from eventd.telemetry import get_logger
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+
+_notification = msgspec.json.Decoder(Notification)
+
+log = get_logger("store")
 
 #: (name in the ledger, channel or "") → increment.
 Tally = Counter[tuple[str, str]]
@@ -21,3 +31,19 @@ def micros(when: datetime) -> int:
 def text(value: Any) -> str:
     """JSON. Kept as text and not as bytes, so that SQL can look into it."""
     return msgspec.json.encode(value).decode()
+
+
+def letter(row: Any) -> Letter:
+    """A row of ``outbox_letters``."""
+    _, json, state, attempts, next_at, settled_at, *rest = row
+    settled = None if settled_at is None else EPOCH + timedelta(microseconds=settled_at)
+    return make_letter(replace(_notification.decode(json), attempts=attempts), state, next_at, settled, tuple(rest))
+
+
+def letters(rows: Iterable[Any]) -> Iterator[Letter]:
+    """Rows of ``outbox_letters``; one that cannot be read back hides no other."""
+    for row in rows:
+        try:
+            yield letter(row)
+        except msgspec.MsgspecError as error:
+            log.error("notification left out of the list", why="cannot be read back", row=row[0], error=str(error))

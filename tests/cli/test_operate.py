@@ -109,6 +109,17 @@ async def test_which_channel_was_told_what_and_what_failed_is_shown(site: Site) 
         assert lines[2].endswith("tried 1 times, lastly: connect: https://chat.example: nobody there")
 
 
+async def test_who_was_not_told_because_somebody_has_it_is_not_said_to_be(site: Site) -> None:
+    ident, store = the_open(site), site.service.store
+    incident = await store.incident(ident)
+    assert incident is not None
+    for what, about in (("opened", incident), ("updated", replace(incident, acked_by="ann"))):
+        late = Notification(f"n-{what}", "pager", what, about, utc(EPOCH), due_at=utc(EPOCH + 900), escalates=True)
+        await store.commit(Batch(notifications=[late]))
+    lines = (await done(site, "show", ident)).partition("\ntold\n")[2].splitlines()[:2]
+    assert all(line.endswith("not told: ann acknowledged the incident in time") for line in lines), lines
+
+
 async def test_a_beginning_that_fits_several_or_none_is_refused(site: Site) -> None:
     incident = await site.service.store.incident(the_open(site))
     assert incident is not None
