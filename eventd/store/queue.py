@@ -9,7 +9,6 @@ from itertools import takewhile
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from eventd.contract import Lately, Settled, Waiting
@@ -30,27 +29,13 @@ from eventd.store.base import (
 )
 from eventd.store.database import QUERIES, unsynced
 from eventd.store.letters import Letter, check_drop, check_retry, dropped, no_letter, told_again, wanted_at
-from eventd.store.rows import EPOCH, Tally, letter, micros, text
+from eventd.store.rows import EPOCH, Earlier, Tally, letter, micros, text
 from eventd.telemetry import get_logger
 
 log = get_logger("store")
 
 _notification = msgspec.json.Decoder(Notification)
 _incident = msgspec.json.Decoder(Incident)
-
-
-class _Earlier(Struct, frozen=True):
-    """A pending notification about the same incident on the same channel."""
-
-    id: str
-    lane: int
-    place: int
-    what: str
-    next_at: float
-    attempts: int
-    last_error: str | None
-    alone: bool
-    digest: str | None
 
 
 class Queue:
@@ -85,7 +70,7 @@ class Queue:
         """Add a new notification as row ``seq``, in place of one about the same incident that could not be told yet."""
         about = (notification.incident.id, notification.channel)
         found = self._one("outbox_latest", *about)
-        latest = None if found is None else _Earlier(*found)
+        latest = None if found is None else Earlier(*found)
         earlier = None if latest is None or self._maybe_known(latest) else latest
         if notification.escalates and (self._announced(*about) or earlier is not latest):
             notification = replace(notification, escalates=False, due_at=None)
@@ -140,7 +125,7 @@ class Queue:
         heard = self._one("outbox_told", later.incident.id, later.channel) is not None
         return why_untold(earlier, later, heard=heard)
 
-    def _maybe_known(self, earlier: _Earlier) -> bool:
+    def _maybe_known(self, earlier: Earlier) -> bool:
         """Whether it is in a digest, in somebody's hands, or to be repeated as it was: nothing takes its place."""
         held = earlier.id in self._in_flight or earlier.id in self._noted.values()
         return held or earlier.alone or earlier.digest is not None

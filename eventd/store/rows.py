@@ -1,4 +1,4 @@
-"""How values become columns, and rows what operators see."""
+"""How values become columns, and rows values again."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from eventd.model import Notification
@@ -47,3 +48,17 @@ def letters(rows: Iterable[Any]) -> Iterator[Letter]:
             yield letter(row)
         except msgspec.MsgspecError as error:
             log.error("notification left out of the list", why="cannot be read back", row=row[0], error=str(error))
+
+
+class Earlier(Struct, frozen=True):
+    """A pending notification about the same incident on the same channel."""
+
+    id: str
+    lane: int
+    place: int
+    what: str
+    next_at: float
+    attempts: int
+    last_error: str | None
+    alone: bool
+    digest: str | None
