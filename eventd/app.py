@@ -30,7 +30,6 @@ from eventd.kept_engines import KeptEngines, own_engine
 from eventd.listeners import Key, Listeners, Receiver
 from eventd.losses import LOOK_EVERY_S, Losses
 from eventd.model import Change, Notification
-from eventd.notices import bug_logger
 from eventd.notify import routing
 from eventd.notify.delivery import Delivery
 from eventd.notify.session import Session

@@ -1,12 +1,8 @@
 """What the reading of messages has to tell beside its results: counted, and logged as often as a person wants it."""
 
-from collections.abc import Callable
-
 from eventd.contract import EngineChange
 from eventd.decode import Decoder
-from eventd.model import Message
 from eventd.newcomers import MAX_NAMES
-from eventd.parse.conceal import without_community
 from eventd.telemetry import RateLimit, Telemetry, get_logger
 
 #: What every engine does; the rest wants a look.
@@ -47,17 +43,3 @@ def _hostnames(decoder: Decoder, telemetry: Telemetry, limit: RateLimit) -> None
                 hostname=hostname,
                 held_back=held,
             )
-
-
-def bug_logger(telemetry: Telemetry) -> Callable[[Exception, Message], None]:
-    """For `Decoder.on_bug`: a traceback in the log, at most one per kind and interval."""
-    limit = RateLimit(every_s=60.0)
-
-    def on_bug(error: Exception, message: Message) -> None:
-        if limit.allow(type(error)) is None:
-            telemetry.inc("log_suppressed")
-        else:
-            raw = without_community(message.payload)[:200].hex()
-            log.error("handler failed", source=message.source, raw=raw, exc_info=error)
-
-    return on_bug
