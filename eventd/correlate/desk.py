@@ -108,16 +108,20 @@ class Desk:
         hushed = case.resolved_at is None and self.hush.by(incident, self.now) is not None
         return replace(incident, silenced=True) if hushed else incident
 
-    def is_planned(self, case: Case) -> bool:
-        """Whether a silence or window names its peer, and so keeps it untold while nothing does what it has in common
-        with others: it is no part of their outage."""
+    def joins(self, case: Case) -> str | None:
+        """Of what outage it is part as far as silences and windows go. Empty: of any. The name of an interface: only of
+        that one's, which is kept untold like itself. None: of no other's, as it is its peer that is named."""
         if not self.hush:
-            return False
+            return ""
         known = self.inventory.peer(case.peer)
         site = case.site or (known.site if known else None)
         alone = self.incident(replace(case, site=site, kind=case.kind or "tunnel_down"))
-        common = replace(alone, site=alone.device_site, peer=None, peer_name=None, owner=None, tags=())
-        return self.hush.by(alone, self.now) is not None and self.hush.by(common, self.now) is None
+        if self.hush.by(alone, self.now) is None:
+            return ""
+        line = replace(alone, site=alone.device_site, peer=None, peer_name=None, owner=None, tags=())
+        if self.hush.by(line, self.now) is None:
+            return None
+        return "" if self.hush.by(replace(line, interface=None), self.now) else line.interface or ""
 
     def verdict(self, *, duplicate: bool = False) -> Verdict:
         """Everything concluded since the last call."""

@@ -172,13 +172,15 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     _explain(desk, place, parent, [*before, *falling])
     names = [texts.peer_name(desk.inventory, peer) if not far else one.device for one, peer in falling]
     parent.names = sorted(set(names))[:MAX_NAMED]
-    came = SORTS[place.kind].came
-    parent.step(fell, f"{len(falling)} {came} within {texts.span(at - fell)}: {texts.listed(names)}")
+    came, took = SORTS[place.kind].came, max(1.0, max(case.began for case, _ in falling) - fell)
+    parent.step(fell, f"{len(falling)} {came} within {texts.span(took)}: {texts.listed(names)}")
     parent.awaits = (
         tallies.FLAPPING
         if tallies.MOST_FLAP * len(falling) <= sum(places.flaps(desk, peer, case) for case, peer in falling)
         else ""
     )
+    for case, _ in falling:
+        _kept_no_more(parent, case, at)
     for key, old, case in merged:
         cases.supersede(desk, old, case, parent, desk.now)
         desk.settle(key, old)
@@ -194,6 +196,13 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     desk.settle(place.key, group)
 
 
+def _kept_no_more(parent: Case, case: Case, at: float) -> None:
+    """Say in the chain why a child is told only now that nobody was told of before: a silence or a window has ended."""
+    ended = "" if case.told or case.hushed or not case.hush else texts.kept_no_more(case)
+    if ended and all(step.text != ended for step in parent.steps):
+        parent.step(at, ended)
+
+
 def _take_over(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     """Have as children those that are told already."""
     group = desk.fleet.groups[place.key]
@@ -205,16 +214,19 @@ def _take_over(desk: Desk, place: Place, falling: Falling, at: float) -> None:
 
 
 def _merged(desk: Desk, place: Place) -> list[tuple[str, GroupState, Case]]:
-    """The outages of single interfaces that an outage of their device takes over."""
+    """The outages of single interfaces that an outage of their device takes over; not of those that are planned."""
     groups = list(desk.fleet.groups_of(place.device)) if place.kind == "device" else []
-    return [(key, group, group.case) for key, group in groups if group.kind == "interface" and group.case is not None]
+    open_ones = [(key, group, group.case) for key, group in groups if group.case is not None]
+    return [one for one in open_ones if one[1].kind == "interface" and not one[2].hushed]
 
 
 def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case) -> None:
     parent = group.case
     assert parent is not None
     case.group, case.parent = key, texts.incident_id(parent)
-    parent.children = [*parent.children[-MAX_CHILDREN + 1 :], texts.incident_id(case)]
+    _kept_no_more(parent, case, desk.now)
+    if (ident := texts.incident_id(case)) not in parent.children:
+        parent.children = [*parent.children[-MAX_CHILDREN + 1 :], ident]
     if peer.counted != case.parent:  # a peer that comes and goes is one peer, whatever many incidents it has
         peer.counted, parent.count = case.parent, parent.count + 1
     _count_with(desk, key, parent, peer, flaps=case.kind == "flapping" and not peer.tunnels_down)

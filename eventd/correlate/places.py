@@ -79,12 +79,13 @@ Falling = Sequence[tuple[Case, PeerState]]
 
 def opened(desk: Desk, peer: PeerState, case: Case) -> Place | None:
     """The open group that a case still belongs to: it began while peers were joining, or while most are missing."""
-    if not case.group and desk.is_planned(case):
+    joins = "" if case.group else desk.joins(case)
+    if joins is None:
         return None
     since = case.fell or case.since
     for place in _places(peer, case):
         group = desk.fleet.groups.get(place.key)
-        if group is None or group.case is None:
+        if group is None or group.case is None or (joins and place.kind != "interface"):
             continue
         near = abs(since - group.joined_at) <= desk.settings.group_window
         if near or desk.fleet.member_count(place.key) >= MOSTLY * group.case.count:
@@ -94,12 +95,13 @@ def opened(desk: Desk, peer: PeerState, case: Case) -> Place | None:
 
 def made(desk: Desk, peer: PeerState, case: Case) -> tuple[Place, Falling] | None:
     """The group that a case makes together with others that no group has, and all who belong to it."""
-    if desk.is_planned(case):
+    if desk.joins(case) is None:
         return None
     if case.family == "failing":
         return _of_negotiation(desk, peer, case)
     # a group has as many as make one without those who may be back in a moment; it is of all that have fallen
-    return _made(desk, peer, case, counts) if _made(desk, peer, case, _is_sure) is not None else None
+    sure = _made(desk, peer, case, _is_sure)
+    return None if sure is None else _made(desk, peer, case, _counting(case for case, _ in sure[1]))
 
 
 def waits(desk: Desk, peer: PeerState, case: Case, timer: str) -> bool:
@@ -110,6 +112,7 @@ def waits(desk: Desk, peer: PeerState, case: Case, timer: str) -> bool:
     until = 2 * case.due - (case.fell or case.since)
     if (
         desk.now < until
+        and desk.joins(case) is not None
         and _stands(desk, peer, case)  # else another tells it
         and opened(desk, peer, case) is None
         and _made(desk, peer, case, _is_sure) is None
@@ -141,10 +144,11 @@ def held(desk: Desk, place: Place) -> Sequence[Case]:
     window = max(desk.settings.outage_hold, desk.settings.rekey_hold)
     near = ((its, its.case) for _, its in desk.fleet.near(shelf, desk.now, window))
     waiting = ((its, case) for its, case in near if case is not None and not case.announced and not case.weak)
+    which = _counting(its.case for _, its in desk.fleet.members(place.key) if its.case is not None)
     return [
         case
         for its, case in waiting
-        if case.back_by <= desk.now and counts(desk, its, case) and opened(desk, its, case) == place
+        if case.back_by <= desk.now and which(desk, its, case) and opened(desk, its, case) == place
     ]
 
 
@@ -175,13 +179,16 @@ def place_of(case: Case) -> str:
 
 def _of_negotiation(desk: Desk, peer: PeerState, case: Case) -> tuple[Place, Falling] | None:
     """Peers that fail for one reason, as many as make a group; or two strangers, who would else page at will."""
+    if desk.joins(case):
+        return None
     if case.stranger:
         place, needed = Place("strangers", peer.device, ""), MIN_EXPLAINED
         near: Iterable[tuple[str, PeerState]] = desk.fleet.on(indexes.strangers(peer.device))
     else:
         place, needed = _failing(peer, case), desk.settings.group_peers
         near = desk.fleet.near(indexes.failing(peer.device, case), case.since, desk.settings.group_window)
-    falling = _sorted(peer, case, [(other.case, other) for _, other in near if other.case not in (None, case)])
+    others = [(other.case, other) for _, other in near if other.case not in (None, case)]
+    falling = _sorted(peer, case, (one for one in others if one[0] is not None and desk.joins(one[0]) == ""))
     return (place, falling) if len(falling) >= needed else None
 
 
@@ -196,6 +203,17 @@ def _may(_desk: Desk, _peer: PeerState, _case: Case) -> bool:
 def counts(desk: Desk, peer: PeerState, case: Case) -> bool:
     """All that fell but those of which an SA may only be replaced: that is normal as long as its hold is not over."""
     return case.nature != "rekey" or _is_sure(desk, peer, case)
+
+
+def _counting(sure: Iterable[Case]) -> Counts:
+    """Who counts beside those that are ``sure``: where most of these were not replaced, whoever waits for that as long
+    as any other stop is held back is of the same wave."""
+    failed = [case.nature == "rekey" for case in sure]
+    return _overdue if sum(failed) * 2 > len(failed) else counts
+
+
+def _overdue(desk: Desk, peer: PeerState, case: Case) -> bool:
+    return counts(desk, peer, case) or desk.now - (case.fell or case.since) >= desk.settings.outage_hold
 
 
 def _is_sure(desk: Desk, peer: PeerState, case: Case) -> bool:
@@ -216,14 +234,14 @@ def _fallen(desk: Desk, shelf: indexes.Shelf, peer: PeerState, case: Case, which
     near = desk.fleet.near(shelf, case.fell or case.since, desk.settings.group_window)
     others = ((other.case, other) for _, other in near if other is not peer and other.case is not None)
     fallen = ((its_case, its) for its_case, its in others if which(desk, its, its_case))
-    return _sorted(peer, case, (one for one in fallen if _stands(desk, one[1], one[0])))
+    joins = desk.joins(case)
+    alike = (one for one in fallen if desk.joins(one[0]) == joins)
+    return _sorted(peer, case, (one for one in alike if _stands(desk, one[1], one[0])))
 
 
 def _stands(desk: Desk, peer: PeerState, case: Case) -> bool:
     """Whether a case is, or will be, told for itself as things are."""
     if case.back_by and (case.back_by > desk.now or restarts.is_back(desk, peer, case)):
-        return False
-    if desk.is_planned(case):
         return False
     if case.announced and not case.growing:
         return True
@@ -246,7 +264,7 @@ def _made(desk: Desk, peer: PeerState, case: Case, which: Counts) -> tuple[Place
 
 def _of_far_end(desk: Desk, peer: PeerState, case: Case, which: Counts) -> tuple[Place, Falling] | None:
     """The one far end that several devices lost, as far as none of them lost it with others of its own peers."""
-    if peer.peer is None:
+    if peer.peer is None or desk.joins(case):
         return None
     fallen = _fallen(desk, indexes.falling_far(peer.peer), peer, case, which)
     if len({its.device for _, its in fallen}) < MIN_EXPLAINED:
@@ -259,12 +277,12 @@ def _of_far_end(desk: Desk, peer: PeerState, case: Case, which: Counts) -> tuple
 
 def _of_device(desk: Desk, peer: PeerState, case: Case, which: Counts) -> tuple[Place, Falling] | None:
     """The interface or the device that was lost, if enough of its peers were, and ``case`` is one of them."""
-    fallen = _fallen(desk, indexes.falling(peer.device), peer, case, which)
+    planned, fallen = desk.joins(case) or "", _fallen(desk, indexes.falling(peer.device), peer, case, which)
     apart = _apart(fallen)
     alike = [one for one in fallen if one not in apart] if apart else fallen
-    place = _in_common(desk, peer.device, alike)
+    place = _in_common(desk, peer.device, alike, planned)
     if any(one is case for one, _ in apart) and (place is None or place.kind != "device"):
-        fallen, place = apart, _in_common(desk, peer.device, apart)
+        fallen, place = apart, _in_common(desk, peer.device, apart, planned)
     if place is None:
         return None
     theirs = fallen if place.kind == "device" else [one for one in fallen if place_of(one[0]) == place.name]
@@ -294,39 +312,51 @@ def _refused(fallen: Falling, where: str) -> bool:
     return sum(said) * 2 > len(said)
 
 
-def _in_common(desk: Desk, name: str, fallen: Falling) -> Place | None:
-    """The place of an outage of many, if those who fell on a device make one."""
+def _in_common(desk: Desk, name: str, fallen: Falling, planned: str = "") -> Place | None:
+    """The place of an outage of many, if those who fell on a device make one: that of an interface which is ``planned``
+    to be out, or what they themselves say."""
     if len(fallen) < MIN_EXPLAINED:
         return None
+    if planned:
+        return _line(desk, name, planned, fallen)
     device, whole = desk.device(name, desk.now), Place("device", name, "")
     if sum(bool(case.back_by) for case, _ in fallen) >= MIN_EXPLAINED:  # it has restarted
         return whole
-    since = min(case.fell or case.since for case, _ in fallen)
-    if evidence.of_device(device, since) and _enough(desk, whole, len(fallen), True):
+    if evidence.of_device(device, _first(fallen)) and _enough(desk, whole, len(fallen), True):
         return whole
     where, lost = _commonest(fallen)
     refused = bool(where) and _refused(fallen, where)
     elsewhere = _enough(desk, whole, len(fallen) - lost, False) or _another(desk, name, where, refused=refused)
-    if where and lost >= MOSTLY * len(fallen) and not elsewhere:
-        here = [case for case, _ in fallen if place_of(case) == where]
-        if lost >= MIN_EXPLAINED and where in device.lines_down:  # and the device has not said that it is up again
-            return Place("interface", name, where)
-        known = lost < desk.settings.group_peers and any(
-            context.accounts(desk, device, note, case)
-            for case in here
-            for note in evidence.of_link(device, case.interface, case.ifindex, since)
-        )
-        if _enough(desk, Place("interface", name, where), lost, known):
-            return Place("interface", name, where)
-    return whole if _enough(desk, whole, len(fallen), False) else None
+    line = _line(desk, name, where, fallen) if where and lost >= MOSTLY * len(fallen) and not elsewhere else None
+    return line or (whole if _enough(desk, whole, len(fallen), False) else None)
+
+
+def _line(desk: Desk, name: str, where: str, fallen: Falling) -> Place | None:
+    """An interface of a device, if enough of those who fell are on it."""
+    here = [case for case, _ in fallen if place_of(case) == where]
+    device, place, since = desk.device(name, desk.now), Place("interface", name, where), _first(fallen)
+    if len(here) >= MIN_EXPLAINED and where in device.lines_down:  # and the device has not said that it is up again
+        return place
+    known = len(here) < desk.settings.group_peers and any(
+        context.accounts(desk, device, note, case)
+        for case in here
+        for note in evidence.of_link(device, case.interface, case.ifindex, since)
+    )
+    return place if _enough(desk, place, len(here), known) else None
+
+
+def _first(fallen: Falling) -> float:
+    return min(case.fell or case.since for case, _ in fallen)
 
 
 def _another(desk: Desk, device: str, where: str, *, refused: bool) -> bool:
-    """Whether another interface of the device is out, with most of its peers, and not for a reason of another sort."""
+    """Whether another interface of the device is out unplanned, with most of its peers, and not for a reason of another
+    sort."""
     return any(
         group.kind == "interface"
         and group.place != where
         and group.case is not None
+        and not group.case.hushed
         and reasons.answered(group.case.cause) is refused
         and desk.fleet.member_count(key) >= MOSTLY * group.case.count
         for key, group in desk.fleet.groups_of(device)

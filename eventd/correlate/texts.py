@@ -73,6 +73,11 @@ def words(reason: Reason | None, *, glossed: bool = False) -> str:
     return shortened(reason.told if glossed else reason.text) or "no reason given"
 
 
+def kept_no_more(case: Case) -> str:
+    """That the silence or window has ended which kept a case untold."""
+    return f"{case.hush or 'what kept it untold'} has ended"
+
+
 def chain(case: Case) -> tuple[str, ...]:
     """What happened, in order, one short line each."""
     lines = [_line(step) for step in case.steps]

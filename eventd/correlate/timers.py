@@ -95,7 +95,7 @@ def _unhush(desk: Desk, owner: State, case: Case, at: float) -> None:
         case.hushed = False
         if isinstance(owner, PeerState) and not case.told and not case.group:
             groups.join(desk, owner, case, at)
-        ended = f"{case.hush or 'what kept it untold'} has ended"
+        ended = texts.kept_no_more(case)
         case.step(at, ended)
         desk.publish("updated", case, at, news=ended)
 

@@ -156,6 +156,21 @@ def test_planned_peers_that_are_down_when_it_ends_are_one_outage() -> None:
     assert [one.count for one in story.correlator.open_incidents() if one.kind == "interface_outage"] == [8]
 
 
+def test_a_silenced_interface_is_no_part_of_the_outage_of_another_one() -> None:
+    other = "\n".join(f"{n} stop dpd timeout peer=10.0.1.{n} interface=GE2" for n in range(9, 15))
+    story = silenced(f"{MANY}\n{other}", 400, silence(300, interface="GE1"))
+    assert story.told == ["26 opened interface_outage critical", "300 updated interface_outage critical"]
+    places = {one.interface: one.count for one in story.correlator.open_incidents() if one.kind == "interface_outage"}
+    assert places == {"GE1": 8, "GE2": 6}
+
+
+def test_an_outage_that_is_told_when_a_silence_ends_says_so() -> None:
+    story = silenced(MANY, 400, silence(300, peer="10.0.0.*"))
+    parent = next(one for one in story.correlator.open_incidents() if one.kind == "interface_outage")
+    assert any(line.endswith("the silence of ann (works on the line) has ended") for line in parent.chain)
+    assert len(parent.children) == 8
+
+
 def test_a_whole_device_that_is_silenced_has_its_outage_untold() -> None:
     story = silenced(MANY, 60, silence(300, device="FW1"))
     assert story.told == []
