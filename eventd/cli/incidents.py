@@ -58,7 +58,8 @@ def _row(incident: Incident) -> tuple[str, ...]:
     end = incident.resolved_at or story.now()
     marks = ["silenced"] if incident.silenced else []
     marks += [f"part of {incident.parent}"] if incident.parent else []
-    marks += [f"{len(incident.children)} children"] if incident.children else []
+    what = "devices" if incident.kind == "peer_outage" else "peers"
+    marks += [f"{incident.count} {what}"] if incident.children else []
     return (
         incident.id,
         incident.severity if incident.status == "open" else "resolved",

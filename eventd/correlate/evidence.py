@@ -249,11 +249,12 @@ def left_behind(taker: str, old: str) -> Reason:
 
 
 def mixed(cause: Reason, text: str) -> Reason:
-    """The commonest (`shared`) of several reasons of peers lost at once; ``text`` says how many gave which."""
+    """The commonest (`shared`) of several reasons of peers lost at once, without its code, which is that of one;
+    ``text`` says how many gave which."""
     first = [step for step in cause.actions[:1] if step != TOGETHER["failing"]]  # which says that there is one
     name = None if cause.name in EXPLANATIONS else cause.name  # it befell only some of them
     steps = (*first, MIXED_STEP, *cause.actions[1:])
-    return replace(cause, text=text, name=name, gloss=None, meaning=MIXED, actions=steps)
+    return replace(cause, text=text, name=name, code=None, gloss=None, meaning=MIXED, actions=steps)
 
 
 def shared(cause: Reason, sort: str) -> Reason:

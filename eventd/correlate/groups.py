@@ -12,7 +12,6 @@ from eventd.correlate import (
     context,
     evidence,
     indexes,
-    otherline,
     parts,
     phrases,
     places,
@@ -58,7 +57,8 @@ def _goes_on(desk: Desk, peer: PeerState, case: Case) -> bool:
 
 
 def left(desk: Desk, key: str) -> None:
-    """A child has ended: with the last one the group does, else it is told how many are back once that stays so."""
+    """A child has ended: with the last one the group does, unless others have fallen meanwhile whose hold is not over;
+    else it is told how many are back once that stays so."""
     group = desk.fleet.groups.get(key)
     if group is None or group.case is None:
         return
@@ -68,11 +68,7 @@ def left(desk: Desk, key: str) -> None:
         tallies.count_later(desk, group, group.case, TALLY_AGAIN)
         cases.progress(desk, group.case, desk.now)
     else:
-        moved = tallies.taken_over(group.case)
-        tallies.recount(desk, group, group.case, desk.now, [])
-        group.case.step(desk.now, moved or f"all {group.case.count} {SORTS[group.kind].went}")
-        over = "" if moved else otherline.instead(places.peers_at(desk, tallies.place_of(group)), group.case.interface)
-        cases.resolve(desk, group, group.case, desk.now, f"{phrases.OTHER_LINE}{over}" if over else moved)
+        tallies.end(desk, group, group.case, desk.now)
     desk.settle(key, group)
 
 
@@ -170,7 +166,7 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     for step in sorted((step for _, _, case in merged for step in case.steps), key=lambda step: step.at):
         parent.step(step.at, step.text)
     _explain(desk, place, parent, [*before, *falling])
-    names = [texts.peer_name(desk.inventory, peer) if not far else one.device for one, peer in falling]
+    names = [tallies.name(desk, group, peer) for _, peer in falling]
     parent.names = sorted(set(names))[:MAX_NAMED]
     came, took = SORTS[place.kind].came, max(1.0, max(case.began for case, _ in falling) - fell)
     parent.step(fell, f"{len(falling)} {came} within {texts.span(took)}: {texts.listed(names)}")
@@ -241,7 +237,7 @@ def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case)
         group.tallied = 0
     for witness in case.witnesses:
         parent.add_witness(witness)
-    if (name := texts.peer_name(desk.inventory, peer)) not in parent.names and len(parent.names) < MAX_NAMED:
+    if (name := tallies.name(desk, group, peer)) not in parent.names and len(parent.names) < MAX_NAMED:
         parent.names = sorted([*parent.names, name])
     if parent.announced:
         tallies.count_later(desk, group, parent, TALLY)

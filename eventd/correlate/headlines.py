@@ -187,11 +187,11 @@ def _filled(text: str, case: Case, name: str, *, named: bool = True) -> str:
 def _lost(case: Case, *, named: bool = True) -> str:
     """How many, and who, where they are few."""
     number = case.lost
-    if case.kind == "peer_outage":
-        return f"{number} devices" if number > 1 else "several devices"
     unknown = "unknown " if case.stranger else ""
     few = named and number == len(case.names) <= MAX_TITLE_NAMES
     names = f" ({', '.join(case.names)})" if few else ""
+    if case.kind == "peer_outage":
+        return f"{number} devices{names}" if number > 1 else "several devices"
     of = "tunnels of " if case.beside else ""
     if number < case.of:
         return f"{of}{number} of {case.of} peers"
@@ -227,6 +227,7 @@ def summary(case: Case, name: str) -> str:
     """One sentence or two: device, peer, what, why, since when."""
     sort, peer = sort_of(case), _peer(case, name)
     about = {"peer": peer, "lost": _lost(case), "interface": case.interface, "device": case.device}
+    who = "" if sort == "peer_outage" else f"{case.device}: "  # it is what was lost, or one of those that lost it
     if case.resolved_at is not None:
         lasted = f"after {span(case.resolved_at - case.since)}"
         what = NOUNS[sort].format(**about)
@@ -234,9 +235,8 @@ def summary(case: Case, name: str) -> str:
             return f"{case.device}: {what} has become {case.heir}, {lasted}."
         if _by_hand(case):
             return f"{case.device}: {what} was {case.ending} {lasted}; whether it works is not known."
-        over = f"{case.device}: {OVER[sort].format(**about)} {lasted}"
+        over = f"{who}{OVER[sort].format(**about)} {lasted}"
         return over + (f" ({case.ending})." if case.ending and sort != "given_up" else ".")
-    who = "" if sort == "peer_outage" and name == case.device else f"{case.device}: "  # it is what was lost
     text = f"{who}{HEADLINES[sort](case, peer)} Since {utc(case.since):%Y-%m-%d %H:%M:%S} UTC."
     return text + (f" {STALE_WAITING.get(case.awaits, STALE)}" if case.stale else "")
 

@@ -138,7 +138,7 @@ def peers_at(desk: Desk, place: Place) -> Iterator[PeerState]:
     yield from (peer for _, peer in desk.fleet.with_trait(indexes.at(place.device, place.name)))
 
 
-def held(desk: Desk, place: Place) -> Sequence[Case]:
+def held(desk: Desk, place: Place) -> Falling:
     """The cases of peers that have fallen, whose hold is not over, and that will join the open group of an outage."""
     shelf = indexes.falling_far(place.name) if place.kind == "far" else indexes.falling(place.device)
     window = max(desk.settings.outage_hold, desk.settings.rekey_hold)
@@ -146,7 +146,7 @@ def held(desk: Desk, place: Place) -> Sequence[Case]:
     waiting = ((its, case) for its, case in near if case is not None and not case.announced and not case.weak)
     which = _counting(its.case for _, its in desk.fleet.members(place.key) if its.case is not None)
     return [
-        case
+        (case, its)
         for its, case in waiting
         if case.back_by <= desk.now and which(desk, its, case) and opened(desk, its, case) == place
     ]

@@ -1,9 +1,9 @@
 """How many a group tells of: who came, who is back, how grave that is, and when it has changed enough to be told (rule
 ``grouped``)."""
 
-from collections.abc import Sequence
+from collections.abc import Container
 
-from eventd.correlate import cases, causes, context, parts, phrases, places, reasons, remnants, texts
+from eventd.correlate import cases, causes, context, otherline, parts, phrases, places, reasons, remnants, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.places import OUTAGES, SORTS, Falling, Place
 from eventd.correlate.settings import (
@@ -13,6 +13,7 @@ from eventd.correlate.settings import (
     TALLY_LEFT,
     TALLY_MORE,
     TALLY_TOTAL,
+    TIMER_STEP,
     TOLD_AGAIN,
 )
 from eventd.correlate.state import Case, GroupState, PeerState
@@ -27,9 +28,13 @@ AGAIN_AND_AGAIN = "peers go up and down again and again"
 
 def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Timer ``settle``: nobody joined or came back for `group_window`. Tell what has changed since it was told."""
+    if not desk.fleet.member_count(place_of(group).key):
+        end(desk, group, case, at)
+        return
     left, severity = desk.fleet.member_count(place_of(group).key), severity_of(desk, group)
     held = places.held(desk, place_of(group))
-    total = max(case.count, min(case.fallen, case.count + len(held)))  # those still held are told when that is over
+    coming = case.count + _uncounted(case, held)
+    total = max(case.count, min(case.fallen, coming))  # those still held are told when that is over
     fewer = recount(desk, group, case, at, held)
     _hear_all(desk, group, case, held)
     _prove(desk, group, case)
@@ -40,6 +45,18 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
         _tell(desk, group, case, at, total, severity, fewer=fewer, calm=True)
     elif case.rest is None and case.count > left:
         _tell_rest(desk, group, case, at)
+
+
+def end(desk: Desk, group: GroupState, case: Case, at: float) -> None:
+    """All that a group has told are back. It is over, unless others will join it as soon as their hold is over."""
+    if places.held(desk, place_of(group)):
+        case.timers["settle"] = at + TIMER_STEP
+        return
+    moved = taken_over(case)
+    recount(desk, group, case, at, [])
+    case.step(at, moved or f"all {case.count} {SORTS[group.kind].went}")
+    over = "" if moved else otherline.instead(places.peers_at(desk, place_of(group)), case.interface)
+    cases.resolve(desk, group, case, at, f"{phrases.OTHER_LINE}{over}" if over else moved)
 
 
 def reheard(desk: Desk, key: str) -> None:
@@ -54,7 +71,9 @@ def tallied(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Timer ``tally``: peers have been joining or coming back for a while, and may go on so for long. Tell how many
     they are by now, those included whose hold is not over, if that is far from what was told."""
     held = places.held(desk, place_of(group))
-    total, severity = case.count + len(held), severity_of(desk, group)
+    if not desk.fleet.member_count(place_of(group).key):
+        return  # which `settled` looks at
+    total, severity = case.count + _uncounted(case, held), severity_of(desk, group)
     fewer = recount(desk, group, case, at, held)
     _hear_all(desk, group, case, held)
     grown = total >= (TALLY_MORE if held else TALLY_TOTAL) * case.fallen
@@ -66,33 +85,43 @@ def tallied(desk: Desk, group: GroupState, case: Case, at: float) -> None:
         _tell(desk, group, case, at, total, severity, fewer=fewer)
 
 
-def recount(desk: Desk, group: GroupState, case: Case, at: float, held: Sequence[Case]) -> str:
+def recount(desk: Desk, group: GroupState, case: Case, at: float, held: Falling) -> str:
     """Those that were counted while their own hold was running, and came back in it, are none that fell; news where
     most of what was told did. Who is still ``held`` is looked at once more."""
-    total, told = case.count + len(held), case.fallen
+    total, told = case.count + _uncounted(case, held), case.fallen
     if held:
         case.timers.setdefault("settle", at + desk.settings.group_window)
     if total >= told:
         return ""
     case.fallen = total
+    if group.back and total > TALLY_LEFT * told:  # how many are back is about to be told, and those are some of them
+        case.step(at, f"{told - total} of {told} over within the hold: not counted any more")
+        cases.progress(desk, case, at)
+        return ""
     down = _down(desk, place_of(group).key)
-    names = "" if held or not down else f": {_names(desk, down)}"
-    if not held and group.kind != "far":
-        case.names = sorted({texts.peer_name(desk.inventory, peer) for _, peer in down} or case.names)[:MAX_NAMED]
+    names = "" if held or not down else f": {_names(desk, group, down)}"
+    if not held:
+        case.names = sorted({name(desk, group, peer) for _, peer in down} or case.names)[:MAX_NAMED]
     news = f"{total} of {told} {SORTS[group.kind].stayed}"
     case.step(at, news + names)
     cases.progress(desk, case, at)
     return news if total <= TALLY_LEFT * told else ""
 
 
-def _hear_all(desk: Desk, group: GroupState, case: Case, held: Sequence[Case]) -> None:
+def _uncounted(case: Case, held: Falling) -> int:
+    """How many of those that will join were not with it before."""
+    ident = texts.incident_id(case)
+    return sum(peer.counted != ident for _, peer in held)
+
+
+def _hear_all(desk: Desk, group: GroupState, case: Case, held: Falling) -> None:
     """The reasons of all that fell, and not only of those that had when it was told first; as long as none is back. And
     what befell the place, where that is why for nearly all who have fallen since."""
     if group.kind in OUTAGES and causes.is_given(case.cause) and _befell(desk, group, case):
         return
-    children = [*(child for child, _ in members(desk, place_of(group).key)), *held]
+    children = [child for child, _ in (*members(desk, place_of(group).key), *held)]
     refused = group.kind in OUTAGES and not causes.is_given(case.cause) and causes.refused(children)
-    if len(children) < case.count + len(held) or not (refused or causes.is_given(case.cause)):
+    if len(children) < case.count + _uncounted(case, held) or not (refused or causes.is_given(case.cause)):
         return
     before, case.cause = case.cause, causes.commonest(place_of(group), children) or case.cause
     if case.cause != before:
@@ -189,7 +218,7 @@ def _tell(
     before, case.fallen = case.fallen, total
     if group.back:
         news = taken_over(case) or _gone(group, case)
-        names = _names(desk, down)
+        names = _names(desk, group, down)
         case.step(at, f"{news}, {SORTS[group.kind].left}: {names}" if down else news)
         news = remnants.news(case, len(down), SORTS[group.kind].left, names) or news
     elif fewer:
@@ -218,7 +247,8 @@ def _tell_rest(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Tell why those that are left are missing, where they have found a reason of their own since it was told."""
     down = _down(desk, place_of(group).key)
     case.rest = remnants.reason(desk, place_of(group), case, down, calm=True)
-    if (news := remnants.news(case, len(down), SORTS[group.kind].left, _names(desk, down))) and case.rest != case.cause:
+    news = remnants.news(case, len(down), SORTS[group.kind].left, _names(desk, group, down))
+    if news and case.rest != case.cause:
         case.step(at, news)
         cases.progress(desk, case, at, news=news)
 
@@ -228,8 +258,13 @@ def _down(desk: Desk, key: str) -> Falling:
     return [one for one in members(desk, key) if not desk.fleet.is_swinging(key, one[1].key)]
 
 
-def _names(desk: Desk, falling: Falling) -> str:
-    return texts.listed(texts.peer_name(desk.inventory, peer) for _, peer in falling)
+def name(desk: Desk, group: GroupState, peer: PeerState) -> str:
+    """What one of those is called that a group tells: of a far end that several devices lost, the device."""
+    return peer.device if group.kind == "far" else texts.peer_name(desk.inventory, peer)
+
+
+def _names(desk: Desk, group: GroupState, falling: Falling) -> str:
+    return texts.listed(name(desk, group, peer) for _, peer in falling)
 
 
 def taken_over(case: Case) -> str:
@@ -268,13 +303,15 @@ def severity_of(desk: Desk, group: GroupState, falling: Falling = ()) -> Severit
         return severity
     whole = [place, *(Place("interface", group.device, name) for name in group.taken)]
     # what moved elsewhere, or is only being replaced, is not down
-    nothing_up = any(all(_is_down(desk, peer) for peer in places.peers_at(desk, one)) for one in whole)
+    fell = {peer.key for _, peer in falling}
+    nothing_up = any(all(_is_down(desk, peer, fell) for peer in places.peers_at(desk, one)) for one in whole)
     return "critical" if nothing_up else reasons.worse(severity, "major")
 
 
-def _is_down(desk: Desk, peer: PeerState) -> bool:
-    """Whether nothing of a peer is up; of one that is missed since its device restarted, that is to be told yet."""
-    if peer.case is not None and not places.counts(desk, peer, peer.case):
+def _is_down(desk: Desk, peer: PeerState, fell: Container[str]) -> bool:
+    """Whether nothing of a peer is up; of one that is missed since its device restarted, that is to be told yet.
+    ``fell``: the keys of peers that are told with it, whatever they wait for."""
+    if peer.case is not None and peer.key not in fell and not places.counts(desk, peer, peer.case):
         return False
     return peer.up is False or (peer.case is not None and bool(peer.case.back_by) and not peer.tunnels_up)
 

@@ -8,6 +8,9 @@ from eventd.correlate.settings import FAULT_PAUSE, TIMER_STEP
 from eventd.correlate.state import Case, DeviceState, GroupState, PeerState, State
 from eventd.model import SEVERITIES
 
+#: The share of the time between two reminders within which one more message would be one too many.
+STALE_INSTEAD = 0.5
+
 Timer = Callable[[Desk, State, Case, float], None]
 
 
@@ -68,14 +71,16 @@ def _stale(desk: Desk, owner: State, case: Case, at: float) -> None:
         return
     case.stale = True
     case.step(at, phrases.NOT_AWAITED.get(case.awaits, phrases.NOT_HEARD))
-    if case.timers.get("remind") == at:
+    if "remind" in case.timers:
         case.timers["remind"] = cases.next_reminder(desk, at)
     desk.publish("updated", case, at, recalled=True, news=_still(case, at))
 
 
 def _remind(desk: Desk, _owner: State, case: Case, at: float) -> None:
-    """Still open. What is merely good to know is not repeated."""
-    case.timers["remind"] = cases.next_reminder(desk, at)
+    """Still open. What is merely good to know is not repeated, nor what is told before long for having been silent."""
+    case.timers["remind"] = following = cases.next_reminder(desk, at)
+    if case.timers.get("stale", following) - at < STALE_INSTEAD * (following - at):
+        return
     if SEVERITIES.index(case.severity) > 0:
         desk.publish("updated", case, at, recalled=True, news=_still(case, at))
 

@@ -199,9 +199,10 @@ def _open_facts(incident: Incident, say: Words) -> Iterator[tuple[str, str]]:
 
 
 def _affected(incident: Incident, say: Words) -> str:
+    what = "devices" if incident.kind == "peer_outage" else "affects"
     if 0 < incident.missing < incident.count:
-        return say("value.affects_still", count=incident.count, left=incident.missing)
-    return say("value.affects", count=incident.count) if incident.missing or incident.children else ""
+        return say(f"value.{what}_still", count=incident.count, left=incident.missing)
+    return say(f"value.{what}", count=incident.count) if incident.missing or incident.children else ""
 
 
 def _resolved_facts(incident: Incident, say: Words) -> Iterator[tuple[str, str]]:

@@ -47,6 +47,34 @@ def test_most_are_lost_again_while_some_were_still_missing_and_that_is_told(left
     assert news[2] == "30 of 30 missing again"
 
 
+def test_an_outage_is_not_over_while_some_of_it_have_just_been_lost_again() -> None:
+    """Nobody has "its 10 peers again" five seconds before half of them are told to be down."""
+    names = peers(10)
+    story = tell(
+        f"{known(20)}\n{lines('stop dpd timeout', 0, names)}\n{lines('start', 50, names)}\n"
+        f"{lines('stop dpd timeout', 52, names[:4])}\n{lines('start', 900, names)}",
+        until=2000,
+    )
+    parent = only(story, "interface_outage")
+    assert [line.split()[1] for line in story.told if "interface_outage" in line][-1] == "resolved"
+    assert [line for line in story.told if "interface_outage" not in line] == []
+    assert parent.count == 10
+    assert parent.resolved_at is not None
+    assert parent.resolved_at.timestamp() >= EPOCH + 900
+
+
+def test_an_outage_is_over_when_those_that_were_lost_again_are_back_in_their_hold() -> None:
+    names = peers(10)
+    story = tell(
+        f"{known(20)}\n{lines('stop dpd timeout', 0, names)}\n{lines('start', 50, names)}\n"
+        f"{lines('stop dpd timeout', 53, names[:2])}\n{lines('start', 60, names[:2])}",
+        until=2000,
+    )
+    parent = only(story, "interface_outage")
+    assert parent.resolved_at is not None
+    assert 55 < parent.resolved_at.timestamp() - EPOCH <= 66
+
+
 def test_an_uplink_that_fails_and_returns_is_one_incident_with_its_children() -> None:
     names = peers(500)
     story = tell(

@@ -160,6 +160,14 @@ def test_an_open_outage_is_recalled_every_four_hours_and_marked_stale_after_a_da
     assert story.last.status == "open"
 
 
+def test_nobody_is_told_twice_within_minutes_that_it_is_still_open() -> None:
+    """The reminder of the twenty-fourth hour and the word that nothing was heard for a day are one message."""
+    story = tell("0 stop dpd timeout\n300 fail authentication fail", until=100_000)
+    times = [float(line.split()[0]) for line in story.told]
+    assert len(times) == 7
+    assert all(later - earlier > 3600 for earlier, later in zip(times[1:], times[2:], strict=False))
+
+
 def test_a_sign_after_it_was_stale_makes_it_fresh_again() -> None:
     story = tell(f"0 stop dpd timeout\n{25 * HOUR} fail max transmit reached")
     assert "all-clear" not in story.last.summary
