@@ -123,14 +123,14 @@ def _tells(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case)
     return _order(desk, main, told, case) < _order(desk, peer, case, told)
 
 
-def _order(desk: Desk, peer: PeerState, case: Case, other: Case) -> tuple[bool, bool, int, bool, float, str]:
+def _order(desk: Desk, peer: PeerState, case: Case, other: Case) -> tuple[bool, bool, int, float, bool, str]:
     """Who can tell the two ends apart tells it, then who has a name rather than an address, then the end whose device
-    has lost more, then who has the other one as a peer of the inventory, unless it was done on purpose, then the first
-    to notice, then the first by name."""
+    has lost more, then the first to notice, then who has the other one as a peer of the inventory, unless it was done
+    on purpose, then the first by name."""
     falling = desk.fleet.count_near(indexes.lost(peer.device), case.since, desk.settings.group_window)
     first = case.since if abs(case.since - other.since) > desk.settings.twin_window else 0.0
     unlisted = desk.inventory.peer(peer.peer) is None and "expected" not in (case.nature, other.nature)
-    return peer.guessed, texts.is_address(peer.device), -falling, unlisted, first, peer.device
+    return peer.guessed, texts.is_address(peer.device), -falling, first, unlisted, peer.device
 
 
 def _echo(desk: Desk, main: PeerState, told: Case, peer: PeerState, case: Case, at: float) -> None:

@@ -1,7 +1,7 @@
 """Both ends of a link report one outage."""
 
 import pytest
-from correlate_strategies import lasting, tell
+from correlate_strategies import EPOCH, lasting, tell
 from examples import some
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +48,13 @@ def test_within_the_twin_window_the_order_makes_no_difference() -> None:
     one = only(tell(f"{UP}0 stop dpd timeout {HUB}\n1 stop peer request {BRANCH}"))
     other = only(tell(f"{UP}0 stop peer request {BRANCH}\n1 stop dpd timeout {HUB}"))
     assert (one.device, one.peer, one.kind, one.fault_side) == (other.device, other.peer, other.kind, other.fault_side)
+
+
+@pytest.mark.parametrize(("late", "teller"), [(3, "HUB"), (9, "BRANCH")])
+def test_the_end_whose_peer_is_listed_tells_unless_it_notices_later(late: int, teller: str) -> None:
+    text = f"{UP}0 stop dpd timeout {BRANCH}\n{late} stop dpd timeout {HUB}"
+    story = tell(text, known=Inventory([], [Peer(address="2.1.1.1", name="b1")]))
+    assert (only(story).device, only(story).opened_at.timestamp()) == (teller, EPOCH)
 
 
 def test_the_start_of_the_far_end_proves_life_where_ours_was_lost() -> None:
