@@ -9,7 +9,7 @@ from msgspec import Struct
 from eventd.correlate import rules, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.places import OUTAGES
-from eventd.correlate.settings import MAX_NAMED
+from eventd.correlate.settings import CONTEXT_WINDOW, MAX_NAMED
 from eventd.correlate.state import Case, Decision, DeviceState, GroupState, PeerState, device_key
 from eventd.model import utc
 
@@ -31,6 +31,8 @@ WAITS = {
     "unack": "until then somebody has it",
     "publish": "counters are written down",
 }
+#: Where nothing is open, what happened within a quarter of an hour may be what is asked about.
+LATELY = 900.0
 #: Timers that only tell what is known already.
 TELLING = ("remind", "unhush")
 #: What the timer ``stale`` waits for where no all-clear is awaited, by what is.
@@ -108,7 +110,7 @@ def _is(desk: Desk, state: PeerState, name: str) -> bool:
 
 
 def _of_peer(desk: Desk, peer: PeerState) -> Explanation:
-    case = peer.case
+    case, lately = peer.case, desk.now - LATELY
     main = desk.fleet.peers.get(peer.linked)
     return Explanation(
         device=peer.device,
@@ -123,7 +125,7 @@ def _of_peer(desk: Desk, peer: PeerState) -> Explanation:
         judged=_judged(desk, case) if case is not None else None,
         waits=tuple(_waits(case)) if case is not None else (),
         decisions=tuple(_told(desk, one) for one in reversed(peer.decisions)),
-        near=tuple(f"{texts.clock(note.at)} {note.text}" for note in desk.device(peer.device, desk.now).notes),
+        near=_near(desk.device(peer.device, desk.now), max(peer.since, lately) if case is None else case.began, peer),
     )
 
 
@@ -139,7 +141,7 @@ def _of_device(desk: Desk, device: DeviceState) -> Explanation:
         or "Nothing is wrong with the device as far as it says.",
         waits=tuple(wait for case in cases for wait in _waits(case)),
         decisions=tuple(_told(desk, one) for one in reversed(device.decisions)),
-        near=tuple(f"{texts.clock(note.at)} {note.text}" for note in device.notes),
+        near=_near(device, min((case.since for case in cases), default=desk.now - LATELY)),
     )
 
 
@@ -155,8 +157,19 @@ def _of_group(desk: Desk, group: GroupState, case: Case) -> Explanation:
         incident=texts.incident_id(case),
         judged=_told(desk, Decision(case.since, "group", texts.words(case.cause), 1, case.since)),
         waits=tuple(_waits(case)),
-        near=tuple(f"{texts.clock(note.at)} {note.text}" for note in desk.device(case.device, desk.now).notes),
+        near=_near(desk.device(case.device, desk.now), case.since),
     )
+
+
+def _near(device: DeviceState, since: float, peer: PeerState | None = None) -> tuple[str, ...]:
+    """What was noted of a device since shortly before ``since``, in order of time; not what is another peer's."""
+    notes = [
+        note
+        for note in device.notes
+        if note.at >= since - CONTEXT_WINDOW
+        and (peer is None or (note.peer in (None, peer.peer) and note.vsys in (None, peer.vsys)))
+    ]
+    return tuple(f"{texts.clock(note.at)} {note.text}" for note in sorted(notes, key=lambda note: note.at))
 
 
 def _says(desk: Desk, case: Case | None, main: PeerState | None) -> str:

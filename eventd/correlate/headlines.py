@@ -127,8 +127,9 @@ def title(case: Case, name: str, *, listed: bool = True) -> str:
     if case.resolved_at is not None:
         return _short(f"{_ended(case, sort, name, who)} after {span(case.resolved_at - case.since)}")
     tail = f", since {_when(case)}"
-    why = _title_cause(case, sort)
-    for named in (True, False):  # the cause is worth more than a list of names
+    whole = _title_cause(case, sort)
+    # the cause is worth more than a list of names, and half of it that can be read more than all of it cut
+    for why, named in ((whole, True), (whole, False), (whole.partition("; ")[0], False)):
         head = f"{who} {_filled(STANDS[sort], case, name, named=named)}{_standing(case)}"
         if len(head + why + tail) <= MAX_TITLE:
             break

@@ -129,6 +129,14 @@ def test_repetitions_are_counted_and_the_list_is_bounded() -> None:
     assert (found.decisions[0].times, found.decisions[0].rule) == (40, "rekey")
 
 
+def test_what_is_near_is_not_of_long_ago_or_of_another_peer() -> None:
+    lines = (
+        "-9000 linkdown interface=GE7\n-5 linkdown interface=GE1\n-4 linkup peer=2.1.1.9 track=nhrp\n0 stop dpd timeout"
+    )
+    found = one(lines, 60)
+    assert [line.partition(" ")[2] for line in found.near] == ["link went down (GE1)"]
+
+
 def test_a_device_tells_what_it_noted() -> None:
     story = tell("0 linkdown interface=GE1\n1 restart", until=5)
     [found] = story.correlator.explain(EPOCH + 5, device="FW1")
