@@ -9,10 +9,31 @@ from eventd.contract import Batch
 from eventd.errors import StoreError, UnstorableError
 from eventd.telemetry import RateLimit, Telemetry, get_logger
 
+#: Messages in one commit: a step that goes on beside a slow one holds no more.
+MAX_BATCH = 512
+#: While messages wait a commit begins no sooner than this after the one before: each writes the pages of the same
+#: indexes and states once more (1 to 3 ms), and whoever waits for it has 100 ms.
+COMMIT_EVERY_S = 0.04
 #: Pause before a failed commit is tried again.
 COMMIT_RETRY_S = 1.0
 
 log = get_logger("pipeline")
+
+
+class Pace:
+    """When the batch in hand ends while messages wait, by ``timer`` (seconds since anything)."""
+
+    def __init__(self, timer: Callable[[], float]) -> None:
+        self._timer, self._next = timer, 0.0
+
+    def begin(self) -> None:
+        """A commit begins."""
+        self._next = self._timer() + COMMIT_EVERY_S
+
+    def ends(self, batch: Batch, free: bool) -> bool:
+        """Whether it is time for one; ``free``: none is being written."""
+        long = len(batch.journal) + len(batch.malformed) >= MAX_BATCH
+        return long or (free and self._timer() >= self._next)
 
 
 class CommitStore(Protocol):

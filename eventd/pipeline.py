@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from eventd import ledger, notices
-from eventd.commits import Commits, CommitStore
+from eventd.commits import Commits, CommitStore, Pace
 from eventd.contract import Batch, JournalRow, Verdict
 from eventd.correlate import Correlator
 from eventd.decode import Decoder, Unclaimed
@@ -31,11 +31,6 @@ from eventd.turns import one_turn
 #: Messages between two looks at the sockets (a few milliseconds): without CAP_NET_ADMIN a receive buffer may hold no
 #: more than 300 datagrams, and a batch takes longer than a burst of those.
 POLL_EVERY = 32
-#: Messages in one commit: a step that goes on beside a slow one holds no more.
-MAX_BATCH = 512
-#: While messages wait a commit begins no sooner than this after the one before: each writes the pages of the same
-#: indexes and states once more (1 to 3 ms), and whoever waits for it has 100 ms.
-COMMIT_EVERY_S = 0.04
 #: Turns of the loop for everybody else after each step. What is told to somebody takes some fifteen of them (claim,
 #: connection, request, answer, settling), and one in which nobody has anything to do takes 20 us.
 OTHERS_TURNS = 4
@@ -71,7 +66,8 @@ class Pipeline:
 
     ``route`` says which notifications a change causes (shape of `notify.routing.notifications` with routes and
     channels filled in); ``enqueued`` is called after a commit that put something into the outbox, ``committed``
-    after one that changed incidents, with the changes in order.
+    after one that changed incidents, with the changes in order. ``clock`` gives Unix seconds; ``timer`` tells how long
+    work takes, and so where a step and a batch end.
     """
 
     def __init__(
@@ -86,9 +82,11 @@ class Pipeline:
         enqueued: Callable[[], None],
         committed: Callable[[Sequence[Change]], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.intake, self.decoder, self.correlator = intake, decoder, correlator
         self.telemetry, self.route, self._clock = telemetry, route, clock
+        self._timer, self._pace = timer, Pace(timer)
         self._enqueued, self._committed = enqueued, committed
         self.last_heard: dict[str, float] = {}
         self.skews = Skews()
@@ -102,7 +100,6 @@ class Pipeline:
         self._operated: list[asyncio.Future[None]] = []
         self._touched: dict[str, None] = {}
         self._tallies_since: float | None = None
-        self._commit_after = 0.0
         self._limit = RateLimit()
         self._commits = Commits(store, telemetry, self._defect)
         self._reports = Quotas(REPORTS_PER_SECOND)
@@ -124,11 +121,12 @@ class Pipeline:
         try:
             while True:
                 await self.intake.arrival(self._patience())
-                self._judge_all(one_turn(self.intake.taken()))
-                if self._wants_commit(writing is None or writing.done()):
+                self._judge_all(one_turn(self.intake.taken(), self._timer))
+                free = writing is None or writing.done()
+                if not len(self.intake) or self._pace.ends(self._batch, free):
                     if writing is not None:
                         await writing
-                    self._commit_after = time.perf_counter() + COMMIT_EVERY_S
+                    self._pace.begin()
                     closed = self._close()
                     writing = None if closed is None else asyncio.create_task(self._commit(closed), name="commit")
                 if writing is not None and not len(self.intake):
@@ -160,12 +158,6 @@ class Pipeline:
         self._tick(self.intake.up_to(self._clock()) if now is None else now)
         notices.tell(self.decoder, self.telemetry, self._limit)
         self.steps += 1
-
-    def _wants_commit(self, free: bool) -> bool:
-        """Whether the batch in hand ends now; ``free``: none is being written."""
-        if not len(self.intake) or len(self._batch.journal) + len(self._batch.malformed) >= MAX_BATCH:
-            return True
-        return free and time.perf_counter() >= self._commit_after
 
     def _patience(self) -> float:
         """Seconds until something other than a message wants to be done, never negative."""

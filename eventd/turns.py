@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -31,10 +31,10 @@ async def in_turns(rows: Iterable[T]) -> list[T]:
     return [row async for row in turns(rows)]
 
 
-def one_turn(rows: Iterable[T]) -> Iterator[T]:
-    """Row by row, as many as one turn has time for and one at least; the others stay where they are."""
-    until = time.perf_counter() + TURN_S
+def one_turn(rows: Iterable[T], timer: Callable[[], float]) -> Iterator[T]:
+    """Row by row, as many as one turn has time for by ``timer`` and one at least; the others stay where they are."""
+    until = timer() + TURN_S
     for row in rows:
         yield row
-        if time.perf_counter() > until:
+        if timer() > until:
             return

@@ -5,6 +5,7 @@ import itertools
 from typing import Any
 
 import pytest
+from stopwatch import Stopwatch
 from storm import stop_inform, stop_line, stop_trap
 
 from eventd import correlate
@@ -15,10 +16,11 @@ from eventd.intake import Intake
 from eventd.inventory import Inventory
 from eventd.model import Change, Message, Notification, utc
 from eventd.parse.snmp import Access
-from eventd.pipeline import MAX_BATCH, Pipeline
+from eventd.pipeline import Pipeline
 from eventd.registry import Registry, load
 from eventd.store import MemoryStore
 from eventd.telemetry import Telemetry
+from eventd.turns import TURN_S
 
 START = 1_790_000_000.0
 REGISTRY = load()
@@ -40,6 +42,7 @@ class Hall:
             route=self._route,
             enqueued=lambda: None,
             clock=lambda: self.now,
+            timer=Stopwatch(TURN_S / 100),
         )
 
     def _route(self, change: Change, now: float) -> list[Notification]:
@@ -234,7 +237,7 @@ async def test_the_loop_gets_its_turn_between_batches_of_messages_that_are_not_o
     hall.intake.close()
     await asyncio.wait_for(task, 10)
     steps = [before - after for before, after in itertools.pairwise(left)]
-    assert max(steps) <= MAX_BATCH, "more than one batch between two turns"
+    assert max(steps) <= 101, "more than one step between two turns"
 
 
 def test_the_intake_is_bounded_in_bytes_too() -> None:
