@@ -24,7 +24,7 @@ from eventd.correlate import (
 )
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import MIN_EXPLAINED, MIN_GROUP, MOSTLY, TIMER_STEP
-from eventd.correlate.state import Case, PeerState, numbered
+from eventd.correlate.state import Case, DeviceState, PeerState, numbered
 
 #: Kinds of incident of one peer that a group may tell.
 CHILD_KINDS = ("tunnel_down", "tunnel_degraded", "negotiation_failing", "flapping")
@@ -277,7 +277,8 @@ def _of_far_end(desk: Desk, peer: PeerState, case: Case, which: Counts) -> tuple
 
 def _of_device(desk: Desk, peer: PeerState, case: Case, which: Counts) -> tuple[Place, Falling] | None:
     """The interface or the device that was lost, if enough of its peers were, and ``case`` is one of them."""
-    planned, fallen = desk.joins(case) or "", _fallen(desk, indexes.falling(peer.device), peer, case, which)
+    planned = desk.joins(case) or ""
+    fallen = _of_lines(desk, peer.device, case, _fallen(desk, indexes.falling(peer.device), peer, case, which))
     apart = _apart(fallen)
     alike = [one for one in fallen if one not in apart] if apart else fallen
     place = _in_common(desk, peer.device, alike, planned)
@@ -289,6 +290,26 @@ def _of_device(desk: Desk, peer: PeerState, case: Case, which: Counts) -> tuple[
     if not any(one is case for one, _ in theirs):
         return None  # on another interface than nearly all others: their outage is not its own
     return place, [one for one in theirs if not one[0].group.startswith(indexes.FAR)]
+
+
+def _of_lines(desk: Desk, name: str, case: Case, fallen: Falling) -> Falling:
+    """Those of all that fell who may have the same matter as ``case`` by what befell their lines: a line that went down
+    explains those on it, and nobody on another one. What befell the whole device explains all."""
+    device = desk.device(name, desk.now)
+    if evidence.of_device(device, _first(fallen)):
+        return fallen
+    dead = {id(one) for one, _ in fallen if _fell_with_line(desk, device, one)}
+    ours = id(case) in dead or not place_of(case)
+    return [one for one in fallen if not dead or not place_of(one[0]) or (id(one[0]) in dead) is ours]
+
+
+def _fell_with_line(desk: Desk, device: DeviceState, case: Case) -> bool:
+    """Whether the line that is certainly that of a case went down, and is why it began."""
+    line = (case.interface, case.ifindex)
+    return any(
+        note.event == evidence.LINK_DOWN and evidence.is_line(note, line) and context.accounts(desk, device, note, case)
+        for note in device.notes
+    )
 
 
 def _apart(fallen: Falling) -> Falling:
@@ -326,7 +347,10 @@ def _in_common(desk: Desk, name: str, fallen: Falling, planned: str = "") -> Pla
         return whole
     where, lost = _commonest(fallen)
     refused = bool(where) and _refused(fallen, where)
-    elsewhere = _enough(desk, whole, len(fallen) - lost, False) or _another(desk, name, where, refused=refused)
+    # as all of them did, or none (`_of_lines`)
+    dead = next((_fell_with_line(desk, device, one) for one, _ in fallen if place_of(one) == where), False)
+    elsewhere = _another(desk, name, where, refused=refused, dead=dead)
+    elsewhere = elsewhere or _enough(desk, whole, len(fallen) - lost, False)
     line = _line(desk, name, where, fallen) if where and lost >= MOSTLY * len(fallen) and not elsewhere else None
     return line or (whole if _enough(desk, whole, len(fallen), False) else None)
 
@@ -349,15 +373,16 @@ def _first(fallen: Falling) -> float:
     return min(case.fell or case.since for case, _ in fallen)
 
 
-def _another(desk: Desk, device: str, where: str, *, refused: bool) -> bool:
+def _another(desk: Desk, device: str, where: str, *, refused: bool, dead: bool) -> bool:
     """Whether another interface of the device is out unplanned, with most of its peers, and not for a reason of another
-    sort."""
+    sort: refused or not, and for a line that went down (``dead``) or not."""
     return any(
         group.kind == "interface"
         and group.place != where
         and group.case is not None
         and not group.case.hushed
         and reasons.answered(group.case.cause) is refused
+        and (group.case.cause is not None and group.case.cause.name == evidence.LINK_DOWN) is dead
         and desk.fleet.member_count(key) >= MOSTLY * group.case.count
         for key, group in desk.fleet.groups_of(device)
     )
