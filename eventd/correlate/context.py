@@ -1,6 +1,6 @@
 """What else happened on a device: remembered for a short time, to explain and to excuse the stops near it."""
 
-from eventd.correlate import evidence, reasons, texts
+from eventd.correlate import evidence, lines, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.evidence import LINK_DOWN, RESTART
 from eventd.correlate.settings import (
@@ -92,6 +92,7 @@ def carries(desk: Desk, event: Event, now: float) -> None:
     for name in proven:
         del device.lines_down[name]
     if proven:
+        lines.up_again(desk, device)
         desk.settle(device_key(device.device), device)
 
 

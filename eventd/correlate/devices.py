@@ -3,7 +3,7 @@ clear or by silence."""
 
 from collections.abc import Callable
 
-from eventd.correlate import cases, context, evidence, groups, phrases, reasons, remnants, restarts, texts
+from eventd.correlate import cases, context, evidence, groups, lines, phrases, reasons, remnants, restarts, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import CONDITION_QUIET, MAX_CONDITIONS, MAX_HEALS
 from eventd.correlate.state import PUBLIC, Case, DeviceState, Fact, FaultSide, PeerState
@@ -49,6 +49,7 @@ def on_line(desk: Desk, device: DeviceState, event: Event, now: float) -> None:
     remnants.line(desk, device, event)
     context.line(device, event, now)
     context.remember(desk, device, event, now)
+    lines.up_again(desk, device)
     if event.event == "link.down":
         groups.explained(desk, device, device.notes[-1])
 

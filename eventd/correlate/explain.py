@@ -19,6 +19,7 @@ WAITS = {
     "resolve": "if it stays up until then, it is over",
     "down": "if it is not back by then, that is told",
     "grow": "if the tunnels are not back by then, it becomes a full outage",
+    "line": "if the line is still down then, and nobody is missed with it, that is told",
     "silent": "if nothing was heard of the device until then, that is told",
     "quiet": "if nothing happens again until then, it is over",
     "forget": "if nothing happens again until then, it is forgotten",

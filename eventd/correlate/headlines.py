@@ -25,7 +25,7 @@ from eventd.correlate.phrases import (
     UNPROVEN,
 )
 from eventd.correlate.settings import MAX_TITLE, MAX_TITLE_NAMES, MAX_WHICH
-from eventd.correlate.state import PUBLIC, Case
+from eventd.correlate.state import LINE, PUBLIC, Case
 from eventd.correlate.texts import shortened, span, times, words
 from eventd.inventory import Inventory
 from eventd.model import Incident, Reason, utc
@@ -92,6 +92,8 @@ def _missing(case: Case) -> int:
 
 def sort_of(case: Case) -> str:
     """Which words a case has: those of its kind, unless it is something that the kind does not say."""
+    if case.family == LINE:
+        return "line_outage"
     if case.family == "group":
         return case.kind if case.kind != "negotiation_failing" else "strangers" if case.stranger else "failing_alike"
     if case.kind == "capacity" and case.awaits.startswith(SERVICE_FAULT):
@@ -182,7 +184,9 @@ def _who(case: Case, sort: str, name: str) -> str:
 def _filled(text: str, case: Case, name: str, *, named: bool = True) -> str:
     """A phrase with what it is about filled in; ``{peer}`` in short, and few that were lost by name if ``named``."""
     short = name or case.peer or _peer(case, name)
-    return text.format(lost=_lost(case, named=named), interface=case.interface, device=case.device, peer=short)
+    return text.format(
+        lost=_lost(case, named=named), interface=case.interface, device=case.device, peer=short, over=case.over
+    )
 
 
 def _lost(case: Case, *, named: bool = True) -> str:
@@ -318,6 +322,10 @@ def _condition(case: Case, peer: str) -> str:
     return f"{case.awaits}{about}: {_cause(case)}." if case.cause else f"{case.awaits}{about}."
 
 
+def _line(case: Case, _peer: str) -> str:
+    return f"line {case.interface} is down: {_cause(case)}. {_lost(case)} that it carried went over to {case.over}."
+
+
 def _silent(case: Case, _peer: str) -> str:
     return (
         f"nothing at all has been heard of it since {texts.clock(case.since)}: the device, its way to eventd, or its "
@@ -351,6 +359,7 @@ HEADLINES: dict[str, Callable[[Case, str], str]] = {
     "security": _condition,
     "device_silent": _silent,
     "interface_outage": _group,
+    "line_outage": _line,
     "device_outage": _group,
     "peer_outage": _group,
     "failing_alike": _group,

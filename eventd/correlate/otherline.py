@@ -5,7 +5,7 @@ were both up for long are a pair: one of them lost is worth knowing, though noth
 
 from collections.abc import Iterable, Iterator
 
-from eventd.correlate import books, indexes, reasons, texts
+from eventd.correlate import books, indexes, lines, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import LINK_WINDOW
 from eventd.correlate.state import PeerState, Tunnel, numbered
@@ -22,10 +22,16 @@ def take_over(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: fl
         never_away = was_up or books.overtaken(old.stopped, event, now, desk.settings.twin_window)
         if never_away and old.nature == "outage":
             del old.turns[-1:], old.stops[-1:]
-        books.hand_over(peer, old, tunnel, now)
+        hand_over(desk, peer, old, tunnel, now)
         if never_away:
             books.put(peer, tunnel, True, now)
     return bool(lost)
+
+
+def hand_over(desk: Desk, peer: PeerState, old: Tunnel, new: Tunnel, now: float) -> None:
+    """Another tunnel goes on for one whose networks it has; if the line of that is down, somebody has to know."""
+    books.hand_over(peer, old, new, now)
+    lines.left(desk, old, peer.device)
 
 
 def heir(peer: PeerState, tunnel: Tunnel, reason: Reason | None, now: float) -> Tunnel | None:
@@ -46,8 +52,8 @@ def heir(peer: PeerState, tunnel: Tunnel, reason: Reason | None, now: float) -> 
 
 def instead(peers: Iterable[PeerState], interface: str | None) -> str:
     """The lines over which peers of an interface are up, where that is up for none of them; else empty."""
-    lines = {line(tunnel) for peer in peers for tunnel in peer.tunnels.values() if tunnel.up} if interface else set()
-    return "" if interface in lines else texts.listed(lines)
+    found = {line(tunnel) for peer in peers for tunnel in peer.tunnels.values() if tunnel.up} if interface else set()
+    return "" if interface in found else texts.listed(found)
 
 
 def line(tunnel: Tunnel) -> str:

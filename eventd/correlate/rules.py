@@ -50,7 +50,9 @@ TELLING = {
         "Fewer of them, or further apart; a link that went down or a restart near them makes two enough.",
     ),
     "condition": Rule(
-        "The device states a condition (limit, security, self-heal, silence).", "Its clear, or that it is not repeated."
+        "The device states a condition (limit, security, self-heal, silence), or one of its lines is down and the "
+        "peers that it carried went over to another one.",
+        "Its clear, or that it is not repeated.",
     ),
 }
 

@@ -17,6 +17,9 @@ PUBLIC = "public"
 
 FaultSide = Literal["local", "remote", "path", "unknown"]
 
+#: Family and timer of the condition that a line is down which no outage tells of; it is named by that and the line.
+LINE = "line"
+
 #: What tells two tunnels of one peer apart. The tunnel index is not in it: it changes with every negotiation.
 TUNNEL_FIELDS = ("flow", "interface", "ifindex", "policy", "policy_seq", "rule", "inside", "local")
 

@@ -2,7 +2,19 @@
 
 from collections.abc import Callable
 
-from eventd.correlate import books, cases, devices, flapping, groups, negotiation, phrases, tallies, texts, tunnels
+from eventd.correlate import (
+    books,
+    cases,
+    devices,
+    flapping,
+    groups,
+    lines,
+    negotiation,
+    phrases,
+    tallies,
+    texts,
+    tunnels,
+)
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import FAULT_PAUSE, TIMER_STEP
 from eventd.correlate.state import Case, DeviceState, GroupState, PeerState, State
@@ -126,6 +138,7 @@ TIMERS: dict[str, Timer] = {
     "tally": _of_group(tallies.tallied),
     "quiet": _quiet,
     "silent": _of_device(devices.fell_silent),
+    "line": _of_device(lines.settled),
     "forget": _of_peer(negotiation.forgotten),
     "escalate": _escalate,
     "stale": _stale,

@@ -67,7 +67,7 @@ def _gone_over(desk: Desk, peer: PeerState, tunnel: Tunnel, heir: Tunnel, event:
     """Its networks are up on another line: nothing was lost, or it is back by now."""
     desk.suppress("other-line", peer, f"{texts.told(event)}: its networks are up over {otherline.line(heir)}")
     lost = tunnel.up is not None and books.overtaken(heir.started, event, now, desk.settings.twin_window)
-    books.hand_over(peer, tunnel, heir, now)
+    otherline.hand_over(desk, peer, tunnel, heir, now)
     if lost and reasons.nature(event.reason) == "outage":
         peer.last_stop = event.reason
         flapping.turned(desk, peer, heir, event, now, both=True)
@@ -93,7 +93,7 @@ def on_reason(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     if nature != "outage" and tunnel.turns:
         del tunnel.turns[-1:], tunnel.stops[-1:]  # the stop was counted as one of a tunnel that flaps
     if (heir := otherline.heir(peer, tunnel, event.reason, now)) is not None:
-        books.hand_over(peer, tunnel, heir, now)
+        otherline.hand_over(desk, peer, tunnel, heir, now)
         if not peer.tunnels_down:
             cases.drop(desk, peer, case, "other-line", f"up over {otherline.line(heir)}")
         return

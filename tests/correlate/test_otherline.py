@@ -144,3 +144,28 @@ def test_the_reason_may_come_after_the_stop() -> None:
 def test_by_the_devices_clock_a_start_before_the_stop_is_no_interruption() -> None:
     text = f"0 start {ONE} seq=1 stamp=0\n600 stop peer request {ONE} seq=3 stamp=600\n601 start {TWO} seq=2 stamp=599"
     assert told(text) == []
+
+
+DEAD_LINE = f"0 start {ONE}\n600 linkdown interface=GE1\n602 stop dpd timeout {ONE}\n608 start {TWO}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("5000 linkup interface=GE1", ["668 opened", "5000 resolved"]),
+        (f"5000 start {ONE}", ["668 opened", "5000 resolved"]),  # whatever became of the message that it is up
+        ("640 linkup interface=GE1", []),
+        (f"609 stop dpd timeout {TWO}\n700 linkup interface=GE1", []),  # which is an outage, told as that
+    ],
+)
+def test_a_line_whose_peers_have_all_gone_over_is_told_while_it_is_down(text: str, expected: list[str]) -> None:
+    one = story(DEAD_LINE + text)
+    assert [" ".join(line.split()[:2]) for line in one.told if "interface_outage" in line][:2] == expected
+
+
+def test_a_line_that_is_down_reads_as_that() -> None:
+    one = story(DEAD_LINE, until=700)
+    assert one.last.title.startswith("FW1 lost line GE1, 1 peer (2.1.1.1) went over to GE2: link went down, since")
+    assert (one.last.kind, one.last.severity, one.last.interface) == ("interface_outage", "warning", "GE1")
+    assert one.last.actions[0].startswith("Look at that interface first")
+    assert story(DEAD_LINE + "800 linkup interface=GE1").last.title == "FW1 has line GE1 again after 3 min 20 s"
