@@ -180,6 +180,7 @@ def successor(case: Case, kind: str, since: float) -> Case:
         beside=False,
         unproven=False,
         which="",
+        then="",
         due=0.0,
     )
 

@@ -228,6 +228,9 @@ def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case)
     _count_with(desk, key, parent, peer, flaps=case.kind == "flapping" and not peer.tunnels_down)
     parent.beside = parent.beside and books.any_up(peer, desk.now)
     parent.unproven = parent.unproven or case.unproven
+    if case.then:
+        parent.then = case.then
+        parent.step(desk.now, f"lost over {case.then}, too: {texts.words(case.stop)}")
     group.joined_at = max(group.joined_at, case.fell or case.since)
     left = parent.missing + parent.flaps
     if left > group.missing_told:

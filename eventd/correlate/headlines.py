@@ -185,7 +185,7 @@ def _filled(text: str, case: Case, name: str, *, named: bool = True) -> str:
     """A phrase with what it is about filled in; ``{peer}`` in short, and few that were lost by name if ``named``."""
     short = name or case.peer or _peer(case, name)
     return text.format(
-        lost=_lost(case, named=named), interface=case.interface, device=case.device, peer=short, over=case.over
+        lost=_lost(case, named=named), interface=_where(case), device=case.device, peer=short, over=case.over
     )
 
 
@@ -231,7 +231,7 @@ def _standing(case: Case) -> str:
 def summary(case: Case, name: str) -> str:
     """One sentence or two: device, peer, what, why, since when."""
     sort, peer = sort_of(case), _peer(case, name)
-    about = {"peer": peer, "lost": _lost(case), "interface": case.interface, "device": case.device}
+    about = {"peer": peer, "lost": _lost(case), "interface": _where(case), "device": case.device}
     who = "" if sort == "peer_outage" else f"{case.device}: "  # it is what was lost, or one of those that lost it
     if case.resolved_at is not None:
         lasted = f"after {span(case.resolved_at - case.since)}"
@@ -278,7 +278,14 @@ def _down(case: Case, peer: str) -> str:
         return f"the tunnel to {peer} is down: it was to be replaced ({words(case.stop)}), but {unproven}." + (
             "" if case.cause == case.stop else f" Cause: {_cause(case)}."
         )
+    if case.then:
+        return f"the tunnel to {peer} is down: {_cause(case)}. It was lost over {case.then}, too: {words(case.stop)}."
     return f"the tunnel to {peer} is down: {_cause(case)}."
+
+
+def _where(case: Case) -> str | None:
+    """The interface of an outage, and the lines that its peers lost after it."""
+    return f"{case.interface} and {case.then}" if case.interface and case.then else case.interface
 
 
 def _probe(case: Case, peer: str) -> str:
@@ -337,7 +344,7 @@ def _group(case: Case, peer: str) -> str:
     what = {
         "strangers": f"{_lost(case)}, never seen with a tunnel, fail to negotiate",
         "failing_alike": f"{_lost(case)} fail to negotiate for one reason",
-        "interface_outage": f"{_lost(case)} on {case.interface} were lost together",
+        "interface_outage": f"{_lost(case)} on {_where(case)} were lost together",
         "device_outage": f"{_lost(case)} were lost together",
         "peer_outage": f"{peer} was lost by {_lost(case)}",
     }[sort_of(case)]

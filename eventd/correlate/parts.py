@@ -45,6 +45,11 @@ def which(peer: PeerState) -> str:
     return texts.listed(name for lost in _down(peer) if up and (name := _name(lost, up)))
 
 
+def then(peer: PeerState, case: Case) -> str:
+    """The lines over which a peer was lost beside that of its case."""
+    return texts.listed({otherline.line(lost) for lost in _down(peer) if lost.interface} - {case.interface})
+
+
 def _name(lost: Tunnel, up: list[Tunnel]) -> str:
     own = {
         "flow": ANY_PORTS.sub("", lost.flow or ""),

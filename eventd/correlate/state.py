@@ -124,6 +124,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     ``back_by``: until when a peer is awaited whose device has restarted; 0 where its device did not. ``of``:
     how many peers the device of a group had that has restarted. ``over``: the other line that it came back over.
     ``unproven``: nothing has shown since that the tunnels which are left work. ``which`` are those that are out.
+    ``then``: the lines over which it was lost after that of its interface.
     """
 
     device: str
@@ -196,6 +197,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     due: float = 0.0
     unproven: bool = False
     which: str = ""
+    then: str = ""
 
     @property
     def waits_idle(self) -> bool:

@@ -440,6 +440,7 @@ def grown(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     severity = case.severity if case.nature == "expected" else reasons.worse(case.severity, heir_severity(heir))
     if case.nature != "expected" and case.cause is not None and case.cause.severity is not None:
         severity = reasons.worse(severity, case.cause.severity)  # of failures beside a tunnel that worked until now
+    heir.then = parts.then(peer, heir) if case.kind == "tunnel_degraded" else ""
     heir.waited = at - case.grow_since if case.nature == "rekey" else 0.0
     _set_expectation(desk, heir, kind)
     _open(desk, peer, heir, at, kind, severity, heir=True)
