@@ -37,7 +37,7 @@ FULL = {"peer": "203.0.113.7", "local": "198.51.100.1", "interface": "GigabitEth
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_phrase_of_the_tables_is_known(language: str) -> None:
     """Also those that no scenario brings about."""
-    filled = {"peer": "b1", "device": "FW-1", "lost": "3 peers", "interface": "GE1/0/1"}
+    filled = {"peer": "b1", "device": "FW-1", "lost": "3 peers", "interface": "GE1/0/1", "over": "GE1/0/2"}
     ends = {"OVER": "FW-1: {} after 3 h.", "ENDED": "{} after 3 h", "STANDS": "{}, since 10:00 UTC"}
     texts = [evidence.ONE_PLACE, *evidence.TOGETHER.values(), phrases.CAUSE_KNOWN]
     texts.append(UNSHOWN.format(id="a1b2c3d4e5f6"))
