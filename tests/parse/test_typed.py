@@ -104,6 +104,6 @@ def test_other_messages_stay_as_they_are(text: str) -> None:
 
 def test_a_hostile_command_costs_little() -> None:
     for piece in (" ", "a,b=c", "://a:", '"),', "key "):
-        begun = time.perf_counter()
+        begun = time.process_time()
         concealed("Command=" + piece * (8192 // len(piece)))
-        assert time.perf_counter() - begun < 0.25, piece
+        assert time.process_time() - begun < 0.25, piece
