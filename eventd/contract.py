@@ -348,6 +348,10 @@ class Outbox(Protocol):
         """Record the end of a try: ``delivered``, ``dead`` (kept, never tried again) or ``retry`` at a time.
         Returns after the commit."""
 
+    async def settle_then_claim(self, settled: Settled, channel: str, now: float) -> Told | None:
+        """Both, one right behind the other: who has more to tell waits once behind the pipeline's commits, not twice.
+        Where the second fails the first may have been done."""
+
     async def next_due(self, channel: str) -> float | None:
         """Unix seconds at which `claim` will have something; None if nothing waits or one is in flight."""
 

@@ -73,6 +73,8 @@ class Worker:
         #: The same while one is looked for that it will not take: halved by each refusal, doubled by what is taken.
         self._few = channel.digests
         self._last_look = 0.0
+        #: Handed out when the one before it was settled.
+        self._in_hand: Told | None = None
         self.looks = 0
 
     @property
@@ -105,7 +107,7 @@ class Worker:
 
     async def run(self) -> None:
         remembered = False
-        while not self._stopping:
+        while not self._stopping or self._in_hand is not None:
             self._woken.clear()
             self.looks += 1
             try:
@@ -135,6 +137,10 @@ class Worker:
     async def _step(self) -> None:
         """Deliver one message, or sleep until there may be one."""
         now = self._look()
+        if (told := self._in_hand) is not None:
+            self._in_hand = None
+            await self._see_through(told)
+            return
         due: float | None = max(self._paused_until, self._window.opens(now))
         if due is None or now >= due:
             if (told := await self._next(now)) is not None:
@@ -316,7 +322,7 @@ class Worker:
         flight would hold up the channel."""
         text, heard = (None, True) if error is None else (str(error), error.heard)
         settled = Settled(told.id, outcome, retry_at, text, receipt, heard, self._refusals.since(told.id))
-        while not await self._settled(settled):
+        while not await self._settled(settled, over=outcome in OUTCOMES):
             if self._stopping:
                 return
             await asyncio.sleep(STORE_PAUSE_S)
@@ -324,9 +330,14 @@ class Worker:
             self._refusals.over(told.id)
             self._telemetry.inc("notifications", self.name, outcome, n=len(members(told)))
 
-    async def _settled(self, settled: Settled) -> bool:
+    async def _settled(self, settled: Settled, *, over: bool) -> bool:
+        """Whether the store took it. Where it is ``over`` and the next one may go out at once, that is claimed too."""
+        goes_on = over and self.channel.digests < LEAST_TOGETHER and not self._stopping and self._wait() <= 0
         try:
-            await self._outbox.settle(settled)
+            if goes_on:
+                self._in_hand = await self._outbox.settle_then_claim(settled, self.name, self._clock())
+            else:
+                await self._outbox.settle(settled)
         except EventdError as error:
             self._failures.unrecorded(self.name, settled.outcome, error)
             return False

@@ -313,6 +313,11 @@ class MemoryOutbox:
                 self._settle(entry, STATE_AFTER[settled.outcome], self._clock())
         self._forget(settled.id)
 
+    async def settle_then_claim(self, settled: Settled, channel: str, now: float) -> Told | None:
+        """`contract.Outbox.settle_then_claim`."""
+        await self.settle(settled)
+        return await self.claim(channel, now)
+
     async def give_up(self, channel: str, why: str) -> int:
         """`Store.give_up`."""
         waiting = [entry for entry in self._pending() if entry.notification.channel == channel]

@@ -337,6 +337,11 @@ class Queue:
             self._over(settled.id)
         self._forget(settled.id)
 
+    def settle_then_claim(self, settled: Settled, channel: str, now: float) -> Told | None:
+        """`contract.Outbox.settle_then_claim`."""
+        self.settle(settled)
+        return self.claim(channel, now)
+
     def give_up(self, channel: str, why: str) -> int:
         """`Store.give_up`."""
         with self._transaction() as tally:

@@ -186,6 +186,10 @@ class SqliteStore:
         """`contract.Outbox.settle`."""
         await self._write(self._writer.queue.settle, settled)
 
+    async def settle_then_claim(self, settled: Settled, channel: str, now: float) -> Told | None:
+        """`contract.Outbox.settle_then_claim`."""
+        return await self._hand_out(self._writer.queue.settle_then_claim, settled, channel, now)
+
     async def next_due(self, channel: str) -> float | None:
         """`contract.Outbox.next_due`."""
         return await self._write(self._writer.queue.next_due, channel)

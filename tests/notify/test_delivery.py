@@ -21,7 +21,7 @@ from notify_fakes import (
     until,
 )
 
-from eventd.contract import Pace
+from eventd.contract import Pace, Settled
 from eventd.errors import DeliveryError, DeliveryFailure, StoreError
 from eventd.model import Notification, utc
 from eventd.notify import guard
@@ -464,6 +464,48 @@ async def test_a_failing_store_neither_ends_delivery_nor_loses_an_outcome(
         await until(lambda: house.outbox.settled)
     assert house.outbox.outcomes == ["delivered"]
     assert len(house.channels["ops"].told) == 1
+
+
+async def test_what_was_settled_before_the_next_claim_failed_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "STORE_PAUSE_S", 0.01)
+    house, failures = House(ops=ObedientChannel()), [StoreError("disk full")] * 2
+    real = house.outbox.settle_then_claim
+
+    async def failing(settled: Settled, channel: str, now: float) -> Notification | None:
+        await house.outbox.settle(settled)
+        if failures:
+            raise failures.pop()
+        return await real(settled, channel, now)
+
+    monkeypatch.setattr(house.outbox, "settle_then_claim", failing)
+    async with house.running():
+        house.put(*numbered(3))
+        await until(lambda: len(house.outbox.settled) == 3)
+    assert [n.incident.id for n in house.channels["ops"].told] == ["i0", "i1", "i2"]
+    assert house.count("notifications", "ops", "delivered") == 3
+
+
+async def test_what_was_claimed_with_the_settling_while_we_stop_is_told() -> None:
+    house, go_on = House(ops=ObedientChannel()), asyncio.Event()
+    real = house.outbox.settle_then_claim
+
+    async def slowly(settled: Settled, channel: str, now: float) -> Notification | None:
+        claimed = await real(settled, channel, now)
+        await go_on.wait()
+        return claimed
+
+    house.outbox.settle_then_claim = slowly  # type: ignore[method-assign]
+    task = asyncio.create_task(house.delivery.run())
+    house.put(*numbered(3))
+    await until(lambda: house.outbox.settled)
+    drain = asyncio.create_task(house.delivery.drain(5.0))
+    await asyncio.sleep(0)
+    go_on.set()
+    await drain
+    await task
+    assert house.outbox.outcomes == ["delivered"] * 2
+    assert len(house.outbox.pending) == 1
+    assert house.outbox.in_flight == {}
 
 
 async def test_stopping_waits_for_the_try_in_flight_and_claims_no_more() -> None:

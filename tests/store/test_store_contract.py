@@ -424,6 +424,18 @@ async def test_settling_twice_or_something_unknown_changes_nothing(store: Store)
         await store.settle(Settled("n1", "nonsense"))
 
 
+async def test_what_comes_next_is_handed_out_as_soon_as_the_one_before_is_settled(store: Store) -> None:
+    await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}")) for n in range(2)]))
+    first = await store.claim("chat", unix(0))
+    assert first is not None
+    second = await store.settle_then_claim(Settled(first.id, "delivered"), "chat", unix(0))
+    assert second is not None
+    assert (first.id, second.id) == ("n0", "n1")
+    assert await store.claim("chat", unix(0)) is None, "it is in flight"
+    assert await store.settle_then_claim(Settled(second.id, "delivered"), "chat", unix(0)) is None
+    assert (await store.outbox_counts())["chat"]["delivered"] == 2
+
+
 async def test_a_notification_enqueued_again_is_ignored(store: Store) -> None:
     n1 = notification("n1", incident())
     await store.commit(batch(notifications=[n1, n1]))

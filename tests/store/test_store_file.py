@@ -561,6 +561,31 @@ async def test_a_claim_cancelled_while_it_runs_is_undone(store: SqliteStore, mon
     assert await store.claim("chat", unix(0)) is not None
 
 
+async def test_of_a_settling_and_claim_cancelled_while_they_run_the_settling_stays(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}")) for n in range(2)]))
+    assert await store.claim("chat", unix(0)) is not None
+    started, go_on, really = threading.Event(), threading.Event(), store._writer.queue.claim
+
+    def slowly(channel: str, now: float) -> object:
+        started.set()
+        go_on.wait(10)
+        return really(channel, now)
+
+    monkeypatch.setattr(store._writer.queue, "claim", slowly)
+    both = asyncio.create_task(store.settle_then_claim(Settled("n0", "delivered"), "chat", unix(0)))
+    assert await asyncio.to_thread(started.wait, 10)
+    both.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await both
+    go_on.set()
+    monkeypatch.undo()
+    again = await store.claim("chat", unix(0))
+    assert again is not None
+    assert again.id == "n1"
+
+
 async def test_a_digest_whose_sealing_was_cancelled_while_it_ran_is_told_as_it_was_sealed(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

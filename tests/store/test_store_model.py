@@ -160,16 +160,19 @@ class Stores(RuleBasedStateMachine):
 
     @rule(
         outcome=st.sampled_from(["delivered", "dead", "retry"]), delay=st.integers(0, 30), heard=st.booleans(),
-        data=st.data(),
+        then=st.sampled_from([*CHANNELS, None]), data=st.data(),
     )  # fmt: skip
-    def settle(self, outcome: str, delay: int, heard: bool, data: st.DataObject) -> None:
+    def settle(self, outcome: str, delay: int, heard: bool, then: str | None, data: st.DataObject) -> None:
         if self.claimed:
             notification_id = data.draw(st.sampled_from(self.claimed))
             retry_at = self.clock() + delay if outcome == "retry" else None
             receipt = "r" if outcome == "delivered" else None
             refused_at = self.clock() if not heard else None
             settled = Settled(notification_id, outcome, retry_at, "why", receipt, heard, refused_at)
-            self.same(lambda store: store.settle(settled))
+            if then is None:
+                self.same(lambda store: store.settle(settled))
+            elif claimed := self.same(lambda store: store.settle_then_claim(settled, then, self.clock())):
+                self.claimed.append(claimed.id)
 
     @rule(data=st.data(), act=st.sampled_from(["retry", "drop"]))
     def somebody_looks_after_it(self, data: st.DataObject, act: str) -> None:

@@ -115,7 +115,8 @@ class MemoryOutbox:
 
     async def settle(self, settled: Settled) -> None:
         self._fail()
-        notification = self.in_flight.pop(settled.id)
+        if (notification := self.in_flight.pop(settled.id, None)) is None:
+            return
         if settled.outcome == "retry":
             assert settled.retry_at is not None
             tried = msgspec.structs.replace(notification, attempts=notification.attempts + 1)
@@ -124,6 +125,10 @@ class MemoryOutbox:
             assert settled.outcome in {"delivered", "dead"}, settled
         self.settled.append(settled)
         self.changed.set()
+
+    async def settle_then_claim(self, settled: Settled, channel: str, now: float) -> Notification | None:
+        await self.settle(settled)
+        return await self.claim(channel, now)
 
     async def next_due(self, channel: str) -> float | None:
         self._fail()
