@@ -19,6 +19,8 @@ def take_over(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: fl
     was_up = tunnel.up
     lost = [old for old in _others(peer, tunnel) if _is_lost(old) and not (old.paired and tunnel.paired)]
     for old in lost:
+        if old.stopped is not None and now - old.stopped.at <= desk.settings.twin_window:
+            _take_back(peer, old.stopped.at)
         never_away = was_up or books.overtaken(old.stopped, event, now, desk.settings.twin_window)
         if never_away and old.nature == "outage":
             del old.turns[-1:], old.stops[-1:]
@@ -32,6 +34,14 @@ def hand_over(desk: Desk, peer: PeerState, old: Tunnel, new: Tunnel, now: float)
     """Another tunnel goes on for one whose networks it has; if the line of that is down, somebody has to know."""
     books.hand_over(peer, old, new, now)
     lines.left(desk, old, peer.device)
+
+
+def _take_back(peer: PeerState, stopped_at: float) -> None:
+    """Its latest stop and a start on another line are one moment: as if the start had been heard first, that stop says
+    nothing of why the peer was lost before."""
+    case = peer.case
+    if case is not None and case.since < stopped_at and case.cause == peer.last_stop:
+        case.cause = case.knew
 
 
 def heir(peer: PeerState, tunnel: Tunnel, reason: Reason | None, now: float) -> Tunnel | None:

@@ -125,6 +125,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     how many peers the device of a group had that has restarted. ``over``: the other line that it came back over.
     ``unproven``: nothing has shown since that the tunnels which are left work. ``which`` are those that are out.
     ``then``: the lines over which it was lost after that of its interface.
+    ``knew``: the cause before its latest stop.
     """
 
     device: str
@@ -198,6 +199,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     unproven: bool = False
     which: str = ""
     then: str = ""
+    knew: Reason | None = None
 
     @property
     def waits_idle(self) -> bool:

@@ -158,6 +158,7 @@ def _down(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float,
         if peer.case.back_by:  # it is not awaited any more: its own stop says that it is lost
             peer.case.timers.pop("grow", None)
         peer.case.stranger, peer.case.back_by = False, 0.0  # it had a tunnel
+        peer.case.knew = peer.case.cause
     if changed and nature == "outage" and flapping.turned(desk, peer, tunnel, event, now):
         return
     case = peer.case

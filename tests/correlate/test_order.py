@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 from correlate_strategies import Story, tell
-from fleet_histories import outcomes
+from fleet_histories import LINES, outcomes
 
 from eventd.inventory import Device, Inventory
 
@@ -20,11 +20,13 @@ def end(peer: str) -> str:
     return f"device=Branch{peer} peer=198.51.100.1 local={peer} flow=F{peer}"
 
 
-def in_every_order(before: str, burst: list[str], known: Inventory | None = None, until: float = 200.0) -> Story:
-    """The burst a tenth of a second apart in every order, always with the same outcome; the story of the last."""
+def in_every_order(
+    before: str, burst: list[str], known: Inventory | None = None, until: float = 200.0, spread: float = 0.1
+) -> Story:
+    """The burst ``spread`` seconds apart in every order, always with the same outcome; the story of the last."""
     found = []
     for order in itertools.permutations(burst):
-        lines = [f"{place / 10:g} {said} seq={burst.index(said) + 100}" for place, said in enumerate(order)]
+        lines = [f"{place * spread:g} {said} seq={burst.index(said) + 100}" for place, said in enumerate(order)]
         found.append(tell(f"{before}\n" + "\n".join(lines), until=until, known=known))
     assert len({tuple(outcomes(story)) for story in found}) == 1
     return found[-1]
@@ -142,3 +144,23 @@ def test_a_condition_of_two_names_is_one() -> None:
     story = in_every_order("", [trap, log])
     again = tell(f"0 {trap}\n0.1 {log} seq=1\n45 {log} seq=2", until=200)
     assert kinds(story) == kinds(again) == ["security"]
+
+
+@pytest.mark.parametrize("first", ["start", "stop"])
+def test_a_line_that_is_left_in_the_moment_another_comes_up_is_not_why_the_peer_was_lost_before(first: str) -> None:
+    """Whichever of the two the device says came first."""
+    one, other = (f"device=Hub peer=10.0.6.1 flow=10.0.0.0/16,10.9.6.0/24 {line}" for line in LINES)
+    burst = [f"start {one}", f"stop dpd timeout {other}"]
+    stamped = burst if first == "start" else burst[::-1]
+    story = in_every_order(f"-100 stop peer request {one}", [f"{said} stamp={n}" for n, said in enumerate(stamped)])
+    incident = next(iter(story.final.values()))
+    assert incident.status == "resolved"
+    assert incident.cause is not None
+    assert incident.cause.text == "peer request"
+
+
+def test_lifetimes_that_run_out_at_once_are_judged_together() -> None:
+    """The hold of each is over at another moment, those of three on one interface maybe before that of the rest."""
+    places = [*FOUR[:3], OTHER]
+    story = in_every_order("", [f"stop phase2 hard expiry {place}" for place in places], spread=1.3)
+    assert kinds(story) == ["device_outage"]

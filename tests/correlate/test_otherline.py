@@ -3,6 +3,8 @@
 import pytest
 from correlate_strategies import Story, tell
 
+from eventd.correlate import Settings
+
 #: Words in a timeline have no blanks: the flows of devices do.
 NETWORKS = "10.0.0.0/16,10.9.20.0/24"
 ONE, TWO = "interface=GE1 local=198.51.100.1", "interface=GE2 local=198.51.200.1"
@@ -169,3 +171,12 @@ def test_a_line_that_is_down_reads_as_that() -> None:
     assert (one.last.kind, one.last.severity, one.last.interface) == ("interface_outage", "warning", "GE1")
     assert one.last.actions[0].startswith("Look at that interface first")
     assert story(DEAD_LINE + "800 linkup interface=GE1").last.title == "FW1 has line GE1 again after 3 min 20 s"
+
+
+def test_the_stop_that_began_an_incident_stays_its_cause_when_another_line_comes_up_at_once() -> None:
+    ended = tell(
+        f"0 start {ONE} flow={NETWORKS}\n600 stop dpd timeout {ONE} flow={NETWORKS}\n601 start {TWO} flow={NETWORKS}",
+        settings=Settings(outage_hold=0),
+    )
+    assert ended.last.status == "resolved"
+    assert ended.last.cause is not None
