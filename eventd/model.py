@@ -414,8 +414,8 @@ DigestReason = Literal["storm", "late", "quiet", "new"]
 class Digest(Struct, frozen=True):
     """Several notifications of one channel in one message that lists every one of their incidents.
 
-    ``why``: there were more than the channel takes (``storm``), the far end was not to be reached for long (``late``),
-    they were held until the end of quiet hours (``quiet``), or the channel is new (``new``). ``id`` stays the same over
+    ``why``: there were more than the channel takes (``storm``), they could not be told for long (``late``), they
+    were held until the end of quiet hours (``quiet``), or the channel is new (``new``). ``id`` stays the same over
     retries and restarts, and so does what it lists. ``more``: incidents that waited as well when it was sealed, and for
     which it has no room; no fewer than that. ``late_s``: for how long the oldest of it has waited when it is tried,
     where that is long.

@@ -53,11 +53,11 @@ class Window:
             self._sent.popleft()
 
 
-def together(waiting: Waiting, free: float, now: float) -> DigestReason | None:
+def together(waiting: Waiting, free: float, now: float, takes_s: float = 0.0) -> DigestReason | None:
     """Why what waits is told in one message; None where it is told one by one.
 
     The last message that a minute allows lists whatever is left, so that nobody waits for the next minute to hear how
-    much there is.
+    much there is. A far end that takes ``takes_s`` seconds for a message may be too slow to use up its minute.
     """
     if waiting.due < LEAST_TOGETHER:
         return None
@@ -67,4 +67,4 @@ def together(waiting: Waiting, free: float, now: float) -> DigestReason | None:
         return "new"
     if waiting.oldest is not None and now - waiting.oldest > STALE_AFTER_S:
         return "late"
-    return "storm" if free <= 1 else None
+    return "storm" if free <= 1 or waiting.due * takes_s > MINUTE_S else None

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, reduce
 from importlib import resources
 from typing import Any
 
@@ -300,11 +300,21 @@ def view(notification: Notification, say: Words = ENGLISH) -> dict[str, Any]:
 
 
 def _why(digest: Digest, say: Words) -> str:
-    """Why several are told together, and how many come after them."""
+    """Why several are told together, how late, and how many come after them."""
     more = say("digest.more", count=digest.more) if digest.more else ""
     waited = (digest.created_at - min(one.due_at or one.created_at for one in digest.notifications)).total_seconds()
-    first = say(f"digest.{digest.why}", span=duration_text(digest.late_s or waited, say))
-    return say("digest.sentences", first=first, rest=more).strip()
+    late = duration_text(digest.late_s or waited, say)
+    parts = [say(f"digest.{digest.why}{_mixed(digest)}", span=late)]
+    if digest.late_s and digest.why != "late":
+        parts.append(say("digest.overdue", span=late))
+    return reduce(lambda first, rest: say("digest.sentences", first=first, rest=rest), filter(None, (*parts, more)))
+
+
+def _mixed(digest: Digest) -> str:
+    """What the name of the sentence ends in where its reason is not that of all."""
+    reasons = {"quiet": "held", "new": "catches_up"}
+    holds = digest.why not in reasons or all(getattr(one, reasons[digest.why]) for one in digest.notifications)
+    return "" if holds else "_and"
 
 
 def digest_view(digest: Digest, say: Words = ENGLISH, width: int = MAX_HEADLINE) -> dict[str, Any]:

@@ -68,6 +68,8 @@ class Worker:
         # Where there is no other form to try, it may well be a proxy that says so, or a receiver of another version.
         self._refusals = Refusals(UNHAPPY_FOR_S if isinstance(channel, SpeaksPlain) else REFUSED_FOR_S)
         self._window = Window(channel.pace)
+        #: How long the far end took to answer the last time.
+        self._takes_s = 0.0
         #: Incidents in a digest at most, once the far end found one too large that we did not.
         self._most = channel.digests
         #: The same while one is looked for that it will not take: halved by each refusal, doubled by what is taken.
@@ -164,7 +166,8 @@ class Worker:
         somebody does, more may have to be told together."""
         if most >= LEAST_TOGETHER and not self._streak:
             apart = self._refusals.culprits
-            why = together(await self._outbox.waiting(self.name, now, apart), self._window.free(now), now)
+            waiting = await self._outbox.waiting(self.name, now, apart)
+            why = together(waiting, self._window.free(now), now, self._takes_s)
             if why is not None and (digest := await self._outbox.seal(self.name, now, why, most, apart)) is not None:
                 return digest
         return await self._outbox.claim(self.name, now)
@@ -215,8 +218,11 @@ class Worker:
 
     async def _ask(self, telling: Awaitable[str | None]) -> str | DeliveryError | None:
         """What comes of it. Counted when the answer is there: the far end has counted it by then."""
+        began = self._clock()
         result = await guarded(telling)
-        self._window.note(self._clock())
+        now = self._clock()
+        self._window.note(now)
+        self._takes_s = now - began
         return result
 
     async def _may_go(self, told: Told) -> bool:

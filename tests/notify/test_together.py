@@ -6,16 +6,19 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from notify_fakes import T0, HandClock, make_incident, make_notification, make_resolved, until
 
 from eventd.contract import Batch, Pace, Waiting
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, Incident, Notification, Told, utc
 from eventd.notify.delivery import Delivery
+from eventd.notify.lateness import marked_late
 from eventd.notify.pacing import COUNTED_S, MINUTE_S, STALE_AFTER_S, Window, together
 from eventd.notify.render import BARE, Renderer, duration_text, latest, own_template, plain, title
 from eventd.store import MemoryStore
@@ -31,10 +34,11 @@ class Chat:
         self.pace, self.digests, self._clock = pace, digests, clock
         self.told: list[tuple[float, Told]] = []
         self.tries: list[float] = []
-        self.away, self.hates, self.chokes = False, "", ""
+        self.away, self.hates, self.chokes, self.takes_s = False, "", "", 0.0
 
     async def deliver(self, told: Told) -> str | None:
         self.tries.append(self._clock())
+        self._clock.jump(self.takes_s)
         if self.away:
             raise DeliveryError(DeliveryFailure.CONNECT, "nobody there", retryable=True, heard=False)
         if self.hates and isinstance(told, Notification) and told.incident.id == self.hates:
@@ -110,6 +114,24 @@ async def test_a_storm_is_told_in_a_few_messages_that_list_every_incident() -> N
         assert (last.why, len(last.notifications)) == ("storm", 76)
     assert sorted(listed(house.chat.told)) == sorted(f"i{n}" for n in range(80))
     assert house.counted() == (80, 80)
+
+
+@pytest.mark.parametrize(("takes_s", "by_itself"), [(8.0, 7), (14.0, 4)])
+async def test_who_is_too_slow_to_be_told_one_by_one_within_a_minute_is_told_together(
+    takes_s: float, by_itself: int
+) -> None:
+    house = House(per_minute=10)
+    house.chat.takes_s = takes_s
+    async with house.running():
+        await house.put(*(opened(number) for number in range(25)), opened(25, severity="critical"))
+        await house.pass_time(2 * takes_s)
+        [(_, first), (_, digest)] = house.chat.told
+        assert isinstance(first, Notification)
+        assert isinstance(digest, Digest)
+        assert (digest.why, latest(digest)[0].incident.id, len(digest.notifications)) == ("storm", "i25", 25)
+        await house.put(*(opened(number) for number in range(30, 30 + by_itself)))
+        await house.empty()
+    assert [type(told) for _, told in house.chat.told[2:]] == [Notification] * by_itself
 
 
 async def test_a_digest_holds_no_more_than_the_channel_can_show() -> None:
@@ -393,6 +415,17 @@ def test_a_clock_that_was_set_back_does_not_close_the_window() -> None:
 )
 def test_what_is_told_together_and_why(waiting: Waiting, free: float, why: str | None) -> None:
     assert together(waiting, free, T0) == why
+
+
+@pytest.mark.parametrize(("why", "for_that"), [("quiet", "held"), ("new", "catches_up")])
+def test_a_digest_does_not_say_of_all_what_is_true_of_some_and_how_late_it_is(why: Any, for_that: str) -> None:
+    one, other = (replace(opened(number), **{for_that: True}) for number in (1, 2))
+    digest = Digest("d", "ops", why, (one, other), utc(T0 + 1))
+    assert "what else there was" not in plain(digest)
+    assert "late" not in plain(digest)
+    late = marked_late(replace(digest, notifications=(one, other, opened(3))), T0 + 270)
+    for text in (plain(late), Renderer(own_template("digest.j2"), BARE)(late)):
+        assert "and what else there was to tell. Up to 4m 30s late: this channel could not be told sooner." in text
 
 
 def test_a_digest_lists_open_incidents_first_and_of_each_the_latest() -> None:
