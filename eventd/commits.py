@@ -12,7 +12,7 @@ from eventd.telemetry import RateLimit, Telemetry, get_logger
 #: Messages in one commit: a step that goes on beside a slow one holds no more.
 MAX_BATCH = 512
 #: While messages wait a commit begins no sooner than this after the one before: each writes the pages of the same
-#: indexes and states once more, so that changes in commits of 64 rows cost up to 1.4 times what they cost in such of 256;
+#: indexes and states once more, so that changes in commits of 64 rows cost 1.4 times what they cost in such of 512;
 #: whoever waits for it has 100 ms.
 COMMIT_EVERY_S = 0.07
 #: Pause before a failed commit is tried again.
