@@ -32,6 +32,8 @@ _PRIS = re.compile(rb"<(\d{1,3})>")
 _NUMBER = re.compile(rb"\d{1,3}")
 #: No word of a header holds these: fields of a text do, and a tag that is damaged.
 _NO_HEADER = re.compile(rb'[=,;"]|%%')
+#: The one word between a device's time and its tag may hold some of them: a device may be called ``"a,b"``.
+_NO_DEVICE = re.compile(rb"=|%%")
 
 
 class Header(Struct, frozen=True):
@@ -91,13 +93,21 @@ def _is_header(words: _Words, strong: bool, wrapped: bool) -> bool:
     others = words.leading + words.relay
     if len(others) > MAX_RELAY_WORDS or any(word.endswith(b":") for word in others[:-1]):
         return False
-    if (wrapped and words.leading) or any(_NO_HEADER.search(word) for word in others + words.own):
+    checked = others if strong and _is_device(words) else others + words.own
+    if (wrapped and words.leading) or any(_NO_HEADER.search(word) for word in checked):
         return False
     if words.own_stamp:
         return len(words.own) <= MAX_OWN_WORDS and sum(not _is_column(word) for word in words.own) <= MAX_NAMES
     if wrapped or words.relay:
         return len(words.own) <= (1 if strong else 0)
     return len(words.own) <= (MAX_UNKNOWN_WORDS if strong else 1)
+
+
+def _is_device(words: _Words) -> bool:
+    """Whether nothing but what may be a device's name stands between its time and the tag."""
+    if not words.own_stamp or len(words.own) != 1:
+        return False
+    return read_hostname(words.own[0]) is not None and not _NO_DEVICE.search(words.own[0])
 
 
 def _is_column(word: bytes) -> bool:

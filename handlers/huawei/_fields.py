@@ -93,6 +93,8 @@ _EXACT = re.compile(r"[\w.:]+,\s*[\w.\-]*")
 _SEPARATOR = re.compile(rf",\s*({_KEY})\s*=\s*")
 _LOOSE = re.compile(rf'(?<![\w.\-])({_KEY})=("[^"]*"|\[[^\]]*\]|[^\s,;()]*)')
 _CLOSER = {'"': '"', "[": "]"}
+#: ``[a] to [b]``: no brackets around all of it.
+_WORDS = re.compile(r"\[[^][]*\][^][]+\[.*", re.DOTALL)
 
 
 def fields_of(text: str) -> tuple[str, list[tuple[str, str]], dict[str, str]]:
@@ -147,34 +149,51 @@ def _ends_flow(key: str, before: Collection[str]) -> bool:
 
 def _split_carefully(text: str) -> Iterator[tuple[str, str]]:
     """The same where a value may contain what looks like the next field."""
-    key, start = "", 0
+    key, start, read, opened = "", 0, 0, 0
     seen: set[str] = set()
     for found in _SEPARATOR.finditer(text):
-        if key and _goes_on(key, text, start, found, seen):
+        opened = _opened(opened, text, start, read, found.start()) if key else 0
+        read = found.start()
+        if key and _goes_on(key, text, start, found, seen, opened):
             continue
         if key:
             yield key, bare(text[start : found.start()])
-        key, start = found[1], found.end()
+        key, start, read, opened = found[1], found.end(), found.end(), 0
         seen.add(key.lower())
     if key:
         yield key, bare(text[start:])
 
 
-def _goes_on(key: str, text: str, start: int, found: re.Match[str], seen: Collection[str]) -> bool:
+def _opened(so_far: int, text: str, start: int, read: int, end: int) -> int:
+    """How many of the quotes or brackets are open at ``end`` by which the value at ``start`` begins, of which there
+    were ``so_far`` at ``read``."""
+    opener = text[start]
+    closer = _CLOSER.get(opener)
+    if closer is None:
+        return 0
+    more = text.count(opener, read, end)
+    return (so_far + more) % 2 if opener == closer else so_far + more - text.count(closer, read, end)
+
+
+def _goes_on(key: str, text: str, start: int, found: re.Match[str], seen: Collection[str], opened: int) -> bool:
     closer = _CLOSER.get(text[start])
     if closer is not None:
         last = found.start() - 1
-        return last == start or text[last] != closer
+        return last == start or (text[last] != closer and opened > 0)
     return key.lower() == FLOW and not _ends_flow(found[1].lower(), seen)
 
 
 def bare(value: str) -> str:
-    """A value without the quotes or brackets around it; an opened and never closed one was cut off."""
+    """A value without the quotes or brackets around it; an opened and never closed one was cut off. One that is closed
+    before the end is only around a word of it, which stays as it is."""
     value = value.strip()
     closer = _CLOSER.get(value[:1])
     if closer is None:
         return value
-    return (value[1:-1] if len(value) > 1 and value.endswith(closer) else value[1:]).strip()
+    inside = value[1:]
+    if closer not in inside:
+        return inside.strip()
+    return inside[:-1].strip() if inside.endswith(closer) and not _WORDS.fullmatch(value) else value
 
 
 def loose_fields(text: str) -> Iterator[tuple[str, str]]:

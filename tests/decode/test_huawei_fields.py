@@ -39,6 +39,11 @@ def fields(text):
         ),
         ("It fails. (Reason = [a, B = c], SeqNum = [0])", {"Reason": "a, B = c", "SeqNum": "0"}),
         ("It ends. ( A = 1, Reason = dpd tim", {"A": "1"}),
+        ("It ends. (Reason=[a, B=c] gone, N=0)", {"Reason": "[a, B=c] gone", "N": "0"}),
+        ("It ends. (Reason=[a] to [b], N=[0])", {"Reason": "[a] to [b]", "N": "0"}),
+        ("It ends. (Reason=[x](http://y), N=0)", {"Reason": "[x](http://y)", "N": "0"}),
+        ('It ends. (Reason="a" gone, N=0)', {"Reason": '"a" gone', "N": "0"}),
+        ('It ends. (Reason="a "b" c, B=1", N=0)', {"Reason": 'a "b" c, B=1', "N": "0"}),
     ],
 )
 def test_a_body_is_split_at_keys_only(text, expected):
@@ -140,7 +145,10 @@ def test_a_line_cut_anywhere_behind_its_first_value_is_still_the_event():
         assert decoded.reason is None or decoded.reason.name == "dpd timeout"
 
 
-@pytest.mark.parametrize("text", ["a" * 60_000, "(" * 60_000, ", A=" * 15_000, 'R="' + ", b=1" * 12_000, " " * 60_000])
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 60_000, "(" * 60_000, ", A=" * 15_000, 'R="' + ", b=1" * 12_000, " " * 60_000, "R=[[" + ", b=1" * 12_000],
+)
 def test_long_hostile_bodies_cost_time_in_proportion(text):
     """Any quadratic step would take minutes here and end in the test's timeout."""
     fields_of(f"x (A=1, {text}")

@@ -107,6 +107,22 @@ def test_host_name_and_relay_are_told_apart(before, host, relay, tag) -> None:
 
 
 @pytest.mark.parametrize("tag", [TRAP, LOG])
+@pytest.mark.parametrize("host", ['"},{"x', "a,b", "a;b", "'\""])
+@pytest.mark.parametrize(("before", "relay"), [(b"<188>", None), (b"<188>Nov 21 04:00:00 syslog01 ", "syslog01")])
+def test_a_device_may_be_called_anything_that_is_one_word(host, before, relay, tag) -> None:
+    record = parse_syslog(before + TIME + host.encode() + b" " + tag)
+    assert (record.mnemonic, record.hostname, record.relay) == ("IPSECTUNNELSTOP", host, relay)
+
+
+@pytest.mark.parametrize("tag", [TRAP, LOG])
+@pytest.mark.parametrize(
+    "before", [b'user="x ', b'{"user":"x ', b"%%01SHELL/5/CMD(l ", b'bastion "x ', b'bastion 1,"x ']
+)
+def test_what_quotes_a_tag_is_no_name_of_a_device(before, tag) -> None:
+    assert parse_syslog(b"<190>" + TIME + before + tag).mnemonic is None
+
+
+@pytest.mark.parametrize("tag", [TRAP, LOG])
 def test_a_tag_cut_off_before_its_colon_is_no_host_name(tag) -> None:
     for end in range(1, tag.index(b":")):
         hostname = parse_syslog(b"<188>" + TIME + tag[:end]).hostname
