@@ -29,11 +29,14 @@ class Refusals:
     """What one channel has been refused. When that began is in the outbox, too; who is to blame is found again after a
     restart."""
 
-    def __init__(self, unhappy_for_s: float) -> None:
-        """``unhappy_for_s``: how long what the far end will not take is tried while it takes nothing else."""
-        self._unhappy_for_s = unhappy_for_s
+    def __init__(self, *, other_form: bool) -> None:
+        """``other_form``: whether what it will not take is told in another one, too. Where there is none, it may well
+        be a proxy that says so, or a receiver of another version, whatever becomes of others."""
+        self._other_form = other_form
         #: id → when it was first refused (Unix seconds), and how many messages had been taken by then.
         self._first: dict[str, tuple[float, int]] = {}
+        #: id of what the far end broke on, and of each notification in it → the same.
+        self._broke: dict[str, tuple[float, int]] = {}
         self._taken = 0
         #: Incident → when a message about it alone was refused for good, while nothing else was (Unix seconds).
         self.culprits: dict[str, float] = {}
@@ -57,9 +60,19 @@ class Refusals:
         self.culprits = {one: at for one, at in self.culprits.items() if now - at <= FORGOTTEN_AFTER_S}
         self.culprits[incident] = now
 
-    def over(self, ident: str) -> None:
+    def broke(self, told: Told, now: float) -> bool:
+        """Note that the far end failed on ``told``; whether it has taken something since the first time, be that in a
+        digest."""
+        self._broke = _recent(self._broke, now)
+        for ident in _idents(told):
+            self._broke.setdefault(ident, (now, self._taken))
+        return self._taken > self._broke[told.id][1]
+
+    def over(self, told: Told) -> None:
         """It is settled."""
-        self._first.pop(ident, None)
+        for ident in _idents(told):
+            self._first.pop(ident, None)
+            self._broke.pop(ident, None)
 
     def alone(self, ident: str) -> bool:
         """Whether nothing else has been refused since the far end last took something."""
@@ -80,8 +93,20 @@ class Refusals:
         return self._refused_for_good(told.id, error, now) if refused else None
 
     def _refused_for_good(self, ident: str, error: DeliveryError, now: float) -> str | None:
-        self._first = {one: first for one, first in self._first.items() if now - first[0] <= FORGOTTEN_AFTER_S}
+        self._first = _recent(self._first, now)
         began, taken = self._first.setdefault(ident, (now, self._taken))
+        refused_for = now - began
         if error.retryable:
-            return "refused for too long" if now - began > REFUSED_FOR_S else None
-        return "the far end will not take it" if self._taken > taken or now - began > self._unhappy_for_s else None
+            return "refused for too long" if refused_for > REFUSED_FOR_S else None
+        to_blame = self._taken > taken or refused_for > UNHAPPY_FOR_S
+        return (
+            "the far end will not take it" if to_blame and (self._other_form or refused_for > REFUSED_FOR_S) else None
+        )
+
+
+def _idents(told: Told) -> set[str]:
+    return {told.id, *(one.id for one in members(told))}
+
+
+def _recent(noted: Mapping[str, tuple[float, int]], now: float) -> dict[str, tuple[float, int]]:
+    return {ident: (at, taken) for ident, (at, taken) in noted.items() if now - at <= FORGOTTEN_AFTER_S}

@@ -12,7 +12,7 @@ from eventd.notify.backoff import full_jitter
 from eventd.notify.guard import failure_in, guarded, where
 from eventd.notify.lateness import marked_late, members, wanted_at
 from eventd.notify.pacing import COUNTED_S, LEAST_TOGETHER, Window, together
-from eventd.notify.refusals import REFUSED_FOR_S, TOO_OLD, UNHAPPY_FOR_S, Refusals
+from eventd.notify.refusals import TOO_OLD, Refusals
 from eventd.notify.render import latest
 from eventd.notify.session import MAX_RETRY_AFTER_S, Failures
 from eventd.notify.standing import Standing
@@ -65,8 +65,7 @@ class Worker:
         self._failures = Failures(telemetry, clock)
         self._woken, self._stopping = asyncio.Event(), False
         self._paused_until, self._streak, self._failing_since = 0.0, 0, 0.0
-        # Where there is no other form to try, it may well be a proxy that says so, or a receiver of another version.
-        self._refusals = Refusals(UNHAPPY_FOR_S if isinstance(channel, SpeaksPlain) else REFUSED_FOR_S)
+        self._refusals = Refusals(other_form=isinstance(channel, SpeaksPlain))
         self._window = Window(channel.pace)
         #: How long the far end took to answer the last time.
         self._takes_s = 0.0
@@ -264,6 +263,8 @@ class Worker:
             self._most = len(latest(told)) // 2
             await self._outbox.unseal(self.name, self._most)
             return
+        if self._breaks_on(told, error):
+            error = DeliveryError(error.reason, error.detail, retryable=False, heard=error.heard)
         if isinstance(told, Digest) and _holds_a_culprit(told, error):
             self._few = len(latest(told)) // 2
             await self._outbox.unseal(self.name, self._few)
@@ -292,6 +293,16 @@ class Worker:
         self._fails(self._failing_since or now)
         self._paused_until = now + pause
         await self._settle(told, "retry", retry_at=now + wait, error=error)
+
+    def _breaks_on(self, told: Told, error: DeliveryError) -> bool:
+        """Whether the far end fails on ``told`` because of what it says, as if it refused it: time and again, in plain
+        text too. Of one message that is so if others are taken meanwhile; several are taken apart to see that."""
+        if error.reason != DeliveryFailure.SERVER_ERROR or not isinstance(self.channel, SpeaksPlain):
+            return False
+        others_taken = self._refusals.broke(told, self._clock())
+        if told.attempts < PLAIN_AFTER_TRIES or (error.heard and isinstance(told, Digest)):
+            return False
+        return others_taken or (isinstance(told, Digest) and len(latest(told)) > 1)
 
     async def _told_bare(self, told: Told, error: DeliveryError, why: str | None, now: float) -> bool:
         """Where the far end will not take what it says, it is told that there is something: at last (``why``), and
@@ -333,7 +344,7 @@ class Worker:
                 return
             await asyncio.sleep(STORE_PAUSE_S)
         if outcome in OUTCOMES:
-            self._refusals.over(told.id)
+            self._refusals.over(told)
             self._telemetry.inc("notifications", self.name, outcome, n=len(members(told)))
 
     async def _settled(self, settled: Settled, *, over: bool) -> bool:

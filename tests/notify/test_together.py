@@ -185,7 +185,7 @@ async def test_of_a_digest_that_is_refused_only_the_culprit_is_not_told(culprit:
         await house.put(*(opened(number, house.clock()) for number in range(30, 60)))
         await house.pass_time(120)
     assert sorted(listed(house.chat.told)) == sorted([*others, *(f"i{n}" for n in range(30, 60))])
-    assert house.telemetry.value("notifications", "ops", "dead") == 1
+    assert house.store.totals()["ops"].pending == 1
     last = house.chat.told[-1][1]
     assert isinstance(last, Digest), "many are told together again"
     for index, first in enumerate(house.chat.tries):
@@ -200,11 +200,50 @@ class PlainChat(Chat):
     async def deliver(self, told: Told) -> str | None:
         self.tries.append(self._clock())
         if self.chokes in plain(told):
-            raise DeliveryError(self.reason, "400", retryable=False, heard=False)
+            raise DeliveryError(self.reason, "no", retryable=self.reason == DeliveryFailure.SERVER_ERROR, heard=False)
         self.told.append((self._clock(), told))
         return None
 
     deliver_plain = deliver
+
+
+@pytest.mark.parametrize("culprit", [0, 7, 29])
+@pytest.mark.parametrize("known", [0, 1])
+async def test_a_digest_on_which_the_far_end_breaks_time_and_again_is_taken_apart(culprit: int, known: int) -> None:
+    """It says 500 to one incident, whatever that is told with: nothing else may come that shows who is to blame."""
+    house = House(per_minute=10)
+    house.chat = PlainChat(house.clock, Pace(10), 30)
+    house.chat.chokes, house.chat.reason = "POISON", DeliveryFailure.SERVER_ERROR
+    house.delivery = Delivery(house.store, {"ops": house.chat}, house.telemetry, house.clock, random.Random(1))
+    async with house.running():
+        about = [opened(n, summary="POISON" if n == culprit else "down") for n in range(30)]
+        await house.put(*about)
+        await house.pass_time(420)
+        assert sorted(set(listed(house.chat.told))) == sorted(f"i{n}" for n in range(30))
+        if known:
+            await house.put(*(opened(number, house.clock()) for number in range(30, 50)))
+            await house.pass_time(120)
+    assert len(listed(house.chat.told)) == 30 + 20 * known, "each once"
+    bare = [told for _, told in house.chat.told if "could not be shown here" in plain(told)]
+    assert listed([(0.0, told) for told in bare]) == [f"i{culprit}"]
+    assert house.telemetry.value("notifications", "ops", "dead") == 0
+    for index, first in enumerate(house.chat.tries):
+        assert sum(1 for at in house.chat.tries[index:] if at < first + COUNTED_S) <= 10
+
+
+async def test_a_far_end_that_broke_on_everything_is_told_everything_whole_when_it_is_back() -> None:
+    house = House(per_minute=10)
+    house.chat = PlainChat(house.clock, Pace(10), 30)
+    house.chat.chokes, house.chat.reason = "INCIDENT", DeliveryFailure.SERVER_ERROR
+    house.delivery = Delivery(house.store, {"ops": house.chat}, house.telemetry, house.clock, random.Random(1))
+    async with house.running():
+        await house.put(*(opened(number, summary="INCIDENT") for number in range(30)))
+        await house.pass_time(600, 5)
+        house.chat.chokes = "none of them"
+        await house.empty(5)
+    assert sorted(listed(house.chat.told)) == sorted(f"i{n}" for n in range(30))
+    assert not [told for _, told in house.chat.told if "could not be shown here" in plain(told)]
+    assert len(house.chat.told) <= 8, "one that shows that it is back, then more and more together"
 
 
 @pytest.mark.parametrize("chokes", ["POISON", "i0"])
