@@ -406,6 +406,13 @@ class Notification(Struct, frozen=True):
     catches_up: bool = False
     #: nothing about the incident has been delivered on the channel yet, whatever this tells of it.
     first: bool = False
+    #: when that was to be told of which it takes the place, as nobody could tell it; None where that was no earlier.
+    untold_since: datetime | None = None
+
+    @property
+    def wanted_at(self) -> datetime:
+        """When it was to be told, or what it takes the place of."""
+        return self.untold_since or self.due_at or self.created_at
 
 
 DigestReason = Literal["storm", "late", "quiet", "new"]

@@ -16,7 +16,12 @@ def members(told: Told) -> Sequence[Notification]:
 
 
 def wanted_at(one: Notification) -> float:
-    """When it was to be told, Unix seconds."""
+    """When it was to be told, or what it takes the place of, Unix seconds."""
+    return one.wanted_at.timestamp()
+
+
+def news_at(one: Notification) -> float:
+    """When it came up, Unix seconds: what takes the place of something old is news."""
     return (one.due_at or one.created_at).timestamp()
 
 

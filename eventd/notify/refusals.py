@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Told
-from eventd.notify.lateness import members, wanted_at
+from eventd.notify.lateness import members, news_at
 
 #: A day-old alarm is history, not news; whoever was away for a day looks at the page, not at the chat.
 MAX_AGE_S = 86_400.0
@@ -85,7 +85,7 @@ class Refusals:
 
     def given_up(self, told: Told, error: DeliveryError, now: float) -> str | None:
         """Note how ``told`` failed; why it is not tried again, None where it is."""
-        if now - max(map(wanted_at, members(told))) > MAX_AGE_S:
+        if now - max(map(news_at, members(told))) > MAX_AGE_S:
             return TOO_OLD
         if error.reason == DeliveryFailure.INTERNAL and told.attempts + 1 >= MAX_INTERNAL_TRIES:
             return "fails in our own code"

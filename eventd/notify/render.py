@@ -166,7 +166,12 @@ def title(told: Told, say: Words = ENGLISH) -> str:
     """The first line of a message, which is all that a phone shows of it: state, who, what and why."""
     if isinstance(told, Digest):
         return say("value.joined", first=state(told, say), rest=digest_headline(told, say))
-    return f"{state(told, say)} {headline(told.incident, say)}"
+    return f"{state(told, say)} {headline(_as_heard(told), say)}"
+
+
+def _as_heard(told: Notification) -> Incident:
+    """The incident without its news where whoever is told has heard of nothing that it would be news to."""
+    return replace(told.incident, news="") if told.first and told.untold_since is not None else told.incident
 
 
 def digest_headline(digest: Digest, say: Words = ENGLISH) -> str:
@@ -258,10 +263,10 @@ class Line(Struct, frozen=True):
 
 
 def _line(told: Notification, say: Words, width: int, digest: Digest) -> Line:
-    incident = replace(told.incident, news="")  # of whichever of its steps it would be
+    recent = (digest.created_at - told.created_at).total_seconds() < NEWS_S
+    incident = _as_heard(told) if recent else replace(told.incident, news="")  # for how long it was down would be over
     about = cut(headline(incident, say), width, "…")
-    news = (digest.created_at - told.created_at).total_seconds() < NEWS_S and digest.why == "storm"
-    when = "" if news else _when(incident, localtime.told_in(about), digest.created_at, say)
+    when = "" if recent and digest.why == "storm" else _when(incident, localtime.told_in(about), digest.created_at, say)
     place = incident.site or incident.device_site
     site = say("value.site", name=short(place, MAX_SITE)) if place else ""
     return Line(state(told, say), about, when, incident, site)
@@ -288,7 +293,7 @@ def view(notification: Notification, say: Words = ENGLISH) -> dict[str, Any]:
     return {
         "state": state(notification, say),
         "colour": colour(notification),
-        "headline": headline(incident, say),
+        "headline": headline(_as_heard(notification), say),
         "facts": [(say(f"fact.{name}"), short(text, MAX_VALUE, say("value.cut"))) for name, text in facts if text],
         "happened": happened(incident, say),
         "chain": [] if resolved else chain_lines(incident, say),
@@ -302,7 +307,7 @@ def view(notification: Notification, say: Words = ENGLISH) -> dict[str, Any]:
 def _why(digest: Digest, say: Words) -> str:
     """Why several are told together, how late, and how many come after them."""
     more = say("digest.more", count=digest.more) if digest.more else ""
-    waited = (digest.created_at - min(one.due_at or one.created_at for one in digest.notifications)).total_seconds()
+    waited = (digest.created_at - min(one.wanted_at for one in digest.notifications)).total_seconds()
     late = duration_text(digest.late_s or waited, say)
     parts = [say(f"digest.{digest.why}{_mixed(digest)}", span=late)]
     if digest.late_s and digest.why != "late":
@@ -354,7 +359,7 @@ def _plain_facts(told: Notification, say: Words) -> str:
     }
     texts = {name: f"{say(f'fact.{name}')} {short(text, MAX_VALUE)}" for name, text in named.items()}
     lines = (
-        say("value.joined", first=state(told, say), rest=headline(incident, say)),
+        say("value.joined", first=state(told, say), rest=headline(_as_heard(told), say)),
         f"{texts['device']} {texts['peer']}",
         f"{texts['reason']} {texts['since']}",
         f"{say('part.incident')} {short(incident.id, MAX_VALUE)}",

@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Generic, Literal, Protocol, TypedDict, TypeVar, Unpack
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from eventd.contract import Batch, JournalRow, Outbox
 from eventd.model import Incident, Malformed, Notification
@@ -164,6 +166,14 @@ def why_untold(earlier: str | None, later: Notification, *, heard: bool) -> str 
 
 def _taken_by(incident: Incident) -> str:
     return f"{incident.acked_by} acknowledged the incident in time"
+
+
+def taking_place(later: Notification, earlier: str, wanted_at: datetime) -> Notification:
+    """``later``, which is told in place of what could not be told yet: as late as that, which says ``earlier`` and was
+    ``wanted_at`` then. An end is no later for an update that nobody heard."""
+    if wanted_at >= later.wanted_at or (earlier, later.what) == ("updated", "resolved"):
+        return later
+    return replace(later, untold_since=wanted_at)
 
 
 def took_its_place(ident: str) -> str:

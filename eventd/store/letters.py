@@ -16,12 +16,12 @@ State = Literal["pending", "delivered", "dead", "superseded"]
 class Letter(Struct, frozen=True):
     """A notification as it stands in the outbox. ``incident`` is an id, ``title`` what it was about when it was told.
 
-    ``wanted_at``: when it was to be told; ``next_try_at``: when it is tried (again), None for at once. ``error`` is
-    of the last try, or why it was given up or is not told by itself. A ``dead`` one may have been ``sent_again_as``
-    another, or be closed because somebody dropped it (``dropped_by``); what was dropped before anybody gave it up
-    has that as its error. ``held``: until quiet hours end; ``escalates``: told only if nobody acknowledges the
-    incident; ``behind``: the notification about the same incident that its channel is told first, None where that
-    is this one.
+    ``wanted_at``: when it was to be told, or what it takes the place of; ``next_try_at``: when it is tried (again),
+    None for at once. ``error`` is of the last try, or why it was given up or is not told by itself. A ``dead`` one may
+    have been ``sent_again_as`` another, or be closed because somebody dropped it (``dropped_by``); what was dropped
+    before anybody gave it up has that as its error. ``held``: until quiet hours end; ``escalates``: told only if nobody
+    acknowledges the incident; ``behind``: the notification about the same incident that its channel is told first, None
+    where that is this one.
     """
 
     id: str
@@ -64,11 +64,6 @@ class LetterFilters(TypedDict, total=False):
     before: int | None
 
 
-def wanted_at(notification: Notification) -> datetime:
-    """When it was to be told."""
-    return notification.due_at or notification.created_at
-
-
 def make_letter(
     notification: Notification,
     state: State,
@@ -89,7 +84,7 @@ def make_letter(
         about.title or about.summary,
         about.severity,
         notification.created_at,
-        wanted_at(notification),
+        notification.wanted_at,
         utc(next_at) if waits else None,
         settled_at,
         notification.attempts,

@@ -28,6 +28,7 @@ from eventd.store.base import (
     joined,
     rank,
     replaced_as,
+    taking_place,
     told_by_parent,
     took_its_place,
     why_untold,
@@ -42,7 +43,6 @@ from eventd.store.letters import (
     make_letter,
     no_letter,
     told_again,
-    wanted_at,
 )
 
 T = TypeVar("T")
@@ -170,7 +170,9 @@ class MemoryOutbox:
     def _take_over(self, earlier: Entry, entry: Entry, due: float) -> None:
         """A place that was tried is tried again when it would have been."""
         attempts = earlier.notification.attempts
-        entry.notification, entry.error = replace(entry.notification, attempts=attempts), earlier.error
+        said, wanted_at = earlier.notification.what, earlier.notification.wanted_at
+        entry.notification = taking_place(replace(entry.notification, attempts=attempts), said, wanted_at)
+        entry.error = earlier.error
         entry.next_at = earlier.next_at if attempts else min(due, earlier.next_at)
 
     def _replaceable(self, waiting: list[Entry], later: Notification) -> Entry | None:
@@ -262,7 +264,7 @@ class MemoryOutbox:
     async def waiting(self, channel: str, now: float, apart: Collection[str] = ()) -> Waiting:
         """`contract.Outbox.waiting`."""
         due = [entry.notification for entry in self._due_together(channel, now, apart)]
-        oldest = min((one.created_at.timestamp() for one in due), default=None)
+        oldest = min((one.wanted_at.timestamp() for one in due), default=None)
         return Waiting(len(due), oldest, sum(one.held for one in due), sum(one.catches_up for one in due))
 
     async def seal(
@@ -412,7 +414,7 @@ class MemoryOutbox:
         """`Store.oldest_waiting`."""
         found: dict[str, float] = {}
         for told in (entry.notification for entry in self._pending()):
-            at = wanted_at(told).timestamp()
+            at = told.wanted_at.timestamp()
             if at <= now:
                 found[told.channel] = min(at, found.get(told.channel, at))
         return found

@@ -92,7 +92,7 @@ DELETE FROM malformed WHERE seq <= ?;
 SELECT 1 FROM outbox WHERE id = ?;
 
 -- name: outbox_latest
-SELECT id, lane, place, what, next_at, attempts, last_error, alone, digest FROM outbox INDEXED BY outbox_waiting
+SELECT id, lane, place, what, next_at, wanted_at, attempts, last_error, alone, digest FROM outbox INDEXED BY outbox_waiting
 WHERE incident = ? AND channel = ? AND state = 'pending' ORDER BY seq DESC LIMIT 1;
 
 -- name: outbox_all_clear
@@ -113,14 +113,14 @@ SELECT 1 FROM outbox WHERE incident = ? AND channel = ? AND state != 'dead' LIMI
 
 -- What came in behind one that was being told.
 -- name: outbox_behind
-SELECT one.what, one.lane, one.place, later.seq, later.what, later.json
+SELECT one.what, one.lane, one.place, one.wanted_at, later.seq, later.what, later.json
 FROM outbox AS one JOIN outbox AS later INDEXED BY outbox_waiting
     ON later.incident = one.incident AND later.channel = one.channel AND later.state = 'pending'
 WHERE one.id = ? AND one.digest IS NULL AND one.alone = 0 AND later.seq > one.seq AND later.digest IS NULL
 ORDER BY later.seq LIMIT 1;
 
 -- name: outbox_moves_up
-UPDATE outbox SET what = :what, lane = :lane, place = :place, json = :json,
+UPDATE outbox SET what = :what, lane = :lane, place = :place, wanted_at = :wanted_at, json = :json,
     (attempts, next_at, last_error) = (SELECT attempts, next_at, last_error FROM outbox WHERE id = :earlier)
 WHERE id = :id;
 
@@ -147,7 +147,7 @@ VALUES (
 -- Whose turn it is: the first of each incident, if it is due. One that was put off for longer than a far end may ask for
 -- was put off before the clock was set back. Without the names of indexes each row is compared with all before it.
 -- name: outbox_due
-SELECT id, attempts, json, created_at, held, catches_up, incident FROM outbox AS one INDEXED BY outbox_queue
+SELECT id, attempts, json, wanted_at, held, catches_up, incident FROM outbox AS one INDEXED BY outbox_queue
 WHERE channel = :channel AND state = 'pending' AND digest IS NULL
     AND (next_at <= :now OR (attempts > 0 AND next_at > :beyond))
     AND NOT EXISTS (

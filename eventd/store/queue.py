@@ -4,7 +4,6 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
-from datetime import timedelta
 from itertools import takewhile
 from typing import Any
 
@@ -23,13 +22,14 @@ from eventd.store.base import (
     joined,
     rank,
     replaced_as,
+    taking_place,
     told_by_parent,
     took_its_place,
     why_untold,
 )
 from eventd.store.database import QUERIES, unsynced
-from eventd.store.letters import Letter, check_drop, check_retry, dropped, no_letter, told_again, wanted_at
-from eventd.store.rows import EPOCH, Earlier, Tally, letter, micros, text
+from eventd.store.letters import Letter, check_drop, check_retry, dropped, no_letter, told_again
+from eventd.store.rows import Earlier, Tally, letter, micros, moment, text
 from eventd.telemetry import get_logger
 
 log = get_logger("store")
@@ -87,6 +87,8 @@ class Queue:
         if earlier is not None:
             due = earlier.next_at if earlier.attempts else min(due, earlier.next_at)
         stored = replace(notification, what=what, attempts=earlier.attempts if earlier else 0)
+        if earlier is not None:
+            stored = taking_place(stored, earlier.what, moment(earlier.wanted_at))
         self._db.execute(
             QUERIES["outbox_insert"],
             {
@@ -97,7 +99,7 @@ class Queue:
                 "incident": about[0],
                 "next_at": due,
                 "created_at": micros(stored.created_at),
-                "wanted_at": micros(wanted_at(stored)),
+                "wanted_at": micros(stored.wanted_at),
                 "last_error": earlier and earlier.last_error,
                 "json": text(stored),
             },
@@ -139,13 +141,14 @@ class Queue:
         """A try of ``ident`` has failed: what came in meanwhile about the same incident is told in its place."""
         if (row := self._one("outbox_behind", ident)) is None:
             return
-        earlier, lane, place, seq, found, json = row
+        earlier, lane, place, wanted_at, seq, found, json = row
         if (what := replaced_as(earlier, found)) is None:
             return
-        later = replace(_notification.decode(json), what=what)
+        later = taking_place(replace(_notification.decode(json), what=what), earlier, moment(wanted_at))
         lane, place = rank(what, later.incident, seq, (lane, place), follows_all_clear=lane == ALL_CLEARS)
-        moved = {"id": later.id, "what": what, "lane": lane, "place": place, "json": text(later), "earlier": ident}
-        self._db.execute(QUERIES["outbox_moves_up"], moved)
+        moved = {"id": later.id, "what": what, "lane": lane, "place": place, "earlier": ident}
+        as_late = {"wanted_at": micros(later.wanted_at), "json": text(later)}
+        self._db.execute(QUERIES["outbox_moves_up"], moved | as_late)
         why = self._why_untold(earlier, later)
         self._supersede(ident, later, tally, why or took_its_place(later.id))
         if why is not None:
@@ -238,12 +241,12 @@ class Queue:
             return None
         self._in_flight[ident] = channel
         attempts = max(notification.attempts for notification in told)
-        return Digest(ident, channel, why, told, EPOCH + timedelta(microseconds=created_at), attempts, more)
+        return Digest(ident, channel, why, told, moment(created_at), attempts, more)
 
     def waiting(self, channel: str, now: float, apart: Collection[str]) -> Waiting:
         """`contract.Outbox.waiting`."""
         due = self._due_together(channel, now, apart)
-        oldest = min((created_at for _, _, _, created_at, *_ in due), default=None)
+        oldest = min((wanted_at for _, _, _, wanted_at, *_ in due), default=None)
         held, catching_up = sum(row[4] for row in due), sum(row[5] for row in due)
         return Waiting(len(due), None if oldest is None else oldest / 1e6, held, catching_up)
 

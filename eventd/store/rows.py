@@ -29,6 +29,11 @@ def micros(when: datetime) -> int:
     return (when - EPOCH) // MICROSECOND
 
 
+def moment(us: int) -> datetime:
+    """The inverse."""
+    return EPOCH + timedelta(microseconds=us)
+
+
 def text(value: Any) -> str:
     """JSON. Kept as text and not as bytes, so that SQL can look into it."""
     return msgspec.json.encode(value).decode()
@@ -37,7 +42,7 @@ def text(value: Any) -> str:
 def letter(row: Any) -> Letter:
     """A row of ``outbox_letters``."""
     _, json, state, attempts, next_at, settled_at, *rest = row
-    settled = None if settled_at is None else EPOCH + timedelta(microseconds=settled_at)
+    settled = None if settled_at is None else moment(settled_at)
     return make_letter(replace(_notification.decode(json), attempts=attempts), state, next_at, settled, tuple(rest))
 
 
@@ -58,6 +63,7 @@ class Earlier(Struct, frozen=True):
     place: int
     what: str
     next_at: float
+    wanted_at: int
     attempts: int
     last_error: str | None
     alone: bool

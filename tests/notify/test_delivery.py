@@ -182,6 +182,15 @@ async def test_what_could_not_be_told_for_a_day_is_given_up() -> None:
     assert house.outbox.outcomes == ["dead"]
 
 
+async def test_what_took_the_place_of_something_old_is_not_too_old() -> None:
+    house = House(ops=ObedientChannel(trouble()))
+    async with house.running():
+        house.put(make_notification(untold_since=utc(T0 - MAX_AGE_S - 100)))
+        await house.settled(2)
+    assert house.outbox.outcomes == ["retry", "delivered"]
+    assert house.channels["ops"].told[0].incident.late_s > MAX_AGE_S
+
+
 async def test_even_an_old_message_gets_one_try_and_says_how_late_it_is() -> None:
     house = House(ops=ObedientChannel())
     async with house.running():

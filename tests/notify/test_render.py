@@ -5,6 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from notify_fakes import T0, make_incident, make_notification, make_resolved
 
 from eventd.errors import DeliveryError, DeliveryFailure
@@ -129,6 +130,12 @@ def test_an_update_to_somebody_who_has_heard_nothing_is_no_update() -> None:
     assert state(make_notification(what="updated", first=True)) == "MAJOR"
 
 
+def test_who_has_heard_nothing_is_told_no_news_of_it() -> None:
+    told = make_notification(incident=make_incident(news="11 in all, 6 before"), first=True)
+    assert title(told).startswith("MAJOR 11 in all"), "an opening may have a reason of its own"
+    assert title(replace(told, untold_since=utc(T0 - 60))).startswith("MAJOR Tunnel to branch-7")
+
+
 def test_an_escalation_says_how_long_nobody_has_taken_it() -> None:
     told = make_notification(escalates=True, due_at=utc(T0 + 900), created_at=utc(T0))
     assert title(told).startswith("MAJOR, not acknowledged for 15m: Tunnel to branch-7")
@@ -137,7 +144,8 @@ def test_an_escalation_says_how_long_nobody_has_taken_it() -> None:
 def test_a_line_of_a_digest_says_how_it_stands_and_not_what_was_new_once() -> None:
     old = make_notification(incident=make_incident(news="STILL DOWN for 4 h"), created_at=utc(T0))
     lines = [plain(Digest("d", "ops", "storm", (old,), utc(at))).splitlines()[2] for at in (T0, T0 + 600)]
-    assert "STILL" not in lines[0]
+    assert lines[0].startswith("MAJOR STILL DOWN for 4 h: Tunnel to branch-7")
+    assert "STILL" not in lines[1]
     assert "since 2023" not in lines[0]
     assert "since 2023-11-14" in lines[1]
 

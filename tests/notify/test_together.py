@@ -311,6 +311,26 @@ async def test_after_a_long_outage_there_is_one_digest_marked_late_and_not_one_m
     assert sorted(listed(house.chat.told)) == sorted(f"i{n}" for n in range(40))
 
 
+async def test_reminders_do_not_make_an_outage_of_the_far_end_shorter() -> None:
+    house = House(per_minute=10)
+    house.chat.away = True
+    async with house.running():
+        await house.put(*(opened(number) for number in range(9)))
+        for minute in range(1, 8):
+            await house.pass_time(60, 5)
+            about = (make_incident(id=f"i{n}", news=f"STILL DOWN for {minute} min") for n in range(9))
+            again = (make_notification(incident=one, id=f"{one.id}-{minute}", what="updated") for one in about)
+            await house.put(*(replace(one, created_at=utc(house.clock())) for one in again))
+        house.chat.away = False
+        await house.empty(5)
+    [first, digest] = [told for _, told in house.chat.told]
+    assert isinstance(first, Notification)
+    assert first.incident.late_s > 420
+    assert "STILL" not in title(first), "it is news"
+    assert isinstance(digest, Digest)
+    assert (digest.why, digest.late_s > 420) == ("late", True)
+
+
 async def test_what_was_over_before_the_far_end_came_back_is_not_its_first_news() -> None:
     """The probe of an outage is an alarm, and may be over by the time that somebody answers."""
     house = House()

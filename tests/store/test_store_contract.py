@@ -529,6 +529,29 @@ async def test_the_replacement_tells_the_latest_picture(store: Store) -> None:
     assert (claimed.what, claimed.incident.count) == ("opened", 7)
 
 
+@pytest.mark.parametrize("in_hand", [False, True])
+async def test_what_takes_the_place_of_something_untold_is_as_late_as_that(store: Store, in_hand: bool) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident())]))
+    if in_hand:
+        await store.claim("chat", unix(0))
+    for n, seconds in ((2, 60.0), (3, 120.0)):
+        await store.commit(batch(notifications=[notification(f"n{n}", incident(), "updated", seconds=seconds)]))
+    if in_hand:
+        await store.settle(Settled("n1", "retry", unix(125), "connect"))
+    assert (await store.waiting("chat", unix(130))).oldest == unix(0)
+    assert await store.oldest_waiting(unix(130)) == {"chat": unix(0)}
+    [waits] = (await store.letters(state="pending")).items
+    assert (waits.id, waits.created_at, waits.wanted_at) == ("n3", at(120), at(0))
+    claimed = await store.claim("chat", unix(130))
+    assert isinstance(claimed, Notification)
+    assert (claimed.what, claimed.wanted_at, claimed.first) == ("opened", at(0), True)
+    await store.settle(Settled("n3", "delivered"))
+    await store.commit(batch(notifications=[notification("n4", incident(), "updated", seconds=140.0)]))
+    end = notification("end", incident(resolved=600), "resolved", seconds=600.0)
+    await store.commit(batch(notifications=[end]))
+    assert [one.wanted_at for one in (await store.letters(state="pending")).items] == [at(600)], "the end is no later"
+
+
 async def test_what_is_in_somebodys_hands_is_replaced_only_when_he_could_not_tell_it(store: Store) -> None:
     await store.commit(batch(notifications=[notification("n1", incident()), notification("other", incident("i2"))]))
     await store.claim("chat", unix(0))

@@ -95,7 +95,7 @@ class MemoryOutbox:
 
     async def waiting(self, channel: str, now: float, apart: Collection[str] = ()) -> Waiting:
         found = [n for due, n in self.pending if n.channel == channel and due <= now]
-        oldest = min((n.created_at.timestamp() for n in found), default=None)
+        oldest = min((n.wanted_at.timestamp() for n in found), default=None)
         return Waiting(len(found), oldest, sum(n.held for n in found))
 
     async def seal(
