@@ -115,7 +115,8 @@ class Desk:
             return ""
         known = self.inventory.peer(case.peer)
         site = case.site or (known.site if known else None)
-        alone = self.incident(replace(case, site=site, kind=case.kind or "tunnel_down"))
+        held = replace(case, site=site, kind=case.kind or "tunnel_down")
+        alone = headlines.wordless(held, self.inventory, self.fleet.owner(case.peer))
         if self.hush.by(alone, self.now) is None:
             return ""
         line = replace(alone, site=alone.device_site, peer=None, peer_name=None, owner=None, tags=())

@@ -35,20 +35,12 @@ def incident(case: Case, inventory: Inventory, external_url: str | None, owner: 
     """An announced case as people and machines see it. ``owner`` is the device that has the address of its peer."""
     if case.rest is not None and case.resolved_at is None:  # what is told is the reason of what is left
         case = replace(case, cause=case.rest, side=case.side if case.rest.name in reasons.NAMED else None)
-    known = inventory.peer(case.peer)
-    name = (known.name if known else "") or _far_end(case, owner)
-    ident = texts.incident_id(case)
-    return Incident(
+    known, ident = inventory.peer(case.peer), texts.incident_id(case)
+    bare = wordless(case, inventory, owner)
+    name = bare.peer_name or ""
+    return replace(
+        bare,
         id=ident,
-        kind=case.kind,
-        status="open" if case.resolved_at is None else "resolved",
-        severity=case.severity,
-        device=case.device,
-        peer=case.peer,
-        peer_name=name or None,
-        site=case.site,
-        interface=case.interface,
-        vsys=case.vsys,
         opened_at=utc(case.since),
         updated_at=utc(case.updated_at),
         resolved_at=None if case.resolved_at is None else utc(case.resolved_at),
@@ -56,24 +48,44 @@ def incident(case: Case, inventory: Inventory, external_url: str | None, owner: 
         acked_note=case.acked_note or None,
         acked_until=None if case.acked_until is None else utc(case.acked_until),
         count=case.lost if case.family == "group" else case.count,
-        cause=case.cause,
         summary=summary(case, name),
         chain=texts.chain(case),
         witnesses=tuple(case.witnesses),
-        fault_side=reasons.side_of(case),
         parent=case.parent or None,
         children=tuple(case.children),
         actions=texts.actions(case),
         url=None if external_url is None else f"{external_url.rstrip('/')}/incidents/{ident}",
-        opened_severity=case.opened_severity,
-        worst_severity=case.worst_severity,
         runbook_url=known.runbook_url if known else None,
-        owner=known.owner if known else None,
-        tags=known.tags if known else (),
         title=title(case, name, listed=bool(known and known.name)),
-        device_site=device.site if (device := inventory.device(case.device)) else None,
         continued_by=case.heir_id or None,
         missing=_missing(case),
+    )
+
+
+def wordless(case: Case, inventory: Inventory, owner: str | None) -> Incident:
+    """The same before anything is said of it: what silences, windows and routes look at, and no more. Of a case that is
+    not announced yet, too, for which there are no words."""
+    known, device = inventory.peer(case.peer), inventory.device(case.device)
+    return Incident(
+        id="",
+        kind=case.kind,
+        status="open" if case.resolved_at is None else "resolved",
+        severity=case.severity,
+        device=case.device,
+        peer=case.peer,
+        peer_name=(known.name if known else "") or _far_end(case, owner) or None,
+        site=case.site,
+        interface=case.interface,
+        vsys=case.vsys,
+        opened_at=utc(0.0),
+        updated_at=utc(0.0),
+        cause=case.cause,
+        fault_side=reasons.side_of(case),
+        opened_severity=case.opened_severity,
+        worst_severity=case.worst_severity,
+        owner=known.owner if known else None,
+        tags=known.tags if known else (),
+        device_site=device.site if device else None,
     )
 
 

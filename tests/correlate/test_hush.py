@@ -50,6 +50,12 @@ def test_another_peer_is_told() -> None:
     assert silenced("0 stop dpd timeout", 60, silence(300, peer="9.9.9.9")).told == ["15 opened tunnel_down major"]
 
 
+def test_another_peer_that_was_taken_down_on_purpose_is_told() -> None:
+    story = silenced("0 stop config modify or manual offline", 900, silence(300, peer="9.9.9.9"))
+    assert story.correlator.take_faults() == []
+    assert story.told[:1] == ["15 opened tunnel_down info"]
+
+
 def test_the_end_of_what_was_told_is_told_in_spite_of_a_silence() -> None:
     story = tell("0 stop dpd timeout", until=60)
     story.take(60, story.correlator.silence(silence(900, starts=60), EPOCH + 60))

@@ -287,6 +287,7 @@ def play(
                 story.take(tick, story.correlator.tick(clock + tick))
         before = at
         if position in restarts:
+            assert story.correlator.take_faults() == [], "no rule fails, whatever happens"
             story.correlator = Correlator(settings, known, "https://eventd.example", planned)
             story.correlator.load(story.saved.items())
         if isinstance(said, str):
@@ -300,6 +301,7 @@ def play(
             else:
                 story.take(at, _operate(story.correlator, said, clock + at))
     story.take(before + until, story.correlator.tick(clock + before + until))
+    assert story.correlator.take_faults() == [], "no rule fails, whatever happens"
     return story
 
 
