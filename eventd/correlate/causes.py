@@ -65,7 +65,10 @@ def commonest(place: Place, fallen: Iterable[Case]) -> Reason | None:
     """The reason that most of those that fell at a place give. An outage of peers that ended for reasons of several
     categories, or only some of them with a line, says how many for which: they may have less in common than the time.
     """
-    given = [(texts.words(case.cause), case.cause) for case in fallen]
+    fallen = list(fallen)
+    alone = MOSTLY * len(fallen) > sum(bool(case.pace) for case in fallen)  # a few steady ones of many are chance
+    causes = [case.stop if alone and case.pace and case.stop is not None else case.cause for case in fallen]
+    given = [(texts.words(cause), cause) for cause in causes]
     counted = Counter(text for text, _ in given)
     said = {text: cause for text, cause in given if cause is not None}
     if not said:

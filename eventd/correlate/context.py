@@ -64,7 +64,7 @@ def _lasts(device: DeviceState, known: Note, now: float) -> bool:
     device has restarted."""
     if evidence.came_up(device, known) is not None or evidence.still_down(device, known):
         return True
-    if known.event == RESTART and now - known.at <= RESTART_WAIT * 2:
+    if known.event == RESTART and now - known.at <= RESTART_TOLD + RESTART_WAIT:
         return True
     return now - device.restarted <= RESTART_WAIT and known.at >= device.restarted - BOOT_TAKES
 
@@ -150,6 +150,7 @@ def accounts(desk: Desk, device: DeviceState, known: Note, case: Case) -> bool:
     window, began = desk.settings.twin_window, case.began
     told = window if known.admin else RESTART_TOLD if known.event == RESTART else LINE_TOLD
     first = began - CONTEXT_WINDOW - desk.settings.group_window  # of a group, it is near the one that fell first
+    first = min(first, began - RESTART_TOLD) if known.event == RESTART else first
     if known.at > began + told or not (known.at >= first or evidence.lasted(device, known, began)):
         return False
     if known.event != LINK_DOWN or device.device != case.device:

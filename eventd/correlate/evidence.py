@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from eventd.correlate.settings import CONTEXT_WINDOW, DPD_TAKES
+from eventd.correlate.settings import CONTEXT_WINDOW, DPD_TAKES, RESTART_TOLD
 from eventd.correlate.state import DeviceState, Note, numbered
 from eventd.model import Reason, Severity
 
@@ -111,8 +111,12 @@ ONE_PLACE = "All of them share one place: look there first (uplink, carrier, pow
 
 
 def of_device(device: DeviceState, since: float) -> Sequence[Note]:
-    """What happened to a whole device near ``since`` or later."""
-    return [note for note in device.notes if note.event in OF_DEVICE and note.at >= since - CONTEXT_WINDOW]
+    """What happened to a whole device near ``since`` or later; of a restart from the command that led to it on."""
+    near = [note for note in device.notes if note.event in OF_DEVICE and note.at >= since - CONTEXT_WINDOW]
+    restarts = [note.at for note in near if note.event == RESTART]
+    told = min(restarts, default=0.0) - RESTART_TOLD
+    led = [note for note in device.notes if restarts and note.event == RESTART and told <= note.at < restarts[0]]
+    return [*(note for note in led if note not in near), *near]
 
 
 def of_link(device: DeviceState, interface: str | None, ifindex: int | None, since: float) -> Sequence[Note]:

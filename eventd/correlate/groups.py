@@ -22,7 +22,7 @@ from eventd.correlate import (
 )
 from eventd.correlate.desk import Desk
 from eventd.correlate.places import CHILD_KINDS, OUTAGES, SORTS, Falling, Place
-from eventd.correlate.settings import MAX_CHILDREN, MAX_NAMED, TALLY, TALLY_AGAIN
+from eventd.correlate.settings import LOST_AGAIN, MAX_CHILDREN, MAX_NAMED, TALLY, TALLY_AGAIN
 from eventd.correlate.state import Case, DeviceState, GroupState, Note, PeerState
 
 
@@ -88,6 +88,8 @@ def moved(desk: Desk, case: Case) -> None:
     if group is None or group.case is None:
         return
     counted = tallies.count(desk, case.group, group.case)
+    if counted and not group.case.missing and group.left_told:  # all are up: told where it stays so
+        group.case.timers["settle"] = desk.now + desk.settings.group_window
     if tallies.rise(desk, group.case, desk.now, case.severity) or counted:
         desk.settle(case.group, group)
 
@@ -170,17 +172,15 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     parent.names = sorted(set(names))[:MAX_NAMED]
     came, took = SORTS[place.kind].came, max(1.0, max(case.began for case, _ in falling) - fell)
     parent.step(fell, f"{len(falling)} {came} within {texts.span(took)}: {texts.listed(names)}")
-    parent.awaits = (
-        tallies.FLAPPING
-        if tallies.MOST_FLAP * len(falling) <= sum(places.flaps(desk, peer, case) for case, peer in falling)
-        else ""
-    )
+    flapping = sum(places.flaps(desk, peer, case) for case, peer in falling)
+    parent.awaits = tallies.FLAPPING if tallies.MOST_FLAP * len(falling) <= flapping else ""
     for case, _ in falling:
         _kept_no_more(parent, case, at)
     for key, old, case in merged:
         cases.supersede(desk, old, case, parent, desk.now)
         desk.settle(key, old)
     parent.fallen += len(before)
+    group.left_told = parent.fallen - sum(places.flaps(desk, peer, case) for case, peer in [*before, *falling])
     parent.beside = place.kind in OUTAGES and all(books.any_up(peer, at) for _, peer in falling)
     parent.unproven = parent.beside and any(parts.is_unproven(desk, peer) for _, peer in falling)
     severity = tallies.severity_of(desk, group, falling)
@@ -232,11 +232,11 @@ def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case)
         parent.then = case.then
         parent.step(desk.now, f"lost over {case.then}, too: {texts.words(case.stop)}")
     group.joined_at = max(group.joined_at, case.fell or case.since)
-    left = parent.missing + parent.flaps
-    if left > group.missing_told:
+    if parent.missing > group.missing_told:
         parent.rest = None
-        group.missing_told = 0  # so many are lost again that their return is news again
-    if left > group.tallied:
+    if parent.missing >= LOST_AGAIN * group.missing_told:  # so many are lost again that their return is news again
+        group.missing_told = 0
+    if parent.missing >= LOST_AGAIN * group.tallied:
         group.tallied = 0
     for witness in case.witnesses:
         parent.add_witness(witness)

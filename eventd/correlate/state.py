@@ -389,8 +389,8 @@ class GroupState(Struct, kw_only=True):
     ``place`` is the interface or the peer address, ``joined_at`` when the latest of them began, ``back`` how many have
     come back since anybody was told, ``missing_told`` how many had not when that was last told; ``tallied`` the same
     where it was told while they were still coming back; ``left_told`` how many were missing by what was told
-    last. ``told_at`` is when the number was last told again, ``taken`` are the interfaces of the
-    outages that it has taken over.
+    last, its opening included; who flaps and is up is not. ``told_at`` is when the number was last told again,
+    ``taken`` are the interfaces of the outages that it has taken over.
     """
 
     kind: str

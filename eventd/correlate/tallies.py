@@ -3,7 +3,20 @@
 
 from collections.abc import Container
 
-from eventd.correlate import cases, causes, context, otherline, parts, phrases, places, reasons, remnants, texts
+from eventd.correlate import (
+    books,
+    cases,
+    causes,
+    context,
+    idling,
+    otherline,
+    parts,
+    phrases,
+    places,
+    reasons,
+    remnants,
+    texts,
+)
 from eventd.correlate.desk import Desk
 from eventd.correlate.places import OUTAGES, SORTS, Falling, Place
 from eventd.correlate.settings import (
@@ -31,7 +44,7 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     if not desk.fleet.member_count(place_of(group).key):
         end(desk, group, case, at)
         return
-    left, severity = desk.fleet.member_count(place_of(group).key), severity_of(desk, group)
+    left, severity = _left(desk, group), severity_of(desk, group)
     held = places.held(desk, place_of(group))
     coming = case.count + _uncounted(case, held)
     total = max(case.count, min(case.fallen, coming))  # those still held are told when that is over
@@ -43,7 +56,7 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
         if group.back:
             group.missing_told = left
         _tell(desk, group, case, at, total, severity, fewer=fewer, calm=True)
-    elif case.rest is None and case.count > left:
+    elif case.rest is None and case.count > desk.fleet.member_count(place_of(group).key):
         _tell_rest(desk, group, case, at)
 
 
@@ -77,7 +90,7 @@ def tallied(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     fewer = recount(desk, group, case, at, held)
     _hear_all(desk, group, case, held)
     grown = total >= (TALLY_MORE if held else TALLY_TOTAL) * case.fallen
-    left = desk.fleet.member_count(place_of(group).key)
+    left = _left(desk, group)
     news = bool(fewer) or grown or _is_worse(case, severity)
     if news or _shrunk(group, case, left) or _lost_again(desk, group, left) or _begins_to_flap(desk, group, case):
         if group.back:
@@ -183,14 +196,13 @@ def _is_worse(case: Case, severity: Severity) -> bool:
 def _shrunk(group: GroupState, case: Case, left: int) -> bool:
     """Whether so many are back, while others still come, that it is news."""
     told = min(filter(None, (group.tallied, group.missing_told)), default=0)
-    return bool(group.back) and left <= (TOLD_AGAIN * told if told else TALLY_LEFT * case.count)
+    told_up = not left and not group.left_told
+    return bool(group.back) and not told_up and left <= (TOLD_AGAIN * told if told else TALLY_LEFT * case.count)
 
 
 def _lost_again(desk: Desk, group: GroupState, left: int) -> bool:
     """Whether so many more are missing than was told last that whoever heard that is wrong by now."""
-    return bool(group.left_told) and left >= max(
-        LOST_AGAIN * group.left_told, group.left_told + desk.settings.group_peers
-    )
+    return left >= max(LOST_AGAIN * group.left_told, group.left_told + desk.settings.group_peers)
 
 
 def _tell(
@@ -216,7 +228,7 @@ def _tell(
         case.severity = severity
     case.rest = remnants.reason(desk, place_of(group), case, down, calm=calm)
     before, case.fallen = case.fallen, total
-    if group.back:
+    if group.back or not down:
         news = taken_over(case) or _gone(group, case)
         names = _names(desk, group, down)
         case.step(at, f"{news}, {SORTS[group.kind].left}: {names}" if down else news)
@@ -280,8 +292,17 @@ def rise(desk: Desk, case: Case, at: float, severity: Severity, news: str = "") 
     return rises and cases.escalate(desk, case, at, severity, news or f"a peer is {severity} now")
 
 
+def _left(desk: Desk, group: GroupState) -> int:
+    """How many children are missing: one that flaps and is up is not."""
+    key = place_of(group).key
+    return desk.fleet.member_count(key) - desk.fleet.swinging_count(key)
+
+
 def _worth_telling(group: GroupState, left: int) -> bool:
-    """Whether so many are back that the number is news: the first time, then once a few of the rest are left."""
+    """Whether so many are back that the number is news: the first time, then once a few of the rest are left, and once
+    where all of the rest flap and are up."""
+    if not left:
+        return bool(group.left_told)
     return bool(group.back) and (not group.missing_told or left <= TOLD_AGAIN * group.missing_told)
 
 
@@ -313,6 +334,8 @@ def _is_down(desk: Desk, peer: PeerState, fell: Container[str]) -> bool:
     ``fell``: the keys of peers that are told with it, whatever they wait for."""
     if peer.case is not None and peer.key not in fell and not places.counts(desk, peer, peer.case):
         return False
+    if books.lost_in_restart(peer) and idling.waits(desk, peer):  # nobody misses it, and it is not up
+        return True
     return peer.up is False or (peer.case is not None and bool(peer.case.back_by) and not peer.tunnels_up)
 
 

@@ -313,6 +313,22 @@ def test_an_uplink_that_flaps_counts_peers_and_says_that_it_flaps() -> None:
     assert any("flapping" in change.incident.title for _, change in story.changes if change.notify)
 
 
+def test_peers_that_swing_for_long_are_told_when_it_changes_and_not_every_minute() -> None:
+    """A third of a line's peers is missing at any time, another third each minute: nobody needs that every minute."""
+    names = peers(30)
+    thirds = [names[n::3] for n in range(3)]
+    swings = "\n".join(
+        f"{lines('stop dpd timeout', 60 * n, thirds[n % 3])}\n{lines('start', 60 * n + 58, thirds[n % 3])}"
+        for n in range(30)
+    )
+    story = tell(f"{known(60)}\n{swings}", until=6000)
+    told = [one.incident for _, one in story.changes if one.notify and one.incident.kind == "interface_outage"]
+    assert len(told) <= 7
+    assert all(one.title != later.title for one, later in zip(told, told[1:], strict=False))
+    assert told[-2].updated_at.timestamp() - EPOCH < 60 * 30 + 120  # not a quarter of an hour later
+    assert told[-1].status == "resolved"
+
+
 BLIP = 6
 
 

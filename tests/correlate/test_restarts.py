@@ -54,6 +54,20 @@ def test_a_restart_on_command_says_so_and_sends_nobody_to_look_for_a_crash(begun
     assert ("device is restarting" in texts) == bool(begun)
 
 
+def test_those_that_do_not_come_back_after_a_restart_on_command_know_it() -> None:
+    """Between the command and the word that it is done lies the boot, and the device tells no stops."""
+    order = "-155 restart peer=none kind=command state=ordered User=anna Command=reboot"
+    story = tell(f"{UP}{order}\n-150 restart peer=none state=begun\n{DONE}\n{BACK}", until=900)
+    parent = next(incident for incident in story.final.values() if incident.kind == "device_outage")
+    assert parent.cause is not None
+    assert parent.cause.text == "restart ordered by anna: reboot"
+    assert [line[9:] for line in parent.chain[:3]] == [
+        "restart ordered by anna: reboot",
+        "device is restarting",
+        "device restarted",
+    ]
+
+
 def test_one_peer_that_a_restart_on_command_took_says_so_too() -> None:
     story = tell(f"-900 start\n{ORDER}\n0 stop dpd timeout\n200 restart peer=none state=done", until=300)
     assert story.last.cause is not None
@@ -67,6 +81,11 @@ def test_before_they_are_back_nothing_is_known_of_them() -> None:
 
 def test_when_nobody_comes_back_it_is_critical_at_once() -> None:
     assert parents(tell(f"{UP}{DONE}", until=900).told) == [f"{WAIT} opened device_outage critical"]
+
+
+def test_nothing_is_up_where_the_rest_waits_for_traffic_either() -> None:
+    idle = Inventory(peers=tuple(Peer(address=name, trigger="traffic") for name in NAMES[15:]))
+    assert parents(tell(f"{UP}{DONE}", until=900, known=idle).told) == [f"{WAIT} opened device_outage critical"]
 
 
 def test_their_return_ends_it() -> None:
