@@ -1,5 +1,7 @@
 """Many peers lost at once are one outage of what they have in common."""
 
+from itertools import pairwise
+
 import pytest
 from correlate_strategies import EPOCH, inventory, lasting, tell, timeline
 from examples import some
@@ -324,7 +326,7 @@ def test_peers_that_swing_for_long_are_told_when_it_changes_and_not_every_minute
     story = tell(f"{known(60)}\n{swings}", until=6000)
     told = [one.incident for _, one in story.changes if one.notify and one.incident.kind == "interface_outage"]
     assert len(told) <= 7
-    assert all(one.title != later.title for one, later in zip(told, told[1:], strict=False))
+    assert all(one.title != later.title for one, later in pairwise(told))
     assert told[-2].updated_at.timestamp() - EPOCH < 60 * 30 + 120  # not a quarter of an hour later
     assert told[-1].status == "resolved"
 
