@@ -108,6 +108,8 @@ FOR_ONE = 3
 MIXED = "They ended for reasons that need not have anything in common but the time"
 MIXED_STEP = "Look at those whose reason no line explains one by one: what was typed, a wrong key, a lifetime"
 ONE_PLACE = "All of them share one place: look there first (uplink, carrier, power), not at the single tunnels"
+#: In place of that where most of those who share it are back.
+FEW_LEFT = "The others are back: look for what those that are left have in common (site, provider), then at one of them"
 
 
 def of_device(device: DeviceState, since: float) -> Sequence[Note]:
@@ -259,6 +261,11 @@ def mixed(cause: Reason, text: str) -> Reason:
     name = None if cause.name in EXPLANATIONS else cause.name  # it befell only some of them
     steps = (*first, MIXED_STEP, *cause.actions[1:])
     return replace(cause, text=text, name=name, code=None, gloss=None, meaning=MIXED, actions=steps)
+
+
+def of_few(cause: Reason) -> Reason:
+    """A reason that many gave (`shared`) where few of them are left: what all had in common works again."""
+    return replace(cause, actions=tuple(FEW_LEFT if step == ONE_PLACE else step for step in cause.actions))
 
 
 def shared(cause: Reason, sort: str) -> Reason:

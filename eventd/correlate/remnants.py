@@ -15,6 +15,9 @@ from eventd.correlate.settings import MAX_NAMED
 from eventd.correlate.state import Case, DeviceState, Note
 from eventd.model import Event, Reason, utc
 
+#: So many times those that are left fell: most are back.
+FEW = 2
+
 
 def line(desk: Desk, device: DeviceState, event: Event) -> None:
     """A line of which the chain of an outage says that it went down is up again, or went down once more. Called before
@@ -67,7 +70,7 @@ def reason(desk: Desk, place: Place, parent: Case, left: Falling, *, calm: bool)
     down = [note for note in _told(device, parent) if evidence.still_down(device, note)]
     certain = len(left) <= MAX_NAMED or (calm and not down) or causes.is_given(cause)
     if certain and (own := _own(place, parent, left)) is not None:
-        return own
+        return evidence.of_few(own) if FEW * len(left) <= parent.lost else own
     if cause.name != LINK_DOWN or not parent.lines_up or not down:
         return None
     return _lines(down, parent.lines_up)
@@ -85,12 +88,13 @@ def _lines(down: Sequence[Note], up: dict[str, float]) -> Reason:
 def _own(place: Place, parent: Case, left: Falling) -> Reason | None:
     """What those that are left say, unless that is no more than that nobody answers while the line is not up."""
     said = [case.cause if causes.is_given(case.cause) else case.stop for case, _ in left]
-    if causes.is_given(parent.cause):  # of the same reason, too, the steps are those of one that is left
-        return causes.commonest(place, [case for case, _ in left])
-    if not parent.lines_up and not all(reasons.says_why(one) for one in said):
+    given = causes.is_given(parent.cause)
+    if not given and not parent.lines_up and not all(reasons.says_why(one) for one in said):
         return None
     if len(said) == 1:
         return said[0]
+    if given:  # of the same reason, too, the steps are those of one that is left
+        return causes.commonest(place, [case for case, _ in left])
     return causes.commonest(place, [replace(case, cause=one) for (case, _), one in zip(left, said, strict=True)])
 
 

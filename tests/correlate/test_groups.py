@@ -688,4 +688,5 @@ def test_what_is_left_when_the_only_line_is_up_again_is_no_matter_of_the_line(le
     parent = only(tell(f"{fall}\n300 linkup peer=none {UPLINK}\n{back}", until=900), "interface_outage")
     assert parent.cause is not None
     assert parent.cause.name == "dpd timeout"
+    assert parent.actions[0].startswith("The others are back: ")  # over the place that they all share
     assert any("link went down" in line for line in parent.chain)
