@@ -145,8 +145,8 @@ def name(case: Case, known: Note, twin_window: float, says: str = "") -> bool:
 
 def accounts(desk: Desk, device: DeviceState, known: Note, case: Case) -> bool:
     """Whether what befell a device may be why a case began, which it came before or was told soon after. A line of the
-    case's own device is not why a far end ended it that was heard: it explains silence, and what nobody knows to read
-    only as long as it is down."""
+    case's own device is not why a far end ended it that was heard: it explains silence, if it was away for long enough
+    to be missed, and what nobody knows to read only as long as it is down."""
     window, began = desk.settings.twin_window, case.began
     told = window if known.admin else RESTART_TOLD if known.event == RESTART else LINE_TOLD
     first = began - CONTEXT_WINDOW - desk.settings.group_window  # of a group, it is near the one that fell first
@@ -157,8 +157,9 @@ def accounts(desk: Desk, device: DeviceState, known: Note, case: Case) -> bool:
         return True
     said = case.stop or (case.cause if case.cause is None or case.cause.name not in reasons.NAMED else None)
     up = evidence.came_up(device, known)
-    is_up = up is not None and up.at < began - window
-    return reasons.leaves_open(said) if is_up else not reasons.answered(said)
+    if up is None or up.at >= began - window:
+        return not reasons.answered(said)
+    return reasons.leaves_open(said) and evidence.lasted(device, known, began)
 
 
 def _carries_there(desk: Desk, known: Note, case: Case, far: str) -> bool:

@@ -103,22 +103,22 @@ def lost_again(desk: Desk, key: str) -> None:
 
 
 def explained(desk: Desk, device: DeviceState, note: Note) -> None:
-    """Something that may explain an open outage of the device was noted after it was told."""
+    """Something that may explain an open outage of the device was noted after it was told; of one that a line explains,
+    another line of those that were lost. Who has fallen counts, whether its own hold is over or not."""
     for key, group in list(desk.fleet.groups_of(device.device)):
         parent = group.case
-        if (
-            parent is None
-            or group.kind not in OUTAGES
-            or (parent.cause is not None and parent.cause.name in reasons.NAMED)
-        ):
+        if parent is None or group.kind not in OUTAGES:
             continue
-        falling = tallies.members(desk, key)
+        named = parent.cause is not None and parent.cause.name in reasons.NAMED
+        if named and (parent.cause is None or parent.cause.name != evidence.LINK_DOWN or parent.lines_up):
+            continue
+        falling, fell = tallies.fallen(desk, group, parent)
         place = tallies.place_of(group)
         near = causes.near(desk, place, parent.since, falling)
-        if note not in near:
+        cause = causes.named(desk, place, near, falling, fell)
+        if note not in near or (named and cause in (None, parent.cause)):
             continue
         parent.step(note.at, note.text)
-        cause = causes.named(desk, place, near, falling, parent.count)
         if cause is not None:
             parent.cause, parent.side = cause, "local"
         cases.progress(desk, parent, desk.now, news=phrases.CAUSE_KNOWN if cause is not None else "")

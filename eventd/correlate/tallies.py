@@ -121,6 +121,13 @@ def recount(desk: Desk, group: GroupState, case: Case, at: float, held: Falling)
     return news if total <= TALLY_LEFT * told else ""
 
 
+def fallen(desk: Desk, group: GroupState, case: Case) -> tuple[Falling, int]:
+    """Those of an outage that are open, with those who will join it when their hold is over; and how many fell in all,
+    of whom some may be back."""
+    held = places.held(desk, place_of(group))
+    return [*members(desk, place_of(group).key), *held], case.count + _uncounted(case, held)
+
+
 def _uncounted(case: Case, held: Falling) -> int:
     """How many of those that will join were not with it before."""
     ident = texts.incident_id(case)
@@ -143,9 +150,9 @@ def _hear_all(desk: Desk, group: GroupState, case: Case, held: Falling) -> None:
 
 
 def _befell(desk: Desk, group: GroupState, case: Case) -> bool:
-    place = place_of(group)
-    falling = [one for one in members(desk, place.key) if not causes.refused(one[:1])]
-    cause = causes.named(desk, place, causes.near(desk, place, case.since, falling), falling, case.count)
+    place, (open_ones, fell) = place_of(group), fallen(desk, group, case)
+    falling = [one for one in open_ones if not causes.refused(one[:1])]
+    cause = causes.named(desk, place, causes.near(desk, place, case.since, falling), falling, fell)
     if cause is None:
         return False
     case.cause, case.side = cause, "remote" if group.kind == "far" else "local"
