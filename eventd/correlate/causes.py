@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from msgspec.structs import replace
+
 from eventd.correlate import context, evidence, indexes, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.evidence import LINK_DOWN, RESTART, Line
@@ -28,8 +30,9 @@ def near(desk: Desk, place: Place, since: float, falling: Falling) -> list[Note]
 
 
 def named(desk: Desk, place: Place, found: Sequence[Note], falling: Falling, fell: int) -> Reason | None:
-    """The cause that they name: the last of them (of a restart: the command for it), or all the lines that went down;
-    None where that accounts for too few of all that ``fell``, of whom ``falling`` are known still."""
+    """The cause that they name: the last of them (of a restart: the command for it), or all the lines that went down,
+    beside what others say for whom that does not account, where these would make a group of their own; None where it
+    accounts for too few of all that ``fell``, of whom ``falling`` are known still."""
     device = _device(desk, place)
     if device is None:
         return None
@@ -37,6 +40,8 @@ def named(desk: Desk, place: Place, found: Sequence[Note], falling: Falling, fel
     lines = [UNKNOWN if nameless else line_of(case, peer) for case, peer in falling]
     befell = [
         [note for note in found if _befell(note, line, nameless) and context.accounts(desk, device, note, case)]
+        if not refused((case,))
+        else []
         for (case, _), line in zip(falling, lines, strict=True)
     ]
     known = [note for note in found if any(note in notes for notes in befell)]
@@ -48,7 +53,12 @@ def named(desk: Desk, place: Place, found: Sequence[Note], falling: Falling, fel
     alike = [note for note in known if note.event == last.event]
     if last.event == RESTART:  # the order says more than what it led to
         return evidence.reason(next((note for note in reversed(alike) if note.admin), last))
-    return evidence.reason(*alike) if last.event == LINK_DOWN and not nameless else evidence.reason(last)
+    if last.event != LINK_DOWN:
+        return evidence.reason(last)
+    dead = evidence.reason(last) if nameless else evidence.reason(*alike)
+    others = sum(not notes for notes in befell) >= desk.settings.group_peers
+    told = (replace(case, cause=dead) if notes else case for (case, _), notes in zip(falling, befell, strict=True))
+    return commonest(place, told) if others else dead
 
 
 def _befell(note: Note, line: Line, nameless: bool) -> bool:

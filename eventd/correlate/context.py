@@ -1,6 +1,6 @@
 """What else happened on a device: remembered for a short time, to explain and to excuse the stops near it."""
 
-from eventd.correlate import evidence, lines, reasons, texts
+from eventd.correlate import evidence, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.evidence import LINK_DOWN, RESTART
 from eventd.correlate.settings import (
@@ -12,7 +12,7 @@ from eventd.correlate.settings import (
     RESTART_TOLD,
     RESTART_WAIT,
 )
-from eventd.correlate.state import Case, DeviceState, Note, device_key, vsys_of
+from eventd.correlate.state import Case, DeviceState, Note, vsys_of
 from eventd.model import Event
 
 #: A person said so: every stop near it is theirs.
@@ -79,21 +79,6 @@ def line(device: DeviceState, event: Event, now: float) -> None:
             device.lines_down[name] = now
             if len(device.lines_down) > MAX_NOTES:
                 del device.lines_down[next(iter(device.lines_down))]
-
-
-def carries(desk: Desk, event: Event, now: float) -> None:
-    """A tunnel began over a line: it is up, whatever became of the message that said so."""
-    device = desk.fleet.devices.get(device_key(event.device))
-    if device is None or not device.lines_down:
-        return
-    late = now - desk.settings.twin_window  # what went down since may have been overtaken by this
-    names = evidence.line_names(event.interface, event.ifindex)
-    proven = [name for name in names if device.lines_down.get(name, now) < late]
-    for name in proven:
-        del device.lines_down[name]
-    if proven:
-        lines.up_again(desk, device)
-        desk.settle(device_key(device.device), device)
 
 
 def _admin(event: Event) -> int:

@@ -18,6 +18,8 @@ class Explanation(Struct, frozen=True):
     actions: tuple[str, ...]
 
 
+#: Not of those that were lost with it, and not by it.
+ALONE = "Leave the single tunnels alone: they come back with the line"
 #: General knowledge of networks, of no vendor.
 EXPLANATIONS = {
     "link.down": Explanation(
@@ -26,7 +28,7 @@ EXPLANATIONS = {
         (
             "Look at that interface first: cable, optics, line protocol, errors",
             "Where it is a carrier's line, open a ticket there with the time above",
-            "Leave the single tunnels alone: they come back with the line",
+            ALONE,
         ),
     ),
     "device.restart": Explanation(
@@ -259,7 +261,7 @@ def mixed(cause: Reason, text: str) -> Reason:
     ``text`` says how many gave which."""
     first = [step for step in cause.actions[:1] if step != TOGETHER["failing"]]  # which says that there is one
     name = None if cause.name in EXPLANATIONS else cause.name  # it befell only some of them
-    steps = (*first, MIXED_STEP, *cause.actions[1:])
+    steps = (*first, MIXED_STEP, *(step for step in cause.actions[1:] if step != ALONE))
     return replace(cause, text=text, name=name, code=None, gloss=None, meaning=MIXED, actions=steps)
 
 

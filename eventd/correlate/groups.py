@@ -116,7 +116,7 @@ def explained(desk: Desk, device: DeviceState, note: Note) -> None:
         place = tallies.place_of(group)
         near = causes.near(desk, place, parent.since, falling)
         cause = causes.named(desk, place, near, falling, fell)
-        if note not in near or (named and cause in (None, parent.cause)):
+        if note not in near or (cause == parent.cause if cause is not None else named):
             continue
         parent.step(note.at, note.text)
         if cause is not None:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from eventd.correlate import causes, evidence, reasons, texts
+from eventd.correlate import causes, evidence, lines, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.evidence import LINK_DOWN, LINK_UP
 from eventd.correlate.places import OUTAGES, Falling, Place
 from eventd.correlate.settings import MAX_NAMED
-from eventd.correlate.state import Case, DeviceState, Note
+from eventd.correlate.state import Case, DeviceState, Note, device_key
 from eventd.model import Event, Reason, utc
 
 #: So many times those that are left fell: most are back.
@@ -42,6 +42,29 @@ def line(desk: Desk, device: DeviceState, event: Event) -> None:
         desk.settle(key, group)
 
 
+def carries(desk: Desk, event: Event, now: float) -> None:
+    """A tunnel began over a line: it is up, whatever became of the message that said so."""
+    device = desk.fleet.devices.get(device_key(event.device))
+    if device is None or not device.lines_down:
+        return
+    late = now - desk.settings.twin_window  # what went down since may have been overtaken by this
+    names = evidence.line_names(event.interface, event.ifindex)
+    proven = [name for name in names if device.lines_down.get(name, now) < late]
+    if not proven:
+        return
+    for key, group in list(desk.fleet.groups_of(device.device)):
+        parent = group.case
+        for note in _told(device, parent) if parent is not None else ():
+            if parent is not None and note.interface in proven and evidence.still_down(device, note):
+                parent.lines_up[note.interface] = now
+                parent.step(now, f"line {note.interface} is up again")
+                desk.settle(key, group)
+    for name in proven:
+        del device.lines_down[name]
+    lines.up_again(desk, device)
+    desk.settle(device_key(device.device), device)
+
+
 def up_before(device: DeviceState, parent: Case, near: Iterable[Note]) -> None:
     """Say which of the lines that befell an outage were up again before it was told; ``near`` in order of time."""
     for note in near:
@@ -61,13 +84,15 @@ def _told(device: DeviceState, parent: Case) -> Sequence[Note]:
 
 def reason(desk: Desk, place: Place, parent: Case, left: Falling, *, calm: bool) -> Reason | None:
     """Why what is left of an outage is missing, where that is another reason than that of the outage: a line that is
-    still down while others are up again, or what they say for themselves; of more than a few when they come back no
-    more (``calm``) and no line is down, or when that is what is told of all that fell."""
+    still down and theirs, or while others are up again, or what they say for themselves; of more than a few when they
+    come back no more (``calm``) and no line is down, or when that is what is told of all that fell."""
     cause = parent.cause
     if cause is None or not left or len(left) == parent.count:
         return None
     device = desk.device(parent.device, desk.now)
     down = [note for note in _told(device, parent) if evidence.still_down(device, note)]
+    if causes.is_given(cause) and (dead := causes.named(desk, place, down, left, len(left))) is not None:
+        return dead
     certain = len(left) <= MAX_NAMED or (calm and not down) or causes.is_given(cause)
     if certain and (own := _own(place, parent, left)) is not None:
         return evidence.of_few(own) if FEW * len(left) <= parent.lost else own

@@ -150,10 +150,9 @@ def _hear_all(desk: Desk, group: GroupState, case: Case, held: Falling) -> None:
 
 
 def _befell(desk: Desk, group: GroupState, case: Case) -> bool:
-    place, (open_ones, fell) = place_of(group), fallen(desk, group, case)
-    falling = [one for one in open_ones if not causes.refused(one[:1])]
+    place, (falling, fell) = place_of(group), fallen(desk, group, case)
     cause = causes.named(desk, place, causes.near(desk, place, case.since, falling), falling, fell)
-    if cause is None:
+    if cause is None or (causes.is_given(cause) and len(falling) < fell):  # the numbers are those of all that fell
         return False
     case.cause, case.side = cause, "remote" if group.kind == "far" else "local"
     cases.progress(desk, case, desk.now)

@@ -13,6 +13,7 @@ from eventd.correlate import (
     phrases,
     places,
     reasons,
+    remnants,
     renumbered,
     restarts,
     switchover,
@@ -236,7 +237,7 @@ def on_start(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
     if _of_connection(event):
         desk.suppress("context", peer, texts.told(event))
         return
-    context.carries(desk, event, now)
+    remnants.carries(desk, event, now)
     tunnel = books.find(peer, event, now, wanted=False)
     if tunnel.nature != "rekey" and books.overtaken(tunnel.stopped, event, now, desk.settings.twin_window):
         desk.suppress("overtaken", peer, "start before the stop that arrived first")
