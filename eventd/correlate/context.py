@@ -24,6 +24,8 @@ PERHAPS = 1
 ADMIN = {"ipsec.sa.reset": SURE, "ipsec.policy.change": SURE, "device.config": PERHAPS}
 #: Mark of handlers: somebody typed it.
 TYPED = "command"
+#: Mark of handlers (``state``): somebody has shut that line down.
+SHUT = "shut"
 #: Mark of handlers: what is watched is the heartbeat between the units of a pair, which carries no tunnel.
 HEARTBEAT = "hrp"
 #: Reasons that a configuration command may well have caused. `dpd timeout` near a typed command stays an outage.
@@ -51,6 +53,7 @@ def note(device: DeviceState, event: Event, now: float) -> None:
             event.peer,
             0 if _harmless(event) else _admin(event),
             event.event or "" if _explains(event) else "",
+            event.extra.get("state") == SHUT,
         )
     )
     device.notes = [known for known in device.notes if known.at >= oldest or _lasts(device, known, now)]

@@ -54,6 +54,12 @@ ORDERED = Explanation(
     "Somebody restarted the device by command, and all its tunnels ended with it",
     EXPLANATIONS["device.restart"].actions[1:],
 )
+#: A line that somebody shut down; its first step says which.
+SHUT = Explanation(
+    "peer-unreachable",
+    "Somebody shut down the line that carries these tunnels, and they ended with it",
+    (ALONE,),
+)
 RESTART = "device.restart"
 OF_DEVICE = ("device.restart", "device.failover")
 LINK_DOWN, LINK_UP = "link.down", "link.up"
@@ -189,12 +195,17 @@ def reason(*notes: Note) -> Reason:
     if first.event == RESTART and first.admin:
         ordered = _judged(first.text, RESTART, ORDERED, "named by the command that was typed")
         return replace(ordered, actions=(f"No crash to look for: {first.text}; ask what it was for", *ordered.actions))
-    named = _judged(first.text, first.event, EXPLANATIONS[first.event], "named by another message of the device")
+    means = SHUT if all(note.shut for note in notes) else EXPLANATIONS[first.event]
+    named = _judged(first.text, first.event, means, "named by another message of the device")
+    if means is SHUT:
+        ask = f"No fault of a line to look for: {', '.join(lines)} shut down by command; ask what it was for"
+        named = replace(named, actions=(ask, *named.actions))
     if len(lines) == 1:
         return named
     names = ", ".join(lines)
     text = f"{len(lines)} links went down ({names})"
-    return replace(named, text=text, actions=(look_at(names), *named.actions[1:]))
+    step = named.actions[0] if means is SHUT else look_at(names)
+    return replace(named, text=text, actions=(step, *named.actions[1:]))
 
 
 def listed(notes: Iterable[Note]) -> Sequence[str]:

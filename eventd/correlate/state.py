@@ -331,7 +331,7 @@ class PeerState(Struct, kw_only=True, omit_defaults=True):
 
 class Note(Struct, frozen=True, array_like=True):
     """Something that happened on a device and may explain a stop near it. ``admin``: how surely a person did it
-    (2 = said so, 1 = may have). ``event`` is the event's name."""
+    (2 = said so, 1 = may have). ``event`` is the event's name. ``shut``: it is a line that somebody has shut down."""
 
     at: float
     text: str
@@ -341,6 +341,7 @@ class Note(Struct, frozen=True, array_like=True):
     peer: str | None = None
     admin: int = 0
     event: str = ""
+    shut: bool = False
 
 
 class Move(Struct, frozen=True, array_like=True):

@@ -5,7 +5,8 @@ linkDown (http://a10.tagan.ru/huawei/dc/IFNET_1.3.6.1.6.3.1.1.5.3_linkDown.html)
 (EDOC1100039602), PHY/1/PHY (captured). Tracks: BFD with STACHG_TODWN, STACHG_TOUP (captured) and STACHG_DWNTOUP
 (EDOC1100039602), NQA and IP-link probes, the heartbeat of a hot-standby pair (ALM-15795049), NHRP hub
 (ALM-4286128131: nbma-address is the hub's public address), SD-WAN site (ALM-4289404934). A track explains a stop; it is
-not the interface itself. ``extra["target"]`` is the address that a probe watches.
+not the interface itself. ``extra["target"]`` is the address that a probe watches, ``extra["state"]`` is ``shut`` where
+somebody has shut the interface down.
 """
 
 import re
@@ -56,7 +57,7 @@ def decode_syslog(record: SyslogRecord, origin: Origin) -> Event:
         return _event.unclaimed(record, origin)
     outside, fields, cut = _fields.fields_of(record.text)
     known, extra = _fields.typed(fields, KEYS)
-    extra |= cut
+    extra |= cut | _shut(extra.get("AdminStatus"))
     kind = _event.kind_of(record, KINDS)
     state = next(filter(None, (pattern.search(outside) for pattern in _STATES)), None)
     if state is not None:
@@ -78,10 +79,15 @@ def decode_trap(record: TrapRecord, origin: Origin) -> Event:
     if row.mark == HEARTBEAT and any(map(_HEARTBEAT_UP.search, extra.values())):
         row = replace(row, event=UP, severity="info")
     _set_target_aside(row, known)
-    event = _event.trap_event(record, origin, row, known, extra)
+    event = _event.trap_event(record, origin, row, known, extra | _shut(extra.get("ifAdminStatus")))
     if row.event == UP and extra.get("ifOperStatus") == "down":
         return replace(event, event=None)
     return event
+
+
+def _shut(wanted: str | None) -> dict[str, str]:
+    """The mark of an interface that somebody wants to be down (ifAdminStatus, RFC 2863)."""
+    return {"state": "shut"} if (wanted or "").casefold() == "down" else {}
 
 
 def _name_interface(name: str, known: dict[str, Any]) -> None:
