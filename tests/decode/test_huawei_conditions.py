@@ -49,3 +49,10 @@ def test_probes_self_heal_and_whitelist_are_explained():
     assert event(line("IPSEC_ADP/4/FLOWSELFHEAL", "Flows.")).reason.name == "flow self heal"
     refused = event(trap("hwIPSecPkiWhitelistNegotiationFail"))
     assert (refused.event, refused.reason.category) == ("ipsec.negotiation.fail", "authentication")
+
+
+@pytest.mark.parametrize(("wanted", "state"), [("DOWN", "shut"), ("UP", None)])
+def test_an_interface_that_somebody_wants_to_be_down_says_so(wanted, state):
+    log = line("IFNET/2/linkDown_active", f"It changes. (ifName=GE1/0/1, AdminStatus={wanted}, OperStatus=DOWN)")
+    snmp = trap("linkDown", {"ifIndex": 7, "ifAdminStatus": 2 if state else 1, "ifOperStatus": 2})
+    assert [(event(one).event, event(one).extra.get("state")) for one in (log, snmp)] == [("link.down", state)] * 2
