@@ -33,7 +33,6 @@ from eventd.model import Change, Notification
 from eventd.notify import routing
 from eventd.notify.delivery import Delivery
 from eventd.notify.session import Session
-from eventd.notify.standing import Standing
 from eventd.parse.snmp import Access, Memory
 from eventd.pipeline import Pipeline
 from eventd.recorder import Recorder
@@ -303,7 +302,7 @@ class App:
             if given_up:
                 log.warning("notifications given up: their channel is gone", channel=name, count=given_up)
 
-    def _start_delivery(self, config: Config, before: Mapping[str, Standing] | None = None) -> None:
+    def _start_delivery(self, config: Config) -> None:
         self.session = Session(
             external_url=config.web.external_url,
             telemetry=self.telemetry,
@@ -311,7 +310,7 @@ class App:
             catalogues=self.registry.catalogues,
         )
         channels = self._make_channels(config, self.session)
-        self.delivery = Delivery(self.store, channels, self.telemetry, self._clock, before=before)
+        self.delivery = Delivery(self.store, channels, self.telemetry, self._clock)
         self._delivery_task = self._tasks.create_task(self.delivery.run(), name="delivery")
 
     async def _stop_delivery(self) -> None:
@@ -369,7 +368,7 @@ class App:
         except StoreError as error:
             log.warning("store not reached while channels were replaced", error=str(error))
         finally:
-            self._start_delivery(config, self.delivery.standings())
+            self._start_delivery(config)
 
     def _config_taken(self) -> None:
         self.telemetry.set("config_last_reload_successful", value=1)
@@ -439,7 +438,7 @@ class App:
 
     def status(self) -> Mapping[str, Any]:
         """Receivers, channels and devices, as ``/api/v1/status`` shows them."""
-        stands = {name: standing.dates(self.now()) for name, standing in self.delivery.standings().items()}
+        stands = {name: standing.row(self.now()) for name, standing in self.delivery.standings().items()}
         return {
             "receivers": [{"kind": kind, "listen": address} for kind, address, _ in self.receivers],
             "channels": [{"name": c.name, "type": c.type, **stands.get(c.name, {})} for c in self.config.channels],

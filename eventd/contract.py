@@ -279,7 +279,8 @@ class Settled(Struct, frozen=True):
     """How one try at a notification or digest ended. ``retry_at`` (Unix seconds) is set only for ``outcome="retry"``,
     ``receipt`` (what the far end calls the message) only for ``delivered``. ``heard``: the far end may have it, also
     where the try failed; where it surely has not, nobody waits for the end of what it would have begun. ``refused_at``:
-    when it was first refused (Unix seconds), where it was; what is known already stays."""
+    when it was first refused (Unix seconds), where it was; what is known already stays. ``failing_since``: since when
+    the messages of its channel fail (Unix seconds), kept until one is ``delivered``."""
 
     id: str
     outcome: str
@@ -288,6 +289,7 @@ class Settled(Struct, frozen=True):
     receipt: str | None = None
     heard: bool = True
     refused_at: float | None = None
+    failing_since: float | None = None
 
 
 class Waiting(Struct, frozen=True):
@@ -304,14 +306,16 @@ class Waiting(Struct, frozen=True):
 class Lately(Struct, frozen=True):
     """How a channel has done: when messages were delivered (Unix seconds, in order), whether something has failed and
     is still to be told, until when its far end wanted to be left alone (Unix seconds; 0: it did not), whether
-    something was handed out, or bound into a digest, of which nobody knows what became, and when what is to be tried
-    again was first refused (Unix seconds), by id."""
+    something was handed out, or bound into a digest, of which nobody knows what became, when what is to be tried
+    again was first refused (Unix seconds), by id, and since when messages fail, as far as anybody said
+    (`Settled.failing_since`)."""
 
     sent: tuple[float, ...] = ()
     failing: bool = False
     rests_until: float = 0.0
     unsettled: bool = False
     refused: Mapping[str, float] = {}
+    failing_since: float | None = None
 
 
 class Outbox(Protocol):

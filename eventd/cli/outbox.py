@@ -1,6 +1,6 @@
 """``eventd outbox``: what was not delivered, and what is done about it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -60,8 +60,20 @@ def list_(remote: Remote, form: str, **wanted: Any) -> None:
     channels = channels_of(remote)
     rows = (_row(letter, channels) for letter in found)
     click.echo(table(HEADINGS, rows, wraps=("what", "stands (UTC)", "reason")), nl=False)
+    for said in _failing(found, channels):
+        click.echo(said)
     if answer["next"] is not None:
         click.echo(f"There are more than {len(found)}; --limit shows more.", err=True)
+
+
+def _failing(shown: Sequence[Letter], channels: Mapping[str, ChannelRow]) -> Iterator[str]:
+    """Why channels fail for which something waits, where nothing that is ``shown`` says it."""
+    now, said = story.now(), {(letter.channel, letter.error) for letter in shown}
+    waiting = {letter.channel for letter in shown if letter.state == "pending"}
+    for name in sorted(waiting & channels.keys()):
+        channel = channels[name]
+        if channel.failing_since is not None and channel.error and (name, channel.error) not in said:
+            yield f"{name} fails since {story.moment(channel.failing_since, now)}: {channel.error}"
 
 
 def _row(letter: Letter, channels: Mapping[str, ChannelRow]) -> tuple[str, ...]:

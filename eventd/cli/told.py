@@ -1,6 +1,6 @@
 """Which channels were told of an incident, what and when, and what failed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -23,10 +23,20 @@ def told_block(remote: Remote, incident: str, now: datetime) -> str:
     answer = remote.ask("outbox", incident=incident, state="all", limit=SHOWN)
     found = msgspec.convert(answer["items"], list[Letter])
     channels = channels_of(remote)
-    lines = [_line(letter, channels, now) for letter in reversed(found)]
+    lines = [_line(letter, channels, now) for letter in _each_once(found[::-1])]
     if answer["next"] is not None:
         lines.insert(0, line("", f"… earlier ones: eventd outbox list --state all --incident {incident}"))
     return block("told", lines or [line("", "nobody: no channel was to be told of it")])
+
+
+def _each_once(letters: Sequence[Letter]) -> Iterator[Letter]:
+    """Without what was not told at the same moment and for the same reason as one before it."""
+    seen = set[tuple[object, ...]]()
+    for letter in letters:
+        untold = (letter.channel, letter.settled_at, letter.error)
+        if letter.state != "superseded" or untold not in seen:
+            yield letter
+        seen.add(untold)
 
 
 def _line(letter: Letter, channels: Mapping[str, ChannelRow], now: datetime) -> str:
@@ -47,5 +57,7 @@ def _became(letter: Letter, channels: Mapping[str, ChannelRow], now: datetime) -
         yield f"late, wanted at {story.moment(letter.wanted_at, now)}"
     if letter.state not in ("dead", "superseded") and letter.error:
         yield f"tried {letter.attempts} times, lastly: {letter.error}"
+    elif letter.state == "pending" and letter.behind is None and (channel := channels.get(letter.channel)):
+        yield from [f"the channel's last try: {channel.error}"] if channel.error else []
     if letter.sent_again_as is not None:
         yield "sent again"

@@ -22,8 +22,9 @@ def channels_of(remote: Remote) -> dict[str, ChannelRow]:
 
 
 def since(letter: Letter, now: datetime) -> datetime:
-    """Since when it waits: when it was to be told; what is held for later waits since it was made."""
-    return letter.wanted_at if letter.wanted_at <= now else letter.created_at
+    """Since when it waits, or waited: when it was to be told; what is, or was to the end, held for later waits since it
+    was made."""
+    return letter.wanted_at if letter.wanted_at <= (letter.settled_at or now) else letter.created_at
 
 
 def stands(letter: Letter, channels: Mapping[str, ChannelRow], now: datetime) -> str:

@@ -29,16 +29,12 @@ class Delivery:
         telemetry: Telemetry,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
-        before: Mapping[str, Standing] | None = None,
     ) -> None:
-        """``before``: how the channels stood under the configuration before this one."""
         self._telemetry = telemetry
         self._workers = [
             Worker(name, channel, outbox, telemetry, clock, rng or random.SystemRandom())
             for name, channel in channels.items()
         ]
-        for worker in self._workers:
-            worker.go_on((before or {}).get(worker.name, Standing()))
         self._working: list[asyncio.Task[None]] = []
         self._refreshing: list[asyncio.Task[None]] = []
         self._ended: asyncio.Event | None = None

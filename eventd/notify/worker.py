@@ -74,17 +74,17 @@ class Worker:
         #: The same while one is looked for that it will not take: halved by each refusal, doubled by what is taken.
         self._few = channel.digests
         self._last_look = 0.0
+        #: How the last try that failed did.
+        self._error: str | None = None
         #: Handed out when the one before it was settled.
         self._in_hand: Told | None = None
         self.looks = 0
 
     @property
     def standing(self) -> Standing:
-        return Standing(self._failing_since, self._paused_until if self._failing_since else 0.0)
-
-    def go_on(self, before: Standing) -> None:
-        """Fail since when the worker before this one did, if the channel still does."""
-        self._failing_since = before.failing_since
+        if not self._failing_since:
+            return Standing()
+        return Standing(self._failing_since, self._paused_until, self._error)
 
     def _fails(self, since: float) -> None:
         """0: no more."""
@@ -131,7 +131,7 @@ class Worker:
         self._window = Window(pace, [*lately.sent, *tried, *maybe])
         self._refusals.remember(lately.refused, now)
         self._streak = int(lately.failing)
-        self._fails((self._failing_since or now) if lately.failing else 0.0)
+        self._fails(min(lately.failing_since or now, now) if lately.failing else 0.0)
         if lately.rests_until <= now + MAX_RETRY_AFTER_S:
             self._paused_until = lately.rests_until
 
@@ -258,6 +258,7 @@ class Worker:
 
     async def _failed(self, told: Told, error: DeliveryError) -> None:
         self._failures.note(self.name, error, notification=told.id)
+        self._error = str(error)
         now = self._clock()
         if error.reason == DeliveryFailure.TOO_LARGE and isinstance(told, Digest) and len(latest(told)) > 1:
             self._most = len(latest(told)) // 2
@@ -338,7 +339,8 @@ class Worker:
         """Record the outcome, and count it once it is recorded. Tried until the store takes it: what is left in
         flight would hold up the channel."""
         text, heard = (None, True) if error is None else (str(error), error.heard)
-        settled = Settled(told.id, outcome, retry_at, text, receipt, heard, self._refusals.since(told.id))
+        refused_at, failing_since = self._refusals.since(told.id), self._failing_since or None
+        settled = Settled(told.id, outcome, retry_at, text, receipt, heard, refused_at, failing_since)
         while not await self._settled(settled, over=outcome in OUTCOMES):
             if self._stopping:
                 return

@@ -186,6 +186,11 @@ def told_by_parent(later: Notification) -> str | None:
     return later.incident.parent if later.joined or later.what == "resolved" else None
 
 
+def failing_key(channel: str) -> str:
+    """Under which it is kept since when a channel fails."""
+    return f"failing_since:{channel}"
+
+
 def joined(parent: str) -> str:
     """Why something was not told, as operators read it."""
     return f"told by incident {parent}, which it is part of"

@@ -79,6 +79,7 @@ class MemoryOutbox:
         self._digests: dict[str, tuple[DigestReason, float, int]] = {}
         self._in_flight: dict[str, str] = {}
         self._noted: dict[str, str] = {}
+        self._failing_since: dict[str, float] = {}
         self._laid_down: set[str] = set()
         self._repeated: set[str] = set()
 
@@ -303,6 +304,10 @@ class MemoryOutbox:
         for entry in self._pending():
             if settled.id not in (entry.notification.id, entry.digest):
                 continue
+            if settled.outcome == "delivered":
+                self._failing_since.pop(entry.notification.channel, None)
+            elif settled.failing_since is not None:
+                self._failing_since[entry.notification.channel] = settled.failing_since
             entry.notification = replace(entry.notification, attempts=entry.notification.attempts + 1)
             entry.next_at, entry.error = settled.retry_at or 0.0, settled.error
             entry.alone |= settled.outcome == "retry" and settled.id in self._repeated
@@ -327,6 +332,7 @@ class MemoryOutbox:
             entry.error = why
             self._settle(entry, "dead", self._clock())
         self._noted.pop(channel, None)
+        self._failing_since.pop(channel, None)
         return len(waiting)
 
     async def unseal(self, channel: str, most: int) -> None:
@@ -362,7 +368,8 @@ class MemoryOutbox:
             if entry.refused_at is not None:
                 ident = entry.digest or entry.notification.id
                 refused[ident] = min(entry.refused_at, refused.get(ident, entry.refused_at))
-        return Lately(tuple(sorted(sent.values())), bool(failing), max(limited, default=0.0), unsettled, refused)
+        rests, failing_since = max(limited, default=0.0), self._failing_since.get(channel)
+        return Lately(tuple(sorted(sent.values())), bool(failing), rests, unsettled, refused, failing_since)
 
     async def release(self, channel: str | None = None) -> None:
         """`Store.release`."""

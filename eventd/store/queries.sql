@@ -21,6 +21,9 @@ SELECT value FROM meta WHERE key = ?;
 -- name: meta_set
 INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
 
+-- name: meta_delete
+DELETE FROM meta WHERE key = ?;
+
 -- name: event_insert
 INSERT INTO events (seq, received_at, device, peer, event, duplicate, json) VALUES (?, ?, ?, ?, ?, ?, ?);
 

@@ -19,6 +19,7 @@ from eventd.store.base import (
     MAX_COUNTED,
     STATE_AFTER,
     digest_id,
+    failing_key,
     joined,
     rank,
     replaced_as,
@@ -293,7 +294,9 @@ class Queue:
         failing, rests_until = self._one("outbox_trouble", channel)
         unsettled = channel in self._noted or bool(self._all("digest_pending", channel))
         refused = dict(self._all("outbox_refused", channel))
-        return Lately(sent, failing > 0, rests_until or 0.0, unsettled, refused)
+        kept = self._one("meta_get", failing_key(channel))
+        failing_since = None if kept is None else float(kept[0])
+        return Lately(sent, failing > 0, rests_until or 0.0, unsettled, refused, failing_since)
 
     def lay_down(self, ident: str) -> None:
         """`contract.Outbox.lay_down`."""
@@ -325,6 +328,8 @@ class Queue:
         receipt = None if settled.receipt is None else unstorable.writable(settled.receipt)
         with self._transaction() as tally:
             waiting = self._db.execute(QUERIES["outbox_pending"], {"id": settled.id}).fetchall()
+            for channel in {channel for _, channel in waiting}:
+                self._stands(channel, settled)
             for ident, channel in waiting:
                 self._db.execute(
                     QUERIES["outbox_try"], (settled.retry_at or 0.0, error, settled.heard, settled.refused_at, ident)
@@ -340,6 +345,13 @@ class Queue:
             self._over(settled.id)
         self._forget(settled.id)
 
+    def _stands(self, channel: str, settled: Settled) -> None:
+        """Keep since when the channel fails. In a transaction."""
+        if settled.outcome == "delivered":
+            self._db.execute(QUERIES["meta_delete"], (failing_key(channel),))
+        elif settled.failing_since is not None:
+            self._db.execute(QUERIES["meta_set"], (failing_key(channel), repr(settled.failing_since)))
+
     def settle_then_claim(self, settled: Settled, channel: str, now: float) -> Told | None:
         """`contract.Outbox.settle_then_claim`."""
         self.settle(settled)
@@ -352,6 +364,7 @@ class Queue:
             given_up = self._db.execute(QUERIES["outbox_give_up"], (now, why, channel)).rowcount
             tally["notifications_dead", channel] += given_up
             self._over(self._noted.get(channel, ""))
+            self._db.execute(QUERIES["meta_delete"], (failing_key(channel),))
         self._noted.pop(channel, None)
         return given_up
 

@@ -162,13 +162,14 @@ class ReasonRow(Reason, frozen=True):
 
 
 class ChannelRow(Struct, frozen=True):
-    """A channel as it is configured; since when its messages fail and until when it is left alone, None where they do
-    not, it is not."""
+    """A channel as it is configured; since when its messages fail, until when it is left alone, and how the last try
+    failed, None where they do not, it is not, or none has since the start."""
 
     name: str
     type: str
     failing_since: datetime | None = None
     rests_until: datetime | None = None
+    error: str | None = None
 
 
 class Status(Struct, frozen=True):

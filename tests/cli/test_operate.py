@@ -116,8 +116,22 @@ async def test_who_was_not_told_because_somebody_has_it_is_not_said_to_be(site: 
     for what, about in (("opened", incident), ("updated", replace(incident, acked_by="ann"))):
         late = Notification(f"n-{what}", "pager", what, about, utc(EPOCH), due_at=utc(EPOCH + 900), escalates=True)
         await store.commit(Batch(notifications=[late]))
-    lines = (await done(site, "show", ident)).partition("\ntold\n")[2].splitlines()[:2]
-    assert all(line.endswith("not told: ann acknowledged the incident in time") for line in lines), lines
+    told = (await done(site, "show", ident)).partition("\ntold\n")[2]
+    [line] = [line for line in told.splitlines() if " pager " in line]
+    assert line.split()[1:3] == ["pager", "opened"]
+    assert line.endswith("not told: ann acknowledged the incident in time")
+
+
+async def test_why_its_channel_fails_is_said_of_what_was_never_tried(site: Site) -> None:
+    ident, store = the_open(site), site.service.store
+    incident = await store.incident(ident)
+    assert incident is not None
+    site.service.channels = [
+        {"name": "noc", "type": "slack", "failing_since": utc(EPOCH), "error": "refused: https://noc answered 403"}
+    ]
+    await store.commit(Batch(notifications=[Notification("n", "noc", "opened", incident, utc(EPOCH + 60))]))
+    [line, *_] = (await done(site, "show", ident)).partition("\ntold\n")[2].splitlines()
+    assert line.endswith("; the channel's last try: refused: https://noc answered 403")
 
 
 async def test_a_beginning_that_fits_several_or_none_is_refused(site: Site) -> None:

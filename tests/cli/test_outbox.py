@@ -10,7 +10,7 @@ from correlate_strategies import EPOCH
 from structlog.testing import capture_logs
 from web_fakes import FakeService, Site, serving
 
-from eventd.cli import main
+from eventd.cli import main, story
 from eventd.contract import Batch, Settled
 from eventd.model import Notification, utc
 from eventd.web.settings import Token
@@ -71,6 +71,17 @@ async def test_what_was_not_delivered_is_a_table_for_people_and_lines_for_progra
     limited = await run(site, "list", "--limit", "1")
     assert limited.stderr == "There are more than 1; --limit shows more.\n"
     assert await done(site, "list", "--channel", "pigeon") == "There is none.\n"
+
+
+async def test_why_a_channel_fails_is_said_where_no_row_that_is_shown_says_it(site: Site) -> None:
+    began, why = utc(EPOCH + 40), "refused: https://noc answered 403"
+    site.service.channels[0] |= {"failing_since": began, "error": why}
+    said = f"noc fails since {story.moment(began, story.now())}: {why}"
+    assert (await done(site, "list", "--channel", "noc")).splitlines()[-1] == said
+    assert said not in await done(site, "list", "--channel", "pager")
+    await site.service.store.claim("noc", EPOCH + 60)
+    await site.service.store.settle(Settled("waitnoc", "retry", EPOCH + 90, error=why))
+    assert said not in await done(site, "list", "--channel", "noc")
 
 
 async def test_what_is_about_one_incident_is_found_by_the_beginning_of_its_id(site: Site) -> None:

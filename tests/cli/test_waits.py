@@ -66,3 +66,5 @@ def test_it_says_when_it_was_settled(changed: dict[str, Any], says: str) -> None
 def test_nothing_waits_since_the_future() -> None:
     assert since(letter(), NOW) == at(-5)
     assert since(letter(wanted_at=at(240), held=True), NOW) == at(-5)
+    given_up = letter(wanted_at=at(-2), state="dead", settled_at=at(-4), held=True)
+    assert since(given_up, NOW) == at(-5), "nor since later than it was given up"

@@ -20,11 +20,17 @@ async def test_a_channel_that_fails_and_what_was_given_up_are_told(tmp_path: Pat
     await store.claim("pager", T0)
     await store.settle(Settled("n-a1b2c3d4e5f6-opened", "dead", error="refused: https://y answered 400"))
     await store.close()
-    (problem, seen), warning = bad(outbox.examine(config(tmp_path)))
+    served = config(tmp_path, '[[channels]]\nname = "pager"\ntype = "console"\n')
+    (problem, seen), warning = bad(outbox.examine(served))
     assert problem == "problem"
     assert seen.startswith("noc: 2 tried and not taken, the oldest wanted at 2023-11-14 22:13:")
     assert seen.endswith("refused: https://x answered 404: n-i1-opened")
     assert warning == ("warning", "pager: 1 given up and neither sent again nor dropped")
+    advice = [list(outbox.examine(settings))[-1].advice for settings in (served, config(tmp_path))]
+    assert advice == [
+        "eventd outbox list --channel pager, then retry or drop",
+        "it is configured no more: eventd outbox drop --channel pager",
+    ]
 
 
 async def test_where_nothing_failed_all_is_well(tmp_path: Path) -> None:

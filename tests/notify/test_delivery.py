@@ -380,6 +380,7 @@ async def test_who_is_shut_out_for_ten_minutes_loses_nothing_and_is_seen_to_fail
         assert house.count("channel_failing_timestamp_seconds", "ops") == began
         standing = house.delivery.standings()["ops"]
         assert (standing.failing_since, standing.rests_until > began) == (began, True)
+        assert standing.error
         await house.settled(8)
         await until(lambda: house.count("channel_failing_timestamp_seconds", "ops") == 0)
     assert sorted(house.outbox.outcomes) == ["delivered"] * 3 + ["retry"] * 5

@@ -359,6 +359,20 @@ async def test_whoever_begins_to_serve_a_channel_learns_of_its_troubles(store: S
     assert (await store.lately("chat", unix(0))).refused == {}
 
 
+async def test_since_when_a_channel_fails_is_known_until_something_is_delivered(store: Store) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident("a")), notification("n2", incident("b"))]))
+    for since in (unix(3), None):
+        await store.claim("chat", unix(5))
+        await store.settle(Settled("n1", "retry", unix(1), "connect: nobody there", failing_since=since))
+        assert (await store.lately("chat", unix(0))).failing_since == unix(3)
+    await store.claim("chat", unix(5))
+    await store.settle(Settled("n1", "dead", error="too old"))
+    assert (await store.lately("chat", unix(0))).failing_since == unix(3)
+    await store.claim("chat", unix(5))
+    await store.settle(Settled("n2", "delivered"))
+    assert (await store.lately("chat", unix(0))).failing_since is None
+
+
 async def test_whoever_was_told_anything_is_told_the_end(store: Store) -> None:
     await store.commit(batch(notifications=[notification("n0", incident())]))
     await store.claim("chat", unix(0))

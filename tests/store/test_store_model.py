@@ -168,7 +168,7 @@ class Stores(RuleBasedStateMachine):
             retry_at = self.clock() + delay if outcome == "retry" else None
             receipt = "r" if outcome == "delivered" else None
             refused_at = self.clock() if not heard else None
-            settled = Settled(notification_id, outcome, retry_at, "why", receipt, heard, refused_at)
+            settled = Settled(notification_id, outcome, retry_at, "why", receipt, heard, refused_at, retry_at)
             if then is None:
                 self.same(lambda store: store.settle(settled))
             elif claimed := self.same(lambda store: store.settle_then_claim(settled, then, self.clock())):
