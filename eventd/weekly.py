@@ -53,6 +53,17 @@ def windows(text: str) -> Sequence[tuple[int, int]]:
     return tuple((day % 7 * _DAY_MINUTES + begin, length) for day in days)
 
 
+def always(texts: Iterable[str]) -> bool:
+    """Whether there is no time of the week that is in no window."""
+    found = sorted(one for text in texts for one in windows(text))
+    end = max((begin + length for begin, length in found), default=0) - _WEEK_MINUTES  # of what began last week
+    for begin, length in found:
+        if begin > max(end, 0):
+            return False
+        end = max(end, begin + length)
+    return end >= _WEEK_MINUTES
+
+
 def covers(texts: Iterable[str], place: tzinfo, at: float) -> float | None:
     """When the window ends that holds at ``at`` (both Unix seconds); None while none does."""
     start, end = window(texts, place, at)

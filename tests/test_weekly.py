@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventd.weekly import covers, windows
+from eventd.weekly import always, covers, windows
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -51,3 +51,21 @@ def test_the_clock_of_the_zone_counts_also_when_it_changes() -> None:
 def test_of_two_windows_the_one_that_ends_later_counts() -> None:
     at = (MONDAY + timedelta(hours=9)).timestamp()
     assert covers(("Mon 08:00-10:00", "daily 07:00-12:00"), UTC, at) == (MONDAY + timedelta(hours=12)).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("texts", "whole"),
+    [
+        ((), False),
+        (("daily 00:00-24:00",), True),
+        (("daily 07:00-07:00",), True),
+        (("Tue 08:00-Tue 08:00",), True),
+        (("daily 22:00-07:00", "daily 07:00-22:00"), True),
+        (("Mon-Fri 00:00-24:00", "Sat 00:00-Mon 00:00"), True),
+        (("daily 22:00-07:00", "daily 07:01-22:00"), False),
+        (("Mon 00:00-Sun 23:59",), False),
+        (("Tue-Sun 00:00-24:00",), False),
+    ],
+)
+def test_whether_a_time_is_left_that_is_in_no_window(texts: tuple[str, ...], whole: bool) -> None:
+    assert always(texts) is whole

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from eventd.cli.problems import report
-from eventd.cli.routed import notes, routes
+from eventd.cli.routed import notes, quiet, routes
 from eventd.config import Config, load
 from eventd.errors import ConfigError, Problem
 from eventd.printable import printable
@@ -69,6 +69,7 @@ def _summary(config: Config, found: Registry) -> list[str]:
     lines.append(f"serves    {', '.join(config.web.addresses)}")
     lines.append(f"tells     {', '.join(f'{channel.name} ({channel.type})' for channel in config.channels)}")
     lines += [f"{'' if number else 'routes':<9} {printable(text)}" for number, text in enumerate(routes(config))]
+    lines += [f"{'' if number else 'quiet':<9} {printable(text)}" for number, text in enumerate(quiet(config))]
     if config.heartbeat.on:
         lines.append(f"beats     every {config.heartbeat.every:g} s")
     lines.append(f"keeps     {config.store.path}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from eventd.matching import Match, takes_all_of, values
 from eventd.notify.routing import Route
 from eventd.notify.secrets import read_secret
 from eventd.registry import load_notifiers
+from eventd.weekly import always
 
 #: Values of a match that are shown.
 SHOWN = 6
@@ -29,6 +31,13 @@ def routes(config: Config) -> Iterator[str]:
         yield "what none of them takes → nobody"
 
 
+def quiet(config: Config) -> Iterator[str]:
+    """A line for each channel that has quiet hours."""
+    for channel in config.channels:
+        if (hours := channel.quiet) is not None:
+            yield f"{channel.name}, below {hours.below}, {' and '.join(hours.when)} ({hours.time_zone})"
+
+
 def notes(config: Config) -> Iterator[str]:
     """What may be meant, but looks as if it were not."""
     for index, route in enumerate(config.routes):
@@ -41,10 +50,35 @@ def notes(config: Config) -> Iterator[str]:
             yield f"channels.{channel.name}: no route leads to it"
     yield from _elsewhere(config)
     yield from _lacking(config)
+    yield from _hushed(config)
+    yield from _networks(config)
     for kind in ("routes", "maintenance"):
         for index, one in enumerate(getattr(config, kind)):
             for key, value in config.inventory.strangers(one.match):
                 yield f"{kind}[{index}].match.{key}: {value!r} fits nothing in the inventory"
+
+
+def _networks(config: Config) -> Iterator[str]:
+    """What is meant to be the peers of a network, which is compared as text."""
+    for kind in ("routes", "maintenance"):
+        for index, one in enumerate(getattr(config, kind)):
+            for value in values(one.match.get("peer", [])):
+                if "/" in value and _is_network(value):
+                    yield f"{kind}[{index}].match.peer: {value!r} is a network: name addresses, or write 192.0.2.* say"
+
+
+def _is_network(text: str) -> bool:
+    try:
+        return bool(ip_network(text, strict=False))
+    except ValueError:
+        return False
+
+
+def _hushed(config: Config) -> Iterator[str]:
+    """Quiet hours that never end: what is held is told all the same, where one window ends and the next begins."""
+    for channel in config.channels:
+        if channel.quiet is not None and always(channel.quiet.when):
+            yield f"channels.{channel.name}: its quiet hours are all hours of the week"
 
 
 def _elsewhere(config: Config) -> Iterator[str]:

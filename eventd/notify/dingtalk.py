@@ -136,6 +136,9 @@ class Settings(GuardedSettings, frozen=True, forbid_unknown_fields=True, kw_only
     PARTS = (
         Part("url has not the path /robot/send", re.compile(r"/robot/send/?(?:\?|$)")),
         Part("url has no key, access_token=…, at its end", re.compile("[?&]access_token=[^&]")),
+        Part(
+            "mention has what is no telephone number, and calls nobody", re.compile(r"^(?:all|\+?[\d-]+)$"), "mention"
+        ),
     )
 
 

@@ -24,7 +24,7 @@ from eventd.notify.session import Answer, Session
 
 #: Whom a message may call: user ids and telephone numbers. More people than this are a group and are all called.
 MAX_MENTIONS = 10
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.+-]{1,64}$")]
+_NAME = re.compile(r"[A-Za-z0-9_.+-]{1,64}")
 #: Keywords that the services let one set are words, not sentences.
 MAX_KEYWORD = 64
 
@@ -32,7 +32,15 @@ MAX_KEYWORD = 64
 class RobotSettings(UrlSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``mention``: who is called when something critical opens."""
 
-    mention: Annotated[tuple[Name, ...], Meta(max_length=MAX_MENTIONS)] = ()
+    mention: Annotated[tuple[str, ...], Meta(max_length=MAX_MENTIONS)] = ()
+
+    @classmethod
+    def faults(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from super().faults(given)
+        for who in given.get("mention", ()):
+            if not _NAME.fullmatch(who):
+                instead = f"; write {who.removeprefix('@')}" if _NAME.fullmatch(who.removeprefix("@")) else ""
+                yield "mention", f"{who!r} is no user id or telephone number{instead}"
 
 
 class GuardedSettings(RobotSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -106,6 +106,9 @@ THREADLESS = frozenset(
     )
 )
 
+#: https://docs.slack.dev/authentication/tokens; tokens that are rotated have ``xoxe.`` in front
+#: (https://docs.slack.dev/authentication/using-token-rotation).
+_BOT = re.compile(r"^(?:xoxe\.)?xoxb-")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'"})
 #: There is no escape for these: what looks like them takes their place.
 _EMPHASIS = str.maketrans({"*": "∗", "~": "～"})
@@ -179,6 +182,8 @@ class Settings(ChatSettings, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     #: ``/triggers/`` of workflows, which take variables instead of messages.
     PARTS = (
         Part("url does not end in /services/T…/B…/KEY", re.compile(r"/(?:services(?:/[^/?]+){3}|hooks/[^?]*[^/?])/?$")),
+        Part("token does not begin with xoxb-, as that of a bot does", _BOT, "token"),
+        Part("channel is neither a name, which holds no blanks, nor an id", re.compile(r"^\S+$"), "channel"),
     )
 
     url: str | None = None

@@ -82,6 +82,43 @@ def test_routes_are_told_and_what_looks_like_a_mistake_is_noted(tmp_path: Path) 
     assert done.output.count("note      ") == 6  # and the community "public"
 
 
+DOUBTFUL = """
+[[channels]]
+name = "bot"
+type = "slack"
+token = "xoxp-1"
+channel = "noc channel"
+quiet = { when = ["daily 22:00-07:00"], time_zone = "Europe/Paris", below = "major" }
+[[channels]]
+name = "robot"
+type = "dingtalk"
+url = "https://oapi.dingtalk.com/robot/send?access_token=x"
+mention = ["all", "+86-13800000000", "wang"]
+quiet = { when = ["daily 00:00-24:00"] }
+[[routes]]
+match = { peer = ["203.0.113.0/24", "Lyon 1/2"] }
+channels = ["bot", "robot"]
+"""
+
+
+def test_what_can_reach_nobody_is_noted_and_quiet_hours_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "eventd.toml"
+    file.write_text(DOUBTFUL)
+    done = CliRunner().invoke(command, ["-c", str(file)])
+    assert done.exit_code == 0
+    for line in (
+        "quiet     bot, below major, daily 22:00-07:00 (Europe/Paris)",
+        "          robot, below critical, daily 00:00-24:00 (UTC)",
+        "note      channels.bot: token does not begin with xoxb-, as that of a bot does",
+        "note      channels.bot: channel is neither a name, which holds no blanks, nor an id",
+        "note      channels.robot: mention has what is no telephone number, and calls nobody",
+        "note      channels.robot: its quiet hours are all hours of the week",
+        "note      routes[0].match.peer: '203.0.113.0/24' is a network: name addresses, or write 192.0.2.* say",
+    ):
+        assert f"  {line}\n" in done.output
+    assert done.output.count("note      ") == 6  # and the community "public"
+
+
 def test_without_routes_every_channel_is_told_everything(tmp_path: Path) -> None:
     file = tmp_path / "eventd.toml"
     file.write_text("")

@@ -341,6 +341,12 @@ def test_a_mention_is_a_name_or_a_number(kind: str, name: str) -> None:
         msgspec.convert({"url": "http://x/", "mention": [name]}, KINDS[kind].module.Settings)
 
 
+@every
+def test_who_writes_a_mention_as_in_a_chat_is_told_how(kind: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match="'@all' is no user id or telephone number; write all"):
+        msgspec.convert({"url": "http://x/", "mention": ["@all"]}, KINDS[kind].module.Settings)
+
+
 @pytest.mark.parametrize("kind", GUARDED)
 def test_a_secret_that_cannot_be_read_is_a_configuration_error(kind: str) -> None:
     with pytest.raises(ConfigError, match=r"channels\.ops\.secret_file: nowhere cannot be read"):
