@@ -64,7 +64,7 @@ def _networks(config: Config) -> Iterator[str]:
         for index, one in enumerate(getattr(config, kind)):
             for value in values(one.match.get("peer", [])):
                 if "/" in value and _is_network(value):
-                    yield f"{kind}[{index}].match.peer: {value!r} is a network: name addresses, or write 192.0.2.* say"
+                    yield f"{kind}[{index}].match.peer: {value!r} is a network: write a pattern (203.0.113.*)"
 
 
 def _is_network(text: str) -> bool:

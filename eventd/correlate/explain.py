@@ -119,7 +119,7 @@ def _of_peer(desk: Desk, peer: PeerState) -> Explanation:
         peer=peer.peer,
         stands={True: "up", False: "down", None: "unknown"}[peer.up],
         since=utc(peer.since),
-        says=_idle(peer) or _says(desk, case, main),
+        says=_idle(peer) or _says(desk, case, main, peer.peer),
         incident=texts.incident_id(case) if case is not None and case.announced else None,
         parent=case.parent or None if case is not None else None,
         far_end=main.device if main is not None else None,
@@ -173,14 +173,15 @@ def _near(device: DeviceState, since: float, peer: PeerState | None = None) -> t
     return tuple(f"{texts.clock(note.at)} {note.text}" for note in sorted(notes, key=lambda note: note.at))
 
 
-def _says(desk: Desk, case: Case | None, main: PeerState | None) -> str:
+def _says(desk: Desk, case: Case | None, main: PeerState | None, address: str | None = None) -> str:
     if case is not None and case.announced:
         return " ".join([desk.incident(case).summary, *_teller(desk, case)])
     if case is not None:
         why = texts.words(case.stop or case.cause)
         return f"Held back since {texts.clock(case.since)} UTC: {why}. Nobody is told yet{_until(case)}."
     if main is not None:
-        return f"Told by the incident of {main.device}, the other end of the link."
+        end = "the other end of the link" if main.peer != address else "which has the same tunnel"
+        return f"Told by the incident of {main.device}, {end}."
     return "Nothing is open."
 
 

@@ -26,6 +26,8 @@ ALERTNAMES = {
 MAX_LABEL = 256
 #: One annotation, and one that lists lines: what bridges to chats and ticket systems take without trouble.
 MAX_ANNOTATION = 1000
+#: A headline with long names, and how long it has been down in front, as a whole: bridges make titles of it.
+MAX_SUMMARY = 250
 MAX_LIST = 4000
 
 #: "Not over" in Alertmanager's webhook payload: the zero time of its language.
@@ -63,7 +65,7 @@ def annotations(incident: Incident) -> dict[str, str]:
     """Everything about an incident that may change while it is open. Empty ones are left out."""
     cause = incident.cause
     found = {
-        "summary": headline(incident),
+        "summary": headline(incident, limit=MAX_SUMMARY),
         "description": story(incident) or (cause.meaning if cause else None) or incident.summary or headline(incident),
         "reason": reason_text(cause),
         "reason_code": str(cause.code) if cause and cause.code is not None else None,

@@ -130,6 +130,8 @@ class Service:
             raise ValueError("is no address that Apprise knows")
         if "overflow=" not in url:  # by itself it sends what is too long for the service, which refuses or cuts it
             plugin.overflow_mode = library.OverflowMode.SPLIT
+        if "format=" not in url and plugin.notify_format == library.NotifyFormat.MARKDOWN:
+            plugin.notify_format = library.NotifyFormat.TEXT  # else ours is escaped for a dialect that few speak
         self.name = clean(plugin.service_name)
         self._apprise = library.Apprise(asset=asset)
         self._apprise.add(plugin)

@@ -39,7 +39,7 @@ COLOURS = {"critical": 0x8B0000, "major": 0xD93025, "warning": 0xF29900, "info":
 #: Widths to which the headlines of a digest are cut, one after the other, until all of its lines fit.
 WIDTHS = (MAX_HEADLINE, 70, 40, 24)
 #: The same in plain text, whose limit may be far lower: of the last only the beginning of a name is left.
-PLAIN_WIDTHS = (MAX_PLAIN_LINE, *WIDTHS[2:], 8)
+PLAIN_WIDTHS = (MAX_HEADLINE, MAX_PLAIN_LINE, *WIDTHS[2:], 8)
 
 
 #: ``max_per_minute`` of a channel.

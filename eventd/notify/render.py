@@ -108,15 +108,15 @@ def reason_text(reason: Reason | None, say: Words = ENGLISH) -> str:
     return text if reason.code is None else say("value.code", text=text, code=reason.code)
 
 
-def headline(incident: Incident, say: Words = ENGLISH) -> str:
+def headline(incident: Incident, say: Words = ENGLISH, limit: int = MAX_HEADLINE) -> str:
     """What it is about in one short line, what has changed in front; even where the incident brings none."""
     if incident.title or incident.summary:
         news = incident.news if incident.status == "open" else None
         text = say.text(incident.title or incident.summary)
-        line = short(say("value.joined", first=say.text(news), rest=text) if news else text, MAX_HEADLINE)
+        line = short(say("value.joined", first=say.text(news), rest=text) if news else text, limit)
         return localtime.title(line, incident.opened_at, say.zone)
     about = say("value.comma").join(filter(None, (incident.device, peer_text(incident, say))))
-    return short(say("value.joined", first=kind_text(incident.kind, say), rest=about), MAX_HEADLINE)
+    return short(say("value.joined", first=kind_text(incident.kind, say), rest=about), limit)
 
 
 def story(incident: Incident, say: Words = ENGLISH) -> str:
@@ -248,28 +248,25 @@ def action_lines(incident: Incident, say: Words = ENGLISH) -> list["Step"]:
 class Line(Struct, frozen=True):
     """One incident in a digest: ``state`` and ``headline`` as in a message of its own, ``when`` it began or how long
     it lasted, with the date, as far as the headline does not say it; empty where it is news. ``site`` is that of the
-    peer, else of the device."""
+    peer, else of the device; ``about``: where and when, as far as the headline leaves that open."""
 
     state: str
     headline: str
     when: str
     incident: Incident
     site: str = ""
-
-    @property
-    def about(self) -> str:
-        """Where and when, as far as the headline leaves that open."""
-        return ", ".join(filter(None, (self.site, self.when)))
+    about: str = ""
 
 
 def _line(told: Notification, say: Words, width: int, digest: Digest) -> Line:
     recent = (digest.created_at - told.created_at).total_seconds() < NEWS_S
     incident = _as_heard(told) if recent else replace(told.incident, news="")  # for how long it was down would be over
-    about = cut(headline(incident, say), width, "…")
-    when = "" if recent and digest.why == "storm" else _when(incident, localtime.told_in(about), digest.created_at, say)
+    shown = cut(headline(incident, say), width, "…")
+    when = "" if recent and digest.why == "storm" else _when(incident, localtime.told_in(shown), digest.created_at, say)
     place = incident.site or incident.device_site
     site = say("value.site", name=short(place, MAX_SITE)) if place else ""
-    return Line(state(told, say), about, when, incident, site)
+    about = say("value.comma").join(filter(None, (site, when)))
+    return Line(state(told, say), shown, when, incident, site, about)
 
 
 def _when(incident: Incident, told: str, now: datetime, say: Words) -> str:
@@ -358,10 +355,10 @@ def _plain_facts(told: Notification, say: Words) -> str:
         "since": time_text(incident.opened_at, say),
     }
     texts = {name: f"{say(f'fact.{name}')} {short(text, MAX_VALUE)}" for name, text in named.items()}
+    about = (f"{texts['device']} {texts['peer']}", f"{texts['reason']} {texts['since']}")
     lines = (
         say("value.joined", first=state(told, say), rest=headline(_as_heard(told), say)),
-        f"{texts['device']} {texts['peer']}",
-        f"{texts['reason']} {texts['since']}",
+        *(about if device else (texts["since"],)),  # nothing may be shown of it (`unshown`)
         f"{say('part.incident')} {short(incident.id, MAX_VALUE)}",
     )
     return "\n".join(lines)

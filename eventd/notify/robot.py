@@ -116,6 +116,8 @@ def judge(answer: Answer, to: Endpoint, code: int | None, text: str, reading: Re
 _LOOKALIKES = str.maketrans({"<": "＜", ">": "＞", "[": "［", "]": "］", "*": "∗", "`": "'", "\\": "＼", "~": "～"})
 #: A word in brackets before a blank is no link: it stays, as does the mark of a trial.
 _TAG = re.compile(r"［(\w+)］(?=\s)")
+#: What clients may show as the character that it stands for.
+_ENTITY = re.compile(r"&(?=#?\w{1,32};)")
 #: Where clients begin to see a mention or, in bare text, a link.
 _BEGINS = re.compile(r"@|:(?=//)|www(?=\.)", re.IGNORECASE)
 
@@ -123,7 +125,7 @@ _BEGINS = re.compile(r"@|:(?=//)|www(?=\.)", re.IGNORECASE)
 def harmless(text: str) -> str:
     """Any text where no escape is documented: what marks up is replaced by what looks like it, and a word joiner after
     ``@`` and within ``://`` keeps clients from seeing names and links."""
-    shown = flat_underscores(_TAG.sub(r"[\1]", text.translate(_LOOKALIKES)))
+    shown = flat_underscores(_TAG.sub(r"[\1]", _ENTITY.sub("＆", text).translate(_LOOKALIKES)))
     return _BEGINS.sub("\\g<0>\u2060", "＃" + shown[1:] if shown.startswith("#") else shown)
 
 

@@ -23,7 +23,7 @@ def _bare(told: Notification) -> Notification:
         kind=one.kind,
         status=one.status,
         severity=one.severity,
-        device="-",
+        device="",
         peer=None,
         peer_name=None,
         site=None,

@@ -113,7 +113,7 @@ def test_what_can_reach_nobody_is_noted_and_quiet_hours_are_told(tmp_path: Path)
         "note      channels.bot: channel is neither a name, which holds no blanks, nor an id",
         "note      channels.robot: mention has what is no telephone number, and calls nobody",
         "note      channels.robot: its quiet hours are all hours of the week",
-        "note      routes[0].match.peer: '203.0.113.0/24' is a network: name addresses, or write 192.0.2.* say",
+        "note      routes[0].match.peer: '203.0.113.0/24' is a network: write a pattern (203.0.113.*)",
     ):
         assert f"  {line}\n" in done.output
     assert done.output.count("note      ") == 6  # and the community "public"

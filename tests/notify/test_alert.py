@@ -126,4 +126,6 @@ def test_the_summary_is_a_headline_and_the_description_the_whole_story() -> None
     assert (told["summary"], told["description"]) == (title, long.strip())
     recalled = annotations(make_incident(title=title, summary=long, news="STILL DOWN for 4 h"))
     assert recalled["summary"] == f"STILL DOWN for 4 h: {title}"
-    assert len(annotations(make_incident(summary=long))["summary"]) <= 120
+    assert len(annotations(make_incident(summary=long))["summary"]) <= 250
+    whole = f"{'x' * 120}: dpd timeout, since 14:19 UTC"
+    assert annotations(make_incident(title=whole))["summary"] == whole

@@ -154,6 +154,18 @@ async def test_a_service_of_short_messages_is_told_in_several(
     assert all(f"incidents/a1b2c3d4e{n:03}" in said.replace("\n", "") for n in range(8)) is whole
 
 
+async def test_what_takes_markdown_only_gets_text_that_is_not_escaped_for_it(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rocket.Chat shows the backslashes."""
+    module = library("apprise")
+    monkeypatch.setattr(
+        type(module.Apprise.instantiate("json://127.0.0.1")), "notify_format", module.NotifyFormat.MARKDOWN
+    )
+    await channel(address(server)).deliver(make_notification())
+    assert "ping 203.0.113.7 from FW1" in json.loads(server.seen[0].body)["message"]
+
+
 class Stuck:
     """A service whose library never returns before it is let go."""
 

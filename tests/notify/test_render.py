@@ -70,7 +70,7 @@ def test_the_state_says_whether_it_is_news() -> None:
     assert state(make_notification(incident=make_resolved())) == "RESOLVED"
 
 
-@given(st.text(), st.text())
+@given(st.text(min_size=1), st.text())
 def test_the_plain_text_never_fails(device: str, summary: str) -> None:
     incident = make_incident(device=device, summary=summary, cause=None, peer=None, url="https://e.example/i/1")
     text = plain(make_notification(incident=incident))
@@ -175,3 +175,10 @@ def test_a_line_of_a_digest_tells_no_time_twice(title: str, hours: int, width: i
     say = words(language, time_zone="Asia/Shanghai" if language == "zh" else "UTC")
     [line] = digest_view(Digest("d", "ops", "late", (told,), utc(T0 + 3600 * hours)), say, width)["lines"]
     assert line.when == when
+
+
+@pytest.mark.parametrize(("language", "about"), [("en", "site Lyon, since"), ("zh", "站点 Lyon，始于")])
+def test_what_a_line_of_a_digest_adds_is_punctuated_as_the_language_is(language: str, about: str) -> None:
+    told = make_notification(incident=make_incident(title="b1 is down", site="Lyon"))
+    [line] = digest_view(Digest("d", "ops", "late", (told,), utc(T0 + 3600)), words(language))["lines"]
+    assert line.about.startswith(about)

@@ -205,6 +205,7 @@ def test_in_lark_md_every_character_is_shown_as_it_is(text: str) -> None:
         ("ipsec_policy_1 _x_", "ipsec_policy_1 ＿x＿"),
         ("#1 *a* `b` ~c~ \\", "＃1 ∗a∗ 'b' ～c～ ＼"),
         ("www.evil", "www\u2060.evil"),
+        ("&lt;b&gt; &#60; R&D; a & b;", "＆lt;b＆gt; ＆#60; R＆D; a & b;"),
         ("22:13:20 2001:db8::1", "22:13:20 2001:db8::1"),
     ],
 )

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import random
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -265,6 +266,7 @@ async def test_of_what_is_refused_its_id_and_its_link_are_told_at_last(chokes: s
         assert text.startswith("MAJOR (1m ")
         assert "Incident i0 could not be shown here" in text
         assert "https://eventd.example.net/i0" in text
+        assert not re.search("Device|Peer|Reason", text)
         assert not [word for word in ("POISON", "203.0.113.7", "Lyon", "dpd", "public", "Gigabit") if word in text]
 
 

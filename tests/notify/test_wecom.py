@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from chat_server import ChatServer, answer
+from hostile import digest_of
 from notify_fakes import make_incident, make_notification, make_resolved
 
 from eventd.errors import DeliveryFailure
@@ -87,6 +88,12 @@ async def test_everybody_is_called_by_plain_text_when_something_critical_opens_a
     assert len(called["text"]["content"].encode()) <= wecom.MAX_TEXT
     assert [one["msgtype"] for one in others] == ["markdown"] * 2
     assert "all" not in re.findall("<@([a-z]+)>", str(others))
+
+
+def test_plain_text_keeps_the_headlines_for_which_there_is_room() -> None:
+    """Whoever calls everybody is told in plain text, of a digest too."""
+    title = f"HUB-A: 8 peers on {'GigabitEthernet0/0/1'} lost together: dpd timeout, since 14:19 UTC"
+    assert title in robot().plain_body(digest_of(2, title))
 
 
 def test_calls_are_in_the_text() -> None:
