@@ -152,7 +152,7 @@ def _split_carefully(text: str) -> Iterator[tuple[str, str]]:
     key, start, read, opened = "", 0, 0, 0
     seen: set[str] = set()
     for found in _SEPARATOR.finditer(text):
-        opened = _opened(opened, text, start, read, found.start()) if key else 0
+        opened = _opened(opened, text, start, read, found.start()) if key and text[start] in _CLOSER else 0
         read = found.start()
         if key and _goes_on(key, text, start, found, seen, opened):
             continue
@@ -167,10 +167,7 @@ def _split_carefully(text: str) -> Iterator[tuple[str, str]]:
 def _opened(so_far: int, text: str, start: int, read: int, end: int) -> int:
     """How many of the quotes or brackets are open at ``end`` by which the value at ``start`` begins, of which there
     were ``so_far`` at ``read``."""
-    opener = text[start]
-    closer = _CLOSER.get(opener)
-    if closer is None:
-        return 0
+    opener, closer = text[start], _CLOSER[text[start]]
     more = text.count(opener, read, end)
     return (so_far + more) % 2 if opener == closer else so_far + more - text.count(closer, read, end)
 
