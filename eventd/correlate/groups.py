@@ -180,7 +180,8 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
         cases.supersede(desk, old, case, parent, desk.now)
         desk.settle(key, old)
     parent.fallen += len(before)
-    group.left_told = parent.fallen - sum(places.flaps(desk, peer, case) for case, peer in [*before, *falling])
+    swing = sum(not peer.tunnels_down and places.flaps(desk, peer, case) for case, peer in [*before, *falling])
+    group.left_told = parent.fallen - swing
     parent.beside = place.kind in OUTAGES and all(books.any_up(peer, at) for _, peer in falling)
     parent.unproven = parent.beside and any(parts.is_unproven(desk, peer) for _, peer in falling)
     severity = tallies.severity_of(desk, group, falling)

@@ -52,7 +52,12 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     _hear_all(desk, group, case, held)
     _prove(desk, group, case)
     news = bool(fewer) or case.count > case.fallen or _is_worse(case, severity)
-    if news or _worth_telling(group, left) or _lost_again(desk, group, left) or _begins_to_flap(desk, group, case):
+    if (
+        news
+        or _worth_telling(group, case, left)
+        or _lost_again(desk, group, left)
+        or _begins_to_flap(desk, group, case)
+    ):
         if group.back:
             group.missing_told = left
         _tell(desk, group, case, at, total, severity, fewer=fewer, calm=True)
@@ -304,11 +309,11 @@ def _left(desk: Desk, group: GroupState) -> int:
     return desk.fleet.member_count(key) - desk.fleet.swinging_count(key)
 
 
-def _worth_telling(group: GroupState, left: int) -> bool:
+def _worth_telling(group: GroupState, case: Case, left: int) -> bool:
     """Whether so many are back that the number is news: the first time, then once a few of the rest are left, and once
-    where all of the rest flap and are up."""
+    where all of the rest flap and are up, unless that is all that was ever told of it."""
     if not left:
-        return bool(group.left_told)
+        return bool(group.left_told) and bool(group.told_at or not case.awaits)
     return bool(group.back) and (not group.missing_told or left <= TOLD_AGAIN * group.missing_told)
 
 

@@ -379,6 +379,15 @@ def test_what_flaps_among_many_is_not_the_flapping_of_them_all_and_not_missing_w
     assert not any("again and again" in line for incident in told for line in incident.chain)
 
 
+def test_who_is_down_while_its_line_flaps_is_told_as_missing_by_the_opening() -> None:
+    names = peers(20)
+    text = (
+        f"{known(20)}\n{blips([0, 100], names)}\n{lines('stop dpd timeout', 200, names)}\n{lines('start', 240, names)}"
+    )
+    news = [one.incident.news for _, one in tell(text, until=3000).changes if one.notify]
+    assert not any("missing again" in (one or "") for one in news)
+
+
 def test_what_stays_down_after_an_uplink_has_flapped_makes_the_outage_graver() -> None:
     names = peers(20)
     text = f"{known(20)}\n{blips([0, 100, 200], names)}\n{lines('stop dpd timeout', 300, names)}"
