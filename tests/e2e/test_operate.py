@@ -1,7 +1,9 @@
 """Acts of people on a real service: they survive a restart, hold pages back, tell at their end, and cost no count."""
 
+import contextlib
 import json
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,6 +14,8 @@ import nursery
 import pytest
 from service import Service, until
 from storm import peer, stop_line
+
+from eventd.notify.refusals import REFUSED_FOR_S
 
 TOKEN = "operate-token-0123456789"
 EXTRA = f"""
@@ -156,7 +160,13 @@ def test_what_a_far_end_refused_is_told_again_once_it_is_mended(tmp_path: Path, 
         far_end.whom = peer(7)
         eventd.send_udp(stop_line(7))
         until(lambda: [one for one in eventd.api("outbox")["items"] if one["attempts"]], "a try")
-        eventd.send_udp(stop_line(8))  # that it takes this one shows that the other is to blame
+        eventd.send_udp(stop_line(8))
+        until(lambda: len(far_end.taken) == 1, "the other one to arrive")
+        assert eventd.api("outbox")["items"], "whoever reads it may be mended within a night"
+        eventd.kill()
+        with contextlib.closing(sqlite3.connect(tmp_path / "eventd.db")) as database, database:
+            database.execute("UPDATE outbox SET refused_at = refused_at - ?", (REFUSED_FOR_S,))  # the night is over
+        eventd.start()
         [dead] = until(lambda: [one for one in eventd.api("outbox")["items"] if one["state"] == "dead"], "a dead one")
         assert dead["error"].startswith("refused: http://127.0.0.1:")
         assert "T0PSECRETKEY" not in command(eventd, "outbox", "list")
