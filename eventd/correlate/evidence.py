@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from eventd.correlate.phrases import COME_BACK
 from eventd.correlate.settings import CONTEXT_WINDOW, DPD_TAKES, RESTART_TOLD
 from eventd.correlate.state import DeviceState, Note, numbered
 from eventd.model import Reason, Severity
@@ -18,8 +19,6 @@ class Explanation(Struct, frozen=True):
     actions: tuple[str, ...]
 
 
-#: Not of those that were lost with it, and not by it.
-ALONE = "Leave the single tunnels alone: they come back with the line"
 #: General knowledge of networks, of no vendor.
 EXPLANATIONS = {
     "link.down": Explanation(
@@ -28,7 +27,7 @@ EXPLANATIONS = {
         (
             "Look at that interface first: cable, optics, line protocol, errors",
             "Where it is a carrier's line, open a ticket there with the time above",
-            ALONE,
+            COME_BACK,
         ),
     ),
     "device.restart": Explanation(
@@ -58,7 +57,7 @@ ORDERED = Explanation(
 SHUT = Explanation(
     "peer-unreachable",
     "Somebody shut down the line that carries these tunnels, and they ended with it",
-    (ALONE,),
+    (COME_BACK,),
 )
 RESTART = "device.restart"
 OF_DEVICE = ("device.restart", "device.failover")
@@ -272,7 +271,7 @@ def mixed(cause: Reason, text: str) -> Reason:
     ``text`` says how many gave which."""
     first = [step for step in cause.actions[:1] if step != TOGETHER["failing"]]  # which says that there is one
     name = None if cause.name in EXPLANATIONS else cause.name  # it befell only some of them
-    steps = (*first, MIXED_STEP, *(step for step in cause.actions[1:] if step != ALONE))
+    steps = (*first, MIXED_STEP, *(step for step in cause.actions[1:] if step != COME_BACK))
     return replace(cause, text=text, name=name, code=None, gloss=None, meaning=MIXED, actions=steps)
 
 

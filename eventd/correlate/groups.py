@@ -12,7 +12,6 @@ from eventd.correlate import (
     context,
     evidence,
     indexes,
-    parts,
     phrases,
     places,
     reasons,
@@ -90,6 +89,8 @@ def moved(desk: Desk, case: Case) -> None:
     counted = tallies.count(desk, case.group, group.case)
     if counted and not group.case.missing and group.left_told:  # all are up: told where it stays so
         group.case.timers["settle"] = desk.now + desk.settings.group_window
+    if reasons.worse(group.case.severity, case.severity) != group.case.severity:
+        tallies.reach(desk, group, group.case, desk.now, places.held(desk, tallies.place_of(group)))
     if tallies.rise(desk, group.case, desk.now, case.severity) or counted:
         desk.settle(case.group, group)
 
@@ -182,8 +183,8 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     parent.fallen += len(before)
     swing = sum(not peer.tunnels_down and places.flaps(desk, peer, case) for case, peer in [*before, *falling])
     group.left_told = parent.fallen - swing
-    parent.beside = place.kind in OUTAGES and all(books.any_up(peer, at) for _, peer in falling)
-    parent.unproven = parent.beside and any(parts.is_unproven(desk, peer) for _, peer in falling)
+    if place.kind in OUTAGES:
+        tallies.note_reach(desk, parent, at, [*before, *falling])
     severity = tallies.severity_of(desk, group, falling)
     for _, _, case in merged:
         severity = reasons.worse(severity, case.severity)  # what grows gets no less grave

@@ -10,6 +10,7 @@ from eventd.correlate.phrases import (
     ALL_UP,
     AWAITS,
     CLEARED_BY_DEVICE,
+    CUT_OFF,
     ENDED,
     GIVEN_UP,
     NOUNS,
@@ -17,6 +18,7 @@ from eventd.correlate.phrases import (
     OF_TUNNELS,
     OTHER_LINE,
     OVER,
+    PARTLY,
     RENUMBERED,
     SERVICE_FAULT,
     STALE,
@@ -209,7 +211,7 @@ def _lost(case: Case, *, named: bool = True) -> str:
     names = f" ({', '.join(case.names)})" if few else ""
     if case.kind == "peer_outage":
         return f"{number} devices{names}" if number > 1 else "several devices"
-    of = "tunnels of " if case.beside else ""
+    of = "tunnels of " if case.beside or _is_mixed(case) else ""
     if number < case.of:
         return f"{of}{number} of {case.of} peers"
     return f"{of}{number} {unknown}peer{'s' if number != 1 else ''}{names}"
@@ -229,12 +231,26 @@ def _standing(case: Case) -> str:
         return out + (f", {UNPROVEN}" if case.unproven else "")
     if case.family != "group":
         return ""
-    left = "still failing" if case.kind == "negotiation_failing" else "still missing"
+    left = "still failing" if case.kind == "negotiation_failing" else PARTLY if case.is_reached else "still missing"
     missing = f", {case.away} {left}" if 0 < case.away < case.lost else "" if case.away else f", {ALL_UP}"
     if case.awaits:
         return f"{missing}, flapping"
     flaps = f", {case.flaps} flapping" if case.flaps else ""
-    return missing + flaps + (f", {UNPROVEN if case.unproven else ALL_REACHED}" if case.beside else "")
+    return missing + flaps + _reached(case)
+
+
+def _is_mixed(case: Case) -> bool:
+    """Whether of those of an outage that are missing some are cut off, and others have a tunnel left."""
+    return case.resolved_at is None and 0 < case.cut < case.away
+
+
+def _reached(case: Case) -> str:
+    if case.beside:
+        some = case.is_reached and 0 < case.away < case.lost  # who are said to be down in part
+        return "" if some else f", {UNPROVEN if case.unproven else ALL_REACHED}"
+    if _is_mixed(case):
+        return f", {case.cut} {CUT_OFF}" + (f", {UNPROVEN}" if case.unproven else "")
+    return ""
 
 
 # --- the sentence ---------------------------------------------------------------------------------------------------

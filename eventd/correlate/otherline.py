@@ -61,9 +61,12 @@ def heir(peer: PeerState, tunnel: Tunnel, reason: Reason | None, now: float) -> 
 
 
 def instead(peers: Iterable[PeerState], interface: str | None) -> str:
-    """The lines over which peers of an interface are up, where that is up for none of them; else empty."""
-    found = {line(tunnel) for peer in peers for tunnel in peer.tunnels.values() if tunnel.up} if interface else set()
-    return "" if interface in found else texts.listed(found)
+    """The lines over which peers of an interface are up, where some of them are not up over that one; else empty."""
+    if not interface:
+        return ""
+    found = [{line(tunnel) for tunnel in peer.tunnels.values() if tunnel.up} for peer in peers]
+    gone = any(one and interface not in one for one in found)
+    return texts.listed(set().union(*(one & {interface} or one for one in found))) if gone else ""
 
 
 def line(tunnel: Tunnel) -> str:

@@ -31,6 +31,11 @@ CUTS_ALL = "(cuts every tunnel"
 #: What is to be said instead.
 ONLY_PART = "Out is only {which}: look at that at both ends, and reset nothing that other tunnels of the peer use"
 
+#: The line of these tunnels brings them back: no advice where they are up over another, or were lost over that as well.
+COME_BACK = "Leave the single tunnels alone: they come back with the line"
+#: What is to be said instead of those that were lost over several lines, one after the other.
+LOOK_TOO = "Look at {names}, too: what was left to these peers was lost over that"
+
 #: How the catalogue begins steps that say all is well.
 SOOTHING = ("nothing to do", "harmless", "ignore it")
 
@@ -116,6 +121,10 @@ NOUNS = {
 ALL_UP = "all up now"
 #: How an outage of many goes on of whose peers each has a tunnel left.
 ALL_REACHED = "all still reachable"
+#: What is said of those that are not back, where others of them are.
+PARTLY = "still partly down"
+#: How many of them have none left, where others do.
+CUT_OFF = "cut off"
 #: The same where nothing has shown since that what is left works (`eventd.correlate.parts`); also of one peer.
 UNPROVEN = "others unproven"
 

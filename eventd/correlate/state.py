@@ -125,6 +125,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     how many peers the device of a group had that has restarted. ``over``: the other line that it came back over.
     ``unproven``: nothing has shown since that the tunnels which are left work. ``which`` are those that are out.
     ``then``: the lines over which it was lost after that of its interface.
+    ``cut``: how many of those of a group that are missing have no tunnel left, as counted last.
     ``knew``: the cause before its latest stop.
     """
 
@@ -199,6 +200,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     unproven: bool = False
     which: str = ""
     then: str = ""
+    cut: int = 0
     knew: Reason | None = None
 
     @property
@@ -220,6 +222,11 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     def away(self) -> int:
         """How many of those are not back: children, and those whose own hold is not over."""
         return self.missing + self.lost - self.count
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether all that are missing are known to have a tunnel left that works."""
+        return self.family == "group" and self.beside and not self.unproven
 
     @property
     def fell(self) -> float | None:

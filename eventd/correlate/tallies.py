@@ -44,13 +44,13 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     if not desk.fleet.member_count(place_of(group).key):
         end(desk, group, case, at)
         return
-    left, severity = _left(desk, group), severity_of(desk, group)
     held = places.held(desk, place_of(group))
+    reach(desk, group, case, at, held)
+    left, severity = _left(desk, group), severity_of(desk, group)
     coming = case.count + _uncounted(case, held)
     total = max(case.count, min(case.fallen, coming))  # those still held are told when that is over
     fewer = recount(desk, group, case, at, held)
     _hear_all(desk, group, case, held)
-    _prove(desk, group, case)
     news = bool(fewer) or case.count > case.fallen or _is_worse(case, severity)
     if (
         news
@@ -73,7 +73,8 @@ def end(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     moved = taken_over(case)
     recount(desk, group, case, at, [])
     case.step(at, moved or f"all {case.count} {SORTS[group.kind].went}")
-    over = "" if moved else otherline.instead(places.peers_at(desk, place_of(group)), case.interface)
+    fell = (peer for peer in places.peers_at(desk, place_of(group)) if peer.counted == texts.incident_id(case))
+    over = "" if moved else otherline.instead(fell, case.interface)
     cases.resolve(desk, group, case, at, f"{phrases.OTHER_LINE}{over}" if over else moved)
 
 
@@ -91,6 +92,7 @@ def tallied(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     held = places.held(desk, place_of(group))
     if not desk.fleet.member_count(place_of(group).key):
         return  # which `settled` looks at
+    reach(desk, group, case, at, held)
     total, severity = case.count + _uncounted(case, held), severity_of(desk, group)
     fewer = recount(desk, group, case, at, held)
     _hear_all(desk, group, case, held)
@@ -164,12 +166,36 @@ def _befell(desk: Desk, group: GroupState, case: Case) -> bool:
     return True
 
 
-def _prove(desk: Desk, group: GroupState, case: Case) -> None:
-    """Whether what is left to any of them is not proven to work."""
-    before = case.unproven
-    case.unproven = before and any(child.unproven for child, _ in members(desk, place_of(group).key))
-    if case.unproven is not before:
-        cases.progress(desk, case, desk.now)
+def reach(desk: Desk, group: GroupState, case: Case, at: float, held: Falling) -> None:
+    """How many of those that are missing are cut off, and whether what is left to the others is proven to work. It is
+    less grave once nobody is cut off; what makes it graver is told."""
+    if group.kind not in OUTAGES:
+        return
+    before = (case.cut, case.beside, case.unproven)
+    note_reach(desk, case, at, [*_down(desk, place_of(group).key), *held])
+    if before == (case.cut, case.beside, case.unproven):
+        return
+    if case.beside:
+        _ease(case, at, severity_of(desk, group, held))
+    cases.progress(desk, case, at)
+
+
+def note_reach(desk: Desk, case: Case, at: float, left: Falling) -> None:
+    """Note the same of those who are ``left``; nothing where that is nobody."""
+    if not left:
+        return
+    gone = {peer.key for _, peer in left}
+    kept = {one.key: one for child, one in left if books.any_up(one, at) and child.kind in ("", "tunnel_degraded")}
+    case.cut = len(gone) - len(kept)  # among them who is about to be back
+    case.beside = not case.cut
+    case.unproven = any(parts.is_unproven(desk, peer) for peer in kept.values())
+
+
+def _ease(case: Case, at: float, severity: Severity) -> None:
+    """The gravest are back, or something of the place is up again."""
+    if severity != case.severity and not _is_worse(case, severity):
+        case.step(at, f"severity now {severity}")
+        case.severity = severity
 
 
 def count_later(desk: Desk, group: GroupState, case: Case, wait: float) -> None:
@@ -233,17 +259,14 @@ def _tell(
     count(desk, key, case)
     down = _down(desk, key)
     case.awaits = FLAPPING if _mostly_flaps(desk, group, case) else ""
-    worse = _is_worse(case, severity)
-    if severity != case.severity and not worse:  # the gravest are back, or something of the place is up again
-        case.step(at, f"severity now {severity}")
-        case.severity = severity
+    _ease(case, at, severity)
     case.rest = remnants.reason(desk, place_of(group), case, down, calm=calm)
     before, case.fallen = case.fallen, total
     if group.back or not down:
         news = taken_over(case) or _gone(group, case)
         names = _names(desk, group, down)
-        case.step(at, f"{news}, {SORTS[group.kind].left}: {names}" if down else news)
-        news = remnants.news(case, len(down), SORTS[group.kind].left, names) or news
+        case.step(at, f"{news}, {_left_word(group, case)}: {names}" if down else news)
+        news = remnants.news(case, len(down), _left_word(group, case), names) or news
     elif fewer:
         news = fewer
     elif total > before:
@@ -260,6 +283,11 @@ def _tell(
         cases.progress(desk, case, at, news=news)
 
 
+def _left_word(group: GroupState, case: Case) -> str:
+    """What is to be said of those that are not back."""
+    return phrases.PARTLY if case.is_reached else SORTS[group.kind].left
+
+
 def _gone(group: GroupState, case: Case) -> str:
     """How many are back; one that flaps and is up is."""
     flap = f", {case.flaps} of them flapping" if case.flaps else ""
@@ -270,7 +298,7 @@ def _tell_rest(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Tell why those that are left are missing, where they have found a reason of their own since it was told."""
     down = _down(desk, place_of(group).key)
     case.rest = remnants.reason(desk, place_of(group), case, down, calm=True)
-    news = remnants.news(case, len(down), SORTS[group.kind].left, _names(desk, group, down))
+    news = remnants.news(case, len(down), _left_word(group, case), _names(desk, group, down))
     if news and case.rest != case.cause:
         case.step(at, news)
         cases.progress(desk, case, at, news=news)
@@ -300,7 +328,8 @@ def rise(desk: Desk, case: Case, at: float, severity: Severity, news: str = "") 
     rises = _is_worse(case, severity)
     if rises:
         case.step(at, f"severity now {severity}")
-    return rises and cases.escalate(desk, case, at, severity, news or f"a peer is {severity} now")
+    cut = f"{case.cut} cut off now" if case.cut and case.severity == "warning" else f"a peer is {severity} now"
+    return rises and cases.escalate(desk, case, at, severity, news or cut)
 
 
 def _left(desk: Desk, group: GroupState) -> int:

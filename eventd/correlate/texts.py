@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
-from eventd.correlate.phrases import CUTS_ALL, ONLY_PART, SOOTHING, UNEXPLAINED, UNEXPLAINED_STEPS
+from eventd.correlate.phrases import COME_BACK, CUTS_ALL, LOOK_TOO, ONLY_PART, SOOTHING, UNEXPLAINED, UNEXPLAINED_STEPS
 from eventd.correlate.settings import MAX_ACTIONS, MAX_FIRST_STEPS, MAX_NAMED, MAX_TEXT
-from eventd.correlate.state import Case, PeerState, Step
+from eventd.correlate.state import LINE, Case, PeerState, Step
 from eventd.inventory import Inventory
 from eventd.model import Event, Reason, utc
 
@@ -105,6 +105,10 @@ def actions(case: Case) -> tuple[str, ...]:
     if not found and case.kind in UNEXPLAINED:
         found = [step.format(peer=case.peer or "the peer", device=case.device) for step in UNEXPLAINED_STEPS]
     part = ONLY_PART.format(which=case.which) if case.which and case.kind == "tunnel_degraded" else ""
+    if case.family == LINE or case.then:
+        found = [step for step in found if step != COME_BACK]
+    if case.family == "group" and case.then and case.rest is None:
+        found.insert(1, LOOK_TOO.format(names=case.then))
     return tuple(step for step in (case.hint, part, *found) if step)[:MAX_ACTIONS]
 
 

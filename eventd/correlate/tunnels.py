@@ -296,8 +296,12 @@ def _mended(desk: Desk, peer: PeerState, case: Case) -> None:
     """Some of what is out is back, or what was left is proven by now."""
     unproven = case.unproven
     parts.note(desk, peer, case)
-    if unproven and not case.unproven and case.group:
-        tallies.reheard(desk, case.group)
+    if unproven and not case.unproven:
+        if (severity := cases.bounded(desk, case, case.severity)) != case.severity:
+            case.severity = severity
+            case.step(desk.now, f"severity now {severity}")
+        if case.group:
+            tallies.reheard(desk, case.group)
 
 
 def on_start_beside(desk: Desk, nameless: PeerState, event: Event, now: float) -> None:

@@ -454,6 +454,26 @@ def test_tunnels_whose_networks_others_carry_are_a_warning_until_those_fall_too(
     assert {one.severity for one in story.final.values()} == {"warning"}
     again = tell(f"{text}\n{lines('stop dpd timeout', 300, peers(8), spare)}", until=600)
     assert {one.severity for one in again.final.values() if one.status == "open"} == {"critical", "major"}
+    worse = [change.incident.news for _, change in again.changes if change.incident.news]
+    assert worse[0] == "was warning, 8 cut off now"
+    assert "Look at GigabitEthernet0/0/2, too:" in only(again, "interface_outage").actions[1]
+
+
+def test_who_is_cut_off_is_told_apart_from_those_whom_another_line_carries() -> None:
+    flow = "flow=10.0.0.0/16,10.9.20.0/24"
+    first, spare = f"{UPLINK} {flow}", f"interface=GigabitEthernet0/0/2 ifindex=13 {flow}"
+    proof = lines("start", -20, peers(5), spare)
+    text = f"{known(8, first)}\n{known(5, spare)}\n{proof}\n{lines('stop dpd timeout', 0, peers(8), first)}"
+    parent = only(tell(text), "interface_outage")
+    assert "lost tunnels of 8 peers on GigabitEthernet0/0/1, 3 cut off: " in parent.title
+    assert parent.severity == "major"
+    back = lines("start", 300, peers(8)[5:], spare)
+    parent = only(tell(f"{text}\n{back}", until=600), "interface_outage")
+    assert "lost tunnels of 8 peers on GigabitEthernet0/0/1, 5 still partly down: " in parent.title
+    assert parent.severity == "warning"
+    again = lines("start", 900, peers(5), first)
+    over = only(tell(f"{text}\n{back}\n{again}", until=1200), "interface_outage")
+    assert "again over GigabitEthernet0/0/1, GigabitEthernet0/0/2" in over.title
 
 
 def test_a_wrong_key_on_many_is_no_matter_of_the_line() -> None:
