@@ -227,7 +227,8 @@ def _standing(case: Case) -> str:
     if case.kind == "flapping":
         return " and down now" if case.awaits else ""
     if case.kind == "tunnel_degraded":
-        out = f" ({shortened(case.which, MAX_WHICH)})" if case.which else ""
+        which = f"{case.missing} tunnels" if case.missing > 1 and len(case.which) > MAX_WHICH else case.which
+        out = f" ({shortened(which, MAX_WHICH)})" if which else ""
         return out + (f", {UNPROVEN}" if case.unproven else "")
     if case.family != "group":
         return ""
@@ -326,10 +327,13 @@ def _poor(case: Case, peer: str) -> str:
 
 def _degraded(case: Case, peer: str) -> str:
     out = f" Out is {case.which}." if case.which else ""
+    many = case.missing > 1
+    what = f"{case.missing} tunnels to {peer} are down" if many else f"a tunnel to {peer} is down"
     if case.beside:
-        return f"a tunnel to {peer} is down while another one carries its traffic: {_cause(case)}.{out}"
+        carried = "others carry their" if many else "another one carries its"
+        return f"{what} while {carried} traffic: {_cause(case)}.{out}"
     if case.unproven:
-        return f"a tunnel to {peer} is down, and nothing has shown since that others work: {_cause(case)}.{out}"
+        return f"{what}, and nothing has shown since that others work: {_cause(case)}.{out}"
     return f"some traffic to {peer} is cut off while the rest works: {_cause(case)}.{out}"
 
 

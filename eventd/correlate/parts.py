@@ -22,6 +22,7 @@ ANY_PORTS = re.compile(r"(?: 0)+$")
 def note(desk: Desk, peer: PeerState, case: Case) -> None:
     """Write into a case which tunnels are out, and what is known of the others."""
     case.beside, case.unproven, case.which = spared(desk, peer), is_unproven(desk, peer), which(peer)
+    case.missing = sum(1 for _ in _down(peer))
 
 
 def spared(desk: Desk, peer: PeerState) -> bool:

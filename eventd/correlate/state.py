@@ -113,9 +113,10 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     ``children`` are the incidents that a group has told, the latest `MAX_CHILDREN` of them; its ``fallen`` are the
     peers that had fallen when it was last told. ``hushed``: something was kept from being told that is to be told when
     that ends. ``hint`` is a step that something near it suggests; ``beside``: while another tunnel worked; ``pace`` is
-    the steady distance of its stops in seconds. ``missing`` is how many children of a group are not back, ``flaps`` how
-    many more flap and are up right now, ``names`` those of its first peers, ``taker`` the device that has taken over
-    ``moved`` of them. ``far_device`` is the other end, where it told its side; ``says`` another device that gave the
+    the steady distance of its stops in seconds. ``missing`` is how many children of a group, or tunnels of
+    a peer, are not back, ``flaps`` how many more flap and are up right now, ``names`` those of its first peers,
+    ``taker`` the device that has taken over ``moved`` of them.
+    ``far_device`` is the other end, where it told its side; ``says`` another device that gave the
     cause; ``hush`` what kept it untold; ``probe``: only a probe says that it is down. ``told``: somebody was notified
     of it. ``idle``: its stops say no more than that the SA of a peer ran out that waits for traffic. ``given``: what a
     message had in place of the peer's address, and is none. ``rest``: why those of a group that are left are missing,

@@ -110,6 +110,15 @@ def test_it_may_be_proven_later() -> None:
     assert "unproven" not in one.last.title
 
 
+def test_of_many_that_are_out_the_number_is_told_and_not_half_a_name() -> None:
+    flows = [f"flow=10.113.{n}.0/24,10.1.0.0/24" for n in range(5)]
+    starts = "\n".join(f"{n} start {ONE} {flow}" for n, flow in enumerate(flows))
+    stops = "\n".join(f"{3600 + n} stop dpd timeout {ONE} {flow}" for n, flow in enumerate(flows[:3]))
+    one = story(f"{starts}\n{stops}", until=4000)
+    assert "partly down on FW1 (3 tunnels), others unproven: " in one.last.title
+    assert one.last.summary.startswith("FW1: 3 tunnels to 2.1.1.1 are down, and nothing has shown since")
+
+
 def test_what_is_cut_off_beside_a_lost_line_is_told_as_that() -> None:
     one = story(
         f"{PAIR}2 start {TWO} rule=9 flow=A\n3600 stop dpd timeout {ONE}\n3999 start {TWO}\n"
