@@ -51,7 +51,7 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[ChatServer]:
 class Bench:
     """A session whose standard output and metrics can be looked at."""
 
-    def __init__(self, timeout_s: float = 0.2) -> None:
+    def __init__(self, timeout_s: float = 15.0) -> None:
         self.stdout, self.telemetry, self.clock = io.StringIO(), Telemetry(), HandClock()
         self.session = Session(
             external_url="https://eventd.example/",
@@ -71,6 +71,14 @@ class Bench:
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
     made = Bench()
+    yield made
+    await made.session.close()
+
+
+@pytest.fixture
+async def hasty() -> AsyncIterator[Bench]:
+    """One that soon loses patience with a far end, for those that never come to an end."""
+    made = Bench(timeout_s=0.2)
     yield made
     await made.session.close()
 
@@ -157,10 +165,11 @@ async def test_a_status_decides_whether_it_is_tried_again(
     ],
 )
 async def test_no_whole_answer_is_tried_again(
-    kind: str, behaviour: Any, reason: DeliveryFailure, bench: Bench, server: ChatServer
+    kind: str, behaviour: Any, reason: DeliveryFailure, bench: Bench, hasty: Bench, server: ChatServer
 ) -> None:
     server.then(behaviour)
-    error = await failure(bench.build(kind, server.url))
+    waiting = hasty if reason == DeliveryFailure.TIMEOUT else bench
+    error = await failure(waiting.build(kind, server.url))
     assert (error.reason, error.retryable) == (reason, True)
 
 
@@ -212,12 +221,12 @@ async def test_the_wait_that_a_far_end_asks_for_is_understood(
 @pytest.mark.parametrize("kind", HTTP)
 @pytest.mark.parametrize("behaviour", [echo(400), echo(500), hang, close_before_answer, not_http])
 async def test_no_error_and_no_log_line_holds_a_secret(
-    kind: str, behaviour: Any, bench: Bench, server: ChatServer
+    kind: str, behaviour: Any, hasty: Bench, server: ChatServer
 ) -> None:
     server.then(behaviour)
     with structlog.testing.capture_logs() as logs:
-        error = await failure(bench.build(kind, server.url))
-        bench.session.failures.note("ops", error)
+        error = await failure(hasty.build(kind, server.url))
+        hasty.session.failures.note("ops", error)
     assert logs
     said = str(error) + repr(error) + json.dumps(logs, default=repr) + repr(error.__cause__)
     for secret in (SECRET, TOKEN, *SECRET.split("/")):
@@ -304,7 +313,7 @@ BODIES: dict[str, Callable[[Any], None]] = {
 
 @pytest.mark.parametrize("kind", [*BODIES, "console"])
 async def test_many_hostile_texts_are_sent_clean(kind: str, server: ChatServer) -> None:
-    bench = Bench(timeout_s=15.0)
+    bench = Bench()
     channel = bench.build(kind, server.url, **({"color": True} if kind == "console" else {}))
     for text in hostile.some(hostile.EXAMPLES):
         for told in (hostile.told_of(text), make_notification(incident=make_resolved(title=text, site=text))):
@@ -394,11 +403,11 @@ async def test_a_template_that_cannot_work_is_a_configuration_error(
 
 @pytest.mark.parametrize("kind", HTTP)
 async def test_a_far_end_that_never_answers_does_not_hold_up_the_loop(
-    kind: str, bench: Bench, server: ChatServer
+    kind: str, hasty: Bench, server: ChatServer
 ) -> None:
     server.then(hang)
     ticks = 0
-    task = asyncio.create_task(failure(bench.build(kind, server.url)))
+    task = asyncio.create_task(failure(hasty.build(kind, server.url)))
     while not task.done():
         ticks += 1
         await asyncio.sleep(0.01)
