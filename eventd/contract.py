@@ -293,9 +293,9 @@ class Settled(Struct, frozen=True):
 
 
 class Waiting(Struct, frozen=True):
-    """What a channel could be told of now: of how many incidents, since when the
-    oldest of it waits (Unix seconds), how many were held in quiet hours, and how many are only told because the channel
-    is new. Counted up to a bound that is more than any message holds."""
+    """What a channel could be told of now: of how many incidents, since when the oldest of it waits (Unix seconds), how
+    many were held in quiet hours, and how many are only told because the channel is new. Counted up to a bound that is
+    more than any message holds."""
 
     due: int
     oldest: float | None

@@ -102,8 +102,8 @@ def _lacking(config: Config) -> Iterator[str]:
     for channel in config.channels:
         for part in getattr(kinds[channel.type].settings, "PARTS", ()):
             given = getattr(channel.settings, part.key, None)
-            values = given if isinstance(given, tuple) else [read_secret(channel.settings, part.key, Path())]
-            if any(value is not None and part.lacks(value) for value in values):
+            found = given if isinstance(given, tuple) else [read_secret(channel.settings, part.key, Path())]
+            if any(value is not None and part.lacks(value) for value in found):
                 yield f"channels.{channel.name}: {part.missing}"
 
 

@@ -57,7 +57,9 @@ def _became(letter: Letter, channels: Mapping[str, ChannelRow], now: datetime) -
         yield f"late, wanted at {story.moment(letter.wanted_at, now)}"
     if letter.state not in ("dead", "superseded") and letter.error:
         yield f"tried {letter.attempts} times, lastly: {letter.error}"
-    elif letter.state == "pending" and letter.behind is None and (channel := channels.get(letter.channel)):
-        yield from [f"the channel's last try: {channel.error}"] if channel.error else []
+    elif letter.state == "pending" and letter.behind is None:
+        channel = channels.get(letter.channel)
+        if channel is not None and channel.error:
+            yield f"the channel's last try: {channel.error}"
     if letter.sent_again_as is not None:
         yield "sent again"

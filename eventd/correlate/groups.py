@@ -5,6 +5,8 @@ The group is a parent incident; the peers' own incidents are its children: kept 
 A child that was told before its group was seen is still told when it ends.
 """
 
+from collections.abc import Sequence
+
 from eventd.correlate import (
     books,
     cases,
@@ -110,8 +112,9 @@ def explained(desk: Desk, device: DeviceState, note: Note) -> None:
         parent = group.case
         if parent is None or group.kind not in OUTAGES:
             continue
-        named = parent.cause is not None and parent.cause.name in reasons.NAMED
-        if named and (parent.cause is None or parent.cause.name != evidence.LINK_DOWN or parent.lines_up):
+        name = parent.cause.name if parent.cause is not None else None
+        named = name in reasons.NAMED
+        if named and (name != evidence.LINK_DOWN or parent.lines_up):
             continue
         falling, fell = tallies.fallen(desk, group, parent)
         place = tallies.place_of(group)
@@ -143,23 +146,9 @@ def noted(desk: Desk, key: str, text: str, note: Note, *, far: bool) -> None:
 
 def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     """Open the parent, and take over those of its children that are told already."""
-    first = min(falling, key=lambda one: (one[0].began, one[1].key))[0]
-    far = place.kind == "far"
-    devices = sorted({one.device for one, _ in falling})
     merged = _merged(desk, place)
-    fell = first.began
-    since = min([fell, *(case.since for _, _, case in merged)])
-    parent = Case(
-        device=(desk.fleet.owner(place.name) or devices[0]) if far else place.device,
-        vsys=first.vsys,
-        peer=place.name if far else None,
-        since=since,
-        family="group",
-        kind=SORTS[place.kind].incident,
-        stranger=place.kind == "strangers",
-        interface=place.name if place.kind == "interface" else None,
-        fallen=len(falling),
-    )
+    parent = _parent(desk, place, falling, merged)
+    fell = min(case.began for case, _ in falling)
     group = GroupState(kind=place.kind, device=place.device, place=place.name, heard_at=at, joined_at=fell, case=parent)
     group.taken = [old.place for _, old, _ in merged]
     if any(case.back_by for case, _ in falling):
@@ -192,6 +181,23 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     _take_over(desk, place, [*before, *falling], at)
     parent.timers["settle"] = at + desk.settings.group_window
     desk.settle(place.key, group)
+
+
+def _parent(desk: Desk, place: Place, falling: Falling, merged: Sequence[tuple[str, GroupState, Case]]) -> Case:
+    """The case of a group, before anything is known of it but who fell first and where."""
+    first = min(falling, key=lambda one: (one[0].began, one[1].key))[0]
+    far = place.kind == "far"
+    return Case(
+        device=(desk.fleet.owner(place.name) or min(case.device for case, _ in falling)) if far else place.device,
+        vsys=first.vsys,
+        peer=place.name if far else None,
+        since=min([first.began, *(case.since for _, _, case in merged)]),
+        family="group",
+        kind=SORTS[place.kind].incident,
+        stranger=place.kind == "strangers",
+        interface=place.name if place.kind == "interface" else None,
+        fallen=len(falling),
+    )
 
 
 def _kept_no_more(parent: Case, case: Case, at: float) -> None:
@@ -233,7 +239,7 @@ def _adopt(desk: Desk, group: GroupState, key: str, peer: PeerState, case: Case)
     if case.then:
         parent.then = case.then
         parent.step(desk.now, f"lost over {case.then}, too: {texts.words(case.stop)}")
-    group.joined_at = max(group.joined_at, case.fell or case.since)
+    group.joined_at = max(group.joined_at, case.began)
     if parent.missing > group.missing_told:
         parent.rest = None
     if parent.missing >= LOST_AGAIN * group.missing_told:  # so many are lost again that their return is news again

@@ -82,12 +82,11 @@ def opened(desk: Desk, peer: PeerState, case: Case) -> Place | None:
     joins = "" if case.group else desk.joins(case)
     if joins is None:
         return None
-    since = case.fell or case.since
     for place in _places(peer, case):
         group = desk.fleet.groups.get(place.key)
         if group is None or group.case is None or (joins and place.kind != "interface"):
             continue
-        near = abs(since - group.joined_at) <= desk.settings.group_window
+        near = abs(case.began - group.joined_at) <= desk.settings.group_window
         if near or desk.fleet.member_count(place.key) >= MOSTLY * group.case.count:
             return place
     return None
@@ -109,7 +108,7 @@ def waits(desk: Desk, peer: PeerState, case: Case, timer: str) -> bool:
     stay down that it is one outage: it looks again each second."""
     case.due = case.due or desk.now
     case.timers[timer] = desk.now + TIMER_STEP  # one that grows is known by its timer
-    until = 2 * case.due - (case.fell or case.since)
+    until = 2 * case.due - case.began
     if (
         desk.now < until
         and desk.joins(case) is not None
@@ -213,7 +212,7 @@ def _counting(sure: Iterable[Case]) -> Counts:
 
 
 def _overdue(desk: Desk, peer: PeerState, case: Case) -> bool:
-    return counts(desk, peer, case) or desk.now - (case.fell or case.since) >= desk.settings.outage_hold
+    return counts(desk, peer, case) or desk.now - case.began >= desk.settings.outage_hold
 
 
 def _is_sure(desk: Desk, peer: PeerState, case: Case) -> bool:
@@ -231,7 +230,7 @@ def _sorted(peer: PeerState, case: Case, others: Iterable[tuple[Case | None, Pee
 
 def _fallen(desk: Desk, shelf: indexes.Shelf, peer: PeerState, case: Case, which: Counts) -> Falling:
     """The outages that began near ``case``, itself included, held back or told."""
-    near = desk.fleet.near(shelf, case.fell or case.since, desk.settings.group_window)
+    near = desk.fleet.near(shelf, case.began, desk.settings.group_window)
     others = ((other.case, other) for _, other in near if other is not peer and other.case is not None)
     fallen = ((its_case, its) for its_case, its in others if which(desk, its, its_case))
     joins = desk.joins(case)
@@ -370,7 +369,7 @@ def _line(desk: Desk, name: str, where: str, fallen: Falling) -> Place | None:
 
 
 def _first(fallen: Falling) -> float:
-    return min(case.fell or case.since for case, _ in fallen)
+    return min(case.began for case, _ in fallen)
 
 
 def _another(desk: Desk, device: str, where: str, *, refused: bool, dead: bool) -> bool:

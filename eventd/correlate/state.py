@@ -113,21 +113,19 @@ class Case(Struct, kw_only=True, omit_defaults=True):
     ``children`` are the incidents that a group has told, the latest `MAX_CHILDREN` of them; its ``fallen`` are the
     peers that had fallen when it was last told. ``hushed``: something was kept from being told that is to be told when
     that ends. ``hint`` is a step that something near it suggests; ``beside``: while another tunnel worked; ``pace`` is
-    the steady distance of its stops in seconds. ``missing`` is how many children of a group, or tunnels of
-    a peer, are not back, ``flaps`` how many more flap and are up right now, ``names`` those of its first peers,
-    ``taker`` the device that has taken over ``moved`` of them.
-    ``far_device`` is the other end, where it told its side; ``says`` another device that gave the
-    cause; ``hush`` what kept it untold; ``probe``: only a probe says that it is down. ``told``: somebody was notified
-    of it. ``idle``: its stops say no more than that the SA of a peer ran out that waits for traffic. ``given``: what a
-    message had in place of the peer's address, and is none. ``rest``: why those of a group that are left are missing,
-    where that is another reason; ``lines_up``: which of the lines that its chain names are up again, and since when.
-    ``due``: when its hold was over, while it waits whether others stay down with it.
-    ``back_by``: until when a peer is awaited whose device has restarted; 0 where its device did not. ``of``:
-    how many peers the device of a group had that has restarted. ``over``: the other line that it came back over.
-    ``unproven``: nothing has shown since that the tunnels which are left work. ``which`` are those that are out.
-    ``then``: the lines over which it was lost after that of its interface.
-    ``cut``: how many of those of a group that are missing have no tunnel left, as counted last.
-    ``knew``: the cause before its latest stop.
+    the steady distance of its stops in seconds. ``missing`` is how many children of a group, or tunnels of a peer, are
+    not back, ``flaps`` how many more flap and are up right now, ``names`` those of its first peers, ``taker`` the
+    device that has taken over ``moved`` of them. ``far_device`` is the other end, where it told its side; ``says``
+    another device that gave the cause; ``hush`` what kept it untold; ``probe``: only a probe says that it is down.
+    ``told``: somebody was notified of it. ``idle``: its stops say no more than that the SA of a peer ran out that waits
+    for traffic. ``given``: what a message had in place of the peer's address, and is none. ``rest``: why those of a
+    group that are left are missing, where that is another reason; ``lines_up``: which of the lines that its chain names
+    are up again, and since when. ``due``: when its hold was over, while it waits whether others stay down with it.
+    ``back_by``: until when a peer is awaited whose device has restarted; 0 where its device did not. ``of``: how many
+    peers the device of a group had that has restarted. ``over``: the other line that it came back over. ``unproven``:
+    nothing has shown since that the tunnels which are left work. ``which`` are those that are out. ``then``: the lines
+    over which it was lost after that of its interface. ``cut``: how many of those of a group that are missing have no
+    tunnel left, as counted last. ``knew``: the cause before its latest stop.
     """
 
     device: str

@@ -328,8 +328,8 @@ def rise(desk: Desk, case: Case, at: float, severity: Severity, news: str = "") 
     rises = _is_worse(case, severity)
     if rises:
         case.step(at, f"severity now {severity}")
-    cut = f"{case.cut} cut off now" if case.cut and case.severity == "warning" else f"a peer is {severity} now"
-    return rises and cases.escalate(desk, case, at, severity, news or cut)
+    graver = f"{case.cut} cut off now" if case.cut and case.severity == "warning" else f"a peer is {severity} now"
+    return rises and cases.escalate(desk, case, at, severity, news or graver)
 
 
 def _left(desk: Desk, group: GroupState) -> int:
@@ -354,7 +354,7 @@ def members(desk: Desk, key: str) -> Falling:
 def severity_of(desk: Desk, group: GroupState, falling: Falling = ()) -> Severity:
     """As grave as the gravest child; an outage major at least, and critical where nothing of the place is up any more,
     but information where it was on purpose, and a warning where other tunnels carry the same networks."""
-    place = Place(group.kind, group.device, group.place)
+    place = place_of(group)
     severity: Severity = "info"
     for child, peer in [*falling, *members(desk, place.key)]:
         if reasons.worse(severity, child.severity) != severity:

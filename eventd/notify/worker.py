@@ -203,13 +203,8 @@ class Worker:
             asked = result.retry_after_s or 0.0
             self._paused_until = self._clock() + asked
             if asked > MAX_SLEEP_S or not await self._may_go(told):
-                return DeliveryError(
-                    result.reason,
-                    result.detail,
-                    retryable=True,
-                    retry_after_s=result.retry_after_s,
-                    heard=result.heard,
-                )
+                result.retryable = True
+                return result
             heard, result = result.heard, await self._ask(self.channel.deliver_plain(told))
             if isinstance(result, DeliveryError):
                 result.heard |= heard

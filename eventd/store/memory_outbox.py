@@ -136,19 +136,22 @@ class MemoryOutbox:
         entries = self._outbox.values()
         return [e for e in entries if (e.notification.incident.id, e.notification.channel) == about]
 
+    def _heard(self, later: Notification) -> bool:
+        """Whether its channel may have heard of the incident."""
+        return any(e.state == "delivered" or e.heard for e in self._of((later.incident.id, later.channel)))
+
     def _joined(self, later: Notification, *, waits: bool) -> str | None:
         parent = told_by_parent(later)
         if parent is None or (waits and not later.joined):
             return None
-        if any(e.state == "delivered" or e.heard for e in self._of((later.incident.id, later.channel))):
+        if self._heard(later):
             return None
         return joined(parent) if any(e.state != "dead" for e in self._of((parent, later.channel))) else None
 
     def _supersede(self, earlier: Entry | None, entry: Entry, when: float, why: str | None = None) -> None:
         """``entry`` takes the place of what waited before it, if it is to be told at all."""
         later = entry.notification
-        heard = any(e.state == "delivered" or e.heard for e in self._of((later.incident.id, later.channel)))
-        why = why or why_untold(earlier.notification.what if earlier else None, later, heard=heard)
+        why = why or why_untold(earlier.notification.what if earlier else None, later, heard=self._heard(later))
         if earlier is not None:
             self._settle(earlier, "superseded", when, why or took_its_place(later.id))
         if why is not None or later.joined:

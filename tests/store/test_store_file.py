@@ -540,8 +540,8 @@ async def test_a_claim_cancelled_at_any_point_can_be_made_again(store: SqliteSto
         await store.settle(Settled(claimed.id, "retry", unix(0)))
 
 
-async def test_a_claim_cancelled_while_it_runs_is_undone(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    await store.commit(batch(notifications=[notification("n1", incident())]))
+def slow_claim(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """The next claim has started with the first event, and goes on with the second."""
     started, go_on, really = threading.Event(), threading.Event(), store._writer.queue.claim
 
     def slowly(channel: str, now: float) -> object:
@@ -550,6 +550,12 @@ async def test_a_claim_cancelled_while_it_runs_is_undone(store: SqliteStore, mon
         return really(channel, now)
 
     monkeypatch.setattr(store._writer.queue, "claim", slowly)
+    return started, go_on
+
+
+async def test_a_claim_cancelled_while_it_runs_is_undone(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    await store.commit(batch(notifications=[notification("n1", incident())]))
+    started, go_on = slow_claim(store, monkeypatch)
     claim = asyncio.create_task(store.claim("chat", unix(0)))
     assert await asyncio.to_thread(started.wait, 10)
     claim.cancel()
@@ -566,14 +572,7 @@ async def test_of_a_settling_and_claim_cancelled_while_they_run_the_settling_sta
 ) -> None:
     await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}")) for n in range(2)]))
     assert await store.claim("chat", unix(0)) is not None
-    started, go_on, really = threading.Event(), threading.Event(), store._writer.queue.claim
-
-    def slowly(channel: str, now: float) -> object:
-        started.set()
-        go_on.wait(10)
-        return really(channel, now)
-
-    monkeypatch.setattr(store._writer.queue, "claim", slowly)
+    started, go_on = slow_claim(store, monkeypatch)
     both = asyncio.create_task(store.settle_then_claim(Settled("n0", "delivered"), "chat", unix(0)))
     assert await asyncio.to_thread(started.wait, 10)
     both.cancel()
@@ -624,14 +623,7 @@ async def test_the_claim_behind_a_cancelled_one_finds_it_undone(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await store.commit(batch(notifications=[notification("n1", incident())]))
-    started, go_on, really = threading.Event(), threading.Event(), store._writer.queue.claim
-
-    def slowly(channel: str, now: float) -> object:
-        started.set()
-        go_on.wait(10)
-        return really(channel, now)
-
-    monkeypatch.setattr(store._writer.queue, "claim", slowly)
+    started, go_on = slow_claim(store, monkeypatch)
     cancelled = asyncio.create_task(store.claim("chat", unix(0)))
     await asyncio.to_thread(started.wait, 10)
     cancelled.cancel()
