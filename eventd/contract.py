@@ -304,13 +304,13 @@ class Waiting(Struct, frozen=True):
 
 
 class Lately(Struct, frozen=True):
-    """How a channel has done: when messages were delivered (Unix seconds, in order), whether something has failed and
-    is still to be told, until when its far end wanted to be left alone (Unix seconds; 0: it did not), whether
-    something was handed out, or bound into a digest, of which nobody knows what became, when what is to be tried
-    again was first refused (Unix seconds), by id, and since when messages fail, as far as anybody said
+    """How a channel has done: when its last messages were tried (Unix seconds, in order; `Outbox.tried`), whether
+    something has failed and is still to be told, until when its far end wanted to be left alone (Unix seconds; 0: it
+    did not), whether something was handed out, or bound into a digest, of which nobody knows what became, when what is
+    to be tried again was first refused (Unix seconds), by id, and since when messages fail, as far as anybody said
     (`Settled.failing_since`)."""
 
-    sent: tuple[float, ...] = ()
+    tried: tuple[float, ...] = ()
     failing: bool = False
     rests_until: float = 0.0
     unsettled: bool = False
@@ -359,8 +359,12 @@ class Outbox(Protocol):
     async def next_due(self, channel: str) -> float | None:
         """Unix seconds at which `claim` will have something; None if nothing waits or one is in flight."""
 
-    async def lately(self, channel: str, since: float) -> Lately:
-        """What whoever begins to serve ``channel`` has to know of the time after ``since`` (Unix seconds)."""
+    async def tried(self, channel: str, at: Sequence[float]) -> None:
+        """Keep when the last messages of ``channel`` were tried (Unix seconds, in order), in place of what was kept. A
+        crash of eventd cannot undo that, a loss of power may."""
+
+    async def lately(self, channel: str) -> Lately:
+        """What whoever begins to serve ``channel`` has to know of the time before."""
 
     async def alerting(self, channel: str, resolved_since: float) -> Sequence[Incident]:
         """Incidents announced on ``channel`` that are open, or were resolved at or after ``resolved_since``."""

@@ -31,6 +31,11 @@ class Window:
         """One more was tried: what the far end refused counts there too."""
         self._sent.append(now)
 
+    @property
+    def seen(self) -> tuple[float, ...]:
+        """When those went out that may count still, Unix seconds, in order."""
+        return tuple(self._sent)
+
     def free(self, now: float) -> float:
         """How many more may go out at ``now``; infinite where there is no limit."""
         self._forget(now)

@@ -115,7 +115,8 @@ class Worker:
                 if not remembered:
                     await self._outbox.unseal(self.name, self.channel.digests)
                     now = self._clock()
-                    self._remember(await self._outbox.lately(self.name, now - COUNTED_S), now)
+                    self._remember(await self._outbox.lately(self.name), now)
+                    await self._keep()
                     remembered = True
                 await self._step()
             except Exception as error:  # noqa: BLE001 - whatever the store raises, delivery goes on
@@ -123,12 +124,10 @@ class Worker:
                 await self._sleep(STORE_PAUSE_S)
 
     def _remember(self, lately: Lately, now: float) -> None:
-        """Go on where the worker before this one ended: with what the minute has seen, and the rest that the far end
-        has asked for. How often a failing one was tried is not known: all but one message count as used up."""
-        pace = self.channel.pace
-        tried = [now] * ((pace.per_minute or 1) - 1) if lately.failing else []
-        maybe = [now] if lately.unsettled and not tried else []
-        self._window = Window(pace, [*lately.sent, *tried, *maybe])
+        """Go on where the worker before this one ended: with what the minute has seen, what was on its way, and the
+        rest that the far end has asked for."""
+        maybe = [now] if lately.unsettled else []
+        self._window = Window(self.channel.pace, [*(at for at in lately.tried if at <= now), *maybe])
         self._refusals.remember(lately.refused, now)
         self._streak = int(lately.failing)
         self._fails(min(lately.failing_since or now, now) if lately.failing else 0.0)
@@ -217,7 +216,14 @@ class Worker:
         now = self._clock()
         self._window.note(now)
         self._takes_s = now - began
+        await self._keep()
         return result
+
+    async def _keep(self) -> None:
+        """What the minute has seen, should eventd be killed; where nobody counts, nobody has to know."""
+        if self.channel.pace.per_minute is not None:
+            with contextlib.suppress(EventdError):  # what cannot be kept is told all the same
+                await self._outbox.tried(self.name, self._window.seen)
 
     async def _may_go(self, told: Told) -> bool:
         """Waits until the pace of the channel allows one more message about it; False where we have to stop before
@@ -296,7 +302,7 @@ class Worker:
         if error.reason != DeliveryFailure.SERVER_ERROR or not isinstance(self.channel, SpeaksPlain):
             return False
         others_taken = self._refusals.broke(told, self._clock())
-        if told.attempts < PLAIN_AFTER_TRIES or (error.heard and isinstance(told, Digest)):
+        if told.attempts < PLAIN_AFTER_TRIES:
             return False
         return others_taken or (isinstance(told, Digest) and len(latest(told)) > 1)
 
@@ -379,6 +385,5 @@ def _plain_may_help(told: Told, error: DeliveryError) -> bool:
 
 
 def _holds_a_culprit(digest: Digest, error: DeliveryError) -> bool:
-    """Whether the far end will not take a digest in any form, and may take most of it in smaller ones. What it may
-    have taken after all is not told again under other ids."""
-    return len(latest(digest)) > 1 and not error.retryable and not error.heard
+    """Whether the far end will not take a digest in any form, and may take most of it in smaller ones."""
+    return len(latest(digest)) > 1 and not error.retryable

@@ -191,6 +191,11 @@ def failing_key(channel: str) -> str:
     return f"failing_since:{channel}"
 
 
+def tried_key(channel: str) -> str:
+    """Under which it is kept when the last messages of a channel were tried."""
+    return f"tried:{channel}"
+
+
 def joined(parent: str) -> str:
     """Why something was not told, as operators read it."""
     return f"told by incident {parent}, which it is part of"

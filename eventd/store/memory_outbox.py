@@ -80,6 +80,7 @@ class MemoryOutbox:
         self._in_flight: dict[str, str] = {}
         self._noted: dict[str, str] = {}
         self._failing_since: dict[str, float] = {}
+        self._tried: dict[str, tuple[float, ...]] = {}
         self._laid_down: set[str] = set()
         self._repeated: set[str] = set()
 
@@ -357,12 +358,13 @@ class MemoryOutbox:
             return 0.0
         return min((entry.next_at for entry in self._turns(channel)), default=None)
 
-    async def lately(self, channel: str, since: float) -> Lately:
+    async def tried(self, channel: str, at: Sequence[float]) -> None:
+        """`contract.Outbox.tried`."""
+        self._tried[channel] = tuple(at)
+
+    async def lately(self, channel: str) -> Lately:
         """`contract.Outbox.lately`."""
         of = [e for e in self._outbox.values() if e.notification.channel == channel]
-        sent = {
-            e.digest or e.notification.id: e.settled_at for e in of if e.state == "delivered" and e.settled_at > since
-        }
         failing = [e for e in of if e.state == "pending" and e.notification.attempts]
         limited = (e.next_at for e in failing if (e.error or "").startswith("rate_limited"))
         unsettled = channel in self._noted or any(e.digest and e.state == "pending" for e in of)
@@ -372,7 +374,7 @@ class MemoryOutbox:
                 ident = entry.digest or entry.notification.id
                 refused[ident] = min(entry.refused_at, refused.get(ident, entry.refused_at))
         rests, failing_since = max(limited, default=0.0), self._failing_since.get(channel)
-        return Lately(tuple(sorted(sent.values())), bool(failing), rests, unsettled, refused, failing_since)
+        return Lately(self._tried.get(channel, ()), bool(failing), rests, unsettled, refused, failing_since)
 
     async def release(self, channel: str | None = None) -> None:
         """`Store.release`."""

@@ -211,10 +211,6 @@ UPDATE outbox SET attempts = attempts + 1, next_at = ?, last_error = ?, heard = 
     refused_at = coalesce(refused_at, ?)
 WHERE id = ?;
 
--- name: outbox_lately
-SELECT max(settled_at) FROM outbox INDEXED BY outbox_delivered WHERE channel = ? AND state = 'delivered' AND settled_at > ?
-GROUP BY coalesce(digest, id) ORDER BY 1;
-
 -- name: digest_insert
 INSERT INTO digests (id, channel, why, created_at, more) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET why = excluded.why, created_at = excluded.created_at, more = excluded.more;

@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from itertools import takewhile
 from typing import Any
@@ -26,6 +26,7 @@ from eventd.store.base import (
     taking_place,
     told_by_parent,
     took_its_place,
+    tried_key,
     why_untold,
 )
 from eventd.store.database import QUERIES, unsynced
@@ -288,15 +289,21 @@ class Queue:
         found = self._one("outbox_next", channel)
         return None if found is None else float(found[0])
 
-    def lately(self, channel: str, since: float) -> Lately:
+    def tried(self, channel: str, at: Sequence[float]) -> None:
+        """`contract.Outbox.tried`. On a full disk only a restart within the minute would want it."""
+        with contextlib.suppress(sqlite3.Error), unsynced(self._db):
+            self._db.execute(QUERIES["meta_set"], (tried_key(channel), msgspec.json.encode(at).decode()))
+
+    def lately(self, channel: str) -> Lately:
         """`contract.Outbox.lately`."""
-        sent = tuple(at / 1e6 for (at,) in self._all("outbox_lately", channel, round(since * 1e6)))
+        noted = self._one("meta_get", tried_key(channel))
+        tried = () if noted is None else msgspec.json.decode(noted[0], type=tuple[float, ...])
         failing, rests_until = self._one("outbox_trouble", channel)
         unsettled = channel in self._noted or bool(self._all("digest_pending", channel))
         refused = dict(self._all("outbox_refused", channel))
         kept = self._one("meta_get", failing_key(channel))
         failing_since = None if kept is None else float(kept[0])
-        return Lately(sent, failing > 0, rests_until or 0.0, unsettled, refused, failing_since)
+        return Lately(tried, failing > 0, rests_until or 0.0, unsettled, refused, failing_since)
 
     def lay_down(self, ident: str) -> None:
         """`contract.Outbox.lay_down`."""

@@ -194,9 +194,13 @@ class SqliteStore:
         """`contract.Outbox.next_due`."""
         return await self._write(self._writer.queue.next_due, channel)
 
-    async def lately(self, channel: str, since: float) -> Lately:
+    async def tried(self, channel: str, at: Sequence[float]) -> None:
+        """`contract.Outbox.tried`."""
+        await self._write(self._writer.queue.tried, channel, at)
+
+    async def lately(self, channel: str) -> Lately:
         """`contract.Outbox.lately`."""
-        return await self._write(self._writer.queue.lately, channel, since)
+        return await self._write(self._writer.queue.lately, channel)
 
     async def give_up(self, channel: str, why: str) -> int:
         """`Store.give_up`."""

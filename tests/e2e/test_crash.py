@@ -160,9 +160,7 @@ class Receiver(http.server.ThreadingHTTPServer):
 
 @pytest.fixture
 def receivers() -> Iterator[dict[str, Receiver]]:
-    # A chat that failed before a restart has a minute of rest: too long for a short run.
-    bad = ("flaky", "chat") if CRASHES >= 20 else ("flaky",)
-    found = {name: Receiver(name, bad=name in bad) for name in ("hook", "flaky", "chat", "pager")}
+    found = {name: Receiver(name, bad=name in ("flaky", "chat")) for name in ("hook", "flaky", "chat", "pager")}
     yield found
     for receiver in found.values():
         receiver.end()

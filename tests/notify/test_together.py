@@ -196,12 +196,13 @@ async def test_of_a_digest_that_is_refused_only_the_culprit_is_not_told(culprit:
 class PlainChat(Chat):
     """Refuses every form of what mentions a word from the wire."""
 
-    reason = DeliveryFailure.REFUSED
+    reason, heard = DeliveryFailure.REFUSED, False
 
     async def deliver(self, told: Told) -> str | None:
         self.tries.append(self._clock())
         if self.chokes in plain(told):
-            raise DeliveryError(self.reason, "no", retryable=self.reason == DeliveryFailure.SERVER_ERROR, heard=False)
+            breaks = self.reason == DeliveryFailure.SERVER_ERROR
+            raise DeliveryError(self.reason, "no", retryable=breaks, heard=self.heard)
         self.told.append((self._clock(), told))
         return None
 
@@ -209,11 +210,15 @@ class PlainChat(Chat):
 
 
 @pytest.mark.parametrize("culprit", [0, 7, 29])
-@pytest.mark.parametrize("known", [0, 1])
-async def test_a_digest_on_which_the_far_end_breaks_time_and_again_is_taken_apart(culprit: int, known: int) -> None:
-    """It says 500 to one incident, whatever that is told with: nothing else may come that shows who is to blame."""
+@pytest.mark.parametrize(("known", "heard"), [(0, False), (1, False), (1, True)])
+async def test_a_digest_on_which_the_far_end_breaks_time_and_again_is_taken_apart(
+    culprit: int, known: int, heard: bool
+) -> None:
+    """It says 500 to one incident, or a gateway before it 502, whatever that is told with: nothing else may come that
+    shows who is to blame."""
     house = House(per_minute=10)
     house.chat = PlainChat(house.clock, Pace(10), 30)
+    house.chat.heard = heard
     house.chat.chokes, house.chat.reason = "POISON", DeliveryFailure.SERVER_ERROR
     house.delivery = Delivery(house.store, {"ops": house.chat}, house.telemetry, house.clock, random.Random(1))
     async with house.running():
@@ -415,6 +420,32 @@ async def test_a_restart_remembers_what_the_last_minute_saw() -> None:
         await house.pass_time(10)
         assert len(house.chat.told) == 3
     assert sorted(listed(house.chat.told)) == sorted(["i0", "i1"] + [f"i{n}" for n in range(10, 20)])
+
+
+async def test_whoever_is_killed_time_and_again_keeps_to_the_minute() -> None:
+    """Each time the far end has just taken a message and nobody has heard of it; the next life tells it again."""
+    house, taken = House(per_minute=5, digests=0), list[float]()
+    await house.put(*(opened(number) for number in range(9)))
+
+    async def cut_off(told: Told) -> str | None:
+        taken.append(house.clock())
+        await asyncio.Event().wait()
+        return None
+
+    async def told(told: Told) -> str | None:
+        taken.append(house.clock())
+        house.chat.deliver = cut_off  # type: ignore[method-assign]
+        return None
+
+    for _ in range(9):
+        house.chat.deliver = told  # type: ignore[method-assign]
+        house.delivery = Delivery(house.store, {"ops": house.chat}, house.telemetry, house.clock, random.Random(2))
+        life = asyncio.create_task(house.delivery.run())
+        await house.pass_time(4)
+        life.cancel()
+        await asyncio.gather(life, return_exceptions=True)
+        house.store.restart()
+    assert len(taken) == 5, "within 36 s"
 
 
 async def test_who_fails_goes_on_to_fail_over_a_restart_and_who_is_gone_is_not_seen_any_more() -> None:

@@ -338,25 +338,27 @@ async def test_a_digest_binds_what_is_due_in_order_and_is_told_again_as_it_was(s
     await store.settle(Settled(digest.id, "delivered"))
     assert await told(store) == [("n9", "updated"), ("up", "resolved")]
     assert store.totals()["chat"].delivered == 7
-    assert await store.lately("chat", unix(-1)) == Lately((unix(0),) * 4)
 
 
 async def test_whoever_begins_to_serve_a_channel_learns_of_its_troubles(store: Store) -> None:
     await store.commit(batch(notifications=[notification("n1", incident("a")), notification("n2", incident("b"))]))
-    assert await store.lately("chat", unix(0)) == Lately()
+    assert await store.lately("chat") == Lately()
     await store.claim("chat", unix(0))
     await store.settle(Settled("n1", "retry", unix(5), "connect: nobody there"))
-    assert await store.lately("chat", unix(0)) == Lately((), failing=True)
+    assert await store.lately("chat") == Lately((), failing=True)
     await store.claim("chat", unix(0))
     await store.settle(Settled("n2", "retry", unix(600), "rate_limited: not so fast"))
-    assert await store.lately("chat", unix(0)) == Lately((), failing=True, rests_until=unix(600))
+    assert await store.lately("chat") == Lately((), failing=True, rests_until=unix(600))
     for refused_at in (unix(700), unix(800), None):
         await store.claim("chat", unix(700))
         await store.settle(Settled("n1", "retry", unix(1), "refused: 403", refused_at=refused_at))
-    assert (await store.lately("chat", unix(0))).refused == {"n1": unix(700)}
+    assert (await store.lately("chat")).refused == {"n1": unix(700)}
     await store.claim("chat", unix(700))
     await store.settle(Settled("n1", "dead", error="refused: 403"))
-    assert (await store.lately("chat", unix(0))).refused == {}
+    assert (await store.lately("chat")).refused == {}
+    for times in ((unix(1), unix(2.5)), (unix(2.5),)):
+        await store.tried("chat", times)
+    assert ((await store.lately("chat")).tried, (await store.lately("other")).tried) == ((unix(2.5),), ())
 
 
 async def test_since_when_a_channel_fails_is_known_until_something_is_delivered(store: Store) -> None:
@@ -364,13 +366,13 @@ async def test_since_when_a_channel_fails_is_known_until_something_is_delivered(
     for since in (unix(3), None):
         await store.claim("chat", unix(5))
         await store.settle(Settled("n1", "retry", unix(1), "connect: nobody there", failing_since=since))
-        assert (await store.lately("chat", unix(0))).failing_since == unix(3)
+        assert (await store.lately("chat")).failing_since == unix(3)
     await store.claim("chat", unix(5))
     await store.settle(Settled("n1", "dead", error="too old"))
-    assert (await store.lately("chat", unix(0))).failing_since == unix(3)
+    assert (await store.lately("chat")).failing_since == unix(3)
     await store.claim("chat", unix(5))
     await store.settle(Settled("n2", "delivered"))
-    assert (await store.lately("chat", unix(0))).failing_since is None
+    assert (await store.lately("chat")).failing_since is None
 
 
 async def test_whoever_was_told_anything_is_told_the_end(store: Store) -> None:

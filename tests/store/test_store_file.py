@@ -483,7 +483,6 @@ def test_no_statement_reads_a_whole_queue_for_one_incident(path: Path) -> None:
         "outbox_next",
         "outbox_counts",
         "outbox_oldest",
-        "outbox_lately",
         "outbox_give_up",
         "outbox_trouble",
         "outbox_refused",

@@ -233,7 +233,7 @@ class Stores(RuleBasedStateMachine):
             lambda s: s.dead_letters(),
             *(lambda s, c=c: s.next_due(c) for c in CHANNELS),
             *(lambda s, c=c: s.waiting(c, self.clock()) for c in CHANNELS),
-            *(lambda s, c=c: s.lately(c, self.clock() - 30) for c in CHANNELS),
+            *(lambda s, c=c: s.lately(c) for c in CHANNELS),
             *(lambda s, c=c: s.alerting(c, unix(50)) for c in CHANNELS),
         ):
             self.same(ask)

@@ -103,7 +103,9 @@ class MemoryOutbox:
     ) -> Digest | None:
         raise NotImplementedError("digests are for the real stores")
 
-    async def lately(self, channel: str, since: float) -> Lately:
+    async def tried(self, channel: str, at: Sequence[float]) -> None: ...
+
+    async def lately(self, channel: str) -> Lately:
         return Lately()
 
     async def unseal(self, channel: str, most: int) -> None: ...
