@@ -17,7 +17,7 @@ def take_over(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: fl
     are lost; whether there are any. Where it was up, or one stopped after this start by the device's clock, the
     networks were never away."""
     was_up = tunnel.up
-    lost = [old for old in _others(peer, tunnel) if _is_lost(old) and not (old.paired and tunnel.paired)]
+    lost = [old for old in _others(peer, tunnel) if _is_lost(old) and not _are_pair(old, tunnel)]
     for old in lost:
         if old.stopped is not None and now - old.stopped.at <= desk.settings.twin_window:
             _take_back(peer, old.stopped.at)
@@ -46,16 +46,19 @@ def _take_back(peer: PeerState, stopped_at: float) -> None:
 
 def heir(peer: PeerState, tunnel: Tunnel, reason: Reason | None, now: float) -> Tunnel | None:
     """What has taken the networks of a tunnel that stops over on another line: it came up there shortly before, or the
-    device says that it did. Lines that were both up for long are noted to be a pair."""
+    device says that it did, which makes them no pair. Lines that were both up for long are noted to be one."""
     up = [other for other in _others(peer, tunnel) if other.up]
     if reasons.is_kicked(reason):
+        tunnel.paired = False
         return up[0] if up else None
     for other in up:
+        if _are_pair(tunnel, other):
+            continue
         if _left_over(tunnel, other, reason):
             return other
         if tunnel.up and now - max(tunnel.since, other.since) > LINK_WINDOW:
             tunnel.paired = other.paired = True
-        elif not (tunnel.paired and other.paired) and _came_later(tunnel, other, now):
+        elif _came_later(tunnel, other, now):
             return other
     return None
 
@@ -79,6 +82,11 @@ def _others(peer: PeerState, tunnel: Tunnel) -> Iterator[Tunnel]:
     """The other tunnels of a peer for the same networks."""
     if len(peer.tunnels) > 1 and tunnel.flow and indexes.names_networks(tunnel.flow):
         yield from (other for other in peer.tunnels.values() if other.flow == tunnel.flow and other is not tunnel)
+
+
+def _are_pair(one: Tunnel, other: Tunnel) -> bool:
+    """Whether neither goes on for the other."""
+    return one.paired and other.paired
 
 
 def _is_lost(tunnel: Tunnel) -> bool:

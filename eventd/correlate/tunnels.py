@@ -32,6 +32,8 @@ PROBE = "ipsec.sla.down"
 #: Status words of devices, and what they mean (RFC 2863 uses 1 and 2; the vendor's MIB gives no enumeration).
 UP_WORDS = ("up", "1", "established", "clear", "active")
 DOWN_WORDS = ("down", "2", "0", "deleted", "inactive")
+#: A start in a chain.
+STARTED = texts.TOLD["ipsec.tunnel.start"]
 
 
 # --- stops ------------------------------------------------------------------------------------------------------
@@ -66,9 +68,14 @@ def on_stop(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
 
 def _gone_over(desk: Desk, peer: PeerState, tunnel: Tunnel, heir: Tunnel, event: Event, now: float) -> None:
     """Its networks are up on another line: nothing was lost, or it is back by now."""
-    desk.suppress("other-line", peer, f"{texts.told(event)}: its networks are up over {otherline.line(heir)}")
+    over = otherline.line(heir)
+    said = f"its networks are up over {over}"
+    desk.suppress("other-line", peer, f"{texts.told(event)}: {said}")
     lost = tunnel.up is not None and books.overtaken(heir.started, event, now, desk.settings.twin_window)
+    missed = tunnel.up is False
     otherline.hand_over(desk, peer, tunnel, heir, now)
+    if missed:
+        _relieved(desk, peer, event, now, said, over)
     if lost and reasons.nature(event.reason) == "outage":
         peer.last_stop = event.reason
         flapping.turned(desk, peer, heir, event, now, both=True)
@@ -212,10 +219,11 @@ def stop_severity(event: Event, nature: str) -> Severity:
 
 
 def _again(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, nature: str) -> None:
-    """A further stop while an incident is open."""
+    """A further stop while an incident is open. Of a partial outage nothing may be out until it is believed to be over,
+    of a full one something has to be up."""
     case.probe = case.probe and event.event == PROBE
     explains = cases.record(case, event, now, after=_mends(desk, case, nature, now))
-    if not books.any_up(peer, now):
+    if case.kind == "tunnel_degraded" or not books.any_up(peer, now):
         case.timers.pop("resolve", None)
     if case.kind != "tunnel_down" and "grow" not in case.timers:
         case.grow_since, case.due = now, 0.0
@@ -252,33 +260,40 @@ def on_start(desk: Desk, peer: PeerState, event: Event, now: float) -> None:
         flapping.replaced(desk, peer, case, tunnel)
     if changed and tunnel.nature == "outage" and flapping.turned(desk, peer, tunnel, event, now):
         return
+    _relieved(desk, peer, event, now, f"tunnel started over {over}" if over else STARTED, over, fresh=fresh)
+
+
+def _relieved(
+    desk: Desk, peer: PeerState, event: Event, now: float, said: str, over: str, *, fresh: bool = False
+) -> None:
+    """A tunnel that may have been missed is up, ``over`` another line if that is not empty, as ``said`` in the chain;
+    ``fresh`` where it has just come up."""
+    case = peer.case
     if case is None:
         return
     if not case.announced:
-        _back_in_hold(desk, peer, case, event, now, over)
+        _back_in_hold(desk, peer, case, event, now, said, over)
     elif case.kind == "flapping":
         cases.progress(desk, case, now)
     else:
-        _back(desk, peer, case, event, now, fresh or bool(over), over)
+        _back(desk, peer, case, event, now, said, over, fresh=fresh or bool(over))
 
 
-def _back_in_hold(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, over: str) -> None:
+def _back_in_hold(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, said: str, over: str) -> None:
     if case.family == "tunnel" and peer.tunnels_down:
         case.witness(event)
-        case.step(now, _started(over))
+        case.step(now, said)
     elif over:
         cases.drop(desk, peer, case, "other-line", f"up over {over}")
     else:
         cases.drop(desk, peer, case)
 
 
-def _started(over: str) -> str:
-    return f"tunnel started over {over}" if over else "tunnel started"
-
-
-def _back(desk: Desk, peer: PeerState, case: Case, event: Event, now: float, fresh: bool, over: str = "") -> None:
+def _back(
+    desk: Desk, peer: PeerState, case: Case, event: Event, now: float, said: str, over: str = "", *, fresh: bool
+) -> None:
     case.witness(event)
-    case.step(now, _started(over))
+    case.step(now, said)
     case.over = over
     if case.kind == "tunnel_degraded" or not peer.tunnels_down:
         case.timers.pop("grow", None)
@@ -311,7 +326,7 @@ def on_start_beside(desk: Desk, nameless: PeerState, event: Event, now: float) -
         return
     books.believe(nameless, True, now)
     if case.announced:
-        _back(desk, nameless, case, event, now, fresh=True)
+        _back(desk, nameless, case, event, now, STARTED, fresh=True)
     else:
         cases.drop(desk, nameless, case)
 
@@ -434,7 +449,7 @@ def grown(desk: Desk, peer: PeerState, case: Case, at: float) -> None:
     kind = "tunnel_degraded" if books.any_up(peer, at) else "tunnel_down"
     if kind == case.kind:
         beside = case.beside
-        parts.note(desk, peer, case)
+        _mended(desk, peer, case)
         if beside and not case.beside:
             cases.escalate(desk, case, at, heir_severity(case), "some traffic is cut off now")
         return

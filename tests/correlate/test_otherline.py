@@ -110,6 +110,38 @@ def test_it_may_be_proven_later() -> None:
     assert "unproven" not in one.last.title
 
 
+LESS = f"{PAIR}3600 stop dpd timeout {ONE}"
+
+
+@pytest.mark.parametrize(
+    ("before", "one", "other", "expected"),
+    [
+        (LESS, f"stop phase2 hard expiry {ONE}", f"start {TWO}", "open warning"),  # it is missed as before
+        (LESS, f"{KICK} {ONE}", f"start {TWO}", "resolved"),  # the device has them no pair
+        (f"{LESS}\n3700 stop dpd timeout {TWO}\n3800 start {ONE}", f"{KICK} {ONE}", f"start {TWO}", "resolved"),
+        (LESS, f"start {ONE}", f"stop dpd timeout {TWO}", "open warning"),  # one line is out, now that one
+    ],
+)
+def test_of_a_pair_the_order_within_a_moment_decides_nothing(before: str, one: str, other: str, expected: str) -> None:
+    found = [story(f"{before}\n4000 {first}\n4000.5 {second}") for first, second in ((one, other), (other, one))]
+    assert len(found[0].final) == len(found[1].final)
+    for ended in (one.last for one in found):
+        assert f"{ended.kind} {ended.status} {ended.severity}".startswith(f"tunnel_degraded {expected}")
+
+
+def test_what_comes_back_for_a_moment_is_still_out() -> None:
+    assert told(f"{LESS}\n4000 start {ONE}\n4002 stop dpd timeout {ONE}") == ["opened tunnel_degraded major"]
+
+
+def test_a_stop_that_says_where_the_networks_are_ends_the_matter() -> None:
+    held = story(f"{LESS}\n3605 {KICK} {ONE}")
+    assert held.told == []
+    assert "other-line" in held.suppressed
+    ended = story(f"{LESS}\n4000 {KICK} {ONE}").last
+    assert ended.chain[-1].endswith("its networks are up over GE2")
+    assert "(back over GE2)" in ended.summary
+
+
 def test_of_many_that_are_out_the_number_is_told_and_not_half_a_name() -> None:
     flows = [f"flow=10.113.{n}.0/24,10.1.0.0/24" for n in range(5)]
     starts = "\n".join(f"{n} start {ONE} {flow}" for n, flow in enumerate(flows))
