@@ -178,25 +178,30 @@ class Fleet:
 
     def index(self, key: str, state: State) -> str:
         """Bring the indexes up to date after anything touched a state. The key of the group it has left, or ""."""
-        told = any(case.announced for case in state.cases())
-        if told is not (key in self._announced):
-            if told:
-                self._announced[key] = None
-            else:
-                del self._announced[key]
+        if isinstance(state, PeerState):
+            self._note_told(key, told=state.case is not None and state.case.announced)
+            return self._stand(key, state)
+        self._note_told(key, told=any(case.announced for case in state.cases()))
         if isinstance(state, DeviceState):
             if any(note.event == FAILOVER for note in state.notes):
                 self._switched.add(state.device)
             else:
                 self._switched.discard(state.device)
-        if not isinstance(state, PeerState):
+        return ""
+
+    def _note_told(self, key: str, *, told: bool) -> None:
+        if told:
+            self._announced[key] = None
+        else:
+            self._announced.pop(key, None)
+
+    def _stand(self, key: str, peer: PeerState) -> str:
+        self._see(key, peer)
+        before, found = self._standing.get(key, NOWHERE), sign(peer)
+        if found == before.sign:
             return ""
-        self._see(key, state)
-        before = self._standing.get(key, NOWHERE)
-        if sign(state) == before.sign:
-            return ""
-        now = standing(state)
-        self._move(key, state, before, now)
+        now = standing(peer, found, before)
+        self._move(key, peer, before, now)
         return before.group if before.group != now.group else ""
 
     def _see(self, key: str, peer: PeerState) -> None:
@@ -219,10 +224,9 @@ class Fleet:
         self._seen[key] = now
 
     def _move(self, key: str, peer: PeerState, before: Standing, now: Standing) -> None:
-        for shelf, since in before.shelves:
-            self._shelves.take(shelf, since, key)
-        for shelf, since in now.shelves:
-            self._shelves.put(shelf, since, key)
+        for was, is_now in ((before.shelves, now.shelves), (before.places, now.places)):
+            if was != is_now:
+                self._shelves.move(key, was, is_now)
         for table, old, new in (
             (self._busy, peer.device if before.busy else "", peer.device if now.busy else ""),
             (self._members, before.group, now.group),

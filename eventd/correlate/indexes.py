@@ -56,6 +56,10 @@ class Sets(Generic[K]):
                 del self._keys[place]
 
 
+#: Shelves, each with the time under which a peer stands there, no two alike.
+Spots = tuple[tuple[K, float], ...]
+
+
 class Shelves(Generic[K]):
     """Keys of peers under what they share, each shelf in the order in which their cases began."""
 
@@ -65,16 +69,17 @@ class Shelves(Generic[K]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def put(self, place: K, since: float, key: str) -> None:
-        """Have ``key`` on the shelf."""
-        insort(self._rows.setdefault(place, []), (since, key))
-
-    def take(self, place: K, since: float, key: str) -> None:
-        """Take it away; it was put there with the same ``since``."""
-        row = self._rows[place]
-        del row[bisect_left(row, (since, key))]
-        if not row:
-            del self._rows[place]
+    def move(self, key: str, old: Spots[K], new: Spots[K]) -> None:
+        """Have ``key`` on the ``new`` shelves, and no more on the ``old`` ones, where it is."""
+        for place, since in old:
+            if (place, since) not in new:
+                row = self._rows[place]
+                del row[bisect_left(row, (since, key))]
+                if not row:
+                    del self._rows[place]
+        for place, since in new:
+            if (place, since) not in old:
+                insort(self._rows.setdefault(place, []), (since, key))
 
     def near(self, place: K, since: float, window: float) -> list[str]:
         """Those that began within ``window`` seconds of ``since``, by their keys."""
@@ -103,25 +108,30 @@ def _since(entry: tuple[float, str]) -> float:
 Shelf = tuple[str | int | None, ...]
 
 
+#: All that a standing follows from: what has not changed need not be made anew for every message.
+Sign = tuple["str | int | float | Sign | None", ...]
+
+
 class Standing(Struct, frozen=True):
-    """Where a peer is found because of the case it has, or because another one's case tells its matter; for each shelf
-    the time under which it stands there. ``swings`` is its group once more, while it flaps and is up."""
+    """Where a peer is found because of the case it has, or because another one's case tells its matter: ``shelves`` by
+    what may become one matter with others, ``places`` by where its case is. ``swings`` is its group once more, while it
+    flaps and is up."""
 
     group: str = ""
     linked: str = ""
     swings: str = ""
     busy: bool = False
-    shelves: tuple[tuple[Shelf, float], ...] = ()
-    sign: "Sign" = ()
+    shelves: Spots[Shelf] = ()
+    places: Spots[Shelf] = ()
+    sign: Sign = ()
 
 
-#: All that a standing follows from: what has not changed need not be made anew for every message.
-Sign = tuple[str | int | float | None, ...]
 NOWHERE = Standing()
 
 
 def sign(peer: PeerState) -> Sign:
-    """What `standing` looks at; empty for a peer that stands nowhere."""
+    """What `standing` looks at, of which the last is all that ``places`` follow from; empty for a peer that stands
+    nowhere."""
     case = peer.case
     if case is None:
         return (peer.linked, peer.fell) if peer.linked else ()
@@ -130,33 +140,30 @@ def sign(peer: PeerState) -> Sign:
         case.group,
         _swings(peer, case),
         case.announced,
-        case.since,
         case.fell,
         case.family,
         case.stranger and case.failures > 1,
         None if case.cause is None else case.cause.text,
-        case.interface,
-        case.ifindex,
-        case.policy,
-        case.policy_seq,
+        (case.since, case.interface, case.ifindex, case.policy, case.policy_seq),
     )
 
 
-def standing(peer: PeerState) -> Standing:
-    """Where a peer belongs as it is."""
+def standing(peer: PeerState, found: Sign, before: Standing) -> Standing:
+    """Where a peer belongs as it is, which is what ``found`` signs; it stood ``before``."""
     case = peer.case
     if case is None:
         if not peer.linked:
             return NOWHERE
-        return Standing(linked=peer.linked, shelves=((lost(peer.device), peer.fell),), sign=sign(peer))
-    shelves = [*_alike(peer, case), *((shelf, case.since) for shelf in _places(peer.device, case))]
+        return Standing(linked=peer.linked, shelves=((lost(peer.device), peer.fell),), sign=found)
+    stays = before.busy and before.sign[-1] == found[-1]
     return Standing(
         group=case.group,
         linked=peer.linked,
         swings=case.group if _swings(peer, case) else "",
         busy=True,
-        shelves=tuple(shelves),
-        sign=sign(peer),
+        shelves=tuple(_alike(peer, case)),
+        places=before.places if stays else tuple((shelf, case.since) for shelf in _places(peer.device, case)),
+        sign=found,
     )
 
 

@@ -325,11 +325,11 @@ def taken_over(case: Case) -> str:
 
 def rise(desk: Desk, case: Case, at: float, severity: Severity, news: str = "") -> bool:
     """Raise the severity of a parent and tell, with a line of its chain; False when it is that grave already."""
-    rises = _is_worse(case, severity)
-    if rises:
-        case.step(at, f"severity now {severity}")
+    if not _is_worse(case, severity):
+        return False
+    case.step(at, f"severity now {severity}")
     graver = f"{case.cut} cut off now" if case.cut and case.severity == "warning" else f"a peer is {severity} now"
-    return rises and cases.escalate(desk, case, at, severity, news or graver)
+    return cases.escalate(desk, case, at, severity, news or graver)
 
 
 def _left(desk: Desk, group: GroupState) -> int:

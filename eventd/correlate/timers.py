@@ -151,7 +151,9 @@ TIMERS: dict[str, Timer] = {
 
 def due(owner: State) -> float | None:
     """When the next timer of any of its cases fires."""
-    return min((at for case in owner.cases() for at in case.timers.values()), default=None)
+    if isinstance(owner, DeviceState):
+        return min((at for case in owner.cases() for at in case.timers.values()), default=None)
+    return None if owner.case is None else min(owner.case.timers.values(), default=None)
 
 
 def fire(desk: Desk, owner: State, at: float) -> None:

@@ -10,6 +10,7 @@ Stop, start, stop within one printed second may give the same bytes twice. Where
 SNMP's own numbers tell messages apart, the opposite that the same transport told in between makes the third a new fact.
 """
 
+from operator import itemgetter
 from typing import Literal
 from zlib import crc32
 
@@ -22,43 +23,46 @@ from eventd.model import SNMP_TRANSPORTS, Event
 Telling = Literal["new", "twin", "explained", "retransmission"]
 
 OPPOSITES = {"ipsec.tunnel.stop": "ipsec.tunnel.start", "ipsec.tunnel.start": "ipsec.tunnel.stop"}
-#: What tells two tunnels apart: positions in `_ident`, without the tunnel index, which changes with every negotiation.
-_TUNNEL = (0, 1, 2, 3, 4, 5, 7)
+#: What tells two tunnels apart: of an `Ident`, without the tunnel index, which changes with every negotiation.
+_tunnel = itemgetter(0, 1, 2, 3, 4, 5, 7)
+
+#: What `_ident` tells of an event.
+Ident = tuple[str | int | None, ...]
 
 
 def recall(facts: list[Fact], event: Event, now: float, window: float) -> tuple[Fact, Telling]:
     """The fact that ``event`` tells, and whether it was told already; a new one is remembered in ``facts``."""
     oldest = now - window
     _forget(facts, oldest)
-    name, reason = event.event or "", event.reason
-    way = _way(event)
+    name, way = event.event or "", _way(event)
     checksum = crc32(event.raw.encode("utf-8", "surrogatepass"))
+    again = _told_before(facts, event, way, checksum, oldest)
+    if again is not None:
+        return again, "retransmission"
+    reason, ident = event.reason, _ident(event)
     words = None if reason is None or reasons.unsaid(reason) else reason.name or reason.text.casefold()
     code = None if reason is None else reason.code
-    ident = _ident(event)
-    free: Fact | None = None
-    undone = False  # whether something newer has undone the newest fact told in these very bytes
-    for place in range(len(facts) - 1, -1, -1):
-        fact = facts[place]
-        if fact.event != name or fact.until < oldest:
+    for fact in facts:  # the oldest one counts: n logs and n traps meet in their order
+        if way in fact.ways or fact.event != name or fact.at < oldest or fact.until < oldest:
             continue
-        told = fact.ways.get(way)
-        if told is None:
-            if fact.at >= oldest and _agree(fact, words, code, ident):
-                free = fact  # the oldest one counts: n logs and n traps meet in their order
-        elif told == checksum and not undone:
-            later = [one for one in facts[place + 1 :] if one.until >= oldest]
-            if _numbered(event) or not _undone(fact, later, way):
-                return fact, "retransmission"
-            undone = True  # and what undid the newest came after the older ones as well
-    if free is not None:
-        free.ways[way], free.until = checksum, now
-        if free.reason is None and words is not None:
-            free.reason, free.code = words, code
-            return free, "explained"
-        return free, "twin"
+        if not (_same_reason(fact, words, code) and _agree(fact.ident, ident)):
+            continue
+        fact.ways[way], fact.until = checksum, now
+        if fact.reason is None and words is not None:
+            fact.reason, fact.code = words, code
+            return fact, "explained"
+        return fact, "twin"
     facts.append(Fact(now, now, name, words, code, ident, {way: checksum}))
     return facts[-1], "new"
+
+
+def _told_before(facts: list[Fact], event: Event, way: str, checksum: int, oldest: float) -> Fact | None:
+    """The latest fact that was told in these very bytes, unless it was undone since: what undid that came after the
+    earlier ones as well."""
+    for fact in reversed(facts):
+        if fact.ways.get(way) == checksum and fact.event == event.event and fact.until >= oldest:
+            return fact if fact is facts[-1] or _numbered(event) or not _undone(facts, fact, way, oldest) else None
+    return None
 
 
 def _way(event: Event) -> str:
@@ -77,10 +81,11 @@ def _forget(facts: list[Fact], before: float) -> None:
     gone = max(0, len(facts) - MAX_FACTS + 1)
     while gone < len(facts) and facts[gone].until < before:
         gone += 1
-    del facts[:gone]
+    if gone:
+        del facts[:gone]
 
 
-def _ident(event: Event) -> tuple[str | int | None, ...]:
+def _ident(event: Event) -> Ident:
     return (
         event.flow,
         event.interface,
@@ -100,17 +105,21 @@ def _numbered(event: Event) -> bool:
     return event.header.seq is not None or event.transport in SNMP_TRANSPORTS
 
 
-def _undone(told: Fact, later: list[Fact], way: str) -> bool:
+def _undone(facts: list[Fact], told: Fact, way: str, oldest: float) -> bool:
     """Whether the transport of ``way`` has told the opposite of ``told`` about that tunnel since."""
     carrier = _carrier(way)
-    return any(_opposite(fact, told) and any(carrier == _carrier(by) for by in fact.ways) for fact in later)
+    for fact in reversed(facts):
+        if fact is told:
+            return False
+        if fact.until >= oldest and _opposite(fact, told) and any(carrier == _carrier(by) for by in fact.ways):
+            return True
+    return False
 
 
 def _opposite(one: Fact, other: Fact) -> bool:
     if one.event == other.event:  # up and down as a field of one message
         return one.ident[-1] != other.ident[-1]
-    pairs = ((one.ident[place], other.ident[place]) for place in _TUNNEL)
-    return OPPOSITES.get(one.event) == other.event and all(a == b or a is None or b is None for a, b in pairs)
+    return OPPOSITES.get(one.event) == other.event and _agree(_tunnel(one.ident), _tunnel(other.ident))
 
 
 def _carrier(way: str) -> tuple[str, str]:
@@ -118,13 +127,9 @@ def _carrier(way: str) -> tuple[str, str]:
     return transport, rest.rpartition("|")[2]
 
 
-def _agree(fact: Fact, words: str | None, code: int | None, ident: tuple[str | int | None, ...]) -> bool:
-    if not _same_reason(fact, words, code):
-        return False
-    for one, other in zip(fact.ident, ident, strict=True):
-        if one != other and one is not None and other is not None:
-            return False
-    return True
+def _agree(one: Ident, other: Ident) -> bool:
+    """Whether all that both say is the same."""
+    return one == other or all(a == b or a is None or b is None for a, b in zip(one, other, strict=True))
 
 
 def _same_reason(fact: Fact, words: str | None, code: int | None) -> bool:
