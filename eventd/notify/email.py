@@ -23,9 +23,10 @@ from eventd.notify.endpoint import Endpoint, TlsSettings, configuring, tls_conte
 from eventd.notify.fit import octets
 from eventd.notify.letter import address, letter
 from eventd.notify.localtime import zone_faults
-from eventd.notify.render import Markup, Renderer, own_template, title
+from eventd.notify.render import Markup, title
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import Answer, Session
+from eventd.notify.template import Renderer, own_template
 from eventd.notify.words import Language
 
 Security = Literal["starttls", "tls", "none"]

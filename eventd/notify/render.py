@@ -4,20 +4,14 @@ Whatever came over the wire is hostile: every value is made one printable line a
 """
 
 import re
-import time
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar
 from datetime import datetime
-from functools import lru_cache, reduce
-from importlib import resources
+from functools import reduce
 from typing import Any
 
-import jinja2
-from jinja2.sandbox import SandboxedEnvironment
 from msgspec import Struct
 from msgspec.structs import replace
 
-from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import SEVERITIES, Digest, Incident, Notification, Reason, Told
 from eventd.notify import localtime
 from eventd.notify.words import Words, words
@@ -42,14 +36,6 @@ MAX_SITE = 40
 NEWS_S = 60.0
 #: Steps beyond this are not read in a chat.
 MAX_STEPS = 8
-#: A result beyond this is no message but a runaway template; channels cut to their own limits below it.
-MAX_RENDERED = 100_000
-#: Seconds of CPU for one message: our own layouts take hundredths of one, and nothing else is done meanwhile.
-MAX_RENDER_S = 2.0
-TOO_SLOW = "rendering takes longer than"
-#: Templates that are kept compiled: two for each kind of channel, and some of a user's own; compiling one takes longer
-#: than fifty messages.
-COMPILED = 64
 
 _COMMAND = re.compile(r"`([^`]+)`")
 #: What does not print, and every blank.
@@ -411,86 +397,3 @@ class Markup(Struct, frozen=True):
 
 #: No markup at all.
 BARE = Markup()
-
-
-class Marked(str):
-    """Text that is escaped already."""
-
-    __slots__ = ()
-
-
-class Renderer:
-    """One compiled template: for notifications, or for digests."""
-
-    def __init__(self, source: str, markup: Markup = BARE, say: Words = ENGLISH, *, titled: bool = False) -> None:
-        """``titled``: the title stands elsewhere. Raises ValueError where ``source`` is not a template."""
-        self._say = say
-        try:
-            self._template = _compiled(source, markup, titled)
-        except jinja2.TemplateSyntaxError as error:
-            raise ValueError(f"template line {error.lineno}: {error.message}") from error
-
-    def __call__(self, told: Told, width: int = MAX_HEADLINE) -> str:
-        """The text, at most `MAX_RENDERED` characters. ``width`` bounds the headlines of a digest.
-
-        Raises:
-            DeliveryError: ``render``, not retryable; the text names what went wrong.
-        """
-        _deadline.set(time.thread_time() + MAX_RENDER_S)
-        try:
-            found = digest_view(told, self._say, width) if isinstance(told, Digest) else view(told, self._say)
-            return cut(self._template.render(found).strip(), MAX_RENDERED)
-        except Exception as error:
-            detail = f"{type(error).__name__}: {cut(clean(error), MAX_VALUE)}"
-            raise DeliveryError(DeliveryFailure.RENDER, detail, retryable=False) from error
-
-
-#: By the clock of the thread, so that a busy machine is not to blame.
-_deadline: ContextVar[float] = ContextVar("deadline")
-
-
-def _in_time() -> None:
-    if time.thread_time() > _deadline.get():
-        raise jinja2.TemplateRuntimeError(f"{TOO_SLOW} {MAX_RENDER_S:g} s")
-
-
-def _range(*bounds: int) -> Iterator[int]:
-    """`range` of a template, which may be what takes so long without printing anything."""
-    for number in range(*bounds):
-        _in_time()
-        yield number
-
-
-def _given(value: object) -> object:
-    """What a template prints must be there: nobody wants to read "None" at night."""
-    _in_time()
-    if value is None:
-        raise jinja2.TemplateRuntimeError(
-            "it prints a value that is None there; write {{ value or '-' }}, or ask first"
-        )
-    return value
-
-
-@lru_cache(COMPILED)
-def _compiled(source: str, markup: Markup, titled: bool) -> jinja2.Template:
-    environment = SandboxedEnvironment(
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # HTML rules fit no chat; `finalize` escapes every value instead
-        finalize=lambda value: value if isinstance(value, Marked) else markup(_given(value)),
-    )
-    before, after = markup.bold
-    environment.globals.update(
-        range=_range,
-        b=lambda *texts: Marked(before + markup.escape(clean("".join(map(str, texts)))) + after),
-        link=lambda text, url: Marked(markup.link(markup.escape(clean(text)), clean(url))),
-        bullet=Marked(markup.bullet),
-        titled=titled,
-    )
-    return environment.from_string(source)
-
-
-def own_template(name: str) -> str:
-    """The text of a template that comes with eventd."""
-    return resources.files("eventd.notify").joinpath(name).read_text(encoding="utf-8")

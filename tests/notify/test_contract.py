@@ -391,6 +391,23 @@ async def test_a_template_that_breaks_later_leaves_the_plain_text(
 
 
 @pytest.mark.parametrize("kind", TEMPLATED)
+async def test_what_a_template_prints_letter_by_letter_is_as_harmless_as_in_one_piece(
+    kind: str, bench: Bench, tmp_path: Any
+) -> None:
+    whole, letters, marked = tmp_path / "whole.j2", tmp_path / "letters.j2", tmp_path / "marked.j2"
+    whole.write_text("Of {{ incident.device }}: {{ actions }}")
+    letters.write_text("Of {% for c in incident.device %}{{ c }}{{ '' }}{% endfor %}: {{ actions }}")
+    marked.write_text("Of {% for c in incident.device %}{{ b(c) }}{% endfor %}: {{ actions }}")
+    ways: list[Any] = [
+        bench.build(kind, "http://127.0.0.1:9", template_file=str(way)) for way in (whole, letters, marked)
+    ]
+    for text in hostile.some(hostile.EXAMPLES):
+        first, second, third = (way.text(make_notification(incident=make_incident(device=text))) for way in ways)
+        assert first == second
+        assert third == first or type(ways[0]).markup.bold != ("", "")
+
+
+@pytest.mark.parametrize("kind", TEMPLATED)
 @pytest.mark.parametrize("source", ["{{ nonsense }}", "{% if %}", "{{ incident.__class__ }}", "{{ 1/0 }}"])
 async def test_a_template_that_cannot_work_is_a_configuration_error(
     kind: str, source: str, bench: Bench, tmp_path: Any

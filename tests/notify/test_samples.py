@@ -12,11 +12,12 @@ from peers import library
 from eventd.cli.check import command
 from eventd.errors import DeliveryError
 from eventd.model import INCIDENT_KINDS, ChangeKind, Digest, DigestReason, Notification
-from eventd.notify import render
+from eventd.notify import template
 from eventd.notify.chat import Chat
-from eventd.notify.render import BARE, Renderer, own_template
+from eventd.notify.render import BARE
 from eventd.notify.samples import samples
 from eventd.notify.session import Session
+from eventd.notify.template import Renderer, own_template
 from eventd.notify.tried import tried_template
 from eventd.registry import load_notifiers
 
@@ -142,12 +143,21 @@ def test_by_which_of_its_names_it_lists_them_is_its_own_affair(shown: str, tmp_p
     tried_template("digest.j2", "own.j2", BARE, tmp_path, key="digest_template_file")
 
 
-@pytest.mark.parametrize("spent", ["{{ n }}", "{% set x = n %}"])
+@pytest.mark.parametrize(
+    "forever",
+    [
+        "{% for n in range(99999) %}{% for m in range(99999) %}{{ n }}{% endfor %}{% endfor %}",
+        "{% for a in t %}{% for b in t %}{% for c in t %}{% for d in t %}" + 4 * "{% endfor %}",
+        "{% for a in t recursive %}{% if loop.depth < 6 %}{% set _ = loop(t) %}{% endif %}{% endfor %}",
+        "{% macro m(n) %}{% if n %}{% set _ = m(n - 1) ~ m(n - 1) %}{% endif %}{% endmacro %}{% set _ = m(30) %}",
+    ],
+)
 def test_a_template_that_takes_too_long_is_stopped_and_says_so(
-    spent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    forever: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(render, "MAX_RENDER_S", 0.05)
-    forever = "{% for n in range(99999) %}{% for m in range(99999) %}" + spent + "{% endfor %}{% endfor %}"
+    """Also one that prints nothing meanwhile."""
+    monkeypatch.setattr(template, "MAX_RENDER_S", 0.05)
+    forever = "{% set t = 'x' * 99 %}{{ t }}" + forever
     (tmp_path / "own.j2").write_text(forever)
     with pytest.raises(ValueError, match=r"template_file: .*rendering takes longer than 0.05 s .*it fails on 1 of"):
         tried_template("message.j2", "own.j2", BARE, tmp_path)

@@ -16,7 +16,7 @@ from peers import peer
 from web_browser import Browser
 
 from eventd.notify.email import HTML
-from eventd.notify.render import Renderer, own_template
+from eventd.notify.template import Renderer, own_template
 
 SCREENS = Path(__file__).parent.parent.parent / "docs/screens"
 #: width and height of the picture, and whether the system prefers dark

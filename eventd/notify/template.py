@@ -1,0 +1,158 @@
+"""Layouts: a Jinja template in a sandbox, ours or a user's, that has so much time and in which every value is harmless.
+
+What a value may do depends on what stands beside it: printed letter by letter, or in two halves, a name or an address
+is none for whoever escapes the pieces. So values between which the template has no text of its own are escaped as one.
+"""
+
+import time
+from collections.abc import Iterable
+from contextvars import ContextVar
+from functools import lru_cache, partial
+from importlib import resources
+from itertools import groupby
+
+import jinja2
+from jinja2 import nodes
+from jinja2.sandbox import SandboxedEnvironment
+
+from eventd.errors import DeliveryError, DeliveryFailure
+from eventd.model import Digest, Told
+from eventd.notify.render import (
+    BARE,
+    ENGLISH,
+    MAX_HEADLINE,
+    MAX_VALUE,
+    Markup,
+    Step,
+    clean,
+    cut,
+    digest_view,
+    view,
+)
+from eventd.notify.words import Words
+
+#: A result beyond this is no message but a runaway template; channels cut to their own limits below it.
+MAX_RENDERED = 100_000
+#: Seconds of CPU for one message: our own layouts take hundredths of one, and nothing else is done meanwhile.
+MAX_RENDER_S = 2.0
+TOO_SLOW = "rendering takes longer than"
+#: Templates that are kept compiled: two for each kind of channel, and some of a user's own; compiling one takes longer
+#: than fifty messages.
+COMPILED = 64
+
+
+class Marked(str):
+    """Text that is escaped already."""
+
+    __slots__ = ()
+
+
+class Printed(str):
+    """A value as a template prints it, not escaped yet."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self  # Jinja makes a text of what `finalize` gives, which this has to outlive
+
+
+class Renderer:
+    """One compiled template: for notifications, or for digests."""
+
+    def __init__(self, source: str, markup: Markup = BARE, say: Words = ENGLISH, *, titled: bool = False) -> None:
+        """``titled``: the title stands elsewhere. Raises ValueError where ``source`` is not a template."""
+        self._say = say
+        try:
+            self._template = _compiled(source, markup, titled)
+        except jinja2.TemplateSyntaxError as error:
+            raise ValueError(f"template line {error.lineno}: {error.message}") from error
+
+    def __call__(self, told: Told, width: int = MAX_HEADLINE) -> str:
+        """The text, at most `MAX_RENDERED` characters. ``width`` bounds the headlines of a digest.
+
+        Raises:
+            DeliveryError: ``render``, not retryable; the text names what went wrong.
+        """
+        _deadline.set(time.thread_time() + MAX_RENDER_S)
+        try:
+            found = digest_view(told, self._say, width) if isinstance(told, Digest) else view(told, self._say)
+            return cut(self._template.render(found).strip(), MAX_RENDERED)
+        except Exception as error:
+            detail = f"{type(error).__name__}: {cut(clean(error), MAX_VALUE)}"
+            raise DeliveryError(DeliveryFailure.RENDER, detail, retryable=False) from error
+
+
+#: By the clock of the thread, so that a busy machine is not to blame.
+_deadline: ContextVar[float] = ContextVar("deadline")
+
+
+def _in_time() -> None:
+    if time.thread_time() > _deadline.get():
+        raise jinja2.TemplateRuntimeError(f"{TOO_SLOW} {MAX_RENDER_S:g} s")
+
+
+class _Environment(SandboxedEnvironment):
+    """A sandbox that knows what is printed from what the template says by itself, and looks at the clock."""
+
+    in_time = staticmethod(_in_time)
+
+    def __init__(self, markup: Markup, titled: bool) -> None:
+        super().__init__(
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            autoescape=False,  # HTML rules fit no chat; `concat` escapes every value instead
+            # Jinja has no context while it compiles: what is constant is a value like others.
+            finalize=jinja2.pass_context(partial(_printed, markup)),
+        )
+        self._markup = markup
+        self.globals.update(
+            b=lambda *texts: _bold(markup, "".join(map(str, texts))),
+            link=lambda text, url: Marked(markup.link(markup.escape(clean(text)), clean(url))),
+            bullet=Marked(markup.bullet),
+            titled=titled,
+        )
+
+    def concat(self, pieces: Iterable[str], /) -> str:
+        """The text of the template itself as it is, and what it prints between two pieces of that, escaped."""
+        runs = groupby(filter(None, pieces), lambda piece: isinstance(piece, Printed))
+        return "".join(self._markup("".join(run)) if printed else "".join(run) for printed, run in runs)
+
+    def timed(self, source: str) -> nodes.Template:
+        """``source``, parsed, with a look at the clock at each turn of a loop and each call of a macro: one that prints
+        nothing comes to an end like that, too."""
+        template = self.parse(source)
+        repeated: list[nodes.For | nodes.Macro] = [*template.find_all(nodes.For), *template.find_all(nodes.Macro)]
+        for node in repeated:
+            look = nodes.Call(nodes.EnvironmentAttribute("in_time"), [], [], None, None)
+            node.body.insert(0, nodes.ExprStmt(look).set_lineno(node.lineno))
+        return template
+
+
+def _printed(markup: Markup, _: jinja2.runtime.Context, value: object) -> str:
+    """What a template prints must be there: nobody wants to read "None" at night."""
+    _in_time()
+    if value is None:
+        raise jinja2.TemplateRuntimeError(
+            "it prints a value that is None there; write {{ value or '-' }}, or ask first"
+        )
+    if isinstance(value, Marked):
+        return value
+    return markup(value) if isinstance(value, Step) else Printed(value)
+
+
+@lru_cache(COMPILED)
+def _compiled(source: str, markup: Markup, titled: bool) -> jinja2.Template:
+    environment = _Environment(markup, titled)
+    return environment.from_string(environment.timed(source))
+
+
+def _bold(markup: Markup, text: str) -> str:
+    """Where nothing marks it up it is a value like others."""
+    before, after = markup.bold
+    return Marked(before + markup.escape(clean(text)) + after) if before or after else text
+
+
+def own_template(name: str) -> str:
+    """The text of a template that comes with eventd."""
+    return resources.files("eventd.notify").joinpath(name).read_text(encoding="utf-8")
