@@ -367,7 +367,8 @@ class Outbox(Protocol):
         """What whoever begins to serve ``channel`` has to know of the time before."""
 
     async def alerting(self, channel: str, resolved_since: float) -> Sequence[Incident]:
-        """Incidents announced on ``channel`` that are open, or were resolved at or after ``resolved_since``."""
+        """Incidents announced on ``channel`` that are open, or were resolved at or after ``resolved_since``; without
+        news that was left out when it was first told of them, in place of what they would be news to."""
 
 
 # --- notify -----------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from eventd.errors import DeliveryError
 from eventd.model import Digest, Incident, Told, utc
 from eventd.notify.alert import Alert, alerts
 from eventd.notify.endpoint import Endpoint, HttpSettings, Part, configuring, endpoint
+from eventd.notify.render import as_heard
 from eventd.notify.session import Session
 
 PATH = "/api/v2/alerts"
@@ -67,7 +68,7 @@ class Alertmanager:
         if isinstance(told, Digest):
             raise TypeError("takes no digests")
         reachable = [peer for peer in self._peers if peer not in self._unreachable]
-        await self._tell_all(self._alerts(told.incident, self._session.clock()), reachable or self._peers)
+        await self._tell_all(self._alerts(as_heard(told), self._session.clock()), reachable or self._peers)
         return None
 
     async def refresh(self, incidents: Sequence[Incident], now: float) -> None:

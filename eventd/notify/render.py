@@ -152,10 +152,10 @@ def title(told: Told, say: Words = ENGLISH) -> str:
     """The first line of a message, which is all that a phone shows of it: state, who, what and why."""
     if isinstance(told, Digest):
         return say("value.joined", first=state(told, say), rest=digest_headline(told, say))
-    return f"{state(told, say)} {headline(_as_heard(told), say)}"
+    return f"{state(told, say)} {headline(as_heard(told), say)}"
 
 
-def _as_heard(told: Notification) -> Incident:
+def as_heard(told: Notification) -> Incident:
     """The incident without its news where whoever is told has heard of nothing that it would be news to."""
     return replace(told.incident, news="") if told.first and told.untold_since is not None else told.incident
 
@@ -246,7 +246,7 @@ class Line(Struct, frozen=True):
 
 def _line(told: Notification, say: Words, width: int, digest: Digest) -> Line:
     recent = (digest.created_at - told.created_at).total_seconds() < NEWS_S
-    incident = _as_heard(told) if recent else replace(told.incident, news="")  # for how long it was down would be over
+    incident = as_heard(told) if recent else replace(told.incident, news="")  # for how long it was down would be over
     shown = cut(headline(incident, say), width, "…")
     when = "" if recent and digest.why == "storm" else _when(incident, localtime.told_in(shown), digest.created_at, say)
     place = incident.site or incident.device_site
@@ -276,7 +276,7 @@ def view(notification: Notification, say: Words = ENGLISH) -> dict[str, Any]:
     return {
         "state": state(notification, say),
         "colour": colour(notification),
-        "headline": headline(_as_heard(notification), say),
+        "headline": headline(as_heard(notification), say),
         "facts": [(say(f"fact.{name}"), short(text, MAX_VALUE, say("value.cut"))) for name, text in facts if text],
         "happened": happened(incident, say),
         "chain": [] if resolved else chain_lines(incident, say),
@@ -343,7 +343,7 @@ def _plain_facts(told: Notification, say: Words) -> str:
     texts = {name: f"{say(f'fact.{name}')} {short(text, MAX_VALUE)}" for name, text in named.items()}
     about = (f"{texts['device']} {texts['peer']}", f"{texts['reason']} {texts['since']}")
     lines = (
-        say("value.joined", first=state(told, say), rest=headline(_as_heard(told), say)),
+        say("value.joined", first=state(told, say), rest=headline(as_heard(told), say)),
         *(about if device else (texts["since"],)),  # nothing may be shown of it (`unshown`)
         f"{say('part.incident')} {short(incident.id, MAX_VALUE)}",
     )

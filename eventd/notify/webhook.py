@@ -8,6 +8,7 @@ from eventd.contract import Channel, Notifier, Pace
 from eventd.model import Digest, Incident, Notification, Told
 from eventd.notify.alert import NEVER, Alert, alerts, fingerprint
 from eventd.notify.endpoint import Endpoint, HttpSettings, configuring, endpoint
+from eventd.notify.render import as_heard
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import ID_HEADER, Session
 
@@ -47,7 +48,7 @@ def payload(notification: Notification, external_url: str | None = None) -> dict
 
     Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
     """
-    incident = notification.incident
+    incident = as_heard(notification)
     shown = alerts(incident, NEVER)
     group = {"incident": shown[0].labels["incident"]}
     return {

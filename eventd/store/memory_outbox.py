@@ -383,12 +383,15 @@ class MemoryOutbox:
 
     async def alerting(self, channel: str, resolved_since: float) -> Sequence[Incident]:
         """`contract.Outbox.alerting`."""
-        announced = {
-            entry.notification.incident.id
-            for entry in self._outbox.values()
-            if entry.notification.channel == channel and entry.state in ("pending", "delivered")
-        }
-        return [i for i in self._incidents.values() if i.id in announced and not ended_before(i, resolved_since)]
+        found = list[Incident]()
+        for incident in self._incidents.values():
+            of = self._of((incident.id, channel))
+            announced = [entry.notification for entry in of if entry.state in ("pending", "delivered")]
+            if announced and not ended_before(incident, resolved_since):
+                only = announced[0] if len(announced) == 1 else None
+                unheard = only and only.untold_since and only.incident.news == incident.news
+                found.append(replace(incident, news=None) if unheard else incident)
+        return found
 
     def totals(self) -> dict[str, ChannelTotals]:
         """`Store.totals`."""

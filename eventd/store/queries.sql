@@ -71,7 +71,12 @@ SELECT json FROM incidents INDEXED BY incidents_over WHERE status = 'resolved' A
 ORDER BY resolved_at DESC, seq DESC LIMIT :limit;
 
 -- name: incidents_announced
-SELECT json FROM incidents
+-- Without the news where all that the channel is told of it took the place of what it would be news to.
+SELECT CASE WHEN (
+    SELECT count(*) = 1 AND max(json_extract(outbox.json, '$.untold_since')) IS NOT NULL
+        AND max(json_extract(outbox.json, '$.incident.news')) IS json_extract(incidents.json, '$.news')
+    FROM outbox WHERE outbox.incident = incidents.id AND channel = :channel AND state IN ('pending', 'delivered')
+) THEN json_remove(json, '$.news') ELSE json END FROM incidents
 WHERE (status = 'open' OR (status = 'resolved' AND resolved_at >= :resolved_since))
     AND EXISTS (
         SELECT 1 FROM outbox

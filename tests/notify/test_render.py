@@ -10,6 +10,7 @@ from notify_fakes import T0, make_incident, make_notification, make_resolved
 
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, utc
+from eventd.notify import webhook
 from eventd.notify.render import BARE, CUT, Markup, clean, cut, digest_view, duration_text, plain, short, state, title
 from eventd.notify.template import MAX_RENDERED, Renderer, own_template
 from eventd.notify.words import words
@@ -120,7 +121,9 @@ def test_an_update_to_somebody_who_has_heard_nothing_is_no_update() -> None:
 def test_who_has_heard_nothing_is_told_no_news_of_it() -> None:
     told = make_notification(incident=make_incident(news="11 in all, 6 before"), first=True)
     assert title(told).startswith("MAJOR 11 in all"), "an opening may have a reason of its own"
-    assert title(replace(told, untold_since=utc(T0 - 60))).startswith("MAJOR Tunnel to branch-7")
+    late = replace(told, untold_since=utc(T0 - 60))
+    assert title(late).startswith("MAJOR Tunnel to branch-7")
+    assert webhook.payload(late)["alerts"][0]["annotations"]["summary"].startswith("Tunnel to branch-7")
 
 
 def test_an_escalation_says_how_long_nobody_has_taken_it() -> None:

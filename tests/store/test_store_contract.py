@@ -764,6 +764,19 @@ async def test_alerting_lists_what_was_announced_and_still_matters(store: Store)
     assert await store.alerting("chat", unix(100.5)) == [changed]
 
 
+async def test_a_channel_is_reminded_of_no_news_of_what_it_was_never_told(store: Store) -> None:
+    one, other = incident(count=11, news="11 in all, 6 before"), incident(count=14, news="14 in all, 11 before")
+    await store.commit(batch(notifications=[notification("n1", incident(count=6), "opened")]))
+    await store.commit(batch(notifications=[notification("n2", one, "updated", seconds=60)]))
+    assert [about.news for about in await store.alerting("chat", 0)] == [None]
+    await told(store)
+    assert [about.news for about in await store.alerting("chat", 0)] == [None]
+    await store.commit(batch(notifications=[notification("n3", other, "updated", seconds=120)]))
+    assert [about.news for about in await store.alerting("chat", 0)] == [other.news]
+    await told(store)
+    assert await store.alerting("chat", 0) == [other]
+
+
 # --- retention ------------------------------------------------------------------------------------------------------
 
 
