@@ -28,6 +28,7 @@ from eventd.model import (
     TrapRecord,
     utc,
 )
+from eventd.parse.conceal import COMMUNITY_TRANSPORTS
 from eventd.parse.snmp import Access, parse_notification, report_for
 from eventd.parse.syslog import Glance, glance_at, parse_syslog
 from eventd.parse.timestamps import resolve
@@ -51,12 +52,14 @@ class Unclaimed(Struct, frozen=True):
 
 
 class Examined(Struct, frozen=True):
-    """One message looked at: what it says, the answer that an inform's sender waits for, and whether this inform was
-    here before (its answer got lost, or came too late)."""
+    """One message looked at: what it says, the answer that an inform's sender waits for, whether this inform was here
+    before (its answer got lost, or came too late), and what to tell the sender of one that was refused, if it asked to
+    be told (discovery of our engine, for one)."""
 
     result: Event | Malformed | Unclaimed
     response: bytes | None = None
     repeated: bool = False
+    report: bytes | None = None
 
 
 class Decoder:
@@ -106,18 +109,24 @@ class Decoder:
             response, repeated = record.response, self._repeated(record, message)
             return Examined(self._trap(record, message), response, repeated)
         except ParseError as error:
-            return Examined(malformed(message, error.reason, error.offset))
+            report = self._report(message, error.reason)
+            return Examined(self._malformed(message, error.reason, error.offset), report=report)
         except DecodeError:
-            return Examined(malformed(message, RejectReason.UNDECODABLE, 0), response, repeated)
+            return Examined(self._malformed(message, RejectReason.UNDECODABLE, 0), response, repeated)
         except Exception as error:  # noqa: BLE001  a bug in a handler must not become a remote off-switch
             if self._on_bug is not None:
                 self._on_bug(error, message)
-            return Examined(malformed(message, RejectReason.HANDLER_ERROR, 0), response, repeated)
+            return Examined(self._malformed(message, RejectReason.HANDLER_ERROR, 0), response, repeated)
 
-    def report(self, message: Message, reason: str) -> bytes | None:
-        """What to answer to a v3 message that was refused for that reason and asked to be told (discovery of our
-        engine, for one)."""
+    def _report(self, message: Message, reason: RejectReason) -> bytes | None:
+        if message.transport != "snmp-v3" or message.reply is None:
+            return None
         return report_for(message.payload, self.access, message.received_at, reason)
+
+    def _malformed(self, message: Message, reason: RejectReason, offset: int) -> Malformed:
+        if message.transport in COMMUNITY_TRANSPORTS:
+            message = replace(message, payload=self.access.conceal(message.payload))
+        return malformed(message, reason, offset)
 
     def _syslog(self, message: Message) -> Event | Unclaimed:
         glance = glance_at(message.payload)

@@ -177,6 +177,7 @@ class VarBind(Struct, frozen=True):
 class TrapRecord(Struct, frozen=True):
     """One SNMP notification, v1 mapped to the v2 view (RFC 3584 section 3.1).
 
+    ``raw`` is the whole message as it may be kept: without the community, which whoever reads it could send with.
     ``oid`` is snmpTrapOID.0. ``lookup`` lists the OIDs under which a definition may be found, best first: for v1
     ``enterprise.specific`` and ``enterprise.0.specific``, because converters disagree; for v2c/v3 also the form with
     the ``0`` before the last sub-identifier taken out or put in. ``uptime`` is sysUpTime in hundredths of a second.

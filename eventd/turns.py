@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -29,6 +30,13 @@ async def turns(rows: Iterable[T]) -> AsyncIterator[T]:
 async def in_turns(rows: Iterable[T]) -> list[T]:
     """All of them."""
     return [row async for row in turns(rows)]
+
+
+def together(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The same rows, up to ``size`` at a time; none is taken before its list is asked for."""
+    rows = iter(rows)
+    while some := list(islice(rows, size)):
+        yield some
 
 
 def one_turn(rows: Iterable[T], timer: Callable[[], float]) -> Iterator[T]:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import structlog
 from examples import some
 from hypothesis import given
 from hypothesis import strategies as st
+from snmp_strategies import UPTIME, bind, bindings, name, v2c
 from stopwatch import Stopwatch
 from storm import fail_line, mixture, start_line, stop_inform, stop_line, stop_trap
 
@@ -20,7 +22,7 @@ from eventd.decode import Decoder
 from eventd.errors import StoreError
 from eventd.intake import Intake
 from eventd.inventory import Device, Inventory
-from eventd.model import Change, Message, Notification, utc
+from eventd.model import Change, Message, Notification, Syntax, utc
 from eventd.parse.snmp import Access
 from eventd.pipeline import Pipeline
 from eventd.registry import Registry, load
@@ -30,6 +32,7 @@ from eventd.turns import TURN_S
 
 START = 1_790_000_000.0
 REGISTRY = load()
+SAYS_IPSEC = bind("1.3.6.1.4.1.32473.2.0", Syntax.OCTET_STRING, b"IPSEC ended")
 
 
 class Clock:
@@ -160,6 +163,21 @@ async def test_a_full_disk_loses_nothing_and_doubles_nothing(monkeypatch: pytest
     assert len(answers) == 1
     assert house.pipeline.store_failing is None
     assert house.faults() == []
+
+
+async def test_no_community_is_logged_or_kept_of_a_trap_whatever_becomes_of_it() -> None:
+    house, known, strange = House(), stop_trap(1), v2c(bindings(UPTIME, name("1.3.6.1.4.1.32473.1"), SAYS_IPSEC))
+    with structlog.testing.capture_logs() as logs:
+        house.receive(known, strange, known[:-1], transport="snmp-v2c")
+        await house.finish()
+    kept = [(await house.store.events()).items[0].event.raw, (await house.store.malformed()).items[0].raw]
+    assert [line["event"].partition(";")[0] for line in logs if "raw" in line] == [
+        "this looks like an IPsec message and is not recognised",
+        "message rejected",
+    ]
+    for raw in (*kept, *(line["raw"] for line in logs if "raw" in line)):
+        assert b"public".hex() not in raw
+        assert b"******".hex() in raw
 
 
 async def test_while_one_batch_is_written_the_next_is_judged_up_to_a_bound() -> None:

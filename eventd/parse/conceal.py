@@ -19,27 +19,31 @@ BEGIN = re.compile(rb"\x30(?:[\x00-\x80]|\x81.|\x82..|\x83...|\x84....)\x02\x01[
 def without_community(payload: bytes, known: Iterable[bytes] = ()) -> bytes:
     """A message with asterisks in place of its community, and of the ``known`` ones wherever they stand if it is
     damaged. Lengths stay, so that what was well formed still is."""
-    try:
-        message = Cursor(payload).enter()
-        message.integer()
-        start, stop = message.expect(OCTET_STRING)
-        payload = payload[:start] + b"*" * (stop - start) + payload[stop:]
-    except ParseError:
-        payload = _without_begun(payload)
+    start, stop = _begun(payload) or _whole(payload)
+    payload = payload[:start] + b"*" * (stop - start) + payload[stop:]
     for community in known:
         if len(community) >= LEAST_SEARCHED:
             payload = payload.replace(community, b"*" * len(community))
     return payload
 
 
-def _without_begun(payload: bytes) -> bytes:
-    """A damaged message without what begins like a community, as far as that is there."""
+def _begun(payload: bytes) -> tuple[int, int] | None:
+    """First octet and end of what begins like a community, as far as that is there, be the message damaged or not."""
     begin = BEGIN.match(payload)
     if begin is None:
-        return payload
+        return None
     at, first = begin.end(), payload[begin.end()] if begin.end() < len(payload) else 0
     octets = first & 0x7F if first & 0x80 else 0
     size = int.from_bytes(payload[at + 1 : at + 1 + octets]) if octets else first
-    start = at + 1 + octets
-    stop = min(start + size, len(payload))
-    return payload[:start] + b"*" * max(0, stop - start) + payload[max(start, stop) :]
+    start = min(at + 1 + octets, len(payload))
+    return start, min(start + size, len(payload))
+
+
+def _whole(payload: bytes) -> tuple[int, int]:
+    """The same of a message that begins otherwise, with a longer version, say, if that much of it is well formed."""
+    try:
+        message = Cursor(payload).enter()
+        message.integer()
+        return message.expect(OCTET_STRING)
+    except ParseError:
+        return 0, 0

@@ -111,8 +111,9 @@ class Access:
         return found
 
     def conceal(self, payload: bytes) -> bytes:
-        """A message as it may be kept and shown: without its community, and without ours wherever they stand in it."""
-        return without_community(payload, self._communities)
+        """A message as it may be kept and shown: without its community, and without ours wherever they stand in it.
+        Whoever has it read offline has it."""
+        return payload if self.usm.checks == "offline" else without_community(payload, self._communities)
 
 
 def transport_of(payload: bytes) -> str:
@@ -192,6 +193,7 @@ def _read_community(payload: bytes, version: int, cursor: Cursor, access: Access
     named: Literal["v1", "v2c"] = "v1" if version == VERSION_1 else "v2c"
     found = read_notification(cursor, named)
     cursor.finish()
+    payload = access.conceal(payload)
     if found.tag != INFORM:
         return _record(payload, named, found)
     pdu = encode_response(found.request_id, found.bindings)

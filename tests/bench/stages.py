@@ -41,7 +41,6 @@ from eventd.inventory import Inventory  # noqa: E402
 from eventd.model import Change, Event, Message, Notification, Told  # noqa: E402
 from eventd.notify import routing, slack  # noqa: E402
 from eventd.notify.session import Session  # noqa: E402
-from eventd.parse.conceal import COMMUNITY_TRANSPORTS  # noqa: E402
 from eventd.parse.framing import split_datagram  # noqa: E402
 from eventd.parse.snmp import Access, parse_notification, transport_of  # noqa: E402
 from eventd.parse.syslog import glance_at, parse_syslog  # noqa: E402
@@ -74,9 +73,8 @@ ROUTES = routing.Routes([routing.Route(channels=(CHANNEL,))])
 JUDGED = Settings(outage_hold=0.5, rekey_hold=1.0, recovery_hold=0.3, twin_window=1.0)
 STAGES = {
     "receive": "from the kernel into the intake and out of it",
-    "parse": "header of a line; a whole trap, with its digest and cipher",
+    "parse": "header of a line; a whole trap, with its digest and cipher, the community taken out of what is kept",
     "decode": "the rest of the line, who sent it, the handler, or what was read before",
-    "conceal": "the community taken out of what is kept of a trap",
     "correlate": "rules, indexes and timers",
     "state": "what has changed of peers and devices, as bytes",
     "row": "events as JSON and columns",
@@ -187,13 +185,7 @@ class Apart:
         decoded = time.process_time()
         self.spent["parse"] += parsed - started
         self.spent["decode"] += decoded - parsed - (parsed - started)
-        with self.timed("conceal"):
-            return [self._concealed(*pair) for pair in zip(found, messages, strict=True) if isinstance(pair[0], Event)]
-
-    def _concealed(self, event: Event, message: Message) -> Event:
-        if message.transport not in COMMUNITY_TRANSPORTS:
-            return event
-        return msgspec.structs.replace(event, raw=self.access.conceal(message.payload).hex())
+        return [event for event in found if isinstance(event, Event)]
 
     def _parse(self, message: Message) -> object:
         if self.load.port == "snmp":

@@ -37,7 +37,7 @@ SNMP_TRAP_OID = bytes.fromhex("060a2b060106030101040100")
 def test_a_v2c_trap_becomes_a_record():
     message = v2c()
     assert parse(message) == TrapRecord(
-        raw=message,
+        raw=message.replace(b"public", b"******"),
         version="v2c",
         oid=some.TUNNEL_STOP,
         lookup=(some.TUNNEL_STOP, f"{some.BASE}.6.0.2"),
@@ -181,7 +181,7 @@ def test_a_specific_v1_trap_is_found_with_and_without_the_zero():
     listed = bindings(*(bind(*row) for row in some.STOP_VARBINDS))
     message = v1(listed=listed)
     assert parse(message) == TrapRecord(
-        raw=message,
+        raw=message.replace(b"public", b"******"),
         version="v1",
         oid=f"{some.BASE}.6.0.2",
         lookup=(some.TUNNEL_STOP, f"{some.BASE}.6.0.2"),

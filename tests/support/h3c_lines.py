@@ -51,7 +51,9 @@ class Wire:
     """A decoder that remembers, as the service has one."""
 
     def __init__(self, devices: tuple[Device, ...] = (), peers: tuple[InventoryPeer, ...] = ()) -> None:
-        self.decoder = Decoder(registry(), Inventory(devices, peers), Access(["public"]), learned_ends={})
+        self.decoder = Decoder(
+            registry(), Inventory(devices, peers), Access(["public"], checks="offline"), learned_ends={}
+        )
 
     def event(self, text: str | bytes, source: str = "192.0.2.1", transport: str = "", after: float = 0.0) -> Event:
         raw = text.encode() if isinstance(text, str) else text

@@ -35,7 +35,7 @@ def decode(payload: bytes | str, transport: str | None = None) -> Event | Malfor
     raw = payload.encode() if isinstance(payload, str) else payload
     if transport is None:
         transport = "snmp-v2c" if isinstance(payload, bytes) and raw[:1] == b"\x30" else "syslog-udp"
-    decoder = Decoder(registry(), Inventory(), Access(["public"]))
+    decoder = Decoder(registry(), Inventory(), Access(["public"], checks="offline"))
     return decoder.decode(Message(transport, SOURCE, 514, RECEIVED_AT, raw))
 
 
