@@ -336,7 +336,8 @@ class Outbox(Protocol):
         self, channel: str, now: float, why: DigestReason, most: int, apart: Collection[str] = ()
     ) -> Digest | None:
         """Bind what is due about up to ``most`` incidents, none of them of those ``apart``, into one digest, durably,
-        and mark it in flight; None if nothing is due or something is in flight."""
+        and mark it in flight; None if nothing is due or something is in flight. Where more is due, what is about
+        incidents that are open and critical now goes before the rest."""
 
     async def unseal(self, channel: str, most: int) -> None:
         """Take digests of more than ``most`` incidents apart, also one that is in flight: the channel shows less in a

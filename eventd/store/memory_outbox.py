@@ -279,6 +279,8 @@ class MemoryOutbox:
         barred = channel in self._in_flight.values() or self._maybe_told(channel, now) is not None
         due = [] if barred else self._due_together(channel, now, apart)
         members = list[Entry]()
+        if len(due) > most:
+            due.sort(key=lambda entry: not self._is_critical(entry.notification.incident.id))
         for first in due[:most]:
             of = self._of((first.notification.incident.id, channel))
             ordered = sorted((e for e in of if e.state == "pending"), key=lambda e: e.rank)
@@ -290,6 +292,10 @@ class MemoryOutbox:
         for entry in members:
             entry.digest = ident
         return self._digest(ident, members)
+
+    def _is_critical(self, incident: str) -> bool:
+        stands = self._incidents.get(incident)
+        return stands is not None and stands.severity == "critical" and stands.status == "open"
 
     async def lay_down(self, ident: str) -> None:
         """`contract.Outbox.lay_down`."""

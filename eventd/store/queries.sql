@@ -58,6 +58,9 @@ SELECT json FROM incidents WHERE id = ?;
 -- name: incidents
 SELECT seq, json FROM incidents WHERE {where} ORDER BY seq DESC LIMIT :limit;
 
+-- name: incidents_critical
+SELECT id FROM incidents WHERE severity = 'critical' AND status = 'open';
+
 -- name: incidents_of_status
 SELECT json FROM incidents WHERE status = ? ORDER BY seq;
 

@@ -258,6 +258,9 @@ class Queue:
             return None
         with self._transaction():
             due = self._due_together(channel, now, apart)
+            if len(due) > most:
+                critical = {ident for (ident,) in self._all("incidents_critical")}
+                due.sort(key=lambda row: row[-1] not in critical)
             members = [
                 ident
                 for *_, incident in due[:most]

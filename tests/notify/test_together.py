@@ -72,7 +72,8 @@ class House:
             await asyncio.wait_for(task, 1.0)
 
     async def put(self, *notifications: Notification) -> None:
-        await self.store.commit(Batch(notifications=list(notifications)))
+        about = {one.incident.id: one.incident for one in notifications}
+        await self.store.commit(Batch(notifications=list(notifications), incidents=about))
         self.delivery.wake()
 
     async def pass_time(self, seconds: float, step: float = 1.0) -> None:
@@ -139,8 +140,9 @@ async def test_who_is_too_slow_to_be_told_one_by_one_within_a_minute_is_told_tog
 async def test_a_digest_holds_no_more_than_the_channel_can_show() -> None:
     house = House(per_minute=5, digests=30)
     async with house.running():
-        await house.put(*(opened(number) for number in range(100)))
+        await house.put(*(opened(n, severity="critical" if n > 94 else "major") for n in range(100)))
         await house.empty()
+    assert {f"i{n}" for n in range(95, 100)} <= set(listed(house.chat.told[:5])), "the gravest do not wait for the next"
     sizes = [len(told.notifications) for _, told in house.chat.told if isinstance(told, Digest)]
     assert max(sizes) == 30
     assert sorted(listed(house.chat.told)) == sorted(f"i{n}" for n in range(100))

@@ -405,6 +405,20 @@ async def test_a_digest_takes_everything_of_an_incident_and_nothing_that_is_to_b
     assert await store.outbox_counts() == {"chat": {"dead": 2, "delivered": 1, "superseded": 1}}
 
 
+async def test_a_digest_without_room_for_all_takes_what_is_critical_now(store: Store) -> None:
+    grave = [incident(f"i{n}", severity="critical", resolved=9 if n == 3 else None) for n in range(3, 6)]
+    waiting = [notification(f"n{n}", incident(f"i{n}")) for n in range(6)]
+    await store.commit(batch(notifications=waiting, incidents=[*grave, *(one.incident for one in waiting[:3])]))
+    for first, second in (("n0", "n4"), ("n1", "n2")):
+        assert await store.claim("chat", unix(1)) is not None
+        await store.settle(Settled(first, "delivered"))
+        digest = await store.seal("chat", unix(1), "storm", 2)
+        assert digest is not None
+        assert digest.notifications[0].id == second
+        await store.settle(Settled(digest.id, "delivered"))
+    assert store.totals()["chat"].pending == 0
+
+
 async def test_nothing_due_makes_no_digest(store: Store) -> None:
     await store.commit(batch(notifications=[later("n1", incident(), 60)]))
     assert await store.seal("chat", unix(0), "storm", 9) is None
