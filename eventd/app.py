@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -68,8 +68,8 @@ NEEDS_RESTART: dict[str, Callable[[Config], Any]] = {
     "receivers.snmp.engine_id": lambda config: config.receivers.snmp and config.receivers.snmp.engine_id,
 }
 
-#: The names of the channels that know what is open, in the store: a list in JSON.
-CHANNELS = "channels"
+#: Who knows what is open, in the store: a `routing.Audience` in JSON.
+AUDIENCE = "audience"
 
 #: What `App.not_ready` says before everything listens, and again from the stop on.
 STARTING = "eventd is starting or stopping."
@@ -273,25 +273,33 @@ class App:
         return {c.name: notifiers[c.type].build(c.name, c.settings, session) for c in config.channels}
 
     async def _tell_new_channels(self, config: Config) -> None:
-        """What is open already, to channels that were not there before. They hear of it before they hear of anything
-        else, and what was routed by the configuration before this one is in the outbox after that."""
-        names = {channel.name for channel in config.channels}
+        """What is open already, to channels that were not there before, or that further routes name. They hear of it
+        before they hear of anything else, and what was routed by the configuration before this one is in the outbox
+        after that."""
+        names = tuple(channel.name for channel in config.channels)
+        audience = msgspec.json.encode(routing.Audience(names, config.routes)).decode()
         try:
             async with asyncio.timeout(DRAIN_S):
-                kept = await self.store.meta_get(CHANNELS)
-                known = self.store.totals().keys() if kept is None else set(msgspec.json.decode(kept, type=list[str]))
-                new = names - known
-                await self.pipeline.tell(lambda now: self._catching_up(config, new, now))
-                if kept is None or names != known:
-                    await self.store.meta_set(CHANNELS, msgspec.json.encode(sorted(names)).decode())
+                kept = await self.store.meta_get(AUDIENCE)
+                before = self._audience(kept, config)
+                await self.pipeline.tell(lambda now: self._catching_up(config, before, now) if kept != audience else [])
+                if kept != audience:
+                    await self.store.meta_set(AUDIENCE, audience)
         except (StoreError, TimeoutError) as error:
             log.warning("new channels may not know what is open", error=str(error) or "the store does not answer")
 
-    def _catching_up(self, config: Config, new: Collection[str], now: float) -> list[Notification]:
-        told = self.correlator.told() if new else ()
-        found = list(routing.catching_up(told, config.routing, config.listeners, new, now))
+    def _audience(self, kept: str | None, config: Config) -> routing.Audience:
+        """As ``kept``; where that cannot be read, those who ever were told something, by the routes of now."""
+        if kept is not None:
+            with contextlib.suppress(msgspec.MsgspecError):
+                return msgspec.json.decode(kept, type=routing.Audience)
+        return routing.Audience(tuple(self.store.totals()), config.routes)
+
+    def _catching_up(self, config: Config, before: routing.Audience, now: float) -> list[Notification]:
+        told = self.correlator.told()
+        found = list(routing.catching_up(told, config.routing, config.listeners, before, now))
         for name, count in Counter(one.channel for one in found).items():
-            log.info("channel is new: it is told of what is open", channel=name, incidents=count)
+            log.info("channel is told of what is open already", channel=name, incidents=count)
         return found
 
     async def _give_up_orphans(self, config: Config) -> None:

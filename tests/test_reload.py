@@ -564,6 +564,27 @@ async def test_who_comes_for_a_renamed_channel_is_told_of_what_is_open(running: 
         await again.stop()
 
 
+async def test_a_channel_that_further_routes_name_is_told_of_what_is_open(running: Running) -> None:
+    async with ChatServer() as server:
+        chats = "".join(CHAT.format(name=name, url=server.url) for name in ("desk", "other"))
+        route = '[[routes]]\nmatch = {{ device = "{}" }}\nchannels = ["desk"]\n'
+        running.write(chats + route.format("FW0"))
+        assert await running.app.reload() is None
+        send(running.udp, stop_line(0, device="FW0"), stop_line(1, device="FW1"))
+        (first,) = await told_to(server, "desk")
+        await until(lambda: len(running.app.correlator.open_incidents()) == 2, 10)
+        running.write(chats + route.format("FW?"))
+        assert await running.app.reload() is None
+        _, second = await told_to(server, "desk", 2)
+        assert ("FW0" in first, "FW1" in second, "FW0" in second) == (True, True, False)
+        await running.stop()
+        again = await started_again(running, chats)
+        (both,) = await told_to(server, "other")
+        assert "2 INCIDENTS" in both
+        await again.stop()
+        assert len(await told_to(server, "desk")) == 2, "it knows"
+
+
 async def test_a_timer_that_is_due_at_the_start_does_not_meet_half_a_service(running: Running) -> None:
     """What it enqueues is committed before anybody delivers: what waits for a channel that is gone is given up."""
     old, other = (f'reminder = "1s"\n{CHAT.format(name=name, url="http://127.0.0.1:9")}' for name in ("old", "other"))

@@ -1,7 +1,7 @@
 """Who is told of what and when: ``[[routes]]`` and quiet hours of the configuration, as pure functions."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -153,15 +153,25 @@ def _notification(change: Change, channel: str, after: float, quiet: Quiet | Non
     )
 
 
+class Audience(msgspec.Struct, frozen=True):
+    """Who is told of what: the names of the channels, in order, and the routes."""
+
+    names: tuple[str, ...]
+    routes: tuple[Route, ...]
+
+
 def catching_up(
-    openings: Iterable[Change], routes: Routes, channels: Listeners, new: Collection[str], now: float
+    openings: Iterable[Change], routes: Routes, channels: Listeners, before: Audience, now: float
 ) -> Iterator[Notification]:
-    """What channels that are ``new`` are told of incidents that are open already (``openings``: each as it stands, as
-    an opening). Those that wait for nobody to acknowledge an incident have waited since it was opened."""
+    """What channels are told of incidents that are open already (``openings``: each as it stands, as an opening) and of
+    which they would not have been told as things were ``before``: those that were not there, and those that further
+    routes name. Who waits for nobody to acknowledge an incident has waited since it was opened."""
+    routed_before = Routes(before.routes)
     for change in openings:
         incident = change.incident
         found = route(incident, routes, channels, now)
-        for name in (name for name in found if name in new):
+        heard = route(incident, routed_before, before.names, now).keys() & set(before.names)
+        for name in (name for name in found if name not in heard):
             left = max(0.0, incident.opened_at.timestamp() + found[name] - now)
             if found[name] and incident.acked_by is not None:
                 continue

@@ -234,24 +234,45 @@ def test_a_window_that_cannot_be_is_a_fault(table: dict[str, Any], what: str) ->
 
 
 def test_a_new_channel_is_told_of_what_is_open_as_far_as_it_would_have_been() -> None:
-    table = Routes(
-        routes(
-            {"match": {"site": "Lyon"}, "channels": ["new", "chat"], "continue": True},
-            {"channels": ["pager"], "after": 900.0},
-        )
+    rows = routes(
+        {"match": {"site": "Lyon"}, "channels": ["new", "chat"], "continue": True},
+        {"channels": ["pager"], "after": 900.0},
     )
+    table = Routes(rows)
     here, there = make_incident(id="i1"), make_incident(id="i2", site="Paris", acked_by="ann")
     opened = here.opened_at.timestamp()
     openings = [Change("opened", incident, first=True) for incident in (here, there)]
     channels = dict.fromkeys(("new", "chat", "pager"))
 
     def told(now: float, *new: str) -> list[tuple[str, str, float]]:
-        found = routing.catching_up(openings, table, channels, new, now)
+        before = routing.Audience(tuple(name for name in channels if name not in new), tuple(rows))
+        found = list(routing.catching_up(openings, table, channels, before, now))
         assert all(one.catches_up and one.what == "opened" for one in found)
-        found = routing.catching_up(openings, table, channels, new, now)
         return [(one.channel, one.incident.id, (one.due_at or one.created_at).timestamp()) for one in found]
 
     assert told(opened + 60) == []
     assert told(opened + 60, "new") == [("new", "i1", opened + 60)]
     assert told(opened + 60, "pager") == [("pager", "i1", opened + 900)], "ann has the other"
     assert told(opened + 1000, "pager") == [("pager", "i1", opened + 1000)]
+
+
+@pytest.mark.parametrize(
+    ("before", "names"),
+    [
+        ([], []),
+        ([{"channels": ["chat"]}], []),
+        ([{"match": {"severity": "critical"}, "channels": ["chat"]}], ["chat"]),
+        ([{"channels": ["chat"], "after": 900.0}], []),
+        ([{"match": {"site": "Paris"}, "channels": ["chat"]}, {"channels": ["mail"]}], ["chat"]),
+    ],
+)
+def test_a_channel_that_further_routes_name_is_told_of_what_it_would_not_have_been(
+    before: list[dict[str, Any]], names: list[str]
+) -> None:
+    after = routes({"match": {"site": "Lyon"}, "channels": ["chat"]}, {"channels": ["mail"]})
+    openings, channels = [Change("opened", make_incident(), first=True)], dict.fromkeys(("chat", "mail"))
+    audience = routing.Audience(tuple(channels), tuple(routes(*before)))
+    kept = msgspec.json.decode(msgspec.json.encode(audience), type=routing.Audience)
+    assert kept == audience
+    found = routing.catching_up(openings, Routes(after), channels, kept, TUESDAY)
+    assert [one.channel for one in found] == names
