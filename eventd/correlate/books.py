@@ -1,7 +1,7 @@
 """The books of a peer: which tunnels it has and whether they are up. No judgement here."""
 
 from eventd.correlate.settings import MAX_TUNNELS_PER_PEER, PACE_STOPS, UP_TRUST
-from eventd.correlate.state import TUNNEL_FIELDS, Moment, PeerState, Tunnel, moment
+from eventd.correlate.state import TUNNEL_FIELDS, Moment, PeerState, Tunnel, moment, stamp
 from eventd.model import Event
 
 #: SAs that begin together: two directions, AH and ESP, and as many of the one before.
@@ -30,8 +30,8 @@ def find(peer: PeerState, event: Event, now: float, *, wanted: bool) -> Tunnel:
         _make_room(peer)
         tunnel = peer.tunnels[key] = Tunnel(since=now)
     for name in TUNNEL_FIELDS:
-        if getattr(tunnel, name) is None:
-            setattr(tunnel, name, getattr(event, name))
+        if getattr(tunnel, name) is None and (said := getattr(event, name)) is not None:
+            setattr(tunnel, name, said)
     tunnel.local, tunnel.port = event.local or tunnel.local, event.peer_port or tunnel.port
     return tunnel
 
@@ -210,8 +210,8 @@ def overtaken(by: Moment | None, event: Event, now: float, window: float) -> boo
     """Whether what came in shortly before ``event`` happened after it, as the device's own clock says."""
     if by is None or by.stamp is None or now - by.at > window:
         return False
-    stamp = moment(event, now).stamp
-    return stamp is not None and stamp.before(by.stamp)
+    said = stamp(event)
+    return said is not None and said.before(by.stamp)
 
 
 def hand_over(peer: PeerState, old: Tunnel, new: Tunnel, now: float) -> None:

@@ -178,16 +178,15 @@ class Fleet:
 
     def index(self, key: str, state: State) -> str:
         """Bring the indexes up to date after anything touched a state. The key of the group it has left, or ""."""
-        if isinstance(state, PeerState):
-            self._note_told(key, told=state.case is not None and state.case.announced)
-            return self._stand(key, state)
-        self._note_told(key, told=any(case.announced for case in state.cases()))
         if isinstance(state, DeviceState):
+            self._note_told(key, told=any(case.announced for case in state.cases()))
             if any(note.event == FAILOVER for note in state.notes):
                 self._switched.add(state.device)
             else:
                 self._switched.discard(state.device)
-        return ""
+            return ""
+        self._note_told(key, told=state.case is not None and state.case.announced)
+        return self._stand(key, state) if isinstance(state, PeerState) else ""
 
     def _note_told(self, key: str, *, told: bool) -> None:
         if told:

@@ -467,10 +467,14 @@ def device_key(device: str) -> str:
     return f"device|{device}"
 
 
+def stamp(event: Event) -> Stamp | None:
+    """When an event happened, by its device's own clock; traps do not say."""
+    return None if event.device_time is None else Stamp(event.device_time.timestamp(), event.header.seq)
+
+
 def moment(event: Event, now: float) -> Moment:
-    """When an event arrived and happened; traps do not say when."""
-    stamp = None if event.device_time is None else Stamp(event.device_time.timestamp(), event.header.seq)
-    return Moment(now, stamp)
+    """When an event arrived and happened."""
+    return Moment(now, stamp(event))
 
 
 def decode(key: str, blob: bytes) -> State:

@@ -153,7 +153,8 @@ def due(owner: State) -> float | None:
     """When the next timer of any of its cases fires."""
     if isinstance(owner, DeviceState):
         return min((at for case in owner.cases() for at in case.timers.values()), default=None)
-    return None if owner.case is None else min(owner.case.timers.values(), default=None)
+    waits = owner.case is not None and owner.case.timers
+    return min(waits.values()) if waits else None
 
 
 def fire(desk: Desk, owner: State, at: float) -> None:

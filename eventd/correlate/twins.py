@@ -10,6 +10,7 @@ Stop, start, stop within one printed second may give the same bytes twice. Where
 SNMP's own numbers tell messages apart, the opposite that the same transport told in between makes the third a new fact.
 """
 
+from functools import lru_cache
 from operator import itemgetter
 from typing import Literal
 from zlib import crc32
@@ -25,6 +26,8 @@ Telling = Literal["new", "twin", "explained", "retransmission"]
 OPPOSITES = {"ipsec.tunnel.stop": "ipsec.tunnel.start", "ipsec.tunnel.start": "ipsec.tunnel.stop"}
 #: What tells two tunnels apart: of an `Ident`, without the tunnel index, which changes with every negotiation.
 _tunnel = itemgetter(0, 1, 2, 3, 4, 5, 7)
+#: Ways that are remembered: more than the kinds of messages that a fleet sends.
+WAYS = 512
 
 #: What `_ident` tells of an event.
 Ident = tuple[str | int | None, ...]
@@ -43,7 +46,7 @@ def recall(facts: list[Fact], event: Event, now: float, window: float) -> tuple[
     words = None if reason is None or reasons.unsaid(reason) else reason.name or reason.text.casefold()
     code = None if reason is None else reason.code
     for fact in facts:  # the oldest one counts: n logs and n traps meet in their order
-        if way in fact.ways or fact.event != name or fact.at < oldest or fact.until < oldest:
+        if fact.event != name or way in fact.ways or fact.at < oldest or fact.until < oldest:
             continue
         if not (_same_reason(fact, words, code) and _agree(fact.ident, ident)):
             continue
@@ -52,6 +55,8 @@ def recall(facts: list[Fact], event: Event, now: float, window: float) -> tuple[
             fact.reason, fact.code = words, code
             return fact, "explained"
         return fact, "twin"
+    if facts and facts[-1].ident == ident:
+        ident = facts[-1].ident  # one for all: they are what is looked at and saved most
     facts.append(Fact(now, now, name, words, code, ident, {way: checksum}))
     return facts[-1], "new"
 
@@ -69,7 +74,13 @@ def _way(event: Event) -> str:
     form = event.header.mnemonic or event.header.oid or ""
     if direction := event.extra.get("direction"):
         form = f"{form} {direction} {event.extra.get('protocol', '')}"
-    return f"{event.transport}|{form}|{event.header.mark or ''}"
+    return _named(event.transport, form, event.header.mark or "")
+
+
+@lru_cache(maxsize=WAYS)
+def _named(transport: str, form: str, mark: str) -> str:
+    """Always the same string, which a table of ways finds without reading it."""
+    return f"{transport}|{form}|{mark}"
 
 
 def forget(facts: list[Fact], before: float) -> None:
@@ -122,6 +133,7 @@ def _opposite(one: Fact, other: Fact) -> bool:
     return OPPOSITES.get(one.event) == other.event and _agree(_tunnel(one.ident), _tunnel(other.ident))
 
 
+@lru_cache(maxsize=WAYS)
 def _carrier(way: str) -> tuple[str, str]:
     transport, _, rest = way.partition("|")
     return transport, rest.rpartition("|")[2]
