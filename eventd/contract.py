@@ -214,7 +214,7 @@ class Catalogue(Struct, frozen=True):
 # --- judgement --------------------------------------------------------------------------------------------------
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, gc=False):
     """What a correlator concluded from one event or one tick.
 
     ``duplicate``: the event was a further witness of a fact already counted. ``changes``: steps in the life of
@@ -231,7 +231,7 @@ class Verdict(Struct, frozen=True):
 # --- store ------------------------------------------------------------------------------------------------------
 
 
-class JournalRow(Struct, frozen=True):
+class JournalRow(Struct, frozen=True, gc=False):
     """One event as it is kept, with what became of it."""
 
     event: Event

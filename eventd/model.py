@@ -5,6 +5,7 @@
 All are immutable values. Field order of `Event` and `Incident` is the order in which they are printed.
 Times named ``*_at`` and ``*_time`` are aware UTC ``datetime`` in what people read, and Unix seconds (``float``,
 rounded to microseconds so that they survive a trip through text) in `Message`, where every microsecond counts.
+What is made for every event is in no cycle, and the garbage collector need not look at it (``gc=False``).
 """
 
 from collections.abc import Callable, Mapping
@@ -210,7 +211,7 @@ class TrapRecord(Struct, frozen=True):
         return self.response is not None
 
 
-class Header(Struct, frozen=True):
+class Header(Struct, frozen=True, gc=False):
     """What the message itself says of its kind; all None where it does not say."""
 
     pri: int | None = None
@@ -223,7 +224,7 @@ class Header(Struct, frozen=True):
     notification: str | None = None
 
 
-class Reason(Struct, frozen=True):
+class Reason(Struct, frozen=True, gc=False):
     """Why: the device's own words, and what a catalogue knows about them.
 
     ``text`` is verbatim, ``gloss`` says in a few words what a cryptic one means. ``name`` is the catalogue's canonical
@@ -251,7 +252,7 @@ class Reason(Struct, frozen=True):
         return self.text if self.gloss is None else f"{self.text} ({self.gloss})"
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """One decoded message, in the one shape of docs/events.md. ``event`` is None for a message of no known event."""
 
     event: str | None
@@ -304,14 +305,14 @@ class Malformed(Struct, frozen=True):
     raw: str
 
 
-class Witness(Struct, frozen=True):
+class Witness(Struct, frozen=True, gc=False):
     """One proof of an incident: who reported it and by which way."""
 
     transport: str
     device: str
 
 
-class Incident(Struct, frozen=True):
+class Incident(Struct, frozen=True, gc=False):
     """One real problem, from the first sign to the all-clear (docs/incidents.md)."""
 
     id: str
@@ -364,7 +365,7 @@ class Incident(Struct, frozen=True):
 ChangeKind = Literal["opened", "updated", "resolved"]
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, frozen=True, gc=False):
     """One step in the life of an incident, with the incident as it stands after the step.
 
     ``notify`` is False for steps worth keeping but not worth telling (a repeated negotiation failure). ``first``:

@@ -112,7 +112,7 @@ Shelf = tuple[str | int | None, ...]
 Sign = tuple["str | int | float | Sign | None", ...]
 
 
-class Standing(Struct, frozen=True):
+class Standing(Struct, frozen=True, gc=False):
     """Where a peer is found because of the case it has, or because another one's case tells its matter: ``shelves`` by
     what may become one matter with others, ``places`` by where its case is. ``swings`` is its group once more, while it
     flaps and is up."""

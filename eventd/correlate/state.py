@@ -2,6 +2,9 @@
 
 Keys: ``peer|<device>|<vsys>|<address>``, ``device|<name>`` and ``group|<kind>|<device>|<place>``. A message without a
 peer address gets ``?<interface>`` in place of the address.
+
+All of it can be written down as a tree, so that it is in no cycle, and the garbage collector need not look at it
+(``gc=False``): it would at every change.
 """
 
 from collections.abc import Iterator
@@ -24,7 +27,7 @@ LINE = "line"
 TUNNEL_FIELDS = ("flow", "interface", "ifindex", "policy", "policy_seq", "rule", "inside", "local")
 
 
-class Stamp(Struct, frozen=True, array_like=True):
+class Stamp(Struct, frozen=True, array_like=True, gc=False):
     """When a device says it happened: its own clock, then its message counter. Only compared within one device."""
 
     at: float
@@ -37,14 +40,14 @@ class Stamp(Struct, frozen=True, array_like=True):
         return self.seq is not None and other.seq is not None and self.seq < other.seq
 
 
-class Moment(Struct, frozen=True, array_like=True):
+class Moment(Struct, frozen=True, array_like=True, gc=False):
     """When something arrived, and when the device says it happened."""
 
     at: float
     stamp: Stamp | None = None
 
 
-class Tunnel(Struct, omit_defaults=True):
+class Tunnel(Struct, omit_defaults=True, gc=False):
     """One tunnel under a peer: what the messages said of it so far, and whether it is up (None = not known).
 
     ``turns`` are the times of its latest ups and downs, those of rekeys and planned work left out (``nature`` is that
@@ -78,7 +81,7 @@ class Tunnel(Struct, omit_defaults=True):
     port: int | None = None
 
 
-class Fact(Struct, array_like=True):
+class Fact(Struct, array_like=True, gc=False):
     """Something that was reported, first ``at`` and last at ``until``, by which ways so far (``way → checksum of the
     bytes``), and whether it is part of the case in hand; of a device, which of its conditions it is about."""
 
@@ -93,7 +96,7 @@ class Fact(Struct, array_like=True):
     condition: str = ""
 
 
-class Step(Struct, array_like=True):
+class Step(Struct, array_like=True, gc=False):
     """One line of a chain; ``times`` > 1 when it repeated without anything between, last at ``until``."""
 
     at: float
@@ -102,7 +105,7 @@ class Step(Struct, array_like=True):
     until: float = 0.0
 
 
-class Case(Struct, kw_only=True, omit_defaults=True):
+class Case(Struct, kw_only=True, omit_defaults=True, gc=False):
     """A matter under judgement: held back (``announced`` false) or an open incident.
 
     ``timers`` maps the names of `eventd.correlate.timers` to Unix seconds. ``nature`` is how the stop reads:
@@ -271,7 +274,7 @@ class Case(Struct, kw_only=True, omit_defaults=True):
         self.timers[timer] = min(at, self.timers.get(timer, at))
 
 
-class Decision(Struct, array_like=True):
+class Decision(Struct, array_like=True, gc=False):
     """Something that was judged and led to no incident: by which rule, and why; ``times`` > 1 when it repeated, last
     at ``until``."""
 
@@ -292,7 +295,7 @@ def decide(decisions: list[Decision], at: float, rule: str, why: str) -> None:
     del decisions[:-MAX_DECISIONS]
 
 
-class PeerState(Struct, kw_only=True, omit_defaults=True):
+class PeerState(Struct, kw_only=True, omit_defaults=True, gc=False):
     """All that is known of one peer of one device. ``linked`` is the key of the peer at the other end of the link,
     while that one's case tells the matter of this one, too, which began at ``fell``; ``counted`` is the parent incident
     that has counted it. ``guessed``: which address is the peer's and which the device's own is a guess
@@ -335,7 +338,7 @@ class PeerState(Struct, kw_only=True, omit_defaults=True):
             self.case = None
 
 
-class Note(Struct, frozen=True, array_like=True):
+class Note(Struct, frozen=True, array_like=True, gc=False):
     """Something that happened on a device and may explain a stop near it. ``admin``: how surely a person did it
     (2 = said so, 1 = may have). ``event`` is the event's name. ``shut``: it is a line that somebody has shut down."""
 
@@ -350,7 +353,7 @@ class Note(Struct, frozen=True, array_like=True):
     shut: bool = False
 
 
-class Move(Struct, frozen=True, array_like=True):
+class Move(Struct, frozen=True, array_like=True, gc=False):
     """A peer of one device came up on another one, ``device``."""
 
     at: float
@@ -358,7 +361,7 @@ class Move(Struct, frozen=True, array_like=True):
     peer: str
 
 
-class DeviceState(Struct, kw_only=True, omit_defaults=True):
+class DeviceState(Struct, kw_only=True, omit_defaults=True, gc=False):
     """What is known of one device beyond its peers. ``also`` has further names of its conditions: a log and a trap
     about one thing name it differently. ``moves`` are the latest of its peers that came up elsewhere.
     ``restarted`` is when it said first that it had restarted, the latest time; ``restart_shown`` when something other
@@ -390,7 +393,7 @@ class DeviceState(Struct, kw_only=True, omit_defaults=True):
                 return
 
 
-class GroupState(Struct, kw_only=True):
+class GroupState(Struct, kw_only=True, gc=False):
     """An outage of many peers with one cause: all on an interface or a device, or one peer that many devices lost.
 
     ``place`` is the interface or the peer address, ``joined_at`` when the latest of them began, ``back`` how many have
