@@ -216,13 +216,13 @@ def overtaken(by: Moment | None, event: Event, now: float, window: float) -> boo
 
 def hand_over(peer: PeerState, old: Tunnel, new: Tunnel, now: float) -> None:
     """Another tunnel goes on for one that is lost, or about to be: how that stood and what it did is as if the other
-    had; of itself nothing is known any more."""
-    if not new.up:
-        _count(peer, new.up, -1)
-        _count(peer, old.up, 1)
+    had, unless that is down itself; of the first one nothing is known any more."""
+    if new.up is not False:
+        new.turns, new.stops = sorted([*old.turns, *new.turns]), sorted([*old.stops, *new.stops])[-PACE_STOPS:]
+    if new.up is None:
         new.up, new.nature, new.stopped = old.up, old.nature, old.stopped
-    _count(peer, old.up, -1)
-    new.turns, new.stops = sorted([*old.turns, *new.turns]), sorted([*old.stops, *new.stops])[-PACE_STOPS:]
+    else:
+        _count(peer, old.up, -1)
     old.up, old.since, old.nature, old.turns, old.stops = None, now, "outage", [], []
     _settle(peer, now)
 

@@ -15,17 +15,18 @@ from eventd.model import Event, Reason
 def take_over(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float) -> bool:
     """A tunnel is about to come up, or to begin anew: it goes on for those that had its networks on other lines, and
     are lost; whether there are any. Where it was up, or one stopped after this start by the device's clock, the
-    networks were never away."""
-    was_up = tunnel.up
+    networks were never away; where it was down itself, they are away since then, and are back now."""
+    was = tunnel.up
     lost = [old for old in _others(peer, tunnel) if _is_lost(old) and not _are_pair(old, tunnel)]
     for old in lost:
         if old.stopped is not None and now - old.stopped.at <= desk.settings.twin_window:
             _take_back(peer, old.stopped.at)
-        never_away = was_up or books.overtaken(old.stopped, event, now, desk.settings.twin_window)
+        just_lost = now - old.since <= desk.settings.twin_window
+        never_away = was or (just_lost and books.overtaken(old.stopped, event, now, desk.settings.twin_window))
         if never_away and old.nature == "outage":
             del old.turns[-1:], old.stops[-1:]
         hand_over(desk, peer, old, tunnel, now)
-        if never_away:
+        if never_away and was is None:
             books.put(peer, tunnel, True, now)
     return bool(lost)
 

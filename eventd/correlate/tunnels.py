@@ -158,16 +158,17 @@ def _just_started(desk: Desk, tunnel: Tunnel, now: float) -> bool:
 
 
 def _down(desk: Desk, peer: PeerState, tunnel: Tunnel, event: Event, now: float, nature: str) -> None:
-    changed = books.put(peer, tunnel, False, now)
+    was_lost = tunnel.up is False and tunnel.nature == "outage"  # whatever is said of it since, that is what it is
+    books.put(peer, tunnel, False, now)
     if not books.overtaken(tunnel.stopped, event, now, desk.settings.twin_window):
-        tunnel.nature, tunnel.stopped = nature, moment(event, now)
+        tunnel.nature, tunnel.stopped = "outage" if was_lost else nature, moment(event, now)
     peer.last_stop = event.reason
     if peer.case is not None:
         if peer.case.back_by:  # it is not awaited any more: its own stop says that it is lost
             peer.case.timers.pop("grow", None)
         peer.case.stranger, peer.case.back_by = False, 0.0  # it had a tunnel
         peer.case.knew = peer.case.cause
-    if changed and nature == "outage" and flapping.turned(desk, peer, tunnel, event, now):
+    if nature == "outage" and not was_lost and flapping.turned(desk, peer, tunnel, event, now):
         return
     case = peer.case
     if case is None:

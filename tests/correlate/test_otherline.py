@@ -129,6 +129,22 @@ def test_of_a_pair_the_order_within_a_moment_decides_nothing(before: str, one: s
         assert f"{ended.kind} {ended.status} {ended.severity}".startswith(f"tunnel_degraded {expected}")
 
 
+@pytest.mark.parametrize(
+    ("before", "one", "other", "after"),
+    [
+        (f"600 stop dpd timeout {ONE}", f"stop phase2 hard expiry {ONE}", f"start {TWO}", TWO),  # it was lost before
+        (f"600 stop phase2 hard expiry {ONE}", f"start {ONE}", f"{KICK} {TWO}", ONE),  # of which nothing was known
+        (f"300 start {TWO}\n301 {KICK} {ONE}\n600 {KICK} {TWO}", f"start {ONE}", f"{KICK} {TWO}", ONE),  # that, too
+    ],
+)
+def test_an_end_that_ended_nothing_is_no_up_or_down(before: str, one: str, other: str, after: str) -> None:
+    """Down, up, down, up: it flaps, in whichever order what was sent in one moment arrives."""
+    text = f"0 start {ONE}\n{before}\n{{}}\n1100 stop dpd timeout {after}\n1130 start {after}"
+    sent = f"1001 {one} seq=101 stamp=1000", f"1001 {other} seq=102 stamp=1000.5"
+    for moment in (sent, sent[::-1]):
+        assert "opened flapping" in " ".join(told(text.format("\n".join(moment))))
+
+
 def test_what_comes_back_for_a_moment_is_still_out() -> None:
     assert told(f"{LESS}\n4000 start {ONE}\n4002 stop dpd timeout {ONE}") == ["opened tunnel_degraded major"]
 
