@@ -61,6 +61,8 @@ class Identities:
         self._engines = Engines() if engines is None else engines
         self._forwarders = [ipaddress.ip_network(cidr, strict=False) for cidr in trusted_forwarders]
         self.newcomers = Newcomers()
+        #: What the last line said of its sender, and who that is: most lines come in runs of one device.
+        self._latest: tuple[tuple[str | None, str | None, str, float], str] | None = None
         self.learned: dict[str, dict[str, float]] = {} if learned is None else learned
         for source, names in self.learned.items():
             self.learned[source] = _names(names)
@@ -69,14 +71,19 @@ class Identities:
         """The device that a line is from, by the names in its header; its host name is remembered for the address it
         came from. A source that makes up names is the device itself, under those that are too many
         (`eventd.newcomers`)."""
+        said = hostname, relay, source, received_at
+        if self._latest is not None and self._latest[0] == said:
+            return self._latest[1]
+        self._latest = None
         relay = relay if relay and self._trusted(source) else None
         if hostname:
             origin = relay if relay and is_address(relay.encode()) else source
-            if self._believed(source, origin, hostname, received_at):
-                self._learn(origin, hostname, received_at)
-            else:
-                hostname = None
-        return self.inventory.identify(engine_id=None, agent=relay, hostname=hostname, source=source)
+            if not self._believed(source, origin, hostname, received_at):  # which is counted each time
+                return self.inventory.identify(engine_id=None, agent=relay, hostname=None, source=source)
+            self._learn(origin, hostname, received_at)
+        device = self.inventory.identify(engine_id=None, agent=relay, hostname=hostname, source=source)
+        self._latest = said, device
+        return device
 
     def _believed(self, source: str, origin: str, hostname: str, at: float) -> bool:
         """Whether ``source`` may use a host name. One that has a single name may, and no table is needed for it."""

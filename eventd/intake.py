@@ -37,15 +37,17 @@ class Intake:
 
     def put(self, messages: Sequence[Message]) -> None:
         """Append all and wake the pipeline."""
-        size = sum(len(message.payload) for message in messages)
         if self.tap is not None:
-            self.tap(messages, size)
+            self.tap(messages, sum(len(message.payload) for message in messages))
         self._messages.extend(messages)
-        least, load_of = self._least, self._load_of
+        least, load_of, load = self._least, self._load_of, 0
         for message in messages:
-            cost = max(len(message.payload), least)
-            self._load += cost
-            load_of[message.source] = load_of.get(message.source, 0) + cost
+            cost, source = len(message.payload), message.source
+            if cost < least:  # a call of `max` takes as long as the rest
+                cost = least
+            load += cost
+            load_of[source] = load_of.get(source, 0) + cost
+        self._load += load
         self._arrived.set()
 
     @property

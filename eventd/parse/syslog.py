@@ -69,7 +69,7 @@ def glance_at(payload: bytes) -> Glance | None:
     found = infocenter.COMMON.match(payload) or infocenter.COMMON_COMWARE.match(payload)
     if found is None:
         return None
-    digits, _, hostname, _, module, _, mnemonic, *_ = found.groups()
+    digits, hostname, module, mnemonic = found.group(1, 3, 5, 7)
     pri = None if digits is None else checked_pri(digits)
     return Glance(found, pri, hostname.decode(), infocenter.names(module, mnemonic)[1])
 

@@ -51,8 +51,6 @@ CLASSIFIED = "snmp"
 Refused = Counter[tuple[str, str]]
 
 Received = tuple[int, Any, kernel.Ancillary]
-#: A datagram that may be taken: payload, canonical address and socket address of its source, where to answer from.
-Taken = tuple[bytes, str, Any, kernel.Ancillary]
 
 
 class UdpReceiver:
@@ -86,7 +84,7 @@ class UdpReceiver:
     ) -> None:
         self.listen, self.name = listen, transport if isinstance(transport, str) else CLASSIFIED
         self._classify = (lambda _: transport) if isinstance(transport, str) else transport
-        self._split = split or (lambda payload: [payload])
+        self._split = split
         self._sink, self._telemetry, self._clock = sink, telemetry, clock
         self._sources, self._complaints = Sources(allow), Complaints(telemetry, transport=self.name, listen=listen)
         self._quotas = Quotas(max_rate) if max_rate else None
@@ -212,8 +210,9 @@ class UdpReceiver:
 
     def _drain(self, lane: Lane) -> bool:
         """Hand over what the kernel holds, up to a bound; whether there may be more."""
-        received_at, taken, refused = round(self._clock(), 6), list[Taken](), Refused()
+        received_at, messages, refused = round(self._clock(), 6), list[Message](), Refused()
         receive, sock, buffer = self._receive, lane.sock, self._buffer
+        classify, split, replies, take = self._classify, self._split, self._replies, messages.append
         look_up, quotas, barred = self._sources.look_up, self._quotas, self._barred(lane)
         heard, more = list[str](), False
         for _ in range(DRAIN_DATAGRAMS):
@@ -228,14 +227,15 @@ class UdpReceiver:
             source, allowed = look_up(sender[0])
             heard.append(source)
             if not allowed:
-                refused[self._classify(payload), RejectReason.NOT_ALLOWED] += 1
+                refused[classify(payload), RejectReason.NOT_ALLOWED] += 1
             elif source in barred or (quotas is not None and not quotas.allows(source, received_at)):
-                refused[self._classify(payload), RejectReason.RATE_LIMITED] += 1
+                refused[classify(payload), RejectReason.RATE_LIMITED] += 1
             else:
-                taken.append((payload, source, sender, origin))
+                reply = partial(self._reply, sender, origin) if replies else None
+                for part in (split and split(payload)) or (payload,):
+                    take(Message(classify(part), source, sender[1], received_at, part, reply))
         else:
             more = True
-        messages = self._messages(taken, received_at)
         self._deliver(messages, refused)
         if not self._stopped:
             self._make_way(lane, heard, more=more, only_refused=not messages)
@@ -271,21 +271,6 @@ class UdpReceiver:
                 if not new.reading:
                     self._read(new)
             self._new_lanes.clear()
-
-    def _messages(self, taken: list[Taken], received_at: float) -> list[Message]:
-        classify, split, replies = self._classify, self._split, self._replies
-        return [
-            Message(
-                classify(part),
-                source,
-                sender[1],
-                received_at,
-                part,
-                partial(self._reply, sender, origin) if replies else None,
-            )
-            for payload, source, sender, origin in taken
-            for part in split(payload) or (payload,)
-        ]
 
     def _deliver(self, messages: list[Message], refused: Refused) -> None:
         for transport, count in Counter(message.transport for message in messages).items():

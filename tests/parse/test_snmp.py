@@ -313,6 +313,7 @@ def test_the_transport_is_known_at_a_glance(message, transport):
 
 
 def feed(message):
+    assert snmp.transport_of(message) == snmp.transport_of_any(message)
     assert snmp.transport_of(message) in SNMP_TRANSPORTS
     some.outcome(message, some.access())
 
