@@ -13,9 +13,9 @@ from functools import lru_cache
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.decrepit.ciphers.modes import CFB
-from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
 from msgspec import Struct
 
 #: RFC 3414 section A.2: the password is repeated to fill this many octets before hashing.
@@ -27,6 +27,9 @@ MASTER_KEYS = 1024
 #: RFC 3414 section 8.1.1.1, RFC 3826 section 3.1.3: the salt in msgPrivacyParameters.
 SALT_SIZE = 8
 DES_BLOCK = 8
+AES_BLOCK = 16
+#: Ciphers kept, one per key (a kilobyte each): the engines of a fleet. To set one up takes longer than to decrypt.
+BLOCK_CIPHERS = 4096
 
 
 class AuthProtocol(Struct, frozen=True):
@@ -132,15 +135,32 @@ def _cipher(priv: PrivProtocol, key: bytes, boots: int, time: int, salt: bytes) 
         # Three equal keys make triple DES the single DES of RFC 3414 section 8.
         vector = bytes(a ^ b for a, b in zip(salt, key[8:16], strict=True))
         return Cipher(TripleDES(key[:8] * 3), CBC(vector))
-    return Cipher(AES(key), CFB(boots.to_bytes(4, "big") + time.to_bytes(4, "big") + salt))
+    return Cipher(AES(key), CFB(_vector(boots, time, salt)))
+
+
+def _vector(boots: int, time: int, salt: bytes) -> bytes:
+    """RFC 3826 section 3.1.2.1."""
+    return boots.to_bytes(4) + time.to_bytes(4) + salt
+
+
+@lru_cache(BLOCK_CIPHERS)
+def _block_cipher(key: bytes) -> CipherContext:
+    """AES by itself, which remembers nothing from one block to the next."""
+    return Cipher(AES(key), ECB()).encryptor()  # noqa: S305  a part of CFB, not a mode to encrypt by
 
 
 def decrypt(priv: PrivProtocol, key: bytes, boots: int, time: int, salt: bytes, data: bytes) -> bytes:
     """Clear text, DES padding included; ValueError when salt or data cannot have come from this cipher."""
     if len(salt) != SALT_SIZE or (priv.des and len(data) % DES_BLOCK):
         raise ValueError(f"salt of {len(salt)} octets, {len(data)} octets of data")
-    decryptor = _cipher(priv, key, boots, time, salt).decryptor()
-    return decryptor.update(data) + decryptor.finalize()
+    if priv.des:
+        decryptor = _cipher(priv, key, boots, time, salt).decryptor()
+        return decryptor.update(data) + decryptor.finalize()
+    # What CFB does, without setting it up anew: a block of clear text is hidden by the block of cipher text before it,
+    # encrypted once more, the first by the vector (NIST SP 800-38A section 6.3).
+    before = _vector(boots, time, salt) + data[: (len(data) - 1) // AES_BLOCK * AES_BLOCK]
+    hidden_by = _block_cipher(key).update(before)[: len(data)]
+    return (int.from_bytes(data) ^ int.from_bytes(hidden_by)).to_bytes(len(data))
 
 
 def encrypt(priv: PrivProtocol, key: bytes, boots: int, time: int, salt: bytes, data: bytes) -> bytes:
