@@ -36,7 +36,8 @@ Ident = tuple[str | int | None, ...]
 def recall(facts: list[Fact], event: Event, now: float, window: float) -> tuple[Fact, Telling]:
     """The fact that ``event`` tells, and whether it was told already; a new one is remembered in ``facts``."""
     oldest = now - window
-    _forget(facts, oldest)
+    if facts and (facts[0].until < oldest or len(facts) >= MAX_FACTS):
+        _forget(facts, oldest)
     name, way = event.event or "", _way(event)
     checksum = crc32(event.raw.encode("utf-8", "surrogatepass"))
     again = _told_before(facts, event, way, checksum, oldest)
@@ -92,8 +93,7 @@ def _forget(facts: list[Fact], before: float) -> None:
     gone = max(0, len(facts) - MAX_FACTS + 1)
     while gone < len(facts) and facts[gone].until < before:
         gone += 1
-    if gone:
-        del facts[:gone]
+    del facts[:gone]
 
 
 def _ident(event: Event) -> Ident:
