@@ -50,9 +50,9 @@ def severities(incident: Incident) -> tuple[str, ...]:
     return SEVERITIES[min(opened, now) : max(opened, now, SEVERITIES.index(incident.worst_severity)) + 1]
 
 
-def matches(match: Match, incident: Incident) -> bool:
-    """Whether an incident meets every condition of ``match``; an empty one is met by all."""
-    return all(_agrees(FACTS[key](incident), wanted) for key, wanted in match.items())
+def matches(match: Match, *incidents: Incident) -> bool:
+    """Whether each condition of ``match`` is met by one of the incidents, mostly a single one; no condition by all."""
+    return all(any(_agrees(FACTS[key](one), wanted) for one in incidents) for key, wanted in match.items())
 
 
 class Choice(Generic[T]):
@@ -74,15 +74,16 @@ class Choice(Generic[T]):
     def __len__(self) -> int:
         return len(self._things)
 
-    def fitting(self, incident: Incident) -> Iterator[T]:
-        """Those whose match the incident meets."""
+    def fitting(self, *incidents: Incident) -> Iterator[T]:
+        """Those whose match is met (`matches`)."""
         places = set(self._others)
         for key, named in self._named.items():
-            for fact in FACTS[key](incident):
-                places.update(named.get(fact, ()))
+            for incident in incidents:
+                for fact in FACTS[key](incident):
+                    places.update(named.get(fact, ()))
         for place in sorted(places):
             match, thing = self._things[place]
-            if matches(match, incident):
+            if matches(match, *incidents):
                 yield thing
 
 

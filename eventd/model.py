@@ -372,7 +372,8 @@ class Change(Struct, frozen=True, gc=False):
     nobody has been told of the incident yet, so this step is an opening to whoever is told of it. ``kept``: the rule
     (docs/rules.md) that kept a step from being told that was worth it. ``taken``: somebody has acknowledged the
     incident, or takes that back, which nobody is told but whoever would be told if nobody did. ``joined``: an outage of
-    many tells it from now on, so that what waits to be told of it is not told by itself.
+    many tells it from now on, so that what waits to be told of it is not told by itself. ``members``: an outage of many
+    as it would read if it were that of one of its peers alone, for each that it has told, those that are back included.
     """
 
     what: ChangeKind
@@ -382,6 +383,7 @@ class Change(Struct, frozen=True, gc=False):
     kept: str | None = None
     taken: bool = False
     joined: bool = False
+    members: tuple[Incident, ...] = ()
 
 
 class Notification(Struct, frozen=True):

@@ -1,6 +1,6 @@
 """What a rule may look at and do: settings, inventory, the devices' context, and its findings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -10,6 +10,7 @@ from eventd.correlate.fleet import Fleet
 from eventd.correlate.hush import Hush
 from eventd.correlate.settings import Settings
 from eventd.correlate.state import Case, DeviceState, PeerState, State, decide
+from eventd.correlate.texts import incident_id
 from eventd.inventory import Inventory
 from eventd.model import Change, ChangeKind, Incident
 
@@ -85,7 +86,9 @@ class Desk:
             kept = self._keeps(case, incident, at, recalled=recalled) if notify else None
             notify = notify and kept is None
         first, told = notify and not case.told, case.told
-        self._changes.append(Change(what, incident, notify, first, kept, taken and told, joined and told))
+        taken, joined = taken and told, joined and told
+        members = self._members(case, incident) if notify or taken or joined else ()
+        self._changes.append(Change(what, incident, notify, first, kept, taken, joined, members))
         case.told = case.told or notify
 
     def _keeps(self, case: Case, incident: Incident, at: float, *, recalled: bool) -> str | None:
@@ -101,6 +104,37 @@ class Desk:
         if rule is not None:
             self.suppress(rule)
         return rule
+
+    def opening(self, case: Case) -> Change | None:
+        """An open incident that people were told of, as it is told to somebody who hears of it only now; None where
+        another one tells it, or nobody is told of it just now."""
+        incident = self.incident(case)
+        if not case.told or case.group or incident.silenced:
+            return None
+        return Change("opened", incident, first=True, members=self._members(case, incident))
+
+    def _members(self, case: Case, incident: Incident) -> tuple[Incident, ...]:
+        """What an outage of many has told, peer by peer."""
+        return tuple(
+            headlines.member(incident, peer, self.inventory, self.fleet.owner(peer.peer))
+            for peer in self.told_with(case)
+        )
+
+    def told_with(self, case: Case) -> Iterator[PeerState]:
+        """The peers that an outage of many has told, those that are back included."""
+        if case.family != "group":
+            return
+        ident = incident_id(case)
+        near = self.fleet.of_device(case.device) if case.peer is None else self.fleet.by_address(case.peer)
+        yield from (peer for _, peer in near if ident in (peer.counted, peer.told_with))
+
+    def tell_with(self, case: Case, peers: Iterable[PeerState]) -> None:
+        """An outage of many tells of these from now on, whether their own hold is over or not."""
+        ident = incident_id(case)
+        for peer in peers:
+            if ident not in (peer.counted, peer.told_with):
+                peer.told_with = ident
+                self.touch(peer.key)
 
     def incident(self, case: Case) -> Incident:
         """A case as people and machines see it."""

@@ -246,10 +246,7 @@ class Correlator:
     def told(self) -> Iterator[Change]:
         """Every open incident that people were told of, as it is told to somebody who hears of it only now; without
         those that another one tells, and what nobody is told of just now."""
-        for _, _, case in self._fleet.announced():
-            incident = self._desk.incident(case)
-            if case.told and not case.group and not incident.silenced:
-                yield Change("opened", incident, first=True)
+        return filter(None, (self._desk.opening(case) for _, _, case in self._fleet.announced()))
 
     def open_counts(self) -> Mapping[tuple[str, str], int]:
         """How many incidents are open, by (kind, severity): cheap enough for every scrape."""

@@ -166,9 +166,11 @@ def _form(desk: Desk, place: Place, falling: Falling, at: float) -> None:
     parent.awaits = tallies.FLAPPING if tallies.MOST_FLAP * len(falling) <= flapping else ""
     for case, _ in falling:
         _kept_no_more(parent, case, at)
+    told = [peer for _, _, case in merged for peer in desk.told_with(case)]
     for key, old, case in merged:
         cases.supersede(desk, old, case, parent, desk.now)
         desk.settle(key, old)
+    desk.tell_with(parent, [*told, *(peer for _, peer in falling)])
     parent.fallen += len(before)
     swing = sum(not peer.tunnels_down and places.flaps(desk, peer, case) for case, peer in [*before, *falling])
     group.left_told = parent.fallen - swing

@@ -299,12 +299,14 @@ class PeerState(Struct, kw_only=True, omit_defaults=True, gc=False):
     """All that is known of one peer of one device. ``linked`` is the key of the peer at the other end of the link,
     while that one's case tells the matter of this one, too, which began at ``fell``; ``counted`` is the parent incident
     that has counted it. ``guessed``: which address is the peer's and which the device's own is a guess
-    (`eventd.contract.BY_ORDER`). ``last_severity`` is how grave its latest incident was that is over, and
+    (`eventd.contract.BY_ORDER`). ``told_with`` is the parent incident that has told it while its own hold was running.
+    ``last_severity`` is how grave its latest incident was that is over, and
     ``last_ended`` when it ended."""
 
     key: str = ""
     linked: str = ""
     counted: str = ""
+    told_with: str = ""
     guessed: bool = False
     fell: float = 0.0
     device: str

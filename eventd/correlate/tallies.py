@@ -60,6 +60,7 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     ):
         if group.back:
             group.missing_told = left
+        desk.tell_with(case, (peer for _, peer in held))
         _tell(desk, group, case, at, total, severity, fewer=fewer, calm=True)
     elif case.rest is None and case.count > desk.fleet.member_count(place_of(group).key):
         _tell_rest(desk, group, case, at)
@@ -102,6 +103,7 @@ def tallied(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     if news or _shrunk(group, case, left) or _lost_again(desk, group, left) or _begins_to_flap(desk, group, case):
         if group.back:
             group.tallied = left
+        desk.tell_with(case, (peer for _, peer in held))
         _tell(desk, group, case, at, total, severity, fewer=fewer)
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta, field
 
 from eventd.checked import Checked, Fault, trying
 from eventd.errors import Problem
-from eventd.matching import Choice, faults, severities
+from eventd.matching import FACTS, Choice, faults, severities
 from eventd.model import SEVERITIES, Change, Incident, Notification, Severity, utc
 from eventd.weekly import covers, windows, zone
 
@@ -76,35 +76,48 @@ class Routes:
 
     def __init__(self, rows: Sequence[Route] = ()) -> None:
         self._given, self._choice = bool(rows), Choice((row.match, row) for row in rows)
+        self._looks_at = sorted({key for row in rows for key in row.match})
 
     def __bool__(self) -> bool:
         return self._given
 
-    def told(self, incident: Incident, now: float) -> Iterator[tuple[str, float]]:
-        """The channels of the first that takes an incident, and of those behind it as far as they continue; each with
-        the seconds that it waits."""
-        for candidate in self._choice.fitting(incident):
+    def told(self, incident: Incident, now: float, *member: Incident) -> Iterator[tuple[str, float]]:
+        """The channels of the first that takes an incident, as it is or for a ``member`` of it, and of those behind it
+        as far as they continue; each with the seconds that it waits."""
+        for candidate in self._choice.fitting(incident, *member):
             if candidate.holds(incident, now):
                 yield from ((name, candidate.after) for name in candidate.channels)
                 if not candidate.continue_:
                     return
 
+    def apart(self, members: Iterable[Incident]) -> Iterable[Incident]:
+        """One of each sort of members that some route tells from others: of thousands mostly a few."""
+        return {tuple(tuple(FACTS[key](one)) for key in self._looks_at): one for one in members}.values()
 
-def route(incident: Incident, routes: Routes, all_channels: Iterable[str], now: float) -> dict[str, float]:
+
+def route(
+    incident: Incident, routes: Routes, all_channels: Iterable[str], now: float, members: Iterable[Incident] = ()
+) -> dict[str, float]:
     """The channels that are told of an incident, each with the seconds for which it waits for somebody to acknowledge
     it; in the order of the routes.
 
     Without any route that is every channel. An incident that rose in severity is routed as what it was and as what
-    it became, so that an all-clear reaches everyone who got the alarm.
+    it became, so that an all-clear reaches everyone who got the alarm. An outage of many is routed as what it is, and
+    once more for each of its ``members``, so that it reaches everyone who would have been told of one of them.
     """
     if not routes:
         return dict.fromkeys(all_channels, 0.0)
     found: dict[str, float] = {}
-    for severity in severities(incident):
-        step = msgspec.structs.replace(incident, opened_severity=severity, severity=severity, worst_severity=severity)
-        for name, after in routes.told(step, now):
-            found[name] = min(after, found.get(name, after))
+    for seen in ((incident,), *((incident, member) for member in routes.apart(members))):
+        for severity in severities(incident):
+            step, *member = (_graded(one, severity) for one in seen)
+            for name, after in routes.told(step, now, *member):
+                found[name] = min(after, found.get(name, after))
     return found
+
+
+def _graded(incident: Incident, severity: str) -> Incident:
+    return msgspec.structs.replace(incident, opened_severity=severity, severity=severity, worst_severity=severity)
 
 
 def notification_id(change: Change, channel: str) -> str:
@@ -126,7 +139,7 @@ def notifications(change: Change, routes: Routes, channels: Listeners, now: floa
     """
     if not (change.notify or change.taken or change.joined):
         return []
-    found = route(change.incident, routes, channels, now).items()
+    found = route(change.incident, routes, channels, now, change.members).items()
     every = (_notification(change, name, after, channels.get(name), now) for name, after in found)
     return [
         one
@@ -169,8 +182,8 @@ def catching_up(
     routed_before = Routes(before.routes)
     for change in openings:
         incident = change.incident
-        found = route(incident, routes, channels, now)
-        heard = route(incident, routed_before, before.names, now).keys() & set(before.names)
+        found = route(incident, routes, channels, now, change.members)
+        heard = route(incident, routed_before, before.names, now, change.members).keys() & set(before.names)
         for name in (name for name in found if name not in heard):
             left = max(0.0, incident.opened_at.timestamp() + found[name] - now)
             if found[name] and incident.acked_by is not None:

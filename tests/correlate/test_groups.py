@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from eventd.correlate import Settings
 from eventd.correlate.settings import MAX_CHILDREN
+from eventd.inventory import Inventory, Peer
 from eventd.model import Incident
+from eventd.notify import routing
 from eventd.notify.render import ENGLISH, _affected
+from eventd.notify.routing import Route, Routes
 
 UPLINK = "interface=GigabitEthernet0/0/1 ifindex=12"
 
@@ -718,3 +721,84 @@ def test_what_is_left_when_the_only_line_is_up_again_is_no_matter_of_the_line(le
     assert parent.cause.name == "dpd timeout"
     assert parent.actions[0].startswith("The others are back: ")  # over the place that they all share
     assert any("link went down" in line for line in parent.chain)
+
+
+OWNERS = Inventory(
+    peers=[
+        Peer(address="10.0.0.1", name="koeln", owner="emea", site="Köln", tags=("gold",)),
+        Peer(address="10.0.0.2", owner="apac", site="Osaka", tags=("gold",)),
+        Peer(address="10.0.0.30", owner="late"),
+    ]
+)
+
+
+def heard(story, match: dict[str, str | list[str]]) -> list[str]:
+    """What a channel hears that one route leads to, with the kinds of the incidents."""
+    channels, routes = {"chat": None}, Routes([Route(channels=("chat",), match=match)])
+    told = (routing.notifications(change, routes, channels, EPOCH + at) for at, change in story.changes)
+    return [f"{one.what} {one.incident.kind}" for found in told for one in found]
+
+
+@pytest.mark.parametrize("restarts", [(), tuple(range(60, 110, 7))])
+def test_whoever_would_be_told_of_one_of_those_lost_at_once_hears_of_their_outage(restarts: tuple[int, ...]) -> None:
+    """Also where that one is back before its own hold is over, and where it falls when the others are told already."""
+    names = peers(30)
+    story = tell(
+        f"{known(60)}\n{lines('stop dpd timeout', 0, names[1:29])}\n14.5 stop dpd timeout peer=10.0.0.1 {UPLINK}\n"
+        f"16 start peer=10.0.0.1 {UPLINK}\n50 stop dpd timeout peer=10.0.0.30 {UPLINK}\n"
+        f"{lines('start', 600, names[1:])}",
+        until=3000,
+        known=OWNERS,
+        restarts=restarts,
+    )
+    whole = [f"{what} interface_outage" for what in ("opened", "updated", "resolved")]
+    assert heard(story, {}) == whole
+    for match in (
+        {"owner": "emea"},
+        {"tag": "gold"},
+        {"peer": "koeln"},
+        {"peer": "10.0.0.2"},
+        {"site": "Osaka", "owner": "apac"},
+        {"owner": "apac", "kind": "tunnel_down", "severity": ["critical", "major"]},
+        {"owner": "apac", "kind": "interface_outage"},
+    ):
+        assert heard(story, match) == whole, match
+    assert heard(story, {"owner": "late"}) == whole[1:]
+    assert heard(story, {"owner": "apac", "site": "Köln"}) == [], "no one of them is both"
+    assert heard(story, {"peer": "10.0.0.40"}) == heard(story, {"owner": "emea", "severity": "info"}) == []
+
+
+def test_who_is_counted_while_its_hold_is_running_is_told_by_that_count_and_of_the_end() -> None:
+    fell = [lines("stop dpd timeout", 0, peers(6, 3)), lines("stop dpd timeout", 28, peers(2), every=0.5)]
+    fell.append(lines("stop dpd timeout", 29, peers(12, 10)))
+    back = [f"38 start peer=10.0.0.1 {UPLINK}", lines("start", 600, peers(20, 2))]
+    story = tell("\n".join([known(60), *fell, *back]), until=3000, known=OWNERS)
+    assert "20 in all" in str([change.incident.news for _, change in story.changes if change.notify])
+    assert heard(story, {"owner": "emea"}) == heard(story, {"owner": "apac"}) == heard(story, {})[1:]
+
+
+def test_who_was_told_of_the_outage_of_a_line_is_told_what_it_has_become() -> None:
+    other = "interface=GigabitEthernet0/0/2 ifindex=13"
+    story = tell(
+        f"{known(6)}\n{known(6, other, 11)}\n{lines('stop dpd timeout', 0, peers(6))}\n"
+        f"40 start peer=10.0.0.1 {UPLINK}\n{lines('stop dpd timeout', 45, peers(6, 11), other)}\n"
+        f"{lines('start', 600, peers(6))}\n{lines('start', 600, peers(6, 11), other)}",
+        until=3000,
+        known=OWNERS,
+    )
+    assert heard(story, {"owner": "emea"}) == heard(story, {})
+    assert "opened device_outage" in heard(story, {"owner": "emea"})
+
+
+def test_an_outage_goes_to_no_channel_that_its_own_route_keeps_it_from() -> None:
+    names = peers(10)
+    story = tell(f"{known(30)}\n{lines('stop dpd timeout', 0, names)}", until=100, known=OWNERS)
+    rows = [
+        Route(channels=("oncall",), match={"kind": "interface_outage"}),
+        Route(channels=("emea",), match={"owner": "emea"}),
+    ]
+    [opening] = [change for _, change in story.changes if change.notify]
+    assert routing.route(opening.incident, Routes(rows), (), EPOCH, opening.members) == {"oncall": 0.0}
+    assert routing.route(opening.incident, Routes(rows[::-1]), (), EPOCH, opening.members) == dict.fromkeys(
+        ("oncall", "emea"), 0.0
+    )
