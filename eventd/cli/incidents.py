@@ -7,7 +7,7 @@ import msgspec
 
 from eventd.cli import story
 from eventd.cli.options import format_option
-from eventd.cli.remote import Remote, remote_options
+from eventd.cli.remote import Remote, pages, remote_options
 from eventd.cli.text import table
 from eventd.correlate.texts import span
 from eventd.model import INCIDENT_KINDS, SEVERITIES, Incident, to_json
@@ -27,7 +27,7 @@ HEADINGS = ("id", "severity", "what", "device", "for", "taken by", "")
 @click.option("--peer", help="Only with this peer (address).")
 @click.option("--site", help="Only of this site.")
 @click.option("--children", is_flag=True, help="Also those that an outage of many tells.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many, latest first.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many, latest first.")
 @format_option("A table, or an object per line (docs/events.md).")
 def command(remote: Remote, status: str, form: str, children: bool, **wanted: Any) -> None:
     """Incidents of the running service, the latest first. Without --children or --peer those that another one tells are
@@ -40,8 +40,11 @@ def command(remote: Remote, status: str, form: str, children: bool, **wanted: An
     eventd incidents --status all --device fw-oslo-1 -f json
     """
     parent = None if children or wanted["peer"] else "none"
-    answer = remote.ask("incidents", status=None if status == "all" else status, parent=parent, **wanted)
-    found = [msgspec.convert(item, Incident) for item in answer["items"]]
+    wanted["status"] = None if status == "all" else status
+    items, more = pages(remote, "incidents", parent=parent, **wanted)
+    found = [msgspec.convert(item, Incident) for item in items]
+    if more:
+        click.echo(f"There are more than {len(found)}; --limit shows more.", err=True)
     if form == "json":
         for incident in found:
             click.echo(printable_json(to_json(incident).decode()))
@@ -50,8 +53,6 @@ def command(remote: Remote, status: str, form: str, children: bool, **wanted: An
         click.echo("Nothing is open." if status == "open" else "There is none.")
         return
     click.echo(table(HEADINGS, map(_row, found), wraps=("what",)), nl=False)
-    if answer["next"] is not None:
-        click.echo(f"There are more than {len(found)}; --limit shows more.", err=True)
 
 
 def _row(incident: Incident) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """``eventd outbox``: what was not delivered, and what is done about it."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,12 +9,12 @@ import msgspec
 
 from eventd.cli import story
 from eventd.cli.options import format_option
-from eventd.cli.remote import Remote, act_on_each, find, path, remote_options
+from eventd.cli.remote import Remote, RemoteError, act_on_each, find, pages, path, remote_options
 from eventd.cli.text import table
 from eventd.cli.waits import SHORT, channels_of, since, stands
 from eventd.model import to_json
 from eventd.printable import printable_json
-from eventd.store.letters import Letter
+from eventd.store.letters import Letter, dropped
 from eventd.web.answers import ChannelRow
 
 HEADINGS = ("id", "state", "channel", "since (UTC)", "what", "tries", "stands (UTC)", "reason")
@@ -35,7 +36,7 @@ def command() -> None:
     help="Default: pending, and dead unless they were sent again or dropped.",
 )
 @click.option("--incident", help="Only about this incident; the beginning of its id is enough.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many, latest first.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many, latest first.")
 @format_option("A table, or an object per line.")
 def list_(remote: Remote, form: str, **wanted: Any) -> None:
     """What was not delivered, and why; the latest first. With --state also what was, and when.
@@ -48,8 +49,10 @@ def list_(remote: Remote, form: str, **wanted: Any) -> None:
     """
     if wanted["incident"] is not None:
         wanted["incident"] = find(remote, wanted["incident"])["id"]
-    answer = remote.ask("outbox", **wanted)
-    found = [msgspec.convert(item, Letter) for item in answer["items"]]
+    items, more = pages(remote, "outbox", **wanted)
+    found = [msgspec.convert(item, Letter) for item in items]
+    if more:
+        click.echo(f"There are more than {len(found)}; --limit shows more.", err=True)
     if form == "json":
         for letter in found:
             click.echo(printable_json(to_json(letter).decode()))
@@ -62,8 +65,6 @@ def list_(remote: Remote, form: str, **wanted: Any) -> None:
     click.echo(table(HEADINGS, rows, wraps=("what", "stands (UTC)", "reason")), nl=False)
     for said in _failing(found, channels):
         click.echo(said)
-    if answer["next"] is not None:
-        click.echo(f"There are more than {len(found)}; --limit shows more.", err=True)
 
 
 def _failing(shown: Sequence[Letter], channels: Mapping[str, ChannelRow]) -> Iterator[str]:
@@ -78,7 +79,9 @@ def _failing(shown: Sequence[Letter], channels: Mapping[str, ChannelRow]) -> Ite
 
 def _row(letter: Letter, channels: Mapping[str, ChannelRow]) -> tuple[str, ...]:
     now = story.now()
-    marks = {"sent again as": letter.sent_again_as and letter.sent_again_as[:SHORT], "closed by": letter.dropped_by}
+    said = letter.dropped_by and letter.error == dropped(letter.dropped_by)  # who closed it, and that it was dropped
+    closed_by = None if said else letter.dropped_by
+    marks = {"sent again as": letter.sent_again_as and letter.sent_again_as[:SHORT], "closed by": closed_by}
     reason = [letter.error or "", *(f"{mark} {value}" for mark, value in marks.items() if value)]
     return (
         letter.id[:SHORT],
@@ -157,12 +160,17 @@ def _post(remote: Remote, ident: str, what: str, who: str | None) -> Letter:
 
 def _undelivered(remote: Remote, channel: str | None) -> list[Letter]:
     """All of it, the oldest first: in that order it is told again."""
-    found, before = list[Letter](), None
-    while True:
-        answer = remote.ask("outbox", channel=channel, limit=1000, before=before)
-        found += [msgspec.convert(item, Letter) for item in answer["items"]]
-        if (before := answer["next"]) is None:
-            return found[::-1]
+    items, _ = pages(remote, "outbox", math.inf, channel=channel)
+    if not items:
+        _known(remote, channel)
+    return [msgspec.convert(item, Letter) for item in reversed(items)]
+
+
+def _known(remote: Remote, channel: str | None) -> None:
+    """RemoteError where nothing is found of a channel because there is none of that name."""
+    names = channels_of(remote) if channel is not None else ()
+    if channel is not None and channel not in names:
+        raise RemoteError(f"there is no channel {channel!r}: {', '.join(names) or 'none'}")
 
 
 def _act_on(remote: Remote, idents: Sequence[str], act: Callable[[str], str]) -> None:

@@ -174,6 +174,21 @@ def _token(file: str | None) -> str | None:
     return token or None
 
 
+#: Items of one answer at most (`eventd.store.base.MAX_PAGE`).
+PAGE = 1000
+
+
+def pages(remote: Remote, place: str, limit: float, **keys: Any) -> tuple[list[Any], bool]:
+    """The first ``limit`` items of a list of the API, of however many pages, and whether there are more."""
+    found, more = list[Any](), None
+    while (left := limit - len(found)) > 0:
+        answer = remote.ask(place, limit=min(left, PAGE), before=more, **keys)
+        found += answer["items"]
+        if (more := answer["next"]) is None:
+            break
+    return found, more is not None
+
+
 #: What stands in a list of the API: the noun, and the keys by which all of them are found.
 LISTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "incidents": ("incident", {}),

@@ -11,6 +11,7 @@ from click import style
 from msgspec import Struct
 from msgspec.structs import replace
 
+from eventd import heartbeat
 from eventd.cli.options import format_option
 from eventd.config import ChannelConfig, Config, load
 from eventd.durations import parse_duration
@@ -113,8 +114,8 @@ def _wanted(config: Config, names: Sequence[str]) -> list[ChannelConfig]:
     if missing := [name for name in dict.fromkeys(names) if name not in known]:
         raise click.UsageError(f"there is no channel {', '.join(map(repr, missing))}: {', '.join(known) or 'none'}")
     wanted = [known[name] for name in dict.fromkeys(names or known)]
-    # Only these: what is wrong with another channel keeps none of them from being tried.
-    problems, _ = attempt(replace(config, channels=tuple(wanted)), lambda _: False)
+    # Only these: what is wrong with another channel, or with the heartbeat, keeps none of them from being tried.
+    problems, _ = attempt(replace(config, channels=tuple(wanted), heartbeat=heartbeat.Settings()), lambda _: False)
     if problems:
         raise ConfigError(problems)
     return wanted

@@ -7,6 +7,7 @@ import msgspec
 
 from eventd.cli import story
 from eventd.cli.remote import Remote
+from eventd.notify.session import ASKS
 from eventd.store.letters import Letter
 from eventd.web.answers import ChannelRow
 
@@ -60,7 +61,7 @@ def _waits(letter: Letter, channel: ChannelRow, now: datetime) -> Iterator[str]:
     if channel.failing_since is not None:
         yield f"channel fails since {story.moment(channel.failing_since, now)}"
     if channel.rests_until is not None and channel.rests_until > now:
-        asked = " as its far end asked" if (letter.error or "").startswith("rate_limited") else ""
+        asked = " as its far end asked" if ASKS in (letter.error or "") else ""
         yield f"channel rests{asked} until {story.moment(channel.rests_until, now)}"
     elif later and letter.next_try_at is not None:
         yield f"tried again at {story.moment(letter.next_try_at, now)}"

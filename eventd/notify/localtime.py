@@ -17,6 +17,7 @@ from eventd.weekly import zone
 #: the chain, whose offset the heading says.
 _TITLE = re.compile(r"(?P<before>since |始于 )(?P<day>\d\d [A-Z][a-z]{2} |\d+ 月 \d\d 日 )?(?P<clock>\d\d:\d\d) UTC$")
 _TOLD = re.compile(r"(?:since |始于 )(?P<day>\d\d [A-Z][a-z]{2} |\d+ 月 \d\d 日 )?\d\d:\d\d (?:UTC|[+-]\d\d:\d\d)$")
+_TAIL = re.compile(rf"[,，] ?{_TOLD.pattern}")
 _LASTED = re.compile(r"(?: after |历时 )\d+ \w[^:：,，]*$")
 _SINCE = re.compile(r"(?P<before>Since |始于 )(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC(?=[.。])")
 _SILENT = re.compile(r"(?P<before>has been heard of it since |：自 )(?P<clock>\d\d:\d\d:\d\d)(?=: | 起未收到)")
@@ -73,6 +74,12 @@ def told_in(title: str) -> Literal["nothing", "clock", "day", "span"]:
     if found := _TOLD.search(title):
         return "day" if found["day"] else "clock"
     return "span" if _LASTED.search(title) else "nothing"
+
+
+def tail(title: str) -> str:
+    """How a title ends that says since when it is; empty where it does not."""
+    found = _TAIL.search(title)
+    return found[0] if found else ""
 
 
 def sentences(text: str, near: datetime, where: tzinfo) -> str:

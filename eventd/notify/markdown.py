@@ -18,7 +18,10 @@ _LIVE = re.compile(
 _START = re.compile(r"^(?=[-+=]|\d{1,9}[.)](?:\s|$))")
 #: Underscores that may mark up: within a word they mean nothing anywhere.
 _EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
-_IN_ADDRESS = re.compile(r"[\s()<>\[\]\\|\"'`*_~]")
+_HOST = re.compile(r"https?://[^/?#]*")
+#: What could call somebody, end a link or mark it up: in a host, of which brackets and underscores are part; behind it.
+_IN_HOST = re.compile(r"[\s()<>\\|\"'`*~@{}^]")
+_IN_ADDRESS = re.compile(r"[\s()<>\[\]\\|\"'`*_~@{}^]")
 
 
 def nameless(text: str) -> str:
@@ -53,7 +56,13 @@ def backslashed(marks: str) -> dict[str, str]:
 
 def address(url: str) -> str | None:
     """``url`` as it may stand in a link whatever it holds; None where it does not lead to the web."""
-    return _IN_ADDRESS.sub(lambda found: quote(found[0], safe=""), url) if re.match("https?://", url) else None
+    if (host := _HOST.match(url)) is None:
+        return None
+    return _IN_HOST.sub(_quoted, host[0]) + _IN_ADDRESS.sub(_quoted, url[host.end() :])
+
+
+def _quoted(found: re.Match[str]) -> str:
+    return quote(found[0], safe="")
 
 
 def link(text: str, url: str) -> str:

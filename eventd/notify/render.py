@@ -37,6 +37,8 @@ NEWS_S = 60.0
 #: Steps beyond this are not read in a chat.
 MAX_STEPS = 8
 
+#: The beginning of a word or number at the end of a text that was cut there; of a long one it says enough.
+_HALF_WORD = re.compile(r"(?<![!-~])[!-~]{1,15}$")
 _COMMAND = re.compile(r"`([^`]+)`")
 #: What does not print, and every blank.
 _UNPRINTABLE = re.compile(rf"[{HIDDEN}\t\n \xa0\u202f]+")
@@ -99,10 +101,20 @@ def headline(incident: Incident, say: Words = ENGLISH, limit: int = MAX_HEADLINE
     if incident.title or incident.summary:
         news = incident.news if incident.status == "open" else None
         text = say.text(incident.title or incident.summary)
-        line = short(say("value.joined", first=say.text(news), rest=text) if news else text, limit)
+        line = _titled(say("value.joined", first=say.text(news), rest=text) if news else text, limit)
         return localtime.title(line, incident.opened_at, say.zone)
     about = say("value.comma").join(filter(None, (incident.device, peer_text(incident, say))))
-    return short(say("value.joined", first=kind_text(incident.kind, say), rest=about), limit)
+    return _titled(say("value.joined", first=kind_text(incident.kind, say), rest=about), limit)
+
+
+def _titled(text: str, limit: int) -> str:
+    """`short` of a title: what is left out is before the words that say since when it is, and no half of a word."""
+    line = short(text, 4 * limit, "…")
+    if len(line) <= limit:
+        return line
+    tail = localtime.tail(line)
+    head = line[: limit - len(tail) - 1]
+    return f"{_HALF_WORD.sub('', head).rstrip(' …,，;；:：')}…{tail}"
 
 
 def story(incident: Incident, say: Words = ENGLISH) -> str:
@@ -333,18 +345,14 @@ def plain(told: Told, say: Words = ENGLISH, width: int = MAX_PLAIN_LINE, harmles
 
 def _plain_facts(told: Notification, say: Words) -> str:
     incident = told.incident
-    device, peer, reason = incident.device, peer_text(incident, say), reason_text(incident.cause, say)
-    named = {
-        "device": device,
-        "peer": peer or "-",
-        "reason": reason or "-",
-        "since": time_text(incident.opened_at, say),
-    }
-    texts = {name: f"{say(f'fact.{name}')} {short(text, MAX_VALUE)}" for name, text in named.items()}
-    about = (f"{texts['device']} {texts['peer']}", f"{texts['reason']} {texts['since']}")
+    peer, reason, since = peer_text(incident, say), reason_text(incident.cause, say), time_text(incident.opened_at, say)
+    about = ((("device", incident.device), ("peer", peer)), (("reason", reason), ("since", since)))
+    known = (
+        " ".join(f"{say(f'fact.{name}')} {short(text, MAX_VALUE)}" for name, text in line if text) for line in about
+    )
     lines = (
         say("value.joined", first=state(told, say), rest=headline(as_heard(told), say)),
-        *(about if device else (texts["since"],)),  # nothing may be shown of it (`unshown`)
+        *filter(None, known),  # of some nothing may be shown (`unshown`)
         f"{say('part.incident')} {short(incident.id, MAX_VALUE)}",
     )
     return "\n".join(lines)

@@ -69,6 +69,10 @@ def meaning(status: int) -> tuple[DeliveryFailure, bool]:
     return STATUSES.get(status) or STATUS_CLASSES.get(status // 100) or (DeliveryFailure.REFUSED, False)
 
 
+#: How an error says for how long the far end wants to be left alone.
+ASKS = ", asks to wait "
+
+
 class Answer(Struct, frozen=True):
     """What the far end said. ``text`` is at most `MAX_ANSWER_BYTES` of it; ``retry_after_s`` what it asked for."""
 
@@ -95,7 +99,8 @@ class Answer(Struct, frozen=True):
         if failure is None:
             failure, retryable = meaning(self.status)
         quote = cut(clean(to.scrub(self.text)), MAX_QUOTE)
-        detail = f"{to.way} answered {self.status}" + (f": {quote}" if quote else "")
+        asked = "" if self.retry_after_s is None else f"{ASKS}{self.retry_after_s:.0f} s"
+        detail = f"{to.way} answered {self.status}{asked}" + (f": {quote}" if quote else "")
         heard = self.status in UNSURE
         return DeliveryError(failure, detail, retryable=retryable, retry_after_s=self.retry_after_s, heard=heard)
 

@@ -17,6 +17,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, Told
+from eventd.notify.markdown import address
 from eventd.notify.render import (
     BARE,
     ENGLISH,
@@ -108,7 +109,7 @@ class _Environment(SandboxedEnvironment):
         self._markup = markup
         self.globals.update(
             b=lambda *texts: _bold(markup, "".join(map(str, texts))),
-            link=lambda text, url: Marked(markup.link(markup.escape(clean(text)), clean(url))),
+            link=lambda text, url: _link(markup, clean(text), clean(url)),
             bullet=Marked(markup.bullet),
             titled=titled,
         )
@@ -151,6 +152,13 @@ def _bold(markup: Markup, text: str) -> str:
     """Where nothing marks it up it is a value like others."""
     before, after = markup.bold
     return Marked(before + markup.escape(clean(text)) + after) if before or after else text
+
+
+def _link(markup: Markup, text: str, url: str) -> str:
+    """A link whose address may hold values, too: within it they call nobody and end nothing. What does not lead to the
+    web is a value like others, where it is shown at all."""
+    to = address(url)
+    return Marked(markup.link(markup.escape(text), markup.escape(url) if to is None else to))
 
 
 def own_template(name: str) -> str:

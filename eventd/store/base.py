@@ -8,7 +8,7 @@ from typing import Annotated, Generic, Literal, Protocol, TypedDict, TypeVar, Un
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from eventd.contract import Batch, JournalRow, Outbox
+from eventd.contract import Batch, JournalRow, Outbox, Settled
 from eventd.model import Incident, Malformed, Notification
 from eventd.store.letters import Letter, LetterFilters, State
 
@@ -174,6 +174,11 @@ def taking_place(later: Notification, earlier: str, wanted_at: datetime) -> Noti
     if wanted_at >= later.wanted_at or (earlier, later.what) == ("updated", "resolved"):
         return later
     return replace(later, untold_since=wanted_at)
+
+
+def heard_of(settled: Settled) -> bool:
+    """Whether somebody may have heard of what was tried, or has looked at it and refused it."""
+    return settled.heard or settled.refused_at is not None
 
 
 def took_its_place(ident: str) -> str:

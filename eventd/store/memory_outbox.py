@@ -25,6 +25,7 @@ from eventd.store.base import (
     ChannelTotals,
     Page,
     digest_id,
+    heard_of,
     joined,
     rank,
     replaced_as,
@@ -83,6 +84,7 @@ class MemoryOutbox:
         self._tried: dict[str, tuple[float, ...]] = {}
         self._laid_down: set[str] = set()
         self._repeated: set[str] = set()
+        self._unheard: set[str] = set()
 
     def _put_incident(self, incident: Incident) -> None:
         self._incidents[incident.id] = incident
@@ -92,6 +94,7 @@ class MemoryOutbox:
         self._in_flight.clear()
         self._laid_down.clear()
         self._repeated.clear()
+        self._unheard.clear()
         self._totals = {}
         for entry in self._outbox.values():
             self._count(entry.notification.channel, "enqueued", "pending")
@@ -291,6 +294,7 @@ class MemoryOutbox:
         self._digests[ident] = (why, self._clock(), max(0, len(due) - most))
         for entry in members:
             entry.digest = ident
+        self._unheard.add(ident)
         return self._digest(ident, members)
 
     def _is_critical(self, incident: str) -> bool:
@@ -311,9 +315,10 @@ class MemoryOutbox:
         """`contract.Outbox.settle`."""
         if settled.outcome not in STATE_AFTER:
             raise ValueError(f"outcome {settled.outcome!r} is none of {', '.join(STATE_AFTER)}")
-        for entry in self._pending():
-            if settled.id not in (entry.notification.id, entry.digest):
-                continue
+        if heard_of(settled):
+            self._unheard.discard(settled.id)
+        tried = [entry for entry in self._pending() if settled.id in (entry.notification.id, entry.digest)]
+        for entry in tried:
             if settled.outcome == "delivered":
                 self._failing_since.pop(entry.notification.channel, None)
             elif settled.failing_since is not None:
@@ -324,10 +329,13 @@ class MemoryOutbox:
             entry.heard |= settled.heard
             entry.refused_at = settled.refused_at if entry.refused_at is None else entry.refused_at
             if settled.outcome == "retry":
-                self._overtaken(entry)
+                entry.digest = "" if settled.id in self._unheard else entry.digest
             else:
                 entry.receipt = settled.receipt
                 self._settle(entry, STATE_AFTER[settled.outcome], self._clock())
+        for entry in tried:
+            if entry.state == "pending":
+                self._overtaken(entry)
         self._forget(settled.id)
 
     async def settle_then_claim(self, settled: Settled, channel: str, now: float) -> Told | None:
@@ -384,7 +392,9 @@ class MemoryOutbox:
 
     async def release(self, channel: str | None = None) -> None:
         """`Store.release`."""
-        self._in_flight = {ident: of for ident, of in self._in_flight.items() if channel not in (None, of)}
+        kept = {ident: of for ident, of in self._in_flight.items() if channel not in (None, of)}
+        self._unheard -= self._in_flight.keys() - kept.keys()
+        self._in_flight = kept
         self._laid_down &= self._in_flight.keys()
 
     async def alerting(self, channel: str, resolved_since: float) -> Sequence[Incident]:

@@ -206,7 +206,7 @@ SELECT receipt FROM outbox
 WHERE incident = ? AND channel = ? AND state = 'delivered' AND receipt IS NOT NULL ORDER BY seq LIMIT 1;
 
 -- name: outbox_pending
-SELECT id, channel FROM outbox WHERE (id = :id OR digest = :id) AND state = 'pending';
+SELECT id, channel FROM outbox WHERE (id = :id OR digest = :id) AND state = 'pending' ORDER BY seq;
 
 -- name: outbox_give_up
 UPDATE outbox SET state = 'dead', settled_at = ?, last_error = ? WHERE channel = ? AND state = 'pending';

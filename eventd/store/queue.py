@@ -20,6 +20,7 @@ from eventd.store.base import (
     STATE_AFTER,
     digest_id,
     failing_key,
+    heard_of,
     joined,
     rank,
     replaced_as,
@@ -59,6 +60,8 @@ class Queue:
         self._laid_down: set[str] = set()
         #: Handed out again after that.
         self._repeated: set[str] = set()
+        #: Digests that were sealed since the start, and of which surely nobody has heard.
+        self._unheard: set[str] = set()
 
     def _one(self, query: str, *args: Any) -> Any:
         return self._db.execute(QUERIES[query], args).fetchone()
@@ -271,6 +274,7 @@ class Queue:
             sealed, created_at, more = digest_id(members[0]), round(self._clock() * 1e6), max(0, len(due) - most)
             self._db.execute(QUERIES["digest_insert"], (sealed, channel, why, created_at, more))
             self._db.executemany(QUERIES["digest_seal"], [(sealed, ident) for ident in members])
+        self._unheard.add(sealed)
         return self._digest(channel, sealed, why, created_at, more)
 
     def unseal(self, channel: str, most: int) -> None:
@@ -326,7 +330,9 @@ class Queue:
 
     def release(self, channel: str | None) -> None:
         """Nobody holds anything of this channel any more; the far end may have got it, though."""
-        self._in_flight = {ident: of for ident, of in self._in_flight.items() if channel not in (None, of)}
+        kept = {ident: of for ident, of in self._in_flight.items() if channel not in (None, of)}
+        self._unheard -= self._in_flight.keys() - kept.keys()
+        self._in_flight = kept
         self._laid_down &= self._in_flight.keys()
 
     def settle(self, settled: Settled) -> None:
@@ -336,6 +342,8 @@ class Queue:
             raise ValueError(f"outcome {settled.outcome!r} is none of {', '.join(STATE_AFTER)}")
         error = None if settled.error is None else unstorable.writable(settled.error)
         receipt = None if settled.receipt is None else unstorable.writable(settled.receipt)
+        if heard_of(settled):
+            self._unheard.discard(settled.id)
         with self._transaction() as tally:
             waiting = self._db.execute(QUERIES["outbox_pending"], {"id": settled.id}).fetchall()
             for channel in {channel for _, channel in waiting}:
@@ -350,10 +358,20 @@ class Queue:
                     tally[f"notifications_{state}", channel] += 1
             if settled.id in self._repeated and state == "pending":
                 self._db.execute(QUERIES["outbox_leave_alone"], (settled.id,))
+            elif state == "pending" and settled.id in self._unheard:
+                self._made_anew(settled.id, waiting, tally)
             elif state == "pending" and waiting:
                 self._overtaken(settled.id, tally)
             self._over(settled.id)
         self._forget(settled.id)
+
+    def _made_anew(self, digest: str, members: Sequence[tuple[str, str]], tally: Tally) -> None:
+        """What a digest listed that did not go out is told as it stands by the next try."""
+        for channel in {channel for _, channel in members}:
+            self._db.execute(QUERIES["digest_unseal"], (channel, digest))
+        for ident, _ in members:
+            if self._one("outbox_single", ident) is not None:  # nor untold, as what was before it
+                self._overtaken(ident, tally)
 
     def _stands(self, channel: str, settled: Settled) -> None:
         """Keep since when the channel fails. In a transaction."""

@@ -10,7 +10,7 @@ from correlate_strategies import EPOCH
 from structlog.testing import capture_logs
 from web_fakes import FakeService, Site, serving
 
-from eventd.cli import main, story
+from eventd.cli import main, remote, story
 from eventd.contract import Batch, Settled
 from eventd.model import Notification, utc
 from eventd.web.settings import Token
@@ -61,7 +61,9 @@ async def left(site: Site, *arguments: str) -> list[tuple[str, str]]:
     return [(row["id"], row["state"]) for row in rows]
 
 
-async def test_what_was_not_delivered_is_a_table_for_people_and_lines_for_programs(site: Site) -> None:
+async def test_what_was_not_delivered_is_a_table_for_people_and_lines_for_programs(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     heading, *rows = (await done(site, "list", "--channel", "noc")).splitlines()
     assert heading.split()[:3] == ["id", "state", "channel"]
     assert [row.split()[:3] for row in rows] == [["waitnoc", "pending", "noc"], ["deadnoc", "dead", "noc"]]
@@ -70,6 +72,8 @@ async def test_what_was_not_delivered_is_a_table_for_people_and_lines_for_progra
     assert await left(site, "--state", "dead") == [("deadpager", "dead"), ("deadnoc", "dead")]
     limited = await run(site, "list", "--limit", "1")
     assert limited.stderr == "There are more than 1; --limit shows more.\n"
+    monkeypatch.setattr(remote, "PAGE", 1)
+    assert len(await left(site, "--limit", "3")) == 3, "of however many pages"
     assert await done(site, "list", "--channel", "pigeon") == "There is none.\n"
 
 
@@ -128,6 +132,9 @@ async def test_one_is_dropped_and_so_is_all_of_a_channel(site: Site) -> None:
     assert len((await done(site, "drop", "--channel", "pager")).splitlines()) == 2
     assert await left(site) == [("deadnoc", "dead")]
     assert await done(site, "drop", "--channel", "pager") == "There is none.\n"
+    for command in (["drop"], ["retry", "--all-dead"]):
+        nope = await run(site, *command, "--channel", "nope")
+        assert (nope.exit_code, nope.stderr) == (1, "eventd: there is no channel 'nope': noc, pager\n")
 
 
 async def test_what_is_being_told_stays_and_the_others_go(site: Site) -> None:

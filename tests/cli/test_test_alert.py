@@ -164,3 +164,13 @@ async def test_a_channel_that_cannot_be_built_is_told_with_its_line_and_the_othe
     assert "channels[1].template_file: " in done.output
     assert server.seen == []
     assert (await run(tmp_path, text, "good")).exit_code == 0
+
+
+async def test_what_only_the_heartbeat_needs_keeps_no_channel_from_being_tried(
+    tmp_path: Path, server: ChatServer
+) -> None:
+    text = hook(server) + channel("am", "alertmanager", f'urls = ["{server.url}"]')
+    beats = '[heartbeat]\nalertmanager = true\nurl_file = "not/there/yet"\n'
+    for names in (["hook"], ["am"], []):
+        done = await run(tmp_path, text + beats, *names, "--no-resolve")
+        assert done.exit_code == 0, done.output

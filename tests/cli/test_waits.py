@@ -34,9 +34,14 @@ def letter(**changed: Any) -> Any:
         ({"attempts": 2, "next_try_at": at(2)}, {}, "tried again at 03:02:00"),
         ({"attempts": 2, "next_try_at": at(-1)}, {}, "in turn"),
         (
-            {"attempts": 2, "next_try_at": at(2), "error": "rate_limited: https://x answered 429"},
+            {"attempts": 2, "next_try_at": at(2), "error": "rate_limited: https://x answered 429, asks to wait 90 s"},
             {"failing_since": at(-9), "rests_until": at(2)},
             "channel fails since 02:51:00; channel rests as its far end asked until 03:02:00",
+        ),
+        (
+            {"attempts": 2, "next_try_at": at(2), "error": "rate_limited: https://x answered 429"},
+            {"failing_since": at(-9), "rests_until": at(2)},
+            "channel fails since 02:51:00; channel rests until 03:02:00",
         ),
         (
             {},

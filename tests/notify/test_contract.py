@@ -430,3 +430,22 @@ async def test_a_far_end_that_never_answers_does_not_hold_up_the_loop(
         await asyncio.sleep(0.01)
     await task
     assert ticks > 3  # dozens on an idle machine; two where the loop waits as well
+
+
+@pytest.mark.parametrize("kind", TEMPLATED)
+async def test_the_address_of_a_link_in_an_own_template_calls_nobody_and_ends_nothing(
+    kind: str, bench: Bench, tmp_path: Any
+) -> None:
+    own = tmp_path / "own.j2"
+    own.write_text('{{ link("search", "https://[2001:db8::1]/a_b?q=" ~ incident.device) }}, {{ actions }}')
+    channel: Any = bench.build(kind, "http://127.0.0.1:9", template_file=str(own))
+    told = channel.text(
+        make_notification(incident=make_incident(device="@everyone <!channel> <@U1> *a* [b](c) x|y end"))
+    )
+    found = re.search(r"https://\[2001:db8::1\]/\S*?end", told)
+    assert found is not None
+    assert not re.search(r"""[@<>|*"'`()]|\[b""", found[0]), found[0]
+    own.write_text('{{ link("call", incident.device) }}, {{ actions }}')
+    channel = bench.build(kind, "http://127.0.0.1:9", template_file=str(own))
+    told = channel.text(make_notification(incident=make_incident(device="tel:@everyone")))
+    assert kind in ("console", "email") or "@everyone" not in told

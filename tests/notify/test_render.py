@@ -1,5 +1,6 @@
 """From a notification to text."""
 
+import re
 import unicodedata
 
 import pytest
@@ -11,7 +12,21 @@ from notify_fakes import T0, make_incident, make_notification, make_resolved
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, utc
 from eventd.notify import webhook
-from eventd.notify.render import BARE, CUT, Markup, clean, cut, digest_view, duration_text, plain, short, state, title
+from eventd.notify.render import (
+    BARE,
+    CUT,
+    MAX_HEADLINE,
+    Markup,
+    clean,
+    cut,
+    digest_view,
+    duration_text,
+    headline,
+    plain,
+    short,
+    state,
+    title,
+)
 from eventd.notify.template import MAX_RENDERED, Renderer, own_template
 from eventd.notify.words import words
 
@@ -77,6 +92,29 @@ def test_the_plain_text_says_where_to_look_and_what_to_do_first(language: str, h
     short_of = make_notification(incident=make_incident(actions=("x" * 400,)))
     assert plain(short_of).endswith("x…")
     assert heading not in plain(make_notification(incident=make_resolved()), words(language))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai"])
+def test_a_title_with_news_keeps_since_when_it_is_and_whole_words(language: str, zone: str) -> None:
+    hub = "HUB-A" if language == "en" else f"HUB-{'A' * 50}"  # Chinese takes less room
+    stands = f"{hub} lost 23 peers on GigabitEthernet0/0/1, 22 still missing: 21 dpd timeout, 1 peer request"
+    about = make_incident(title=f"{stands}, since 22:13 UTC", news="STILL OPEN for 3 min")
+    told = make_notification(what="updated", incident=about)
+    say = words(language, time_zone=zone)
+    shown = headline(told.incident, say)
+    assert len(shown) <= MAX_HEADLINE + 4, "with its zone"
+    assert re.search(r"(1|timeout|断)…[,，] ?(since|始于) \d\d:13 (UTC|\+08:00)$", shown), shown
+    long = make_notification(what="updated", incident=make_incident(title="x" * 300, news="y" * 300))
+    assert headline(long.incident, say).endswith("y…")
+
+
+@pytest.mark.parametrize(("language", "device"), [("en", "Device FW1"), ("zh", "设备 FW1")])
+def test_the_plain_text_says_nothing_of_what_it_does_not_know(language: str, device: str) -> None:
+    told = make_notification(incident=make_incident(peer=None, peer_name=None, cause=None))
+    lines = plain(told, words(language)).split("\n")
+    assert lines[1] == device
+    assert not any(line.endswith(" -") or " - " in line for line in lines)
 
 
 def test_where_a_link_is_text_and_address_the_same_is_not_said_twice() -> None:

@@ -591,3 +591,21 @@ async def test_what_waits_for_the_next_minute_can_be_dropped() -> None:
         assert (listed(house.chat.told), len(house.chat.tries)) == (["i1"], 2)
     totals = house.store.totals()["ops"]
     assert (totals.delivered, totals.dead, totals.pending) == (1, 1, 0)
+
+
+async def test_what_never_reached_the_far_end_is_told_as_it_stands_when_it_does_and_once() -> None:
+    house = House(per_minute=1)
+    house.chat.away = True
+    async with house.running():
+        await house.put(*(opened(number) for number in range(15)))
+        await until(lambda: house.chat.tries)
+        await house.pass_time(300, 5)
+        about = [make_incident(id=f"i{n}", news="STILL DOWN for 5 min") for n in range(15)]
+        again = (make_notification(incident=one, id=f"{one.id}-again", what="updated") for one in about)
+        await house.put(*(replace(one, created_at=utc(house.clock())) for one in again))
+        await house.pass_time(60, 5)
+        house.chat.away = False
+        await house.empty(5)
+    assert sorted(listed(house.chat.told)) == sorted(f"i{n}" for n in range(15))
+    told = [one for _, message in house.chat.told for one in getattr(message, "notifications", [message])]
+    assert all(one.id.endswith("-again") for one in told)

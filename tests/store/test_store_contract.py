@@ -1123,3 +1123,38 @@ async def test_nothing_is_done_about_what_was_told_or_replaced_or_does_not_exist
     assert [str(await does(ident)) for ident in ("n1", "n2")] == ["n1 is superseded already", "n2 is delivered already"]
     missing = await does("n9")
     assert (str(missing), missing.missing) == ("no notification 'n9'", True)
+
+
+async def test_a_digest_that_surely_did_not_go_out_is_made_anew_of_how_things_stand(store: Store) -> None:
+    await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}")) for n in range(3)]))
+    sealed = await store.seal("chat", unix(0), "storm", 9)
+    assert isinstance(sealed, Digest)
+    for n, resolved in ((0, None), (1, 30.0)):
+        said = "resolved" if resolved else "updated"
+        await store.commit(batch(notifications=[notification(f"m{n}", incident(f"i{n}", resolved=resolved), said)]))
+    await store.settle(Settled(sealed.id, "retry", unix(60), "connect", heard=False))
+    again = await store.seal("chat", unix(60), "late", 9)
+    assert isinstance(again, Digest)
+    assert [(one.id, one.what, one.attempts) for one in again.notifications] == [
+        ("m0", "opened", 1),
+        ("n2", "opened", 1),
+    ], "and what was over by then is not told"
+    await store.settle(Settled(again.id, "retry", unix(90), "timeout", heard=True))
+    await store.settle(Settled(again.id, "retry", unix(120), "connect", heard=False))
+    assert (await store.claim("chat", unix(120))) == replace(again, attempts=3, notifications=tuple(
+        replace(one, attempts=3) for one in again.notifications
+    )), "somebody may have heard of it once"  # fmt: skip
+    await store.check()
+    await balanced(store)
+
+
+async def test_a_digest_that_was_in_somebodys_hands_when_he_was_cut_off_stays_as_it_is(store: Store) -> None:
+    await store.commit(batch(notifications=[notification(f"n{n}", incident(f"i{n}")) for n in range(2)]))
+    sealed = await store.seal("chat", unix(0), "storm", 9)
+    assert isinstance(sealed, Digest)
+    await store.release()
+    assert await store.claim("chat", unix(0)) == sealed
+    await store.settle(Settled(sealed.id, "retry", unix(60), "connect", heard=False))
+    again = await store.claim("chat", unix(60))
+    assert isinstance(again, Digest)
+    assert again.id == sealed.id
