@@ -303,6 +303,12 @@ class Waiting(Struct, frozen=True):
     catching_up: int = 0
 
 
+#: Which of what waits is told next. ``first``: by the order of the queue. ``gravest``: what is about an incident that
+#: is open and critical now, by that order, then the rest. ``least tried``: what failed least often. ``untried``: what
+#: has not failed at all, or nothing.
+Turn = Literal["first", "gravest", "least tried", "untried"]
+
+
 class Lately(Struct, frozen=True):
     """How a channel has done: when its last messages were tried (Unix seconds, in order; `Outbox.tried`), whether
     something has failed and is still to be told, until when its far end wanted to be left alone (Unix seconds; 0: it
@@ -321,12 +327,13 @@ class Lately(Struct, frozen=True):
 class Outbox(Protocol):
     """The part of the store that delivery uses. All calls are safe from the event loop and never block it."""
 
-    async def claim(self, channel: str, now: float) -> Told | None:
+    async def claim(self, channel: str, now: float, turn: Turn = "first") -> Told | None:
         """What ``channel`` tells next, marked in flight; None if nothing is due or something is in flight.
 
         First what was claimed before and never settled, under the same id; it is in no digest. Then a digest that was
         sealed. Then openings and updates before all-clears, each in the order of their
-        commits; what is about one incident is told in order, also while another is being retried.
+        commits; what is about one incident is told in order, also while another is being retried. Another ``turn``
+        chooses among these, but for what was never settled.
         """
 
     async def waiting(self, channel: str, now: float, apart: Collection[str] = ()) -> Waiting:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, ClassVar
@@ -10,7 +11,7 @@ from msgspec import Meta
 
 from eventd.checked import Fault, all_of
 from eventd.contract import Notifier, Pace
-from eventd.errors import DeliveryError
+from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, Incident, Told, utc
 from eventd.notify.alert import Alert, alerts
 from eventd.notify.endpoint import Endpoint, HttpSettings, Part, configuring, endpoint
@@ -24,6 +25,16 @@ _BARE = rf"^(?!.*(?:/api(?:/v\d+.*)?/?$|[?#]))|^[^?#]*{PATH}/?$"
 REFRESHES_AHEAD = 4
 #: Alerts per request: under a megabyte even with long annotations, so one refused request costs little.
 CHUNK = 200
+#: A far end that took none of so many requests takes nothing: halving a chunk down to its first alert fails eight
+#: times, and again where the next one is to blame, too.
+FAILED_IN_A_ROW = 16
+
+#: What identifies an alert.
+_Name = frozenset[tuple[str, str]]
+
+
+def _name(alert: Alert) -> _Name:
+    return frozenset(alert.labels.items())
 
 
 class Settings(HttpSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -59,6 +70,8 @@ class Alertmanager:
         #: Peers that did not answer: left out of deliveries, so that one dead peer does not make each of them wait
         #: for a timeout, until a refresh reaches them and tells them everything at once.
         self._unreachable: set[Endpoint] = set()
+        #: Peer → the alerts that it will not take.
+        self._apart: dict[Endpoint, set[_Name]] = {}
 
     def _alerts(self, incident: Incident, now: float) -> list[Alert]:
         return alerts(incident, utc(now + self._ahead_s))
@@ -72,20 +85,36 @@ class Alertmanager:
         return None
 
     async def refresh(self, incidents: Sequence[Incident], now: float) -> None:
-        """Every peer is tried with the first chunk; one alert that is refused does not keep back the other chunks."""
+        """Every peer is told all of it, in chunks; one alert that it will not take keeps back no other."""
         told = [alert for incident in incidents for alert in self._alerts(incident, now)]
-        refused: DeliveryError | None = None
-        peers = self._peers
-        for start in range(0, len(told), CHUNK):
-            try:
-                await self._tell_all(told[start : start + CHUNK], peers)
-            except DeliveryError as error:
-                if error.retryable:
-                    raise
-                refused = error
-            peers = [peer for peer in self._peers if peer not in self._unreachable]
-        if refused is not None:
-            raise refused
+        self._judge(await asyncio.gather(*(self._repeat(peer, told) for peer in self._peers)))
+
+    async def _repeat(self, peer: Endpoint, told: Sequence[Alert]) -> DeliveryError | None:
+        """Tell one peer; the last error, if something could not be told. What it will not take is halved until the
+        alert is found that is to blame, which is told by itself from then on, after the others; not where it takes
+        nothing at all."""
+        apart = self._apart.get(peer, set[_Name]())
+        bad = [alert for alert in told if _name(alert) in apart] if apart else []
+        good = [alert for alert in told if _name(alert) not in apart] if apart else told
+        self._apart[peer] = apart = {_name(alert) for alert in bad}
+        chunks = [good[start : start + CHUNK] for start in range(0, len(good), CHUNK)]
+        parts = deque[Sequence[Alert]]([*chunks, *([alert] for alert in bad)])
+        alone, failed, takes_others, error = set[_Name](), 0, False, None
+        while parts and failed < FAILED_IN_A_ROW:
+            part = parts.popleft()
+            if (result := await self._tell(peer, part)) is None:
+                apart -= {_name(part[0])} if len(part) == 1 else set()
+                failed, takes_others = 0, True
+                continue
+            error, failed = result, failed + 1
+            if peer in self._unreachable or error.reason == DeliveryFailure.RATE_LIMITED:
+                return error
+            if (half := len(part) // 2) > 0:
+                parts.extendleft((part[half:], part[:half]))
+            else:
+                alone.add(_name(part[0]))
+        apart |= alone if takes_others else set()
+        return error if alone or parts else None
 
     async def tell(self, told: Sequence[Alert]) -> None:
         """Tell every peer something that is no incident. Raises `DeliveryError` where none accepts."""
@@ -94,9 +123,12 @@ class Alertmanager:
     async def close(self) -> None: ...
 
     async def _tell_all(self, told: Sequence[Alert], peers: Sequence[Endpoint]) -> None:
-        results = await asyncio.gather(*(self._tell(peer, told) for peer in peers))
+        self._judge(await asyncio.gather(*(self._tell(peer, told) for peer in peers)))
+
+    def _judge(self, results: Sequence[DeliveryError | None]) -> None:
+        """Raises `DeliveryError` where no peer accepts."""
         failed = [error for error in results if error is not None]
-        if len(failed) == len(peers):
+        if len(failed) == len(results):
             # A peer that may accept later is worth waiting for, whatever the others said.
             failed.sort(key=lambda error: error.retryable)
             raise failed.pop()

@@ -76,20 +76,20 @@ class _Ear(logging.Handler):
                 heard.append((record.levelno, record.getMessage()))
 
 
-def judge(heard: Sequence[tuple[int, str]]) -> tuple[DeliveryFailure, bool | None]:
-    """Why nothing was taken, and whether it may be there all the same (None: as always). What Apprise does not say is
-    the far end's trouble."""
+def judge(heard: Sequence[tuple[int, str]]) -> tuple[DeliveryFailure, bool, bool | None]:
+    """Why nothing was taken, whether the same bytes may succeed later, and whether it may be there all the same (None:
+    as always). What Apprise does not say is the far end's trouble."""
     for level, text in heard:
         if level >= logging.WARNING and (found := _STATUS.search(text)):
-            return meaning(int(found[1]))[0], None
+            return *meaning(int(found[1])), None
     for _, text in heard:
         if _RAISED.match(text):
             for pattern, failure, there in TROUBLES:
                 if pattern.search(text):
-                    return failure, there
+                    return failure, True, there
     if any(_NO_CONNECTION.search(text) for level, text in heard if level >= logging.WARNING):
-        return DeliveryFailure.CONNECT, True
-    return DeliveryFailure.SERVER_ERROR, None
+        return DeliveryFailure.CONNECT, True, True
+    return DeliveryFailure.SERVER_ERROR, True, None
 
 
 class Settings(Discreet, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -148,11 +148,10 @@ class Service:
         return None if taken else self._error(heard)
 
     def _error(self, heard: Sequence[tuple[int, str]]) -> DeliveryError:
-        """Tried again whatever it was, as nobody says who is to blame; but for what is too large."""
-        failure, there = judge(heard)
+        failure, retryable, there = judge(heard)
         said = " ".join(text for level, text in heard if level >= logging.WARNING)
         detail = f"{self.name} by Apprise: " + (cut(clean(self._scrub(said)), MAX_QUOTE) or "not taken")
-        return DeliveryError(failure, detail, retryable=failure != DeliveryFailure.TOO_LARGE, heard=there)
+        return DeliveryError(failure, detail, retryable=retryable, heard=there)
 
 
 class Apprise(Texts):

@@ -41,14 +41,15 @@ class Window:
         self._forget(now)
         return math.inf if self._pace.per_minute is None else self._pace.per_minute - len(self._sent)
 
-    def opens(self, now: float) -> float:
-        """When the next one may go out, Unix seconds; at or before ``now`` if it may at once."""
+    def opens(self, now: float, kept: int = 0) -> float:
+        """When the next one may go out, Unix seconds; at or before ``now`` if it may at once. ``kept``: how many of the
+        minute, less than all, are for others."""
         self._forget(now)
         if not self._sent:
             return now
         apart = self._sent[-1] + self._pace.apart_s
-        full = self._pace.per_minute is not None and len(self._sent) >= self._pace.per_minute
-        return max(apart, self._sent[-(self._pace.per_minute or 0)] + COUNTED_S) if full else apart
+        allowed = math.inf if self._pace.per_minute is None else self._pace.per_minute - kept
+        return max(apart, self._sent[-int(allowed)] + COUNTED_S) if len(self._sent) >= allowed else apart
 
     def _forget(self, now: float) -> None:
         """Those that are over, and those of the future, which were sent before the clock was set back."""

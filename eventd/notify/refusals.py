@@ -61,8 +61,8 @@ class Refusals:
         self.culprits[incident] = now
 
     def broke(self, told: Told, now: float) -> bool:
-        """Note that the far end failed on ``told``; whether it has taken something since the first time, be that in a
-        digest."""
+        """Note that the far end failed on ``told``, be that in a digest; whether it has taken something since the first
+        time."""
         self._broke = _recent(self._broke, now)
         for ident in _idents(told):
             self._broke.setdefault(ident, (now, self._taken))

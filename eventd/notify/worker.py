@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import math
 import random
 from collections.abc import Awaitable, Callable
 
-from eventd.contract import Channel, Lately, Measures, Outbox, Settled, SpeaksPlain
+from eventd.contract import Channel, Lately, Measures, Outbox, Settled, SpeaksPlain, Turn
 from eventd.errors import DeliveryError, DeliveryFailure, EventdError
 from eventd.model import Digest, Notification, Told
 from eventd.notify.backoff import full_jitter
@@ -16,14 +17,15 @@ from eventd.notify.refusals import TOO_OLD, Refusals
 from eventd.notify.render import latest
 from eventd.notify.session import MAX_RETRY_AFTER_S, Failures
 from eventd.notify.standing import Standing
+from eventd.notify.troubles import PLAIN_AFTER_TRIES, TROUBLE, away, holds_a_culprit, plain_may_help, several
 from eventd.notify.unshown import unshown
 from eventd.telemetry import Telemetry, get_logger
 
 #: A far end that asks for less and says not for how long: services count by seconds or minutes, and what comes before
 #: that is over counts against us again.
 LIMITED_S = 5.0
-#: A far end that fails this often on one message may be failing because of it: from then on plain text is tried too.
-PLAIN_AFTER_TRIES = 3
+#: From an answer that takes this long on, finding what is critical among what waits costs less than what it saves.
+SLOW_S = 0.1
 #: A sleeping worker looks again at least this often, should a wake-up be lost or the clock be set.
 MAX_SLEEP_S = 30.0
 #: Alertmanager is told for this long that an alert is over, in case it missed the first time.
@@ -32,16 +34,6 @@ RESOLVED_FOR_S = 900.0
 MIN_SLEEP_S = 0.02
 #: Pause after the store failed: it has its own retries, this only keeps us from spinning.
 STORE_PAUSE_S = 1.0
-
-#: Failures that are ours or the layout's: a simpler text may still get through.
-PLAIN_MAY_HELP = {DeliveryFailure.RENDER, DeliveryFailure.TOO_LARGE, DeliveryFailure.INTERNAL}
-
-#: Failures that say that nobody is there, or may be asked now: another message would fare no better, so the same one is
-#: tried again and again.
-AWAY = {DeliveryFailure.CONNECT, DeliveryFailure.TLS, DeliveryFailure.RATE_LIMITED}
-#: Failures after which the channel rests for a while. Those that are not in `AWAY` may be due to the message: the next
-#: try is made with another.
-TROUBLE = {*AWAY, DeliveryFailure.TIMEOUT, DeliveryFailure.SERVER_ERROR, DeliveryFailure.REFUSED}
 
 #: Ways out of the outbox, as metric label; ``superseded`` is decided by the store when a newer one comes in.
 OUTCOMES = ("delivered", "superseded", "dead")
@@ -65,6 +57,11 @@ class Worker:
         self._failures = Failures(telemetry, clock)
         self._woken, self._stopping = asyncio.Event(), False
         self._paused_until, self._streak, self._failing_since = 0.0, 0, 0.0
+        #: From when on, in a rest that may be due to one message, one more is tried.
+        self._another_from = math.inf
+        #: id of what failed since the far end last took something.
+        self._failed_on: set[str] = set()
+        self._away = False
         self._refusals = Refusals(other_form=isinstance(channel, SpeaksPlain))
         self._window = Window(channel.pace)
         #: How long the far end took to answer the last time.
@@ -141,13 +138,28 @@ class Worker:
             self._in_hand = None
             await self._see_through(told)
             return
-        due: float | None = max(self._paused_until, self._window.opens(now))
+        rests_until = max(self._paused_until, self._window.opens(now, self._kept))
+        due: float | None = max(min(rests_until, self._another_from), self._window.opens(now))
         if due is None or now >= due:
-            if (told := await self._next(now)) is not None:
-                await self._see_through(told)
+            rests = now < rests_until
+            told = await (self._outbox.claim(self.name, now, "untried") if rests else self._next(now))
+            if told is not None:
+                await (self._try_another(told, rests_until) if rests else self._see_through(told))
                 return
-            due = await self._outbox.next_due(self.name)
+            due = rests_until if rests else await self._outbox.next_due(self.name)
         await self._sleep(MAX_SLEEP_S if due is None else due - now)
+
+    @property
+    def _kept(self) -> int:
+        """How many messages of the minute are for what has not failed yet: half of them, where that may be taken."""
+        return (self.channel.pace.per_minute or 0) // 2 if self._streak and not self._away else 0
+
+    async def _try_another(self, told: Told, rests_until: float) -> None:
+        """One that has not failed yet, before the channel rests: where it is taken, those that failed are to blame."""
+        self._paused_until = 0.0
+        await self._see_through(told)
+        if self._streak:
+            self._paused_until, self._another_from = max(self._paused_until, rests_until), math.inf
 
     async def _next(self, now: float) -> Told | None:
         """What to tell now, whole: a digest for which a message has no room is taken apart and a smaller one made."""
@@ -168,7 +180,13 @@ class Worker:
             why = together(waiting, self._window.free(now), now, self._takes_s)
             if why is not None and (digest := await self._outbox.seal(self.name, now, why, most, apart)) is not None:
                 return digest
-        return await self._outbox.claim(self.name, now)
+        return await self._outbox.claim(self.name, now, self._turn())
+
+    def _turn(self) -> Turn:
+        """Who fails, and may do so because of a message, is tried with another one."""
+        if self._streak and not self._away:
+            return "least tried"
+        return "gravest" if self._takes_s >= SLOW_S else "first"
 
     def _look(self) -> float:
         """The time. When it has gone back, a pause that was set by the old one means nothing any more."""
@@ -193,11 +211,7 @@ class Worker:
     async def _try(self, told: Told) -> str | DeliveryError | None:
         """The receipt of the far end, or how it failed."""
         result = await self._ask(self.channel.deliver(told))
-        if (
-            isinstance(result, DeliveryError)
-            and _plain_may_help(told, result)
-            and isinstance(self.channel, SpeaksPlain)
-        ):
+        if isinstance(result, DeliveryError) and plain_may_help(told, result) and isinstance(self.channel, SpeaksPlain):
             self._failures.note(self.name, result, next_try="plain text")
             asked = result.retry_after_s or 0.0
             self._paused_until = self._clock() + asked
@@ -253,7 +267,8 @@ class Worker:
         # Messages of one say little of what many hold.
         grown = 2 * self._few if isinstance(told, Digest) else max(LEAST_TOGETHER, self._few)
         self._few = min(self.channel.digests, grown)
-        self._streak = 0
+        self._streak, self._paused_until, self._another_from = 0, 0.0, math.inf
+        self._failed_on.clear()
         self._fails(0.0)
         await self._settle(told, "delivered", receipt=receipt)
 
@@ -261,13 +276,14 @@ class Worker:
         self._failures.note(self.name, error, notification=told.id)
         self._error = str(error)
         now = self._clock()
-        if error.reason == DeliveryFailure.TOO_LARGE and isinstance(told, Digest) and len(latest(told)) > 1:
+        if error.reason == DeliveryFailure.TOO_LARGE and isinstance(told, Digest) and several(told):
             self._most = len(latest(told)) // 2
             await self._outbox.unseal(self.name, self._most)
             return
-        if self._breaks_on(told, error):
+        others_taken = not away(error) and self._refusals.broke(told, now)
+        if self._breaks_on(told, error, others_taken=others_taken):
             error = DeliveryError(error.reason, error.detail, retryable=False, heard=error.heard)
-        if isinstance(told, Digest) and _holds_a_culprit(told, error):
+        if isinstance(told, Digest) and holds_a_culprit(told, error):
             self._few = len(latest(told)) // 2
             await self._outbox.unseal(self.name, self._few)
             return
@@ -287,24 +303,25 @@ class Worker:
             # Found, and told apart from now on: the others fit together again, unless there are many like that.
             self._refusals.blame(told.incident.id, now)
             self._few = max(LEAST_TOGETHER, self.channel.digests // len(self._refusals.culprits))
-        pause = max(asked, full_jitter(self._streak, self._rng)) if trouble and not blamed else asked
-        wait = pause if error.reason in AWAY else max(asked, full_jitter(told.attempts, self._rng))
+        # How often it fails on one message says nothing of others either: the rest grows with how many it fails on.
+        self._away = away(error)
+        self._streak += not blamed and (self._away or told.id not in self._failed_on)
+        self._failed_on |= set() if blamed else {told.id}
+        pause = max(asked, full_jitter(self._streak - 1, self._rng)) if trouble and not blamed else asked
+        wait = pause if self._away else max(asked, full_jitter(told.attempts, self._rng))
         if blamed and self.channel.pace.per_minute:
             wait = max(wait, COUNTED_S)  # the minute is for the others
-        self._streak += not blamed
-        self._fails(self._failing_since or now)
-        self._paused_until = now + pause
+        if not others_taken:
+            self._fails(self._failing_since or now)
+        self._paused_until, self._another_from = now + pause, math.inf if self._away else now + asked
         await self._settle(told, "retry", retry_at=now + wait, error=error)
 
-    def _breaks_on(self, told: Told, error: DeliveryError) -> bool:
-        """Whether the far end fails on ``told`` because of what it says, as if it refused it: time and again, in plain
-        text too. Of one message that is so if others are taken meanwhile; several are taken apart to see that."""
-        if error.reason != DeliveryFailure.SERVER_ERROR or not isinstance(self.channel, SpeaksPlain):
+    def _breaks_on(self, told: Told, error: DeliveryError, *, others_taken: bool) -> bool:
+        """Whether the far end fails on ``told`` because of what it says, as if it refused it: time and again. Of one
+        message that is so if others are taken meanwhile; several are taken apart to see that."""
+        if away(error) or told.attempts < PLAIN_AFTER_TRIES or not isinstance(self.channel, SpeaksPlain):
             return False
-        others_taken = self._refusals.broke(told, self._clock())
-        if told.attempts < PLAIN_AFTER_TRIES:
-            return False
-        return others_taken or (isinstance(told, Digest) and len(latest(told)) > 1)
+        return others_taken or several(told)
 
     async def _told_bare(self, told: Told, error: DeliveryError, why: str | None, now: float) -> bool:
         """Where the far end will not take what it says, it is told that there is something: at last (``why``), and
@@ -352,7 +369,8 @@ class Worker:
 
     async def _settled(self, settled: Settled, *, over: bool) -> bool:
         """Whether the store took it. Where it is ``over`` and the next one may go out at once, that is claimed too."""
-        goes_on = over and self.channel.digests < LEAST_TOGETHER and not self._stopping and self._wait() <= 0
+        one_by_one = self.channel.digests < LEAST_TOGETHER and self._turn() == "first"
+        goes_on = over and one_by_one and not self._stopping and self._wait() <= 0
         try:
             if goes_on:
                 self._in_hand = await self._outbox.settle_then_claim(settled, self.name, self._clock())
@@ -377,13 +395,3 @@ class Worker:
         incidents = await self._outbox.alerting(self.name, now - RESOLVED_FOR_S)
         if incidents:
             await self.channel.refresh(incidents, now)
-
-
-def _plain_may_help(told: Told, error: DeliveryError) -> bool:
-    often = error.reason == DeliveryFailure.SERVER_ERROR and told.attempts >= PLAIN_AFTER_TRIES
-    return often or error.reason in PLAIN_MAY_HELP
-
-
-def _holds_a_culprit(digest: Digest, error: DeliveryError) -> bool:
-    """Whether the far end will not take a digest in any form, and may take most of it in smaller ones."""
-    return len(latest(digest)) > 1 and not error.retryable

@@ -1,6 +1,7 @@
 """What every store is: its settings, its pages, its ledger and the rule by which one notification replaces another."""
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Generic, Literal, Protocol, TypedDict, TypeVar, Unpack
@@ -8,7 +9,7 @@ from typing import Annotated, Generic, Literal, Protocol, TypedDict, TypeVar, Un
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from eventd.contract import Batch, JournalRow, Outbox, Settled
+from eventd.contract import Batch, JournalRow, Outbox, Settled, Turn
 from eventd.model import Incident, Malformed, Notification
 from eventd.store.letters import Letter, LetterFilters, State
 
@@ -204,6 +205,14 @@ def tried_key(channel: str) -> str:
 def joined(parent: str) -> str:
     """Why something was not told, as operators read it."""
     return f"told by incident {parent}, which it is part of"
+
+
+def most_tries(turn: Turn, least: int | None) -> float:
+    """How often that may have been tried which goes before the others: a repeat, a digest. ``least``: how often that of
+    the others was tried whose turn it is, if there is one."""
+    if turn == "untried":
+        return 0
+    return math.inf if turn != "least tried" or least is None else least
 
 
 def digest_id(first: str) -> str:

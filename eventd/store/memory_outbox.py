@@ -3,6 +3,7 @@
 Nothing here is fast: every question looks at everything.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import takewhile
@@ -11,7 +12,7 @@ from typing import Any, TypeVar, Unpack
 from msgspec import Struct
 from msgspec.structs import replace
 
-from eventd.contract import Lately, Settled, Waiting
+from eventd.contract import Lately, Settled, Turn, Waiting
 from eventd.model import Digest, DigestReason, Incident, Notification, Told, utc
 from eventd.store.base import (
     ALL_CLEARS,
@@ -27,6 +28,7 @@ from eventd.store.base import (
     digest_id,
     heard_of,
     joined,
+    most_tries,
     rank,
     replaced_as,
     taking_place,
@@ -218,30 +220,42 @@ class MemoryOutbox:
         due = self._due(channel, now)[:MAX_COUNTED]
         return [entry for entry in due if entry.notification.incident.id not in apart]
 
-    async def claim(self, channel: str, now: float) -> Told | None:
+    def _turn(self, channel: str, now: float, turn: Turn) -> Entry | None:
+        """The entry whose turn it is, if there is one."""
+        due = self._due(channel, now)[:MAX_COUNTED]
+        if turn == "gravest":
+            due.sort(key=lambda entry: not self._is_critical(entry.notification.incident.id))
+        elif turn != "first":
+            due.sort(key=lambda entry: entry.notification.attempts)
+            due = [entry for entry in due if turn == "least tried" or not entry.notification.attempts]
+        return due[0] if due else None
+
+    async def claim(self, channel: str, now: float, turn: Turn = "first") -> Told | None:
         """`contract.Outbox.claim`."""
         if channel in self._in_flight.values():
             return None
-        if (entry := self._maybe_told(channel, now)) is not None:
+        its_turn = self._turn(channel, now, turn)
+        tries = most_tries(turn, None if its_turn is None else its_turn.notification.attempts)
+        if (entry := self._maybe_told(channel, now, tries)) is not None:
             self._repeated.add(entry.notification.id)
             return self._hand_out(entry, channel)
         for ident in dict.fromkeys(e.digest for e in self._pending() if e.digest and e.notification.channel == channel):
             members = [e for e in self._pending() if e.digest == ident]
-            if all(_is_due(entry, now) or not entry.notification.attempts for entry in members):
+            tried = max(entry.notification.attempts for entry in members)
+            if tried <= tries and all(_is_due(entry, now) or not entry.notification.attempts for entry in members):
                 return self._digest(ident, members)
-        for entry in self._due(channel, now)[:1]:
-            return self._hand_out(entry, channel)
-        return None
+        return None if its_turn is None else self._hand_out(its_turn, channel)
 
     def _held(self, channel: str) -> Entry | None:
         """What was handed out and never settled."""
         entry = self._outbox.get(self._noted.get(channel, ""))
         return None if entry is None or entry.state != "pending" or entry.digest else entry
 
-    def _maybe_told(self, channel: str, now: float) -> Entry | None:
-        """That, or what was so before and is due again."""
+    def _maybe_told(self, channel: str, now: float, tries: float = math.inf) -> Entry | None:
+        """That, or what was so before, is due again and was tried at most ``tries`` times."""
         alone = [e for e in self._pending() if e.alone and e.notification.channel == channel and _is_due(e, now)]
-        return self._held(channel) or min(alone, key=lambda e: (e.next_at, e.seq), default=None)
+        first = min(alone, key=lambda e: (e.next_at, e.seq), default=None)
+        return self._held(channel) or (first if first and first.notification.attempts <= tries else None)
 
     def _hand_out(self, entry: Entry, channel: str) -> Notification:
         told = entry.notification

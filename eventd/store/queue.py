@@ -1,6 +1,7 @@
 """The outbox on disk: what waits to be told, in which order, and what became of it. For the writer's thread only."""
 
 import contextlib
+import math
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -10,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from eventd.contract import Lately, Settled, Waiting
+from eventd.contract import Lately, Settled, Turn, Waiting
 from eventd.model import Digest, DigestReason, Incident, Notification, Told
 from eventd.store import unstorable
 from eventd.store.base import (
@@ -22,6 +23,7 @@ from eventd.store.base import (
     failing_key,
     heard_of,
     joined,
+    most_tries,
     rank,
     replaced_as,
     taking_place,
@@ -171,27 +173,46 @@ class Queue:
     def _due_together(self, channel: str, now: float, apart: Collection[str]) -> list[Any]:
         return [row for row in self._due(channel, now, MAX_COUNTED) if row[-1] not in apart]
 
-    def claim(self, channel: str, now: float) -> Told | None:
+    def _turn(self, channel: str, now: float, turn: Turn) -> list[Any]:
+        """The row whose turn it is, if there is one."""
+        if turn == "first":
+            return self._due(channel, now, 1)
+        due = self._due(channel, now, MAX_COUNTED)
+        if turn == "gravest":
+            return self._gravest_first(due)[:1]
+        least = sorted(due, key=lambda row: int(row[1]))[:1]
+        return [row for row in least if turn == "least tried" or not row[1]]
+
+    def _gravest_first(self, due: list[Any]) -> list[Any]:
+        critical = {ident for (ident,) in self._all("incidents_critical")}
+        return sorted(due, key=lambda row: row[-1] not in critical)
+
+    def claim(self, channel: str, now: float, turn: Turn = "first") -> Told | None:
         """`contract.Outbox.claim`."""
         if self._busy(channel):
             return None
-        if (digest := None if self._maybe_told(channel, now) else self._sealed(channel, now)) is not None:
+        due = self._turn(channel, now, turn)
+        tries = most_tries(turn, due[0][1] if due else None)
+        if (digest := None if self._maybe_told(channel, now, tries) else self._sealed(channel, now, tries)) is not None:
             return digest
-        while rows := (repeats := self._maybe_told(channel, now)) or self._due(channel, now, 1):
+        while rows := (repeats := self._maybe_told(channel, now, tries)) or due:
             for notification in self._read([row[:3] for row in rows]):
                 if repeats:
                     self._repeated.add(notification.id)
                 self._note(channel, notification.id)
                 self._in_flight[notification.id] = channel
                 return self._told_before(notification)
+            due = self._turn(channel, now, turn)
         return None
 
-    def _maybe_told(self, channel: str, now: float) -> list[Any]:
+    def _maybe_told(self, channel: str, now: float, tries: float = math.inf) -> list[Any]:
         """The row that was in somebody's hands when he was cut off, at once, and one of which that was so before, when
-        it is due. Told before anything else and never together with others: under another id nobody could know it."""
+        it is due and was tried at most ``tries`` times. Told before anything else and never together with others:
+        under another id nobody could know it."""
         held = [] if channel not in self._noted else self._all("outbox_single", self._noted[channel])
         wanted = {"channel": channel, "now": now, "beyond": now + LONGEST_WAIT_S}
-        return held or self._db.execute(QUERIES["outbox_alone"], wanted).fetchall()
+        alone = () if held else self._db.execute(QUERIES["outbox_alone"], wanted)
+        return held or [row for row in alone if row[1] <= tries]
 
     def _note(self, channel: str, ident: str) -> None:
         """Write down that ``channel`` may know of it from now on. A crash of eventd cannot undo that, a loss of power
@@ -231,11 +252,11 @@ class Queue:
         found = self._one("outbox_thread", *about)
         return notification if found is None else replace(notification, thread=found[0])
 
-    def _sealed(self, channel: str, now: float) -> Digest | None:
-        """A digest that was sealed before and is due again."""
+    def _sealed(self, channel: str, now: float, tries: float) -> Digest | None:
+        """A digest that was sealed before, is due again and was tried at most ``tries`` times."""
         for *sealed, next_at, attempts in self._all("digest_pending", channel):
             due = not attempts or next_at <= now or next_at > now + LONGEST_WAIT_S
-            if due and (digest := self._digest(channel, *sealed)) is not None:
+            if due and attempts <= tries and (digest := self._digest(channel, *sealed)) is not None:
                 return digest
         return None
 
@@ -262,8 +283,7 @@ class Queue:
         with self._transaction():
             due = self._due_together(channel, now, apart)
             if len(due) > most:
-                critical = {ident for (ident,) in self._all("incidents_critical")}
-                due.sort(key=lambda row: row[-1] not in critical)
+                due = self._gravest_first(due)
             members = [
                 ident
                 for *_, incident in due[:most]

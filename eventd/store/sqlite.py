@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack
 
 import msgspec
 
-from eventd.contract import Batch, JournalRow, Lately, Settled, Waiting
+from eventd.contract import Batch, JournalRow, Lately, Settled, Turn, Waiting
 from eventd.errors import StoreError, UnstorableError
 from eventd.model import Digest, DigestReason, Incident, Malformed, Told
 from eventd.store import damage, database, unstorable
@@ -142,9 +142,9 @@ class SqliteStore:
 
     # --- what delivery needs (`contract.Outbox`) -----------------------------------------------------------------
 
-    async def claim(self, channel: str, now: float) -> Told | None:
+    async def claim(self, channel: str, now: float, turn: Turn = "first") -> Told | None:
         """`contract.Outbox.claim`."""
-        return await self._hand_out(self._writer.queue.claim, channel, now)
+        return await self._hand_out(self._writer.queue.claim, channel, now, turn)
 
     async def seal(
         self, channel: str, now: float, why: DigestReason, most: int, apart: Collection[str] = ()

@@ -12,7 +12,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from chat_server import ChatServer, answer, close_before_answer
+from aiohttp import web
+from chat_server import Behaviour, ChatServer, answer, close_before_answer
 from notify_fakes import T0, HandClock, make_incident, make_notification, make_resolved, until
 from peers import peer
 from service import free_port
@@ -104,18 +105,61 @@ async def test_when_all_are_unreachable_all_are_tried(two: tuple[ChatServer, Cha
     assert (len(one.seen), len(other.seen)) == (2, 2)
 
 
-async def test_a_refresh_goes_out_in_chunks_and_a_refused_one_does_not_keep_back_the_rest(
-    two: tuple[ChatServer, ChatServer, Cluster],
+def chokes_on(status: int, *incidents: str) -> Behaviour:
+    """Takes no request with one of them in it."""
+
+    async def behave(request: web.Request) -> web.StreamResponse:
+        held = {alert["labels"]["incident"] for alert in await request.json()}
+        return web.Response(status=status if held & set(incidents) else 200)
+
+    return behave
+
+
+def held(server: ChatServer, *bad: str) -> set[str]:
+    """The incidents of the requests that had none of the ``bad`` in them."""
+    each = [{alert["labels"]["incident"] for alert in seen.json} for seen in server.seen]
+    return {incident for told in each if not told & set(bad) for incident in told}
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+@pytest.mark.parametrize("bad", [("i0",), ("i0", "i1", "i199"), ("i17", "i230", "i449")])
+async def test_what_a_peer_will_not_take_keeps_back_no_other_alert_from_it(
+    status: int, bad: tuple[str, ...], two: tuple[ChatServer, ChatServer, Cluster]
 ) -> None:
     one, other, cluster = two
-    one.then(answer(400))
-    other.then(answer(400))
+    one.always = chokes_on(status, *bad)
     incidents = [make_incident(id=f"i{n}") for n in range(450)]
-    with pytest.raises(DeliveryError, match="refused"):
+    await cluster.channel.refresh(incidents, T0)
+    everybody = {incident.id for incident in incidents}
+    assert held(one, *bad) == everybody - set(bad)
+    assert [len(seen.json) for seen in other.seen] == [200, 200, 50]
+    assert sum(cluster.failures().values()) == 1
+    one.seen.clear()
+    await cluster.channel.refresh(incidents, T0)
+    assert [len(seen.json) for seen in one.seen] == [200, 200, 50 - len(bad), *[1] * len(bad)], "it is known by now"
+    one.always = answer()
+    for _ in range(2):
+        one.seen.clear()
         await cluster.channel.refresh(incidents, T0)
     assert [len(seen.json) for seen in one.seen] == [200, 200, 50]
-    told = {alert["labels"]["incident"] for seen in other.seen for alert in seen.json}
-    assert told == {incident.id for incident in incidents}
+
+
+@pytest.mark.parametrize("status", [400, 500])
+async def test_a_peer_that_takes_nothing_is_not_asked_without_end(
+    status: int, two: tuple[ChatServer, ChatServer, Cluster]
+) -> None:
+    one, other, cluster = two
+    one.always = other.always = answer(status)
+    for _ in range(2):
+        one.seen.clear()
+        with pytest.raises(DeliveryError):
+            await cluster.channel.refresh([make_incident(id=f"i{n}") for n in range(450)], T0)
+        assert len(one.seen) == alertmanager.FAILED_IN_A_ROW
+    one.always = other.always = answer(429)
+    one.seen.clear()
+    with pytest.raises(DeliveryError):
+        await cluster.channel.refresh([make_incident(id=f"i{n}") for n in range(450)], T0)
+    assert [len(seen.json) for seen in one.seen] == [200]
 
 
 @pytest.mark.parametrize("path", ["", "/", "/api/v2/alerts", "/api/v2/alerts/"])

@@ -70,7 +70,7 @@ async def test_an_end_is_a_success(server: ChatServer) -> None:
     ("behaviour", "reason", "retryable", "heard"),
     [
         (answer(301, f"no {SECRET}"), DeliveryFailure.REFUSED, True, False),
-        (answer(400, f"no {SECRET}"), DeliveryFailure.REFUSED, True, False),
+        (answer(400, f"no {SECRET}"), DeliveryFailure.REFUSED, False, False),
         (answer(403, f"no {SECRET}"), DeliveryFailure.REFUSED, True, False),
         (answer(413, f"no {SECRET}"), DeliveryFailure.TOO_LARGE, False, False),
         (answer(429, f"no {SECRET}"), DeliveryFailure.RATE_LIMITED, True, False),
@@ -105,11 +105,11 @@ async def test_nobody_there_and_no_tls_there(server: ChatServer) -> None:
 @pytest.mark.parametrize(
     ("heard", "means"),
     [
-        ([], (DeliveryFailure.SERVER_ERROR, None)),
-        ([(30, "Failed to send X notification: 99991, error=19001.")], (DeliveryFailure.SERVER_ERROR, None)),
-        ([(10, "JSON Payload: error=404, Socket Exception: timed out")], (DeliveryFailure.SERVER_ERROR, None)),
-        ([(10, "Socket Exception: (535, b'5.7.8 no')")], (DeliveryFailure.REFUSED, False)),
-        ([(30, "A Connection error occurred sending X")], (DeliveryFailure.CONNECT, True)),
+        ([], (DeliveryFailure.SERVER_ERROR, True, None)),
+        ([(30, "Failed to send X notification: 99991, error=19001.")], (DeliveryFailure.SERVER_ERROR, True, None)),
+        ([(10, "JSON Payload: error=404, Socket Exception: timed out")], (DeliveryFailure.SERVER_ERROR, True, None)),
+        ([(10, "Socket Exception: (535, b'5.7.8 no')")], (DeliveryFailure.REFUSED, True, False)),
+        ([(30, "A Connection error occurred sending X")], (DeliveryFailure.CONNECT, True, True)),
     ],
 )
 def test_only_what_apprise_itself_says_is_judged(heard: Any, means: Any) -> None:

@@ -18,6 +18,7 @@ from notify_fakes import T0, HandClock, make_incident, make_notification, make_r
 from eventd.contract import Batch, Pace, Waiting
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, Incident, Notification, Told, utc
+from eventd.notify.backoff import CAP_S
 from eventd.notify.delivery import Delivery
 from eventd.notify.lateness import marked_late
 from eventd.notify.pacing import COUNTED_S, MINUTE_S, STALE_AFTER_S, Window, together
@@ -213,17 +214,23 @@ class PlainChat(Chat):
 
 
 @pytest.mark.parametrize("culprit", [0, 7, 29])
-@pytest.mark.parametrize(("known", "heard"), [(0, False), (1, False), (1, True)])
+@pytest.mark.parametrize(
+    ("known", "fails"),
+    [
+        (0, DeliveryError(DeliveryFailure.SERVER_ERROR, "500", retryable=True, heard=False)),
+        (1, DeliveryError(DeliveryFailure.SERVER_ERROR, "502", retryable=True)),
+        (0, DeliveryError(DeliveryFailure.TIMEOUT, "hangs", retryable=True)),
+        (1, DeliveryError(DeliveryFailure.REFUSED, "403", retryable=True)),
+        (0, DeliveryError(DeliveryFailure.CONNECT, "closed early", retryable=True, heard=True)),
+    ],
+)
 async def test_a_digest_on_which_the_far_end_breaks_time_and_again_is_taken_apart(
-    culprit: int, known: int, heard: bool
+    culprit: int, known: int, fails: DeliveryError
 ) -> None:
-    """It says 500 to one incident, or a gateway before it 502, whatever that is told with: nothing else may come that
-    shows who is to blame."""
-    house = House(per_minute=10)
-    house.chat = PlainChat(house.clock, Pace(10), 30)
-    house.chat.heard = heard
-    house.chat.chokes, house.chat.reason = "POISON", DeliveryFailure.SERVER_ERROR
-    house.delivery = Delivery(house.store, {"ops": house.chat}, house.telemetry, house.clock, random.Random(1))
+    """It says 500 to one incident, or a gateway before it 502, or a filter 403, or nothing, whatever that is told with:
+    nothing else may come that shows who is to blame."""
+    house = House()
+    BreaksPlainly(house, 10, 30).fails = fails
     async with house.running():
         about = [opened(n, summary="POISON" if n == culprit else "down") for n in range(30)]
         await house.put(*about)
@@ -370,6 +377,98 @@ async def test_one_message_that_always_fails_holds_up_no_other() -> None:
         house.chat.hates = ""
         await house.empty(10)
     assert listed(house.chat.told)[-1] == "i0"
+
+
+class Breaks(Chat):
+    """Answers everything about a device with 500, or whatever ``fails`` is, and never takes a plainer text."""
+
+    def __init__(self, house: "House", per_minute: int | None = None, digests: int = 0) -> None:
+        super().__init__(house.clock, Pace(per_minute), digests)
+        self.fails = DeliveryError(DeliveryFailure.SERVER_ERROR, "500", retryable=True)
+        self.everything = False
+        house.chat = self
+        house.delivery = Delivery(house.store, {"ops": self}, house.telemetry, house.clock, random.Random(1))
+
+    async def deliver(self, told: Told) -> str | None:
+        self.tries.append(self._clock())
+        if self.everything or "POISON" in plain(told):
+            raise self.fails
+        self.told.append((self._clock(), told))
+        return None
+
+
+class BreaksPlainly(Breaks):
+    deliver_plain = Breaks.deliver
+
+
+FAILS = [
+    DeliveryError(DeliveryFailure.SERVER_ERROR, "500", retryable=True),
+    DeliveryError(DeliveryFailure.REFUSED, "403", retryable=True),
+    DeliveryError(DeliveryFailure.REFUSED, "422", retryable=False),
+    DeliveryError(DeliveryFailure.CONNECT, "closed early", retryable=True, heard=True),
+    DeliveryError(DeliveryFailure.TIMEOUT, "no answer", retryable=True),
+]
+
+
+@pytest.mark.parametrize("fails", FAILS, ids=str)
+@pytest.mark.parametrize(
+    ("kind", "per_minute", "bad"),
+    [(Breaks, None, 1), (Breaks, None, 5), (BreaksPlainly, 10, 1), (BreaksPlainly, 10, 2)],
+)
+async def test_some_that_a_far_end_will_not_take_hold_up_no_other(
+    kind: type[Breaks], per_minute: int | None, bad: int, fails: DeliveryError
+) -> None:
+    """Nobody rests for minutes because of them, and what the minute allows is not used up by them."""
+    house = House()
+    kind(house, per_minute, 30 if per_minute else 0).fails = fails
+    async with house.running():
+        await house.put(*(opened(number, device="POISON") for number in range(bad)))
+        for number, later_s in enumerate((95, 300, 20, 3600, 60), start=10):
+            await house.pass_time(later_s)
+            await house.put(opened(number, house.clock()))
+            await house.pass_time(3)
+            assert listed(house.chat.told).count(f"i{number}") == 1, later_s
+    per_hour = len([at for at in house.chat.tries if at > house.clock() - 3600])
+    assert per_hour < 60 * (bad + 1)
+
+
+@pytest.mark.parametrize(("kind", "per_minute"), [(Breaks, None), (BreaksPlainly, 10)])
+async def test_a_far_end_that_fails_on_everything_is_left_alone(kind: type[Breaks], per_minute: int | None) -> None:
+    house = House()
+    chat = kind(house, per_minute, 30 if per_minute else 0)
+    chat.everything = True
+    async with house.running():
+        await house.put(*(opened(number) for number in range(300)))
+        await house.pass_time(1800)
+        assert len(chat.tries) < 80, "two for each rest"
+        assert [now for now in chat.tries if now > T0 + 900] != []
+        chat.everything = False
+        await house.empty(5)
+    assert sorted(set(listed(chat.told))) == sorted(f"i{n}" for n in range(300))
+
+
+async def test_when_a_far_end_is_back_the_bad_ones_of_before_are_not_what_it_is_tried_with() -> None:
+    house = House()
+    chat = Breaks(house)
+    chat.everything = True
+    async with house.running():
+        await house.put(*(opened(number, device="POISON") for number in range(5)), *map(opened, range(10, 20)))
+        await house.pass_time(3600)
+        chat.everything = False
+        await house.pass_time(2 * CAP_S)
+    assert sorted(listed(chat.told)) == [f"i{n}" for n in range(10, 20)]
+
+
+async def test_a_slow_far_end_without_digests_hears_first_of_what_is_critical() -> None:
+    house = House(per_minute=None, digests=0)
+    house.chat.takes_s = 8.0
+    async with house.running():
+        await house.put(*(opened(number) for number in range(60)))
+        await until(lambda: len(house.chat.told) > 1)
+        await house.put(opened(60, house.clock(), severity="critical"))
+        began = house.clock()
+        await until(lambda: "i60" in listed(house.chat.told))
+    assert house.clock() - began <= 17
 
 
 async def test_what_was_held_is_told_together_when_the_quiet_hours_end() -> None:

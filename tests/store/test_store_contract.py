@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from store_samples import START, at, batch, incident, malformed, notification, row, unix
 
-from eventd.contract import Batch, Lately, Settled, Waiting
+from eventd.contract import Batch, Lately, Settled, Turn, Waiting
 from eventd.errors import OutboxError
 from eventd.model import Digest, Incident, Notification
 from eventd.store import MemoryStore, Settings, SqliteStore, Store
@@ -417,6 +417,29 @@ async def test_a_digest_without_room_for_all_takes_what_is_critical_now(store: S
         assert digest.notifications[0].id == second
         await store.settle(Settled(digest.id, "delivered"))
     assert store.totals()["chat"].pending == 0
+
+
+async def test_whose_turn_it_is(store: Store) -> None:
+    grave = [incident(f"i{n}", severity="critical", resolved=9 if n == 1 else None) for n in (1, 3)]
+    waiting = [notification(f"n{n}", incident(f"i{n}")) for n in range(5)]
+    await store.commit(batch(notifications=waiting, incidents=[*grave, *(waiting[n].incident for n in (0, 2, 4))]))
+
+    async def turn(turn: Turn) -> str | None:
+        if (claimed := await store.claim("chat", unix(1), turn)) is None:
+            return None
+        await store.settle(Settled(claimed.id, "retry", unix(0)))
+        return claimed.id
+
+    assert [await turn("gravest") for _ in range(2)] == ["n3", "n3"], "critical and open now"
+    assert [await turn("first") for _ in range(2)] == ["n0", "n0"]
+    assert [await turn("untried") for _ in range(4)] == ["n1", "n2", "n4", None]
+    assert [await turn("least tried") for _ in range(4)] == ["n1", "n2", "n4", "n0"]
+    digest = await store.seal("chat", unix(1), "storm", 9, ["i4"])
+    assert digest is not None
+    await store.settle(Settled(digest.id, "retry", unix(0)))
+    assert await turn("untried") is None
+    assert await turn("least tried") == "n4", "a digest is not told before what was tried less often"
+    assert await turn("first") == digest.id
 
 
 async def test_nothing_due_makes_no_digest(store: Store) -> None:

@@ -135,9 +135,9 @@ class Stores(RuleBasedStateMachine):
             db.execute("DROP TRIGGER refuse")
         self.wait(self.model.commit(batch))  # it had no row for that table
 
-    @rule(channel=st.sampled_from(CHANNELS))
-    def claim(self, channel: str) -> None:
-        claimed = self.same(lambda store: store.claim(channel, self.clock()))
+    @rule(channel=st.sampled_from(CHANNELS), turn=st.sampled_from(["first", "gravest", "least tried", "untried"]))
+    def claim(self, channel: str, turn: Any) -> None:
+        claimed = self.same(lambda store: store.claim(channel, self.clock(), turn))
         if claimed:
             self.claimed.append(claimed.id)
 

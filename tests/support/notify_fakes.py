@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from eventd.contract import Lately, Pace, Settled, Waiting
+from eventd.contract import Lately, Pace, Settled, Turn, Waiting
 from eventd.model import Digest, DigestReason, Incident, Notification, Reason, Witness, utc
 from eventd.store.base import LONGEST_WAIT_S
 
@@ -84,11 +84,12 @@ class MemoryOutbox:
         if self.fail_next:
             raise self.fail_next.pop(0)
 
-    async def claim(self, channel: str, now: float) -> Notification | None:
+    async def claim(self, channel: str, now: float, turn: Turn = "first") -> Notification | None:
         self._fail()
-        for index, (due, notification) in enumerate(self.pending):
+        found = self.pending if turn in ("first", "gravest") else sorted(self.pending, key=lambda one: one[1].attempts)
+        for due, notification in [one for one in found if turn != "untried" or not one[1].attempts]:
             if notification.channel == channel and (due <= now or due > now + LONGEST_WAIT_S):
-                del self.pending[index]
+                self.pending.remove((due, notification))
                 self.in_flight[notification.id] = notification
                 return notification
         return None
