@@ -309,7 +309,7 @@ class Worker:
         self._failed_on |= set() if blamed else {told.id}
         pause = max(asked, full_jitter(self._streak - 1, self._rng)) if trouble and not blamed else asked
         wait = pause if self._away else max(asked, full_jitter(told.attempts, self._rng))
-        if blamed and self.channel.pace.per_minute:
+        if (blamed or others_taken) and self.channel.pace.per_minute:
             wait = max(wait, COUNTED_S)  # the minute is for the others
         if not others_taken:
             self._fails(self._failing_since or now)

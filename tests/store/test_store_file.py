@@ -543,10 +543,10 @@ def slow_claim(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> tuple[thr
     """The next claim has started with the first event, and goes on with the second."""
     started, go_on, really = threading.Event(), threading.Event(), store._writer.queue.claim
 
-    def slowly(channel: str, now: float) -> object:
+    def slowly(channel: str, *asked: Any) -> object:
         started.set()
         go_on.wait(10)
-        return really(channel, now)
+        return really(channel, *asked)
 
     monkeypatch.setattr(store._writer.queue, "claim", slowly)
     return started, go_on
