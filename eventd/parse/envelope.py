@@ -22,7 +22,7 @@ _PRI = re.compile(rb"<(\d+)>")
 _ADDRESS = re.compile(rb"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+(?:%\w+)?")
 _DOTTED_NUMBER = re.compile(rb"[0-9.]+")
 #: A program with its process id, a PRI, a tag of info-center that was cut off before its colon.
-_NO_NAME = re.compile(rb"\A[\[<%]|\]\Z|\A[A-Z0-9_-]+/[0-7](?:/|\Z)")
+_NO_NAME = re.compile(rb"\A(?:[\[%]|<\d+>)|\]\Z|\A[A-Z0-9_-]+/[0-7](?:/|\Z)")
 #: RFC 5424 section 6, up to MSGID. Lengths beyond the maxima are tolerated, and a time that does not exist.
 _RFC5424 = re.compile(rb"1 (-|\d{4}-\d\d-\d\dT[\d:.,+Zz-]+) (\S+) (\S+) (\S+) (\S+) ")
 #: Says that it is RFC 5424: version 1 and either NILVALUE or the beginning of an RFC 3339 time.

@@ -110,7 +110,7 @@ def fields_of(text: str) -> tuple[str, list[tuple[str, str]], dict[str, str]]:
     if inside.count(")") > inside.count("("):
         inside, _, behind = inside.rpartition(")")
         return outside + behind, split_fields(inside), {}
-    fields = split_fields(inside)
+    fields = split_fields(inside, whole=False)
     if not fields:
         return outside, [], {TRUNCATED: inside.strip()}
     (key, value), fields = fields[-1], fields[:-1]
@@ -121,14 +121,14 @@ def fields_of(text: str) -> tuple[str, list[tuple[str, str]], dict[str, str]]:
     return outside, fields, {TRUNCATED: half.strip()}
 
 
-def split_fields(body: str) -> list[tuple[str, str]]:
-    """(wire key, value without quotes or brackets) in wire order."""
+def split_fields(body: str, *, whole: bool = True) -> list[tuple[str, str]]:
+    """(wire key, value without quotes or brackets) in wire order; not ``whole``: what stands open may have ended."""
     text = ", " + body
     parts = _SEPARATOR.split(text)
     keys = parts[1::2]
     goes_on = _layout_goes_on if len(keys) <= MAX_KEYS else _flow_goes_on
     if '"' in body or "=[" in body or "= [" in body or goes_on(tuple(keys)):
-        return list(_split_carefully(text))
+        return list(_split_carefully(text, whole=whole))
     return list(zip(keys, parts[2::2], strict=True))
 
 
@@ -147,14 +147,15 @@ def _ends_flow(key: str, before: Collection[str]) -> bool:
     return key in AFTER_FLOW and key not in before
 
 
-def _split_carefully(text: str) -> Iterator[tuple[str, str]]:
+def _split_carefully(text: str, *, whole: bool) -> Iterator[tuple[str, str]]:
     """The same where a value may contain what looks like the next field."""
+    last_closed = {closer: text.rfind(closer) if whole else len(text) for closer in _CLOSER.values()}
     key, start, read, opened = "", 0, 0, 0
     seen: set[str] = set()
     for found in _SEPARATOR.finditer(text):
         opened = _opened(opened, text, start, read, found.start()) if key and text[start] in _CLOSER else 0
         read = found.start()
-        if key and _goes_on(key, text, start, found, seen, opened):
+        if key and _goes_on(key, text, start, found, seen, opened, last_closed):
             continue
         if key:
             yield key, bare(text[start : found.start()])
@@ -172,9 +173,17 @@ def _opened(so_far: int, text: str, start: int, read: int, end: int) -> int:
     return (so_far + more) % 2 if opener == closer else so_far + more - text.count(closer, read, end)
 
 
-def _goes_on(key: str, text: str, start: int, found: re.Match[str], seen: Collection[str], opened: int) -> bool:
+def _goes_on(
+    key: str,
+    text: str,
+    start: int,
+    found: re.Match[str],
+    seen: Collection[str],
+    opened: int,
+    last_closed: Mapping[str, int],
+) -> bool:
     closer = _CLOSER.get(text[start])
-    if closer is not None:
+    if closer is not None and last_closed[closer] > start:
         last = found.start() - 1
         return last == start or (text[last] != closer and opened > 0)
     return key.lower() == FLOW and not _ends_flow(found[1].lower(), seen)

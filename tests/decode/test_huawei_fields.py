@@ -43,6 +43,9 @@ def fields(text):
         ("It ends. (Reason=[a] to [b], N=[0])", {"Reason": "[a] to [b]", "N": "0"}),
         ("It ends. (Reason=[x](http://y), N=0)", {"Reason": "[x](http://y)", "N": "0"}),
         ('It ends. (Reason="a" gone, N=0)', {"Reason": '"a" gone', "N": "0"}),
+        ('It ends. (Reason="dpd timeout, Vsys=a, N=0)', {"Reason": "dpd timeout", "Vsys": "a", "N": "0"}),
+        ("It ends. (Reason=[a, Vsys=b, N=0)", {"Reason": "a", "Vsys": "b", "N": "0"}),
+        ('It ends. (A="b", Reason="dpd timeout, N=0)', {"A": "b", "Reason": "dpd timeout", "N": "0"}),
         ('It ends. (Reason="a "b" c, B=1", N=0)', {"Reason": 'a "b" c, B=1', "N": "0"}),
     ],
 )

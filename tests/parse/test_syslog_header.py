@@ -107,7 +107,7 @@ def test_host_name_and_relay_are_told_apart(before, host, relay, tag) -> None:
 
 
 @pytest.mark.parametrize("tag", [TRAP, LOG])
-@pytest.mark.parametrize("host", ['"},{"x', "a,b", "a;b", "'\""])
+@pytest.mark.parametrize("host", ['"},{"x', "</font><at", "a,b", "a;b", "'\""])
 @pytest.mark.parametrize(("before", "relay"), [(b"<188>", None), (b"<188>Nov 21 04:00:00 syslog01 ", "syslog01")])
 def test_a_device_may_be_called_anything_that_is_one_word(host, before, relay, tag) -> None:
     record = parse_syslog(before + TIME + host.encode() + b" " + tag)
