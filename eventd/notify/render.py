@@ -347,8 +347,10 @@ def _plain_facts(told: Notification, say: Words) -> str:
     incident = told.incident
     peer, reason, since = peer_text(incident, say), reason_text(incident.cause, say), time_text(incident.opened_at, say)
     about = ((("device", incident.device), ("peer", peer)), (("reason", reason), ("since", since)))
+    marker = say("value.cut")
     known = (
-        " ".join(f"{say(f'fact.{name}')} {short(text, MAX_VALUE)}" for name, text in line if text) for line in about
+        " ".join(f"{say(f'fact.{name}')} {short(text, MAX_VALUE, marker)}" for name, text in line if text)
+        for line in about
     )
     lines = (
         say("value.joined", first=state(told, say), rest=headline(as_heard(told), say)),

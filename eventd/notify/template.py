@@ -87,6 +87,10 @@ class Renderer:
 _deadline: ContextVar[float] = ContextVar("deadline")
 
 
+def _alone(name: str) -> None:
+    raise jinja2.TemplateRuntimeError(f"a layout is one file: {name!r} cannot be included, imported or extended")
+
+
 def _in_time() -> None:
     if time.thread_time() > _deadline.get():
         raise jinja2.TemplateRuntimeError(f"{TOO_SLOW} {MAX_RENDER_S:g} s")
@@ -99,6 +103,7 @@ class _Environment(SandboxedEnvironment):
 
     def __init__(self, markup: Markup, titled: bool) -> None:
         super().__init__(
+            loader=jinja2.FunctionLoader(_alone),
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,

@@ -141,6 +141,12 @@ def test_whatever_goes_wrong_in_a_template_is_a_render_failure(source: str) -> N
     assert (caught.value.reason, caught.value.retryable) == (DeliveryFailure.RENDER, False)
 
 
+@pytest.mark.parametrize("source", ["{% include 'other.j2' %}", "{% extends 'other.j2' %}", "{% import 'x' as y %}"])
+def test_a_template_that_wants_another_file_is_told_that_there_is_none(source: str) -> None:
+    with pytest.raises(DeliveryError, match="a layout is one file"):
+        Renderer(source)(make_notification())
+
+
 def test_every_value_is_escaped_and_the_layout_is_not() -> None:
     renderer = Renderer("<b>{{ incident.device }}</b>", Markup(lambda text: text.replace("<", "&lt;")))
     assert renderer(make_notification(incident=make_incident(device="<i>\n"))) == "<b>&lt;i></b>"
