@@ -92,7 +92,7 @@ class Worker:
         self._woken.set()
 
     def end_pause(self) -> None:
-        self._paused_until = 0.0
+        self._paused_until = self._another_from = 0.0
         self._woken.set()
 
     def stop(self) -> None:
@@ -326,7 +326,8 @@ class Worker:
     async def _told_bare(self, told: Told, error: DeliveryError, why: str | None, now: float) -> bool:
         """Where the far end will not take what it says, it is told that there is something: at last (``why``), and
         soon. Whether it is settled with that."""
-        if error.retryable or not (why or self._refusals.lasts(told.id, now)):
+        passes = error.retryable and error.reason != DeliveryFailure.INTERNAL
+        if passes or not (why or self._refusals.lasts(told.id, now)):
             return False
         if not isinstance(self.channel, SpeaksPlain):
             return False

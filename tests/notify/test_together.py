@@ -222,6 +222,7 @@ class PlainChat(Chat):
         (0, DeliveryError(DeliveryFailure.TIMEOUT, "hangs", retryable=True)),
         (1, DeliveryError(DeliveryFailure.REFUSED, "403", retryable=True)),
         (0, DeliveryError(DeliveryFailure.CONNECT, "closed early", retryable=True, heard=True)),
+        (0, DeliveryError(DeliveryFailure.INTERNAL, "a bug", retryable=True)),
     ],
 )
 async def test_a_digest_on_which_the_far_end_breaks_time_and_again_is_taken_apart(
