@@ -309,7 +309,7 @@ class Worker:
         self._failed_on |= set() if blamed else {told.id}
         pause = max(asked, full_jitter(self._streak - 1, self._rng)) if trouble and not blamed else asked
         wait = pause if self._away else max(asked, full_jitter(told.attempts, self._rng))
-        if (blamed or others_taken) and self.channel.pace.per_minute:
+        if (blamed or others_taken) and not several(told) and self.channel.pace.per_minute:
             wait = max(wait, COUNTED_S)  # the minute is for the others
         if not others_taken:
             self._fails(self._failing_since or now)
@@ -317,11 +317,12 @@ class Worker:
         await self._settle(told, "retry", retry_at=now + wait, error=error)
 
     def _breaks_on(self, told: Told, error: DeliveryError, *, others_taken: bool) -> bool:
-        """Whether the far end fails on ``told`` because of what it says, as if it refused it: time and again. Of one
-        message that is so if others are taken meanwhile; several are taken apart to see that."""
-        if away(error) or told.attempts < PLAIN_AFTER_TRIES or not isinstance(self.channel, SpeaksPlain):
+        """Whether the far end fails on ``told`` because of what it says, as if it refused it. Of one message that is so
+        if it fails time and again and others are taken meanwhile; several are taken apart to see that."""
+        if away(error) or not isinstance(self.channel, SpeaksPlain):
             return False
-        return others_taken or several(told)
+        often = told.attempts >= PLAIN_AFTER_TRIES
+        return (others_taken or often) if several(told) else (others_taken and often)
 
     async def _told_bare(self, told: Told, error: DeliveryError, why: str | None, now: float) -> bool:
         """Where the far end will not take what it says, it is told that there is something: at last (``why``), and
