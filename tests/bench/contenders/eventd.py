@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+from flood import settled
 from loads import Load
 from service import Service
 
@@ -51,10 +52,8 @@ class Eventd(Contender):
         return int(self.journal.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
 
     def stop(self) -> None:
-        """The ledger balances, and every event that was counted is in the journal."""
-        faults = self.service.ledger_faults()
-        assert not faults, faults
-        events = self.service.total(self.service.metrics(), "eventd_events_total")
+        """Once the last try is worked off the ledger balances, and every event that was counted is in the journal."""
+        events = self.service.total(settled(self.service), "eventd_events_total")
         self.service.stop()
         [(rows,)] = self.journal.execute("SELECT count(*) FROM events")
         self.journal.close()
