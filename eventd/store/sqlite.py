@@ -1,7 +1,8 @@
-"""The store on disk: one SQLite file behind two threads, one that writes and one that answers questions.
+"""The store on disk: one SQLite file behind three threads: one writes, one answers questions, one folds the log in.
 
 The loop never touches SQLite. All writing goes through one thread, in the order asked for; questions of the API have a
-thread and a connection of their own, so that a long list delays no commit.
+thread and a connection of their own, so that a long list delays no commit. So has the folding of the write-ahead log
+into the database, which takes 0.1 s and more and would hold up the commit at whose end it became due.
 """
 
 import asyncio
@@ -29,6 +30,10 @@ from eventd.store.writer import Writer
 P = ParamSpec("P")
 T = TypeVar("T")
 
+#: Rows that change between two foldings of the write-ahead log: 10 to 30 MB of it. Under a storm the same index pages
+#: change in every commit; folding them in seldom saves most of that.
+FOLD_ROWS = 2000
+
 
 def _thread(name: str) -> ThreadPoolExecutor:
     """One thread. Python ends it at exit even if nobody closed it, after what it was asked to do."""
@@ -46,7 +51,8 @@ class SqliteStore:
     def __init__(self, path: Path, settings: Settings, clock: Callable[[], float]) -> None:
         self.path, self.settings = path, settings
         self._clock = clock
-        self._writing, self._reading = _thread("store-write"), _thread("store-read")
+        self._writing, self._reading, self._folding = map(_thread, ("store-write", "store-read", "store-fold"))
+        self._folded, self._folded_at = self._folding.submit(_nothing), 0
         self._undo = contextlib.ExitStack()
         self._closed = False
 
@@ -73,10 +79,12 @@ class SqliteStore:
             raise StoreError(f"{self.path}: {error.strerror or error}; {advice}") from error
         self.damaged_log = damage.look(self.path)
         with damage.advising(self.path):
-            db = database.open_writer(self.path, self.settings, database.schema())
+            self._db = db = database.open_writer(self.path, self.settings, database.schema())
             self._undo.callback(db.close)
             damage.check_pages(self.path, db, self.damaged_log)
             self._writer = Writer(db, self.settings, self._clock)
+            self._log = database.connect(self.path)
+            self._undo.callback(self._log.close)
             if self.damaged_log is not None:
                 self._writer.meta_set(damage.REMEMBERED, damage.remembered(self.damaged_log, self._clock()))
         db = database.open_reader(self.path)
@@ -88,7 +96,7 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
-        for thread, last in ((self._reading, _nothing), (self._writing, self._undo.close)):
+        for thread, last in ((self._reading, _nothing), (self._folding, _nothing), (self._writing, self._undo.close)):
             await asyncio.wrap_future(thread.submit(last))
             thread.shutdown(wait=False)
 
@@ -112,7 +120,10 @@ class SqliteStore:
             raise UnstorableError(f"{self.path}: {type(error).__name__}: {error}") from error
 
     async def _write(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._result(self._submit(self._writing, job, *args, **kwargs))
+        result = await self._result(self._submit(self._writing, job, *args, **kwargs))
+        if self._db.total_changes - self._folded_at >= FOLD_ROWS and not self._closed and self._folded.done():
+            self._folded_at, self._folded = self._db.total_changes, self._folding.submit(database.fold, self._log)
+        return result
 
     async def _read(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._result(self._submit(self._reading, job, *args, **kwargs))

@@ -21,6 +21,7 @@ from eventd.contract import Batch, JournalRow, Settled
 from eventd.errors import StoreError, UnstorableError
 from eventd.model import Digest
 from eventd.store import Settings, SqliteStore, database, reader
+from eventd.store.sqlite import FOLD_ROWS
 
 
 @pytest.fixture
@@ -736,3 +737,17 @@ def test_lists_are_searched_by_what_narrows_them_most(
     database.prepare(path)
     with contextlib.closing(database.open_writer(path, Settings(path=str(path)), database.schema())) as db:
         assert f"INDEX {index} " in _searched_by(db, query, filters)
+
+
+async def test_the_log_is_folded_in_beside_commits_and_begins_anew(path: Path) -> None:
+    """Long before a commit would have to do it itself (`database.CHECKPOINT_PAGES`)."""
+    store = await SqliteStore.open(Settings(path=str(path)))
+    sizes = []
+    for first in range(0, 4 * FOLD_ROWS, FOLD_ROWS):
+        await store.commit(Batch(journal=[row(n) for n in range(first, first + FOLD_ROWS)]))
+        await asyncio.wrap_future(store._folded)
+        sizes.append(path.stat().st_size)
+    log = path.with_name(path.name + "-wal").stat().st_size
+    assert sizes == sorted(set(sizes)), "grown by each"
+    assert log < sizes[-1] / 2, "written from its start again"
+    await store.close()
