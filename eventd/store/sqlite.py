@@ -121,7 +121,7 @@ class SqliteStore:
 
     async def _write(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         result = await self._result(self._submit(self._writing, job, *args, **kwargs))
-        if self._db.total_changes - self._folded_at >= FOLD_ROWS and not self._closed and self._folded.done():
+        if not self._closed and self._db.total_changes - self._folded_at >= FOLD_ROWS and self._folded.done():
             self._folded_at, self._folded = self._db.total_changes, self._folding.submit(database.fold, self._log)
         return result
 
