@@ -148,7 +148,7 @@ class App:
                 tasks.create_task(self._every(LOOK_EVERY_S, self.losses.look), name="look for losses"),
                 tasks.create_task(self._every(BEAT_LOOK_S, self.heart.tick), name="heartbeat"),
             ]
-            await self._tell_new_channels(self.config)
+            await self._tell_what_is_open(self.config)
             await self._give_up_orphans(self.config)
             self._start_delivery(self.config)
             try:
@@ -272,7 +272,7 @@ class App:
         notifiers = load_notifiers()
         return {c.name: notifiers[c.type].build(c.name, c.settings, session) for c in config.channels}
 
-    async def _tell_new_channels(self, config: Config) -> None:
+    async def _tell_what_is_open(self, config: Config) -> None:
         """What is open already, to channels that were not there before, or that further routes name. They hear of it
         before they hear of anything else, and what was routed by the configuration before this one is in the outbox
         after that."""
@@ -371,7 +371,7 @@ class App:
         """Always, even if nothing seems changed: files behind the settings (secrets, templates) may have."""
         try:
             await self._stop_delivery()
-            await self._tell_new_channels(config)
+            await self._tell_what_is_open(config)
             await self._give_up_orphans(config)
         except StoreError as error:
             log.warning("store not reached while channels were replaced", error=str(error))

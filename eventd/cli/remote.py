@@ -16,6 +16,7 @@ import click
 from eventd.cli.problems import fail
 from eventd.errors import EventdError
 from eventd.printable import printable
+from eventd.store.base import MAX_PAGE
 
 DEFAULT_URL = "http://127.0.0.1:9514"
 #: Seconds; a service that answers needs a fraction of one, and an act waits up to ten for its commit.
@@ -174,15 +175,11 @@ def _token(file: str | None) -> str | None:
     return token or None
 
 
-#: Items of one answer at most (`eventd.store.base.MAX_PAGE`).
-PAGE = 1000
-
-
 def pages(remote: Remote, place: str, limit: float, **keys: Any) -> tuple[list[Any], bool]:
     """The first ``limit`` items of a list of the API, of however many pages, and whether there are more."""
     found, more = list[Any](), None
     while (left := limit - len(found)) > 0:
-        answer = remote.ask(place, limit=min(left, PAGE), before=more, **keys)
+        answer = remote.ask(place, limit=min(left, MAX_PAGE), before=more, **keys)
         found += answer["items"]
         if (more := answer["next"]) is None:
             break

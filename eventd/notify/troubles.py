@@ -1,5 +1,7 @@
 """What a try that failed says of the far end, and of what was told."""
 
+from typing import TypeGuard
+
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, Told
 from eventd.notify.render import latest
@@ -28,12 +30,12 @@ def plain_may_help(told: Told, error: DeliveryError) -> bool:
     return often or error.reason in PLAIN_MAY_HELP
 
 
-def several(told: Told) -> bool:
+def several(told: Told) -> TypeGuard[Digest]:
     """Whether it can be taken apart."""
     return isinstance(told, Digest) and len(latest(told)) > 1
 
 
-def holds_a_culprit(told: Told, error: DeliveryError) -> bool:
+def holds_a_culprit(told: Told, error: DeliveryError) -> TypeGuard[Digest]:
     """Whether the far end, or our own code, will not take a digest in any form, and may take most of it in smaller
     ones."""
     return several(told) and (not error.retryable or error.reason == DeliveryFailure.INTERNAL)

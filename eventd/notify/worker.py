@@ -276,14 +276,14 @@ class Worker:
         self._failures.note(self.name, error, notification=told.id)
         self._error = str(error)
         now = self._clock()
-        if error.reason == DeliveryFailure.TOO_LARGE and isinstance(told, Digest) and several(told):
+        if error.reason == DeliveryFailure.TOO_LARGE and several(told):
             self._most = len(latest(told)) // 2
             await self._outbox.unseal(self.name, self._most)
             return
         others_taken = not away(error) and self._refusals.broke(told, now)
         if self._breaks_on(told, error, others_taken=others_taken):
             error = DeliveryError(error.reason, error.detail, retryable=False, heard=error.heard)
-        if isinstance(told, Digest) and holds_a_culprit(told, error):
+        if holds_a_culprit(told, error):
             self._few = len(latest(told)) // 2
             await self._outbox.unseal(self.name, self._few)
             return
@@ -294,6 +294,12 @@ class Worker:
             self._log.error("notification given up", why=why, notification=told.id, error=str(error))
             await self._settle(told, "dead", error=error)
             return
+        wait = self._rest(told, error, now, others_taken=others_taken)
+        await self._settle(told, "retry", retry_at=now + wait, error=error)
+
+    def _rest(self, told: Told, error: DeliveryError, now: float, *, others_taken: bool) -> float:
+        """Leave the far end alone, as long as it may be what is to blame; after how many seconds ``told`` is tried
+        again."""
         least = LIMITED_S if error.reason == DeliveryFailure.RATE_LIMITED else 0.0
         asked = least if error.retry_after_s is None else error.retry_after_s
         trouble = error.reason in TROUBLE or not error.retryable
@@ -314,7 +320,7 @@ class Worker:
         if not others_taken:
             self._fails(self._failing_since or now)
         self._paused_until, self._another_from = now + pause, math.inf if self._away else now + asked
-        await self._settle(told, "retry", retry_at=now + wait, error=error)
+        return wait
 
     def _breaks_on(self, told: Told, error: DeliveryError, *, others_taken: bool) -> bool:
         """Whether the far end fails on ``told`` because of what it says, as if it refused it. Of one message that is so

@@ -121,9 +121,14 @@ class SqliteStore:
 
     async def _write(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         result = await self._result(self._submit(self._writing, job, *args, **kwargs))
-        if not self._closed and self._db.total_changes - self._folded_at >= FOLD_ROWS and self._folded.done():
-            self._folded_at, self._folded = self._db.total_changes, self._folding.submit(database.fold, self._log)
+        if not self._closed:
+            self._fold_if_due()
         return result
+
+    def _fold_if_due(self) -> None:
+        changed = self._db.total_changes
+        if changed - self._folded_at >= FOLD_ROWS and self._folded.done():
+            self._folded_at, self._folded = changed, self._folding.submit(database.fold, self._log)
 
     async def _read(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._result(self._submit(self._reading, job, *args, **kwargs))

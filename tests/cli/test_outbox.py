@@ -72,7 +72,7 @@ async def test_what_was_not_delivered_is_a_table_for_people_and_lines_for_progra
     assert await left(site, "--state", "dead") == [("deadpager", "dead"), ("deadnoc", "dead")]
     limited = await run(site, "list", "--limit", "1")
     assert limited.stderr == "There are more than 1; --limit shows more.\n"
-    monkeypatch.setattr(remote, "PAGE", 1)
+    monkeypatch.setattr(remote, "MAX_PAGE", 1)
     assert len(await left(site, "--limit", "3")) == 3, "of however many pages"
     assert await done(site, "list", "--channel", "pigeon") == "There is none.\n"
 
