@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from eventd import correlate, heartbeat, inventory, recorder, store, verify
+from eventd import correlate, credentials, heartbeat, inventory, recorder, store, verify
 from eventd.checked import trying
 from eventd.correlate import Maintenance
+from eventd.credentials import SnmpEngine, SnmpUser
 from eventd.discreet import Discreet
 from eventd.document import Document, did_you_mean, join, read
 from eventd.errors import ConfigError, Problem
@@ -22,7 +23,7 @@ from eventd.matching import faults
 from eventd.notify import localtime, routing
 from eventd.notify.routing import Quiet, Route, Routes
 from eventd.parse.engines import Allowance
-from eventd.parse.usm import User, user_faults
+from eventd.parse.usm import User
 from eventd.receivers.addresses import overlap, parse_listen
 from eventd.receivers.settings import Snmp, SyslogTcp, SyslogTls, SyslogUdp, as_list
 from eventd.registry import load_notifiers
@@ -30,32 +31,6 @@ from eventd.web.settings import Token, Web
 
 #: A scrape of more series takes longer than the interval between two.
 MAX_SERIES = 1_000_000
-#: Shorter secrets are guessed.
-MIN_TOKEN = 16
-
-
-class SnmpUser(Discreet, frozen=True, forbid_unknown_fields=True):
-    """One SNMPv3 user. Each secret also as ``*_file`` or ``*_env``; secrets are passphrases (RFC 3414 section 2.6)."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=32)]
-    level: Literal["noAuthNoPriv", "authNoPriv", "authPriv"] = "authPriv"
-    auth: Literal["MD5", "SHA", "SHA1", "SHA224", "SHA256", "SHA384", "SHA512"] | None = None
-    auth_key: str | None = None
-    auth_key_file: str | None = None
-    auth_key_env: str | None = None
-    priv: Literal["DES", "AES", "AES128", "AES192", "AES256", "AES192C", "AES256C"] | None = None
-    priv_key: str | None = None
-    priv_key_file: str | None = None
-    priv_key_env: str | None = None
-    engine_id: str | None = None
-
-
-class SnmpEngine(Struct, frozen=True, forbid_unknown_fields=True):
-    """An exception for one SNMPv3 engine whose firmware cannot keep time as it should (see `engines.Allowance`)."""
-
-    engine_id: str
-    accept_boots_reset: bool = False
-    ignore_time_window: bool = False
 
 
 class SnmpReceiver(Snmp, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -210,7 +185,7 @@ def _parts(reader: Document, document: dict[str, Any]) -> dict[str, Any]:
     _check_tls_files(reader, "web", web, "tls_cert_file", "tls_key_file")
     _check_ports(reader, receivers, web)
     if (engine := getattr(snmp, "engine_id", None)) is not None:
-        _engine_id(reader, engine, "receivers.snmp.engine_id")
+        credentials.engine_id(reader, engine, "receivers.snmp.engine_id")
     return {
         **sections,
         "receivers": receivers,
@@ -218,9 +193,9 @@ def _parts(reader: Document, document: dict[str, Any]) -> dict[str, Any]:
         "routes": routes,
         "maintenance": windows,
         "handlers": handlers,
-        "access_users": _users(reader, getattr(snmp, "users", ())),
-        "access_allowances": _allowances(reader, getattr(snmp, "engines", ())),
-        "tokens": _tokens(reader, getattr(web, "tokens", ())),
+        "access_users": credentials.users(reader, getattr(snmp, "users", ())),
+        "access_allowances": credentials.allowances(reader, getattr(snmp, "engines", ())),
+        "tokens": credentials.tokens(reader, getattr(web, "tokens", ())),
         "inventory": _inventory(reader, document.get("inventory")),
         "document": reader,
     }
@@ -278,59 +253,6 @@ def _check_readable(reader: Document, key: str, files: Mapping[str, str | None])
             reader.fault(join(key, name), f"{file} cannot be read")
 
 
-def _engine_id(reader: Document, text: str, key: str) -> bytes | None:
-    try:
-        return inventory.engine_id(text)
-    except ValueError as error:
-        reader.fault(key, str(error))
-        return None
-
-
-def _users(reader: Document, rows: Iterable[Any]) -> tuple[User, ...]:
-    users, seen = list[User](), dict[tuple[str, Any], str]()
-    for index, row in enumerate(rows):
-        key = f"receivers.snmp.users[{index}]"
-        name, engine = getattr(row, "name", None), getattr(row, "engine_id", None)
-        if name is not None and seen.setdefault((name, engine), key) != key:
-            reader.fault(join(key, "name"), f"user {name!r} is listed twice for the same engine")
-        if row is not None and (user := _user(reader, row, key)) is not None:
-            users.append(user)
-    return tuple(users)
-
-
-#: Field of `User` → the key that it is made from.
-USER_KEYS = {"auth_password": "auth_key", "priv_password": "priv_key"}
-
-
-def _user(reader: Document, row: Any, key: str) -> User | None:
-    given = {name: getattr(row, name) for name in ("name", "level", "auth", "priv") if hasattr(row, name)}
-    engine = getattr(row, "engine_id", None)
-    given["engine_id"] = None if engine is None else _engine_id(reader, engine, join(key, "engine_id"))
-    for kind, levels in (("auth", ("authNoPriv", "authPriv")), ("priv", ("authPriv",))):
-        before = len(reader.problems)
-        secret = reader.secret(row, f"{kind}_key", key, required=given.get("level") in levels)
-        if len(reader.problems) == before:
-            given[f"{kind}_password"] = None if secret is None else secret.encode()
-    for field, what in user_faults(given):
-        reader.fault(join(key, USER_KEYS.get(field, field)), what)
-    return User(**given) if reader.sound(key) else None
-
-
-def _allowances(reader: Document, rows: Iterable[Any]) -> dict[bytes, Allowance]:
-    found: dict[bytes, Allowance] = {}
-    for index, row in enumerate(rows):
-        key = f"receivers.snmp.engines[{index}]"
-        text = getattr(row, "engine_id", None)
-        engine_id = None if text is None else _engine_id(reader, text, join(key, "engine_id"))
-        if engine_id is None:
-            continue
-        if engine_id in found:
-            reader.fault(join(key, "engine_id"), f"{text!r} is listed twice")
-        if reader.sound(key):
-            found[engine_id] = Allowance(row.accept_boots_reset, row.ignore_time_window)
-    return found
-
-
 def _channels(reader: Document, tables: Any, time_zone: str) -> tuple[ChannelConfig, ...]:
     if tables is None:
         tables = [{"name": "console", "type": "console"}]
@@ -376,23 +298,6 @@ def _check_maintenance(reader: Document, windows: tuple[Any, ...]) -> None:
     for index, window in enumerate(windows):
         for problem in faults(getattr(window, "match", {}), f"maintenance[{index}].match"):
             reader.fault(problem.key, problem.what)
-
-
-def _tokens(reader: Document, rows: Iterable[Any]) -> dict[str, Token]:
-    found: dict[str, Token] = {}
-    for index, token in enumerate(rows):
-        key = f"web.tokens[{index}]"
-        secret = reader.secret(token, "token", key, required=True) if token is not None else None
-        if secret is None:
-            continue
-        if len(secret) < MIN_TOKEN:
-            reader.fault(join(key, "token"), f"is shorter than {MIN_TOKEN} characters")
-        elif secret in found:
-            owner, other = (getattr(one, "name", "a token without a name") for one in (found[secret], token))
-            reader.fault(join(key, "token"), f"{other!r} has the same secret as {owner!r}")
-        else:
-            found[secret] = token
-    return found
 
 
 class _InventoryFile(Struct, frozen=True, forbid_unknown_fields=True):

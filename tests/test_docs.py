@@ -10,13 +10,14 @@ import pytest
 import rules_page
 
 from eventd import correlate, heartbeat, recorder, store
-from eventd.config import Log, Metrics, SnmpEngine, SnmpReceiver, SnmpUser, load
+from eventd.config import Log, Metrics, SnmpReceiver, load
 from eventd.correlate.hush import Maintenance
+from eventd.credentials import SnmpEngine, SnmpUser
 from eventd.durations import parse_duration
 from eventd.errors import RejectReason
+from eventd.metrics import PREFIX, SPECS
 from eventd.model import EVENTS
 from eventd.receivers.settings import SyslogTcp, SyslogTls, SyslogUdp
-from eventd.telemetry import PREFIX, SPECS
 from eventd.web.settings import Web
 
 ROOT = Path(__file__).parent.parent

@@ -22,7 +22,8 @@ from eventd.store.base import (
     by_time,
     check_tallies,
 )
-from eventd.store.memory_outbox import Entry, MemoryOutbox, ended_before, page
+from eventd.store.memory_outbox import MemoryOutbox, ended_before, page
+from eventd.store.memory_precedence import Entry
 
 #: Filters of incidents that are not plain equality of a field.
 SPECIAL = ("before", "id", "parent", "child_of")
