@@ -14,7 +14,8 @@ from notify_fakes import make_incident, make_notification
 from eventd.cli import main
 from eventd.model import Reason
 from eventd.notify.alert import annotations, labels
-from eventd.notify.render import clean, plain
+from eventd.notify.markup import clean
+from eventd.notify.render import plain
 from eventd.printable import printable, printable_json
 from eventd.telemetry import get_logger, setup_logging
 from eventd.web.looks import reveal

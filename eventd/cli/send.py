@@ -5,16 +5,17 @@ import ipaddress
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from eventd.cli.arguments import Form, Offset, Target
-from eventd.cli.options import Usm, usm_options
+from eventd.cli import send_options
+from eventd.cli.options import Usm
+from eventd.cli.send_options import DEFAULT_VENDOR
 from eventd.contract import TrapTemplate
 from eventd.registry import Registry, load
 from eventd.sender import syslog
-from eventd.sender.links import FRAMINGS, DatagramLink, Link, StreamLink, paced, tls_context
+from eventd.sender.links import DatagramLink, Link, StreamLink, paced, tls_context
 from eventd.sender.templates import (
     SendError,
     Template,
@@ -30,91 +31,9 @@ from eventd.sender.templates import (
 #: Where `eventd run` listens when nothing else is configured.
 DEFAULT_PORTS = {"udp": 5514, "tcp": 5514, "tls": 6514, "trap": 1162}
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-#: Whose wording an event is sent in, if nobody is named and this vendor has one.
-DEFAULT_VENDOR = "huawei"
 #: Sends the message of that number and returns the octets it took.
 Emit = Callable[[int], int]
 Options = Mapping[str, Any]
-
-
-# --- options -------------------------------------------------------------------------------------------------------
-
-
-def _all(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    """Several decorators as one, in reading order."""
-
-    def decorate(function: Command) -> Command:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-_FILE = click.Path(exists=True, dir_okay=False)
-
-_common = _all(
-    click.argument("event"),
-    click.argument("pairs", nargs=-1, metavar="[k=v…]"),
-    click.option("--vendor", help=f"Whose wording: huawei, h3c. Default: {DEFAULT_VENDOR}, if it has any."),
-    click.option("--to", type=Target(), help="Receiver: HOST:PORT, [IPv6]:PORT or HOST."),
-    click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="How many."),
-    click.option("--rate", type=click.FloatRange(0, min_open=True), help="Per second. Default: no pause."),
-    click.option("--force", is_flag=True, help="Send as address what is none."),
-    click.option("--print", "show", is_flag=True, help="Print the bytes instead (SNMP in hex)."),
-)
-
-_layout = _all(
-    click.option(
-        "--form",
-        type=Form(),
-        metavar="A…J|rfc5424|rfc3164|comware|comware-console|unicom|cmcc",
-        help="Layout. Default: the vendor's usual one (C, comware).",
-    ),
-    click.option("--timestamp", type=click.Choice(list(syslog.TIMESTAMPS)), help="Default: the usual one of the form."),
-    click.option(
-        "--utc-offset", type=Offset(), default="+00:00", show_default=True, help="Zone of the device's clock."
-    ),
-    click.option(
-        "--value-style",
-        type=click.Choice(list(syslog.VALUE_STYLES)),
-        default="bare",
-        show_default=True,
-        help="How values are written.",
-    ),
-    click.option("--hostname", default="FW1", show_default=True, help="Name of the sending device."),
-    click.option(
-        "--facility",
-        type=click.IntRange(0, 23),
-        default=syslog.DEFAULT_FACILITY,
-        show_default=True,
-        help="Number in <PRI>.",
-    ),
-    click.option("--seq", type=click.IntRange(0), default=1, show_default=True, help="First number in [n]."),
-)
-
-_stream = _all(
-    click.option(
-        "--transport",
-        type=click.Choice(["udp", "tcp", "tls"]),
-        default="udp",
-        show_default=True,
-        help="By what it is sent.",
-    ),
-    click.option("--framing", type=click.Choice(list(FRAMINGS)), default="octet", show_default=True, help="TCP, TLS."),
-    click.option("--ca-file", type=_FILE, help="Whom to trust. Default: the system's."),
-    click.option("--cert-file", type=_FILE, help="Our certificate."),
-    click.option("--key-file", type=_FILE, help="Its key, if in a file of its own."),
-    click.option("--insecure", is_flag=True, help="Take any certificate of the receiver."),
-)
-
-_snmp = _all(
-    click.option("--version", type=click.Choice(["1", "2c", "3"]), default="2c", show_default=True, help="Of SNMP."),
-    click.option("--community", default="public", show_default=True, help="Of v1 and v2c."),
-    usm_options,
-    click.option("--suffix/--no-suffix", default=True, help="Row index on columns, .0 on scalars. Default: yes."),
-)
 
 
 # --- commands ------------------------------------------------------------------------------------------------------
@@ -132,9 +51,9 @@ def command() -> None:
 
 
 @command.command("syslog")
-@_common
-@_layout
-@_stream
+@send_options.common
+@send_options.layout
+@send_options.stream
 def send_syslog(**options: Any) -> None:
     """Send EVENT as syslog.
 
@@ -176,8 +95,8 @@ def _link(host: str, port: int, options: Options) -> Link:
 
 
 @command.command("trap")
-@_common
-@_snmp
+@send_options.common
+@send_options.snmp
 @click.option("--agent-addr", help="agent-addr of a v1 trap. Default: 0.0.0.0, not known.")
 def send_trap(**options: Any) -> None:
     """Send EVENT as an SNMP trap.
@@ -227,8 +146,8 @@ def _ipv4(text: str | None) -> str:
 
 
 @command.command("inform")
-@_common
-@_snmp
+@send_options.common
+@send_options.snmp
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True, help="Seconds.")
 @click.option(
     "--retries", type=click.IntRange(0), default=1, show_default=True, help="How often again without an answer."

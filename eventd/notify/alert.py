@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from msgspec import UNSET, Struct, UnsetType, field
 
 from eventd.model import SEVERITIES, Incident
-from eventd.notify.render import action_lines, chain_lines, cut, headline, reason_text, short, story
+from eventd.notify.markup import cut, short
+from eventd.notify.render import action_lines, chain_lines, headline, reason_text, story
 
 ALERTNAMES = {
     "tunnel_down": "IPsecTunnelDown",

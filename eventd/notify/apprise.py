@@ -21,7 +21,7 @@ from eventd.notify.chat import READABLE_PER_MINUTE, Card, PerMinute, Texts
 from eventd.notify.endpoint import configuring, scrubber, secrets_of
 from eventd.notify.localtime import zone_faults
 from eventd.notify.markdown import by_line, escaper
-from eventd.notify.render import Markup, clean, cut
+from eventd.notify.markup import Markup, clean, cut
 from eventd.notify.robot import harmless
 from eventd.notify.secrets import read_secret, ways, ways_faults
 from eventd.notify.session import MAX_QUOTE, Session, meaning

@@ -15,7 +15,8 @@ from eventd.model import Digest, Incident, Told
 from eventd.notify.endpoint import Endpoint, Part, TransportSettings, configuring, endpoint
 from eventd.notify.fit import fit
 from eventd.notify.localtime import zone_faults
-from eventd.notify.render import BARE, MAX_HEADLINE, MAX_PLAIN_LINE, Markup, clean, colour, latest, plain, title
+from eventd.notify.markup import BARE, Markup, clean
+from eventd.notify.render import MAX_HEADLINE, MAX_PLAIN_LINE, colour, latest, plain, title
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import ID_HEADER, Answer, Session
 from eventd.notify.template import Renderer

@@ -12,7 +12,8 @@ from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Incident, Told
 from eventd.notify.endpoint import configuring
 from eventd.notify.localtime import zone_faults
-from eventd.notify.render import BARE, ENGLISH, colour, plain
+from eventd.notify.markup import BARE
+from eventd.notify.render import ENGLISH, colour, plain
 from eventd.notify.session import Session
 from eventd.notify.template import Renderer
 from eventd.notify.tried import tried_template

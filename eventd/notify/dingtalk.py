@@ -11,7 +11,7 @@ from typing import Any
 from eventd.contract import Notifier
 from eventd.notify.chat import Card, build_url_chat
 from eventd.notify.endpoint import Endpoint, Part
-from eventd.notify.render import Markup
+from eventd.notify.markup import Markup
 from eventd.notify.robot import (
     BUSY,
     LAYOUT,

@@ -14,7 +14,7 @@ from eventd.notify.chat import COLOURS, Card, Chat, UrlSettings
 from eventd.notify.endpoint import Endpoint, Part, configuring, endpoint
 from eventd.notify.fit import fit
 from eventd.notify.markdown import backslashed, by_line, escaper, link
-from eventd.notify.render import Markup
+from eventd.notify.markup import Markup
 from eventd.notify.secrets import read_secret
 from eventd.notify.session import ID_HEADER, Answer, Session, parse_retry_after
 

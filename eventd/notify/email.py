@@ -23,7 +23,8 @@ from eventd.notify.endpoint import Endpoint, TlsSettings, configuring, tls_conte
 from eventd.notify.fit import octets
 from eventd.notify.letter import address, letter
 from eventd.notify.localtime import zone_faults
-from eventd.notify.render import Markup, title
+from eventd.notify.markup import Markup
+from eventd.notify.render import title
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import Answer, Session
 from eventd.notify.template import Renderer, own_template

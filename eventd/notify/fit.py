@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from eventd.notify.render import CUT
+from eventd.notify.markup import CUT
 
 #: The beginning of an entity, an escape or a tag at the end of a cut text. An escaped bracket begins no tag.
 _HALF = re.compile(r"(&[a-zA-Z0-9#]{0,7}|\\+|(?<!\\)<[^<>\n]*)$")

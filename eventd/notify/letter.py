@@ -12,7 +12,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 
 from eventd.model import Digest, Told
-from eventd.notify.render import clean
+from eventd.notify.markup import clean
 from eventd.notify.session import ID_HEADER
 
 #: Seven bits, which every transport carries.

@@ -12,7 +12,7 @@ from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.notify.chat import COLOURS, Card, Chat, UrlSettings, build_url_chat
 from eventd.notify.endpoint import Endpoint, Part
 from eventd.notify.markdown import backslashed, by_line, escaper, link, nameless
-from eventd.notify.render import Markup
+from eventd.notify.markup import Markup
 from eventd.notify.session import Answer
 
 #: ``PostMessageMaxRunesV2``: what a post has room for; more is split into several posts. An attachment may be far

@@ -1,7 +1,4 @@
-"""From a notification to text for people: the facts once, the layout in a template per channel.
-
-Whatever came over the wire is hostile: every value is made one printable line and escaped by the channel's own rule.
-"""
+"""From a notification to text for people: the facts once, the layout in a template per channel."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,12 +11,11 @@ from msgspec.structs import replace
 
 from eventd.model import SEVERITIES, Digest, Incident, Notification, Reason, Told
 from eventd.notify import localtime
+from eventd.notify.markup import Step, clean, cut, short
 from eventd.notify.words import Words, words
-from eventd.printable import HIDDEN
 
 ENGLISH = words()
 
-CUT = "…(cut)"
 #: The first line of a message, which is all that a phone shows of it.
 MAX_HEADLINE = 120
 #: One value of a fact: a sentence or two; the whole text is in the API.
@@ -39,25 +35,6 @@ MAX_STEPS = 8
 
 #: The beginning of a word or number at the end of a text that was cut there; of a long one it says enough.
 _HALF_WORD = re.compile(r"(?<![!-~])[!-~]{1,15}$")
-_COMMAND = re.compile(r"`([^`]+)`")
-#: What does not print, and every blank.
-_UNPRINTABLE = re.compile(rf"[{HIDDEN}\t\n \xa0\u202f]+")
-
-
-def clean(value: object) -> str:
-    """One printable line: no control, invisible, direction-changing or broken characters, blanks collapsed."""
-    return _UNPRINTABLE.sub(" ", str(value)).strip()
-
-
-def cut(text: str, limit: int, marker: str = CUT) -> str:
-    """At most ``limit`` characters, ending in ``marker`` where something was left out."""
-    return text if len(text) <= limit else text[: max(0, limit - len(marker))].rstrip() + marker
-
-
-def short(value: object, limit: int, marker: str = CUT) -> str:
-    """`clean` and `cut` in one, without reading far more of a giant text than will be shown."""
-    text, enough = str(value), 4 * limit
-    return cut(clean(text if len(text) <= enough else text[:enough] + marker), limit, marker)
 
 
 def duration_text(seconds: float, say: Words = ENGLISH) -> str:
@@ -238,7 +215,7 @@ def happened(incident: Incident, say: Words = ENGLISH) -> str:
     return heading if about == "UTC" else say("value.with", text=heading, more=about)
 
 
-def action_lines(incident: Incident, say: Words = ENGLISH) -> list["Step"]:
+def action_lines(incident: Incident, say: Words = ENGLISH) -> list[Step]:
     """What to do next, the first `MAX_STEPS` steps."""
     return [Step(short(say.text(step), MAX_VALUE, say("value.cut"))) for step in incident.actions[:MAX_STEPS]]
 
@@ -371,39 +348,3 @@ def _plain_lines(digest: Digest, say: Words, width: int) -> Iterator[str]:
     for told in latest(digest):
         line = _line(told, say, width, digest)
         yield " ".join(filter(None, (line.state, line.headline, line.about, short(told.incident.id, MAX_VALUE))))
-
-
-class Step(str):
-    """Text in which back-ticks are around commands, whoever put them there."""
-
-    __slots__ = ()
-
-
-def text_and_address(text: str, url: str) -> str:
-    """A link where there are no links."""
-    return url if text == url else f"{text} {url}"
-
-
-class Markup(Struct, frozen=True):
-    """How a channel marks text up. ``escape`` makes any single value harmless in it; ``bold`` stands before and after
-    what is bold, ``bullet`` before a line of a list; ``link`` makes a link of an escaped text and an address, ``code``
-    a command of a text that holds no back-tick, None where there is no such markup."""
-
-    escape: Callable[[str], str] = str
-    bold: tuple[str, str] = ("", "")
-    bullet: str = "- "
-    link: Callable[[str, str], str] = text_and_address
-    code: Callable[[str], str] | None = None
-
-    def __call__(self, value: object) -> str:
-        """``value`` as one harmless line; the commands of a `Step` as code."""
-        text = clean(value)
-        if self.code is None or not isinstance(value, Step):
-            return self.escape(text)
-        marked = [*map(self.escape, _COMMAND.split(text)[::2]), ""]
-        codes = [*map(self.code, _COMMAND.findall(text)), ""]
-        return "".join(piece for pair in zip(marked, codes, strict=False) for piece in pair)
-
-
-#: No markup at all.
-BARE = Markup()

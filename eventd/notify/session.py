@@ -19,7 +19,7 @@ import eventd
 from eventd.contract import Catalogue
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.notify.endpoint import Endpoint
-from eventd.notify.render import clean, cut
+from eventd.notify.markup import clean, cut
 from eventd.notify.words import words
 from eventd.telemetry import RateLimit, Telemetry, get_logger
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from eventd.checked import all_of
 from eventd.notify.endpoint import check_address, tls_context
-from eventd.notify.render import BARE
+from eventd.notify.markup import BARE
 from eventd.notify.secrets import read_secret
 from eventd.notify.tried import tried_template
 

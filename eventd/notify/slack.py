@@ -13,7 +13,7 @@ from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.notify.chat import Card, Chat, ChatSettings
 from eventd.notify.endpoint import Endpoint, Part, configuring, endpoint
 from eventd.notify.markdown import flat_underscores, nameless
-from eventd.notify.render import CUT, Markup
+from eventd.notify.markup import CUT, Markup
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import ID_HEADER, Answer, Session
 

@@ -16,7 +16,7 @@ from eventd.model import Told
 from eventd.notify.chat import Card, Chat, UrlSettings, build_url_chat
 from eventd.notify.endpoint import Endpoint, Part
 from eventd.notify.markdown import JOINER, by_line
-from eventd.notify.render import Markup, text_and_address
+from eventd.notify.markup import Markup, text_and_address
 from eventd.notify.robot import harmless as lookalike
 from eventd.notify.session import Answer
 

@@ -15,7 +15,7 @@ from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Incident, Told
 from eventd.notify.chat import Card, Chat, ChatSettings
 from eventd.notify.endpoint import Endpoint, Part, configuring, endpoint
-from eventd.notify.render import Markup, clean
+from eventd.notify.markup import Markup, clean
 from eventd.notify.secrets import read_secret, ways_faults
 from eventd.notify.session import ID_HEADER, Answer, Session, parse_retry_after
 

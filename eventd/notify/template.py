@@ -18,18 +18,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, Told
 from eventd.notify.markdown import address
-from eventd.notify.render import (
-    BARE,
-    ENGLISH,
-    MAX_HEADLINE,
-    MAX_VALUE,
-    Markup,
-    Step,
-    clean,
-    cut,
-    digest_view,
-    view,
-)
+from eventd.notify.markup import BARE, Markup, Step, clean, cut
+from eventd.notify.render import ENGLISH, MAX_HEADLINE, MAX_VALUE, digest_view, view
 from eventd.notify.words import Words
 
 #: A result beyond this is no message but a runaway template; channels cut to their own limits below it.

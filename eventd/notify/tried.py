@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from eventd.errors import DeliveryError
-from eventd.notify.render import ENGLISH, Markup
+from eventd.notify.markup import Markup
+from eventd.notify.render import ENGLISH
 from eventd.notify.samples import named, samples
 from eventd.notify.template import TOO_SLOW, Renderer, own_template
 from eventd.notify.words import Words

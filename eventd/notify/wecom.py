@@ -12,7 +12,7 @@ from eventd.model import Told
 from eventd.notify.chat import Card, build_url_chat, urgent
 from eventd.notify.endpoint import Part
 from eventd.notify.fit import octets
-from eventd.notify.render import Markup
+from eventd.notify.markup import Markup
 from eventd.notify.robot import (
     BUSY,
     LAYOUT,

@@ -17,8 +17,8 @@ import eventd
 from eventd.contract import JournalRow
 from eventd.errors import StoreError
 from eventd.model import Incident, PeerStatus, utc
+from eventd.notify.markup import cut
 from eventd.notify.pacing import STALE_AFTER_S
-from eventd.notify.render import cut
 from eventd.store.letters import Letter
 from eventd.turns import in_turns
 from eventd.web import query as q

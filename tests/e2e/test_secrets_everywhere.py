@@ -14,7 +14,7 @@ from snmp_strategies import TUNNEL_STOP, UPTIME, bindings, name, v2c
 from storm import send_datagrams, stop_line, stop_trap
 
 from eventd.config import load
-from eventd.web.openapi import OPERATIONS
+from eventd.web.operations import OPERATIONS
 
 CANARY = "c4naryc4nary"
 #: One recognisable secret for every key that takes one.

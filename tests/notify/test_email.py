@@ -27,7 +27,7 @@ from eventd.notify import email
 from eventd.notify.email import Settings, escape, judge, link
 from eventd.notify.endpoint import Endpoint
 from eventd.notify.letter import address, letter, subject_line
-from eventd.notify.render import clean
+from eventd.notify.markup import clean
 from eventd.notify.session import Session
 
 HERE = Endpoint("smtp://mail.example:587", schemes=("smtp",))

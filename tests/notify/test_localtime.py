@@ -17,7 +17,8 @@ from eventd.config import load
 from eventd.errors import ConfigError
 from eventd.model import Reason
 from eventd.notify import localtime, wecom
-from eventd.notify.render import BARE, plain
+from eventd.notify.markup import BARE
+from eventd.notify.render import plain
 from eventd.notify.session import Session
 from eventd.notify.template import Renderer, own_template
 from eventd.notify.words import words

@@ -12,21 +12,8 @@ from notify_fakes import T0, make_incident, make_notification, make_resolved
 from eventd.errors import DeliveryError, DeliveryFailure
 from eventd.model import Digest, utc
 from eventd.notify import webhook
-from eventd.notify.render import (
-    BARE,
-    CUT,
-    MAX_HEADLINE,
-    Markup,
-    clean,
-    cut,
-    digest_view,
-    duration_text,
-    headline,
-    plain,
-    short,
-    state,
-    title,
-)
+from eventd.notify.markup import BARE, CUT, Markup, clean, cut, short
+from eventd.notify.render import MAX_HEADLINE, digest_view, duration_text, headline, plain, state, title
 from eventd.notify.template import MAX_RENDERED, Renderer, own_template
 from eventd.notify.words import words
 

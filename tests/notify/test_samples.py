@@ -14,7 +14,7 @@ from eventd.errors import DeliveryError
 from eventd.model import INCIDENT_KINDS, ChangeKind, Digest, DigestReason, Notification
 from eventd.notify import template
 from eventd.notify.chat import Chat
-from eventd.notify.render import BARE
+from eventd.notify.markup import BARE
 from eventd.notify.samples import samples
 from eventd.notify.session import Session
 from eventd.notify.template import Renderer, own_template

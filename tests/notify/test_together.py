@@ -21,8 +21,9 @@ from eventd.model import Digest, Incident, Notification, Told, utc
 from eventd.notify.backoff import CAP_S
 from eventd.notify.delivery import Delivery
 from eventd.notify.lateness import marked_late
+from eventd.notify.markup import BARE
 from eventd.notify.pacing import COUNTED_S, MINUTE_S, STALE_AFTER_S, Window, together
-from eventd.notify.render import BARE, duration_text, latest, plain, title
+from eventd.notify.render import duration_text, latest, plain, title
 from eventd.notify.template import Renderer, own_template
 from eventd.store import MemoryStore
 from eventd.telemetry import Telemetry

@@ -15,7 +15,7 @@ from notify_fakes import T0, HandClock, make_incident, make_notification, make_r
 
 from eventd.model import Digest, Told, utc
 from eventd.notify.endpoint import Endpoint
-from eventd.notify.render import BARE
+from eventd.notify.markup import BARE
 from eventd.notify.session import Answer, Session
 from eventd.notify.template import Renderer, own_template
 from eventd.registry import load_notifiers

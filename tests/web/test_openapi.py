@@ -13,7 +13,8 @@ from web_fakes import FakeService, Site, serving
 from eventd.contract import Batch
 from eventd.correlate.hush import Silence
 from eventd.model import Fault, Malformed, Notification, utc
-from eventd.web.openapi import OPERATIONS, Operation, document
+from eventd.web.openapi import document
+from eventd.web.operations import OPERATIONS, Operation
 from eventd.web.server import WebServer
 from eventd.web.settings import Token
 from eventd.web.stream import EVENT_STREAM

@@ -10,7 +10,7 @@ from snmp_strategies import BASE, TUNNEL_STOP, UPTIME, bind, bindings, name, v2c
 from storm import send_datagrams, stop_line
 
 from eventd.model import Syntax
-from eventd.web.openapi import OPERATIONS
+from eventd.web.operations import OPERATIONS
 from eventd.web.stream import EVENT_STREAM
 
 COMMUNITY, TOKEN, READ_TOKEN = "c4nary-community", "c4nary-operate-token", "c4nary-read-token-x"

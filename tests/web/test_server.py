@@ -20,7 +20,7 @@ from web_fakes import LOCAL, FakeService, Site, serving
 
 from eventd.receivers import kernel
 from eventd.web.access import role_of
-from eventd.web.openapi import OPERATIONS
+from eventd.web.operations import OPERATIONS
 from eventd.web.server import SECURITY_HEADERS, WebError, WebServer
 from eventd.web.settings import Token, Web
 from eventd.web.stream import EVENT_STREAM
