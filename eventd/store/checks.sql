@@ -73,3 +73,14 @@ FROM pragma_foreign_key_check;
 
 -- name: pages_are_intact
 SELECT 'file damaged: ' || quick_check FROM pragma_quick_check WHERE quick_check <> 'ok';
+
+-- name: outbox_counts_agree
+SELECT 'outbox: ' || n || ' ' || state || ' of ' || channel || ' are counted, and ' || kept || ' kept' FROM (
+    SELECT channel, state, n, (
+        SELECT count(*) FROM outbox WHERE outbox.channel = outbox_kept.channel AND outbox.state = outbox_kept.state
+    ) AS kept FROM outbox_kept
+) WHERE kept <> n;
+
+-- name: events_are_within_their_hours
+SELECT 'journal: row ' || seq || ' is not among those of its hour' FROM events LEFT JOIN hours
+    ON hour = received_at / 3600000000 WHERE hour IS NULL OR seq NOT BETWEEN first AND last;

@@ -22,18 +22,21 @@ STEPS_PER_LOOK = 20_000
 #: Of each kind; a damaged file may have one per row, and nobody reads on after these.
 MAX_VIOLATIONS = 20
 
-#: Filter → condition. Values are always bound, never pasted.
+#: Filter → condition. Values are always bound, never pasted. Of a peer, a device or a kind of event no row is looked at
+#: but those that may be of that time by their numbers (table ``hours``).
 EVENT_WHERE = {
     "device": "device = :device",
     "peer": "peer = :peer",
     "event": "event = :event",
     "incident": "seq IN (SELECT links.event FROM links WHERE links.incident = :incident)",
-    "since": "received_at >= :since",
-    "until": "received_at < :until",
+    "since": "+received_at >= :since AND seq >= (SELECT min(first) FROM hours WHERE hour >= :since / 3600000000)",
+    "until": "+received_at < :until AND seq <= (SELECT max(last) FROM hours WHERE hour <= :until / 3600000000)",
     "before": "seq < :before",
 }
 #: The same where nothing but times is asked for. The row of ``before`` may be gone by now.
-EVENT_WHERE_THEN = EVENT_WHERE | {
+EVENT_WHERE_THEN = {
+    "since": "received_at >= :since",
+    "until": "received_at < :until",
     "before": "(received_at, seq) < "
     "((SELECT received_at FROM events WHERE seq <= :before ORDER BY seq DESC LIMIT 1), :before)"
 }

@@ -184,6 +184,7 @@ class Writer:
                 for e in (row.event,)
             ],
         )
+        self._db.execute(QUERIES["hours_put"], (numbered[0][0],))
         self._insert("link_insert", [(seq, incident) for seq, row in numbered for incident in row.incidents])
         tally["journal_rows", ""] += len(journal)
 
@@ -271,6 +272,7 @@ class Writer:
             rows = self._db.execute(QUERIES["prune_events"], bounds).fetchall()
             gone = [(seq,) for _, seq, told in rows if not told]
             self._db.executemany(QUERIES["event_delete"], gone)
+            self._db.execute(QUERIES["prune_hours"])
             tally["pruned_journal_rows", ""] += len(gone)
         return len(gone), (rows[-1][0], rows[-1][1]) if len(rows) == PRUNE_SLICE else None
 

@@ -119,6 +119,19 @@ async def test_by_time_the_latest_comes_first_also_after_a_clock_was_set_back(st
     assert seen == [at(n) for n in (20, 15, 15, 12, 10)]
 
 
+@pytest.mark.parametrize(("since", "until"), [(None, 7201), (7199, None), (3600, 10_000), (0, 1), (90_000, None)])
+async def test_of_a_time_the_same_is_found_after_a_clock_was_set_back(
+    store: Store, since: int | None, until: int | None
+) -> None:
+    """Hours are looked up by the numbers of their rows, and one row of an hour may be far from the others."""
+    times = [0, 7200, 3600, 3601, 20_000, 7199, 40_000, 9000, 0, 7201]
+    for part in (times[:3], times[3:]):
+        await store.commit(Batch(journal=[row(seconds) for seconds in part]))
+    asked = {name: None if at is None else unix(at) for name, at in (("since", since), ("until", until))}
+    found = [item.event.received_at for item in (await store.events(device="FW1", **asked)).items]
+    assert found == [at(n) for n in reversed(times) if (since or 0) <= n < (until or 100_000)]
+
+
 async def test_incidents_can_be_filtered(store: Store) -> None:
     many = [incident("a", severity="critical", site="north"), incident("b", kind="capacity", peer=None, resolved=4)]
     await store.commit(batch(incidents=many))

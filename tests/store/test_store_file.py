@@ -223,6 +223,34 @@ async def test_when_it_was_to_be_told_is_found_out_for_a_file_of_before(
         ]  # fmt: skip
 
 
+#: Takes back what the latest version of the schema made.
+BEFORE_COUNTS = """
+    DROP TRIGGER outbox_comes; DROP TRIGGER outbox_changes; DROP TRIGGER outbox_goes;
+    DROP TABLE outbox_kept; DROP TABLE hours; DROP INDEX outbox_unseen;
+    CREATE INDEX outbox_undone ON outbox (channel, state) WHERE state IN ('dead', 'superseded');
+    CREATE INDEX outbox_delivered ON outbox (channel, settled_at) WHERE state = 'delivered';
+"""
+
+
+async def test_what_is_counted_now_is_counted_once_from_an_older_file(path: Path) -> None:
+    store = await SqliteStore.open(Settings(path=str(path)))
+    told = [notification(f"n{n}", incident(f"i{n}"), channel="ab"[n % 2]) for n in range(5)]
+    rows = [row(n * 5000 % 30_000) for n in range(9)]
+    await store.commit(batch(journal=rows, notifications=told))
+    assert (claimed := await store.claim("a", unix(0))) is not None
+    await store.settle(Settled(claimed.id, "delivered"))
+    counts, asked = await store.outbox_counts(), {"device": "FW1", "since": unix(4000), "until": unix(22_000)}
+    found = (await store.events(**asked)).items
+    await store.close()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.executescript(BEFORE_COUNTS + f"PRAGMA user_version = {len(database.schema()) - 1}")
+    store = await SqliteStore.open(Settings(path=str(path)))
+    assert counts == await store.outbox_counts() == {"a": {"delivered": 1, "pending": 2}, "b": {"pending": 2}}
+    assert found == (await store.events(**asked)).items
+    assert await store.check() == []
+    await store.close()
+
+
 async def test_a_migration_that_fails_leaves_the_file_at_the_version_before(
     path: Path, made_up_versions: list[str]
 ) -> None:
@@ -497,7 +525,7 @@ def test_no_statement_reads_a_whole_queue_for_one_incident(path: Path) -> None:
             named = re.findall(r":(\w+)", sql)
             given = dict.fromkeys(named, 1) if named else [1] * sql.count("?")
             plan = " ".join(step for *_, step in db.execute("EXPLAIN QUERY PLAN " + sql, given))
-            reads = re.search(r"SCAN outbox(?! USING INDEX outbox_undelivered)|outbox_(queue|times|delivered)", plan)
+            reads = re.search(r"SCAN outbox(?! USING INDEX outbox_(undelivered|unseen))|outbox_(queue|times)", plan)
             assert name in whole or not reads, (name, plan)
 
 
@@ -690,6 +718,8 @@ async def test_a_file_that_was_pruned_gives_its_pages_back(store: SqliteStore) -
         ("DELETE FROM malformed", "malformed: 0 kept and 0 pruned"),
         ("UPDATE malformed SET size = 1", "malformed: 1 bytes kept"),
         ("DELETE FROM events WHERE seq = 1", "incident i1 is linked to event 1, which is not there"),
+        ("UPDATE outbox_kept SET n = 7 WHERE channel = 'b'", "outbox: 7 pending of b are counted, and 1 kept"),
+        ("UPDATE hours SET last = 2", "journal: row 3 is not among those of its hour"),
         ("PRAGMA ignore_check_constraints = ON; UPDATE outbox SET what = 'nonsense'", "file damaged: CHECK constraint"),
     ],
 )
@@ -714,7 +744,7 @@ def _searched_by(db: sqlite3.Connection, query: str, filters: dict[str, Any]) ->
     getattr(question, query)(filters, 10)
     db.set_trace_callback(None)
     steps = [step for *_, step in db.execute("EXPLAIN QUERY PLAN " + asked[-1])]
-    return " ".join(step for step in steps if step.startswith("SEARCH") and "rowid" not in step and "links" not in step)
+    return " ".join(s for s in steps if s.startswith("SEARCH") and "INTEGER PRIMARY KEY" not in s and "links" not in s)
 
 
 @pytest.mark.parametrize(
@@ -722,6 +752,8 @@ def _searched_by(db: sqlite3.Connection, query: str, filters: dict[str, Any]) ->
     [
         ("events", {"device": "FW1", "event": "ipsec.tunnel.stop"}, "events_device"),
         ("events", {"event": "ipsec.tunnel.stop", "peer": "2.1.1.1", "device": "FW1"}, "events_peer"),
+        ("events", {"peer": "2.1.1.1", "until": 5.0}, "events_peer (peer=? AND rowid<?)"),
+        ("events", {"device": "FW1", "since": 1.0, "until": 5.0}, "events_device (device=? AND rowid>? AND rowid<?)"),
         ("events", {"until": 5.0}, "events_received_at"),
         ("events", {"since": 1.0, "until": 5.0, "before": 3}, "events_received_at"),
         ("incidents", {"status": "resolved", "severity": "critical"}, "incidents_severity"),
@@ -736,7 +768,7 @@ def test_lists_are_searched_by_what_narrows_them_most(
     """Without that a million events were read for the stops of a device, which took seconds."""
     database.prepare(path)
     with contextlib.closing(database.open_writer(path, Settings(path=str(path)), database.schema())) as db:
-        assert f"INDEX {index} " in _searched_by(db, query, filters)
+        assert f"INDEX {index}" in _searched_by(db, query, filters)
 
 
 async def test_the_log_is_folded_in_beside_commits_and_begins_anew(path: Path) -> None:
