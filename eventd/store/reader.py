@@ -38,7 +38,7 @@ EVENT_WHERE_THEN = {
     "since": "received_at >= :since",
     "until": "received_at < :until",
     "before": "(received_at, seq) < "
-    "((SELECT received_at FROM events WHERE seq <= :before ORDER BY seq DESC LIMIT 1), :before)"
+    "((SELECT received_at FROM events WHERE seq <= :before ORDER BY seq DESC LIMIT 1), :before)",
 }
 INCIDENT_WHERE = {name: f"{name} = :{name}" for name in ("status", "kind", "device", "peer", "severity", "site")} | {
     "id": "id >= :id AND id < :id || '~'",

@@ -237,7 +237,8 @@ async def test_what_is_counted_now_is_counted_once_from_an_older_file(path: Path
     told = [notification(f"n{n}", incident(f"i{n}"), channel="ab"[n % 2]) for n in range(5)]
     rows = [row(n * 5000 % 30_000) for n in range(9)]
     await store.commit(batch(journal=rows, notifications=told))
-    assert (claimed := await store.claim("a", unix(0))) is not None
+    claimed = await store.claim("a", unix(0))
+    assert claimed is not None
     await store.settle(Settled(claimed.id, "delivered"))
     counts, asked = await store.outbox_counts(), {"device": "FW1", "since": unix(4000), "until": unix(22_000)}
     found = (await store.events(**asked)).items
