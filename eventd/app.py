@@ -7,7 +7,6 @@ handed over is committed, then the try in flight is finished, then web and store
 import asyncio
 import contextlib
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import msgspec
 
 from eventd import recorder
 from eventd.config import Config
-from eventd.contract import Channel, Verdict
+from eventd.contract import Verdict
 from eventd.correlate import Correlator
 from eventd.correlate.hush import Maintenance
 from eventd.decode import Decoder
@@ -32,20 +31,20 @@ from eventd.losses import LOOK_EVERY_S, Losses
 from eventd.model import Change, Notification
 from eventd.notify import routing
 from eventd.notify.delivery import Delivery
-from eventd.notify.session import Session
 from eventd.parse.snmp import Access, Memory
 from eventd.pipeline import Pipeline
 from eventd.recorder import Recorder
-from eventd.registry import Registry, load, load_notifiers
+from eventd.registry import Registry, load
 from eventd.restore import restore
 from eventd.store.sqlite import SqliteStore
 from eventd.surviving import bug_logger
 from eventd.telemetry import RateLimit, Telemetry, get_logger
+from eventd.telling import Telling
 from eventd.verify import verify
 from eventd.web.server import WebServer
 from eventd.web.settings import Token, Web
 
-#: How long a stop waits for queued messages to be committed, and for a notification in flight.
+#: How long a stop waits for queued messages to be committed.
 DRAIN_S = 10.0
 #: How often retention is applied.
 PRUNE_EVERY_S = 600.0
@@ -68,9 +67,6 @@ NEEDS_RESTART: dict[str, Callable[[Config], Any]] = {
     "receivers.snmp.engine_id": lambda config: config.receivers.snmp and config.receivers.snmp.engine_id,
 }
 
-#: Who knows what is open, in the store: a `routing.Audience` in JSON.
-AUDIENCE = "audience"
-
 #: What `App.not_ready` says before everything listens, and again from the stop on.
 STARTING = "eventd is starting or stopping."
 
@@ -84,7 +80,7 @@ class App:
     store: SqliteStore
     correlator: Correlator
     pipeline: Pipeline
-    delivery: Delivery
+    telling: Telling
     web: WebServer
 
     def __init__(self, read_config: Callable[[], Config], clock: Callable[[], float] = time.time) -> None:
@@ -148,9 +144,7 @@ class App:
                 tasks.create_task(self._every(LOOK_EVERY_S, self.losses.look), name="look for losses"),
                 tasks.create_task(self._every(BEAT_LOOK_S, self.heart.tick), name="heartbeat"),
             ]
-            await self._tell_what_is_open(self.config)
-            await self._give_up_orphans(self.config)
-            self._start_delivery(self.config)
+            await self.telling.start(self.config, tasks)
             try:
                 await self._record(self.config.record)
                 await self.listeners.replace(self.config.receivers)
@@ -188,7 +182,7 @@ class App:
             committed=lambda changes: self.web.stream.publish(changes),
             clock=self._clock,
         )
-        self.delivery = Delivery(self.store, {}, self.telemetry, self._clock)  # nobody is told before `_serve`
+        self.telling = Telling(self)
         self._gauges = Gauges(self)
         self._gauges.provide(self.telemetry)
         self.telemetry.provide("recorded", self.recorder.recorded)
@@ -207,7 +201,7 @@ class App:
         if not committed:
             pipeline.cancel()
         await self.listeners.close()
-        await self._stop_delivery()
+        await self.telling.stop()
         await self.heart.close()
         await self._quietly(self._save_learned)
         await self._quietly(lambda: self._kept_engines.save_all(self._clock()))
@@ -268,65 +262,6 @@ class App:
     def _route(self, change: Change, now: float) -> list[Notification]:
         return routing.notifications(change, self.config.routing, self.config.listeners, now)
 
-    def _make_channels(self, config: Config, session: Session) -> dict[str, Channel]:
-        notifiers = load_notifiers()
-        return {c.name: notifiers[c.type].build(c.name, c.settings, session) for c in config.channels}
-
-    async def _tell_what_is_open(self, config: Config) -> None:
-        """What is open already, to channels that were not there before, or that further routes name. They hear of it
-        before they hear of anything else, and what was routed by the configuration before this one is in the outbox
-        after that."""
-        names = tuple(channel.name for channel in config.channels)
-        audience = msgspec.json.encode(routing.Audience(names, config.routes)).decode()
-        try:
-            async with asyncio.timeout(DRAIN_S):
-                kept = await self.store.meta_get(AUDIENCE)
-                before = self._audience(kept, config)
-                await self.pipeline.tell(lambda now: self._catching_up(config, before, now) if kept != audience else [])
-                if kept != audience:
-                    await self.store.meta_set(AUDIENCE, audience)
-        except (StoreError, TimeoutError) as error:
-            log.warning("new channels may not know what is open", error=str(error) or "the store does not answer")
-
-    def _audience(self, kept: str | None, config: Config) -> routing.Audience:
-        """As ``kept``; where that cannot be read, those who ever were told something, by the routes of now."""
-        if kept is not None:
-            with contextlib.suppress(msgspec.MsgspecError):
-                return msgspec.json.decode(kept, type=routing.Audience)
-        return routing.Audience(tuple(self.store.totals()), config.routes)
-
-    def _catching_up(self, config: Config, before: routing.Audience, now: float) -> list[Notification]:
-        told = self.correlator.told()
-        found = list(routing.catching_up(told, config.routing, config.listeners, before, now))
-        for name, count in Counter(one.channel for one in found).items():
-            log.info("channel is told of what is open already", channel=name, incidents=count)
-        return found
-
-    async def _give_up_orphans(self, config: Config) -> None:
-        """What waits for a channel that is configured no more will never be delivered: say so and settle it."""
-        configured = {channel.name for channel in config.channels}
-        for name in self.store.totals().keys() - configured:
-            given_up = await self.store.give_up(name, "the channel is no longer configured")
-            if given_up:
-                log.warning("notifications given up: their channel is gone", channel=name, count=given_up)
-
-    def _start_delivery(self, config: Config) -> None:
-        self.session = Session(
-            external_url=config.web.external_url,
-            telemetry=self.telemetry,
-            clock=self._clock,
-            catalogues=self.registry.catalogues,
-        )
-        channels = self._make_channels(config, self.session)
-        self.delivery = Delivery(self.store, channels, self.telemetry, self._clock)
-        self._delivery_task = self._tasks.create_task(self.delivery.run(), name="delivery")
-
-    async def _stop_delivery(self) -> None:
-        await self.delivery.drain(DRAIN_S)
-        await asyncio.wait([self._delivery_task])
-        await self.session.close()
-        await self.store.release()
-
     # --- reload ---------------------------------------------------------------------------------------------------
 
     async def reload(self) -> str | None:
@@ -361,22 +296,11 @@ class App:
             raise
         self.registry, self.pipeline.decoder = handlers, decoder
         self.correlator.reconfigure(config.correlate, config.inventory, config.web.external_url, config.maintenance)
-        await self._restart_delivery(config)
+        await self.telling.restart(config, self._tasks)
         for what, pick in NEEDS_RESTART.items():
             if pick(config) != pick(self._started_with):
                 log.warning("a changed setting is taken by the next restart", setting=what)
         self._config_taken()
-
-    async def _restart_delivery(self, config: Config) -> None:
-        """Always, even if nothing seems changed: files behind the settings (secrets, templates) may have."""
-        try:
-            await self._stop_delivery()
-            await self._tell_what_is_open(config)
-            await self._give_up_orphans(config)
-        except StoreError as error:
-            log.warning("store not reached while channels were replaced", error=str(error))
-        finally:
-            self._start_delivery(config)
 
     def _config_taken(self) -> None:
         self.telemetry.set("config_last_reload_successful", value=1)
@@ -413,6 +337,11 @@ class App:
     def identities(self) -> Identities:
         """Who sent what."""
         return self.pipeline.decoder.identities
+
+    @property
+    def delivery(self) -> Delivery:
+        """How the channels are told."""
+        return self.telling.delivery
 
     @property
     def maintenance(self) -> Sequence[Maintenance]:

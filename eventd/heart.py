@@ -37,7 +37,6 @@ class Watched(Protocol):
     config: Config
     telemetry: Telemetry
     pipeline: Pipeline
-    delivery: Delivery
     started_at: float
 
     def now(self) -> float:
@@ -49,6 +48,10 @@ class Watched(Protocol):
     @property
     def store(self) -> Store:
         """The store in use."""
+
+    @property
+    def delivery(self) -> Delivery:
+        """How the channels are told."""
 
 
 class Heart:

@@ -19,6 +19,7 @@ from eventd.config import load
 from eventd.errors import StoreError
 from eventd.receivers.udp import UdpReceiver
 from eventd.store.base import ChannelTotals
+from eventd.telling import Telling
 
 BASE = """
 [receivers.syslog_udp]
@@ -95,7 +96,7 @@ def tar_pit() -> Iterator[int]:
 
 
 async def test_a_stop_during_a_reload_ends(running: Running, tar_pit: int) -> None:
-    """reload is in `_stop_delivery` (a try in flight, up to 10 s) when SIGTERM comes: it starts a new delivery behind
+    """reload is in `Telling.stop` (a try in flight, up to 10 s) when SIGTERM comes: it starts a new delivery behind
     the back of `_wind_down`, and the TaskGroup waits for it for ever."""
     running.write(WEBHOOK.format(name="a", port=tar_pit))
     assert await running.app.reload() is None
@@ -133,23 +134,25 @@ async def test_a_reload_that_comes_during_the_stop_starts_nothing(running: Runni
     assert not left
 
 
-async def test_a_reload_before_the_start_is_complete_is_refused_or_waits(tmp_path: Path) -> None:
+async def test_a_reload_before_the_start_is_complete_is_refused_or_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The signal handler and the HTTP port are there before pipeline, delivery and receivers are."""
     house = Running(tmp_path)
     house.write('[[channels]]\nname = "x"\ntype = "console"\n')
     answers: list[Any] = []
-    give_up = house.app._give_up_orphans
+    give_up = Telling._give_up_orphans
 
-    async def meanwhile(config: Any) -> None:
+    async def meanwhile(self: Telling, config: Any) -> None:
         house.write('[[channels]]\nname = "y"\ntype = "console"\n')
-        house.app._give_up_orphans = give_up  # type: ignore[method-assign]
+        monkeypatch.setattr(Telling, "_give_up_orphans", give_up)
         try:
             answers.append(await asyncio.wait_for(house.app.reload(), 5))
         except BaseException as error:
             answers.append(error)
-        await give_up(config)
+        await give_up(self, config)
 
-    house.app._give_up_orphans = meanwhile  # type: ignore[method-assign]
+    monkeypatch.setattr(Telling, "_give_up_orphans", meanwhile)
     failed: BaseException | None = None
     try:
         await house.start()
@@ -163,16 +166,16 @@ async def test_a_reload_before_the_start_is_complete_is_refused_or_waits(tmp_pat
 async def test_a_store_failure_during_a_reload_does_not_end_delivery_for_good(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Disk full while channels change: `_give_up_orphans` raises between `_stop_delivery` and `_start_delivery`."""
+    """Disk full while channels change: `_give_up_orphans` raises when the old delivery is over and no new one began."""
 
     async def full(*_: Any) -> None:
         raise StoreError("database or disk is full")
 
-    monkeypatch.setattr(running.app, "_give_up_orphans", full)
+    monkeypatch.setattr(running.app.telling, "_give_up_orphans", full)
     running.write('[[channels]]\nname = "other"\ntype = "console"\n')
     with contextlib.suppress(StoreError):
         await running.app.reload()
-    assert not running.app._delivery_task.done(), "nobody delivers anything any more, and /-/ready says 200"
+    assert not running.app.telling.task.done(), "nobody delivers anything any more, and /-/ready says 200"
 
 
 async def test_a_reload_that_fails_unforeseen_keeps_the_receivers(running: Running) -> None:

@@ -3,6 +3,8 @@
 
 from collections.abc import Container
 
+from msgspec import Struct
+
 from eventd.correlate import (
     books,
     cases,
@@ -44,24 +46,14 @@ def settled(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     if not desk.fleet.member_count(place_of(group).key):
         end(desk, group, case, at)
         return
-    held = places.held(desk, place_of(group))
-    reach(desk, group, case, at, held)
-    left, severity = _left(desk, group), severity_of(desk, group)
-    coming = case.count + _uncounted(case, held)
-    total = max(case.count, min(case.fallen, coming))  # those still held are told when that is over
-    fewer = recount(desk, group, case, at, held)
-    _hear_all(desk, group, case, held)
-    news = bool(fewer) or case.count > case.fallen or _is_worse(case, severity)
-    if (
-        news
-        or _worth_telling(group, case, left)
-        or _lost_again(desk, group, left)
-        or _begins_to_flap(desk, group, case)
-    ):
+    tally = _tally(desk, group, case, at)
+    lost_more = case.count > case.fallen
+    if lost_more or _worth_telling(group, case, tally.left) or _is_news(desk, group, case, tally):
         if group.back:
-            group.missing_told = left
-        desk.tell_with(case, (peer for _, peer in held))
-        _tell(desk, group, case, at, total, severity, fewer=fewer, calm=True)
+            group.missing_told = tally.left
+        # those still held are told when that is over
+        tally.fell = max(case.count, min(case.fallen, tally.fell))
+        _tell(desk, group, case, at, tally, calm=True)
     elif case.rest is None and case.count > desk.fleet.member_count(place_of(group).key):
         _tell_rest(desk, group, case, at)
 
@@ -90,21 +82,40 @@ def reheard(desk: Desk, key: str) -> None:
 def tallied(desk: Desk, group: GroupState, case: Case, at: float) -> None:
     """Timer ``tally``: peers have been joining or coming back for a while, and may go on so for long. Tell how many
     they are by now, those included whose hold is not over, if that is far from what was told."""
-    held = places.held(desk, place_of(group))
     if not desk.fleet.member_count(place_of(group).key):
         return  # which `settled` looks at
+    tally = _tally(desk, group, case, at)
+    grown = tally.fell >= (TALLY_MORE if tally.held else TALLY_TOTAL) * case.fallen
+    if grown or _shrunk(group, case, tally.left) or _is_news(desk, group, case, tally):
+        if group.back:
+            group.tallied = tally.left
+        _tell(desk, group, case, at, tally)
+
+
+class _Tally(Struct):
+    """What a group comes to by now: who is ``held``, how many are ``left``, how many ``fell`` in all, those included
+    whose hold is not over, how grave that is, and what is news of it where ``fewer`` did than was told."""
+
+    held: Falling
+    left: int
+    fell: int
+    severity: Severity
+    fewer: str
+
+
+def _tally(desk: Desk, group: GroupState, case: Case, at: float) -> _Tally:
+    held = places.held(desk, place_of(group))
     reach(desk, group, case, at, held)
-    total, severity = case.count + _uncounted(case, held), severity_of(desk, group)
+    fell, severity = case.count + _uncounted(case, held), severity_of(desk, group)
     fewer = recount(desk, group, case, at, held)
     _hear_all(desk, group, case, held)
-    grown = total >= (TALLY_MORE if held else TALLY_TOTAL) * case.fallen
-    left = _left(desk, group)
-    news = bool(fewer) or grown or _is_worse(case, severity)
-    if news or _shrunk(group, case, left) or _lost_again(desk, group, left) or _begins_to_flap(desk, group, case):
-        if group.back:
-            group.tallied = left
-        desk.tell_with(case, (peer for _, peer in held))
-        _tell(desk, group, case, at, total, severity, fewer=fewer)
+    return _Tally(held, _left(desk, group), fell, severity, fewer)
+
+
+def _is_news(desk: Desk, group: GroupState, case: Case, tally: _Tally) -> bool:
+    """Whether it is other than what was told, however many have come or gone."""
+    wrong = bool(tally.fewer) or _is_worse(case, tally.severity) or _lost_again(desk, group, tally.left)
+    return wrong or _begins_to_flap(desk, group, case)
 
 
 def recount(desk: Desk, group: GroupState, case: Case, at: float, held: Falling) -> str:
@@ -244,35 +255,25 @@ def _lost_again(desk: Desk, group: GroupState, left: int) -> bool:
     return left >= max(LOST_AGAIN * group.left_told, group.left_told + desk.settings.group_peers)
 
 
-def _tell(
-    desk: Desk,
-    group: GroupState,
-    case: Case,
-    at: float,
-    total: int,
-    severity: Severity,
-    *,
-    fewer: str = "",
-    calm: bool = False,
-) -> None:
-    """Tell how many are lost and how many are back; ``total`` are those who fell, ``fewer`` says that they are not as
-    many as was told. ``calm``: nobody comes or goes."""
+def _tell(desk: Desk, group: GroupState, case: Case, at: float, tally: _Tally, *, calm: bool = False) -> None:
+    """Tell how many are lost and how many are back. ``calm``: nobody comes or goes."""
+    desk.tell_with(case, (peer for _, peer in tally.held))
     key, flapped = place_of(group).key, case.awaits
     count(desk, key, case)
     down = _down(desk, key)
     case.awaits = FLAPPING if _mostly_flaps(desk, group, case) else ""
-    _ease(case, at, severity)
+    _ease(case, at, tally.severity)
     case.rest = remnants.reason(desk, place_of(group), case, down, calm=calm)
-    before, case.fallen = case.fallen, total
+    before, case.fallen = case.fallen, tally.fell
     if group.back or not down:
         news = taken_over(case) or _gone(group, case)
         names = _names(desk, group, down)
         case.step(at, f"{news}, {_left_word(group, case)}: {names}" if down else news)
         news = remnants.news(case, len(down), _left_word(group, case), names) or news
-    elif fewer:
-        news = fewer
-    elif total > before:
-        news = f"{total} in all, {before} before"
+    elif tally.fewer:
+        news = tally.fewer
+    elif tally.fell > before:
+        news = f"{tally.fell} in all, {before} before"
         case.step(at, news)
     elif case.awaits and not flapped:
         news = AGAIN_AND_AGAIN
@@ -281,7 +282,7 @@ def _tell(
         news = f"{len(down)} of {case.count} missing again"
         case.step(at, news)
     group.back, group.told_at, group.left_told = 0, at, len(down)
-    if not rise(desk, case, at, severity, news):
+    if not rise(desk, case, at, tally.severity, news):
         cases.progress(desk, case, at, news=news)
 
 

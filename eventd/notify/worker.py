@@ -15,15 +15,13 @@ from eventd.notify.lateness import marked_late, members, wanted_at
 from eventd.notify.pacing import COUNTED_S, LEAST_TOGETHER, Window, together
 from eventd.notify.refusals import TOO_OLD, Refusals
 from eventd.notify.render import latest
+from eventd.notify.rests import Rest
 from eventd.notify.session import MAX_RETRY_AFTER_S, Failures
 from eventd.notify.standing import Standing
-from eventd.notify.troubles import PLAIN_AFTER_TRIES, TROUBLE, away, holds_a_culprit, plain_may_help, several
+from eventd.notify.troubles import PLAIN_AFTER_TRIES, away, holds_a_culprit, plain_may_help, several
 from eventd.notify.unshown import unshown
 from eventd.telemetry import Telemetry, get_logger
 
-#: A far end that asks for less and says not for how long: services count by seconds or minutes, and what comes before
-#: that is over counts against us again.
-LIMITED_S = 5.0
 #: From answers that take this long on, finding what is critical among a thousand that wait costs little (13 ms).
 SLOW_S = 0.1
 #: A sleeping worker looks again at least this often, should a wake-up be lost or the clock be set.
@@ -56,12 +54,7 @@ class Worker:
         self._log = get_logger("notify").bind(channel=name)
         self._failures = Failures(telemetry, clock)
         self._woken, self._stopping = asyncio.Event(), False
-        self._paused_until, self._streak, self._failing_since = 0.0, 0, 0.0
-        #: From when on, in a rest that may be due to one message, one more is tried.
-        self._another_from = math.inf
-        #: id of what failed since the far end last took something.
-        self._failed_on: set[str] = set()
-        self._away = False
+        self._rest, self._failing_since = Rest(rng), 0.0
         self._refusals = Refusals(other_form=isinstance(channel, SpeaksPlain))
         self._window = Window(channel.pace)
         #: How long the far end took to answer the last time.
@@ -81,7 +74,7 @@ class Worker:
     def standing(self) -> Standing:
         if not self._failing_since:
             return Standing()
-        return Standing(self._failing_since, self._paused_until, self._error)
+        return Standing(self._failing_since, self._rest.until, self._error)
 
     def _fails(self, since: float) -> None:
         """0: no more."""
@@ -92,7 +85,7 @@ class Worker:
         self._woken.set()
 
     def end_pause(self) -> None:
-        self._paused_until = self._another_from = 0.0
+        self._rest.cut_short()
         self._woken.set()
 
     def stop(self) -> None:
@@ -126,10 +119,10 @@ class Worker:
         maybe = [now] if lately.unsettled else []
         self._window = Window(self.channel.pace, [*(at for at in lately.tried if at <= now), *maybe])
         self._refusals.remember(lately.refused, now)
-        self._streak = int(lately.failing)
+        self._rest.failures = int(lately.failing)
         self._fails(min(lately.failing_since or now, now) if lately.failing else 0.0)
         if lately.rests_until <= now + MAX_RETRY_AFTER_S:
-            self._paused_until = lately.rests_until
+            self._rest.until = lately.rests_until
 
     async def _step(self) -> None:
         """Deliver one message, or sleep until there may be one."""
@@ -138,8 +131,8 @@ class Worker:
             self._in_hand = None
             await self._see_through(told)
             return
-        rests_until = max(self._paused_until, self._window.opens(now, self._kept))
-        due: float | None = max(min(rests_until, self._another_from), self._window.opens(now))
+        rests_until = max(self._rest.until, self._window.opens(now, self._kept))
+        due: float | None = max(min(rests_until, self._rest.another_from), self._window.opens(now))
         if due is None or now >= due:
             rests = now < rests_until
             told = await (self._outbox.claim(self.name, now, "untried") if rests else self._next(now))
@@ -152,14 +145,14 @@ class Worker:
     @property
     def _kept(self) -> int:
         """How many messages of the minute are for what has not failed yet: half of them, where that may be taken."""
-        return (self.channel.pace.per_minute or 0) // 2 if self._streak and not self._away else 0
+        return (self.channel.pace.per_minute or 0) // 2 if self._rest.tries_others else 0
 
     async def _try_another(self, told: Told, rests_until: float) -> None:
         """One that has not failed yet, before the channel rests: where it is taken, those that failed are to blame."""
-        self._paused_until = 0.0
+        self._rest.until = 0.0
         await self._see_through(told)
-        if self._streak:
-            self._paused_until, self._another_from = max(self._paused_until, rests_until), math.inf
+        if self._rest.failures:
+            self._rest.until, self._rest.another_from = max(self._rest.until, rests_until), math.inf
 
     async def _next(self, now: float) -> Told | None:
         """What to tell now, whole: a digest for which a message has no room is taken apart and a smaller one made."""
@@ -174,7 +167,7 @@ class Worker:
     async def _pick(self, now: float, most: int) -> Told | None:
         """What to tell now: one thing, or several together. Who does not answer is tried with one thing: by the time
         somebody does, more may have to be told together."""
-        if most >= LEAST_TOGETHER and not self._streak:
+        if most >= LEAST_TOGETHER and not self._rest.failures:
             apart = self._refusals.culprits
             waiting = await self._outbox.waiting(self.name, now, apart)
             why = together(waiting, self._window.free(now), now, self._takes_s)
@@ -184,7 +177,7 @@ class Worker:
 
     def _turn(self) -> Turn:
         """Who fails, and may do so because of a message, is tried with another one."""
-        if self._streak and not self._away:
+        if self._rest.tries_others:
             return "least tried"
         return "gravest" if self._takes_s >= SLOW_S else "first"
 
@@ -192,7 +185,7 @@ class Worker:
         """The time. When it has gone back, a pause that was set by the old one means nothing any more."""
         now = self._clock()
         if now < self._last_look:
-            self._paused_until = 0.0
+            self._rest.until = 0.0
         self._last_look = now
         return now
 
@@ -214,7 +207,7 @@ class Worker:
         if isinstance(result, DeliveryError) and plain_may_help(told, result) and isinstance(self.channel, SpeaksPlain):
             self._failures.note(self.name, result, next_try="plain text")
             asked = result.retry_after_s or 0.0
-            self._paused_until = self._clock() + asked
+            self._rest.until = self._clock() + asked
             if asked > MAX_SLEEP_S or not await self._may_go(told):
                 result.retryable = True
                 return result
@@ -254,21 +247,20 @@ class Worker:
     def _wait(self) -> float:
         """Seconds until one more message may go out; 0 or less: none."""
         now = self._clock()
-        return max(self._window.opens(now), self._paused_until) - now
+        return max(self._window.opens(now), self._rest.until) - now
 
     async def _delivered(self, told: Told, receipt: str | None, *, whole: bool = True) -> None:
         now = self._clock()
         for one in members(told):
             latency = max(0.0, now - wanted_at(one))
             self._telemetry.observe("notification_latency_seconds", latency, self.name)
-        if self._streak:
-            self._log.info("channel works again", failures=self._streak)
+        if self._rest.failures:
+            self._log.info("channel works again", failures=self._rest.failures)
         self._refusals.taken(one.incident.id for one in members(told) if whole)
         # Messages of one say little of what many hold.
         grown = 2 * self._few if isinstance(told, Digest) else max(LEAST_TOGETHER, self._few)
         self._few = min(self.channel.digests, grown)
-        self._streak, self._paused_until, self._another_from = 0, 0.0, math.inf
-        self._failed_on.clear()
+        self._rest.over()
         self._fails(0.0)
         await self._settle(told, "delivered", receipt=receipt)
 
@@ -294,32 +286,23 @@ class Worker:
             self._log.error("notification given up", why=why, notification=told.id, error=str(error))
             await self._settle(told, "dead", error=error)
             return
-        wait = self._rest(told, error, now, others_taken=others_taken)
+        wait = self._pause(told, error, now, others_taken=others_taken)
         await self._settle(told, "retry", retry_at=now + wait, error=error)
 
-    def _rest(self, told: Told, error: DeliveryError, now: float, *, others_taken: bool) -> float:
+    def _pause(self, told: Told, error: DeliveryError, now: float, *, others_taken: bool) -> float:
         """Leave the far end alone, as long as it may be what is to blame; after how many seconds ``told`` is tried
         again."""
-        least = LIMITED_S if error.reason == DeliveryFailure.RATE_LIMITED else 0.0
-        asked = least if error.retry_after_s is None else error.retry_after_s
-        trouble = error.reason in TROUBLE or not error.retryable
         # What it will not take by itself says nothing of others, until a second one fares like that.
         blamed = not error.retryable and self._refusals.alone(told.id)
         if blamed and isinstance(told, Notification):
             # Found, and told apart from now on: the others fit together again, unless there are many like that.
             self._refusals.blame(told.incident.id, now)
             self._few = max(LEAST_TOGETHER, self.channel.digests // len(self._refusals.culprits))
-        # How often it fails on one message says nothing of others either: the rest grows with how many it fails on.
-        self._away = away(error)
-        self._streak += not blamed and (self._away or told.id not in self._failed_on)
-        self._failed_on |= set() if blamed else {told.id}
-        pause = max(asked, full_jitter(self._streak - 1, self._rng)) if trouble and not blamed else asked
-        wait = pause if self._away else max(asked, full_jitter(told.attempts, self._rng))
-        if (blamed or others_taken) and not several(told) and self.channel.pace.per_minute:
-            wait = max(wait, COUNTED_S)  # the minute is for the others
+        wait = self._rest.begin(told, error, now, blamed=blamed)
         if not others_taken:
             self._fails(self._failing_since or now)
-        self._paused_until, self._another_from = now + pause, math.inf if self._away else now + asked
+        if (blamed or others_taken) and not several(told) and self.channel.pace.per_minute:
+            wait = max(wait, COUNTED_S)  # the minute is for the others
         return wait
 
     def _breaks_on(self, told: Told, error: DeliveryError, *, others_taken: bool) -> bool:

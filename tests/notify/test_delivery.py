@@ -24,7 +24,7 @@ from notify_fakes import (
 from eventd.contract import Pace, Settled
 from eventd.errors import DeliveryError, DeliveryFailure, StoreError
 from eventd.model import Notification, utc
-from eventd.notify import guard
+from eventd.notify import guard, rests
 from eventd.notify import worker as room
 from eventd.notify.backoff import BASE_S, CAP_S, full_jitter
 from eventd.notify.delivery import Delivery
@@ -345,7 +345,7 @@ async def test_who_asks_for_less_and_says_not_for_how_long_gets_some_seconds() -
     async with house.running():
         house.put(make_notification())
         await until(lambda: house.outbox.settled)
-    assert (house.outbox.settled[0].retry_at or 0) >= T0 + room.LIMITED_S
+    assert (house.outbox.settled[0].retry_at or 0) >= T0 + rests.LIMITED_S
 
 
 async def test_when_plain_text_meets_a_passing_failure_it_is_all_tried_again() -> None:
