@@ -51,6 +51,7 @@ def notes(config: Config) -> Iterator[str]:
     yield from _elsewhere(config)
     yield from _lacking(config)
     yield from _hushed(config)
+    yield from _by_utc(config)
     yield from _networks(config)
     for kind in ("routes", "maintenance"):
         for index, one in enumerate(getattr(config, kind)):
@@ -79,6 +80,25 @@ def _hushed(config: Config) -> Iterator[str]:
     for channel in config.channels:
         if channel.quiet is not None and always(channel.quiet.when):
             yield f"channels.{channel.name}: its quiet hours are all hours of the week"
+
+
+def _by_utc(config: Config) -> Iterator[str]:
+    """Windows without a zone of their own where messages are told by another clock: they do not follow it."""
+    clock = config.notify.time_zone
+    found = list[tuple[str, str, str]]()
+    for channel in config.channels:
+        if channel.quiet is not None and channel.quiet.time_zone == "UTC":
+            told = getattr(channel.settings, "time_zone", clock)
+            found.append((f"channels.{channel.name}: quiet", "quiet.time_zone", told))
+    for index, route in enumerate(config.routes):
+        if route.when and route.time_zone == "UTC":
+            found.append((f"routes[{index}]: when", "time_zone", clock))
+    for index, planned in enumerate(config.maintenance):
+        if planned.weekly and planned.time_zone == "UTC":
+            found.append((f"maintenance[{index}]: weekly", "time_zone", clock))
+    for what, key, told in found:
+        if told != "UTC":
+            yield f'{what} is by UTC and messages by {told}; {key} says which ("Etc/UTC" if that is meant)'
 
 
 def _elsewhere(config: Config) -> Iterator[str]:

@@ -77,9 +77,9 @@ def headline(incident: Incident, say: Words = ENGLISH, limit: int = MAX_HEADLINE
     """What it is about in one short line, what has changed in front; even where the incident brings none."""
     if incident.title or incident.summary:
         news = incident.news if incident.status == "open" else None
-        text = say.text(incident.title or incident.summary)
-        line = _titled(say("value.joined", first=say.text(news), rest=text) if news else text, limit)
-        return localtime.title(line, incident.opened_at, say.zone)
+        text = clean(say.text(incident.title or incident.summary))
+        text = localtime.title(text, incident.opened_at, say.zone)
+        return _titled(say("value.joined", first=say.text(news), rest=text) if news else text, limit)
     about = say("value.comma").join(filter(None, (incident.device, peer_text(incident, say))))
     return _titled(say("value.joined", first=kind_text(incident.kind, say), rest=about), limit)
 

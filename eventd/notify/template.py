@@ -52,7 +52,7 @@ class Renderer:
 
     def __init__(self, source: str, markup: Markup = BARE, say: Words = ENGLISH, *, titled: bool = False) -> None:
         """``titled``: the title stands elsewhere. Raises ValueError where ``source`` is not a template."""
-        self._say = say
+        self._say, self._markup = say, markup
         try:
             self._template = _compiled(source, markup, titled)
         except jinja2.TemplateSyntaxError as error:
@@ -67,7 +67,8 @@ class Renderer:
         _deadline.set(time.thread_time() + MAX_RENDER_S)
         try:
             found = digest_view(told, self._say, width) if isinstance(told, Digest) else view(told, self._say)
-            return cut(self._template.render(found).strip(), MAX_RENDERED)
+            text = self._template.render(found)
+            return cut((self._markup(text) if isinstance(text, Printed) else text).strip(), MAX_RENDERED)
         except Exception as error:
             detail = f"{type(error).__name__}: {cut(clean(error), MAX_VALUE)}"
             raise DeliveryError(DeliveryFailure.RENDER, detail, retryable=False) from error
@@ -86,10 +87,31 @@ def _in_time() -> None:
         raise jinja2.TemplateRuntimeError(f"{TOO_SLOW} {MAX_RENDER_S:g} s")
 
 
+def _filtered(block: str, result: object) -> str:
+    """What a filter makes of the text of a ``block``: of a value a value, of text that is harmless already as it is."""
+    return Printed(result) if isinstance(block, Printed) else Marked(result)
+
+
+def _keep_values(template: nodes.Template) -> None:
+    """Take away what would let a value pass as text: ``{% filter %}`` prints a value where it is given one, and
+    ``{% autoescape %}``, which is for HTML, changes nothing."""
+    for block in list(template.find_all(nodes.FilterBlock)):
+        first = block.filter
+        while isinstance(first.node, nodes.Filter):
+            first = first.node
+        first.node = held = nodes.Name("_filtered", "load")
+        result = nodes.Call(nodes.EnvironmentAttribute("filtered"), [held, block.filter], [], None, None)
+        kept = nodes.AssignBlock(nodes.Name("_filtered", "store"), None, block.body)
+        block.body = [kept.set_lineno(block.lineno), nodes.Output([result]).set_lineno(block.lineno)]
+        block.filter = nodes.Filter(None, "as_it_is", [], [], None, None)
+    for scope in template.find_all(nodes.ScopedEvalContextModifier):
+        scope.options = []
+
+
 class _Environment(SandboxedEnvironment):
     """A sandbox that knows what is printed from what the template says by itself, and looks at the clock."""
 
-    in_time = staticmethod(_in_time)
+    in_time, filtered = staticmethod(_in_time), staticmethod(_filtered)
 
     def __init__(self, markup: Markup, titled: bool) -> None:
         super().__init__(
@@ -102,6 +124,7 @@ class _Environment(SandboxedEnvironment):
             finalize=jinja2.pass_context(partial(_printed, markup)),
         )
         self._markup = markup
+        self.filters["as_it_is"] = lambda text: text
         self.globals.update(
             b=lambda *texts: _bold(markup, "".join(map(str, texts))),
             link=lambda text, url: _link(markup, clean(text), clean(url)),
@@ -110,14 +133,20 @@ class _Environment(SandboxedEnvironment):
         )
 
     def concat(self, pieces: Iterable[str], /) -> str:
-        """The text of the template itself as it is, and what it prints between two pieces of that, escaped."""
+        """The text of the template itself as it is, and what it prints between two pieces of that, escaped. What it
+        only prints is a value still, wherever it is printed in turn."""
         runs = groupby(filter(None, pieces), lambda piece: isinstance(piece, Printed))
-        return "".join(self._markup("".join(run)) if printed else "".join(run) for printed, run in runs)
+        found = [(printed, "".join(run)) for printed, run in runs]
+        if len(found) == 1 and found[0][0]:
+            return Printed(found[0][1])
+        return "".join(self._markup(text) if printed else text for printed, text in found)
 
     def timed(self, source: str) -> nodes.Template:
         """``source``, parsed, with a look at the clock at each turn of a loop and each call of a macro: one that prints
         nothing comes to an end like that, too."""
         template = self.parse(source)
+        _keep_values(template)
+        template.set_environment(self)
         repeated: list[nodes.For | nodes.Macro] = [*template.find_all(nodes.For), *template.find_all(nodes.Macro)]
         for node in repeated:
             look = nodes.Call(nodes.EnvironmentAttribute("in_time"), [], [], None, None)

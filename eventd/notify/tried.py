@@ -49,9 +49,9 @@ def _try(renderer: Renderer, key: str) -> None:
         try:
             renderer(told)
         except DeliveryError as error:
-            failed.append((name, error.detail))
             if TOO_SLOW in error.detail:  # and the others will take as long
-                break
+                raise ValueError(f"{key}: {error.detail} (sample {name!r}; the others were not tried)") from error
+            failed.append((name, error.detail))
     if failed:
         name, why = failed[0]
         count = f"it fails on {len(failed)} of {len(given)} samples"

@@ -61,26 +61,17 @@ cidr = "203.0.113.0/24"
 """
 
 
-def test_routes_are_told_and_what_looks_like_a_mistake_is_noted(tmp_path: Path) -> None:
-    file = tmp_path / "eventd.toml"
-    file.write_text(ROUTED)
-    (tmp_path / "peers.toml").write_text(PEERS)
-    done = CliRunner().invoke(command, ["-c", str(file)])
-    assert done.exit_code == 0
-    for line in (
-        "routes    1. site L*; severity critical, major → pager, mail",
-        "          3. site Oslo, Mon-Fri 08:00-18:00 (UTC) → mail",
-        "          4. peer 203.0.113.7; device fw-*, fw-9, if nobody acknowledges it for 10 min → mail, and on",
-        "          what none of them takes → nobody",
-        "note      routes[1] is never reached: routes[0] takes all of it",
-        "note      channels.spare: no route leads to it",
-        "note      routes[2].match.site: 'Oslo' fits nothing in the inventory",
-        "note      routes[3].match.device: 'fw-9' fits nothing in the inventory",
-        "note      maintenance[0].match.device: 'fw-2' fits nothing in the inventory",
-    ):
-        assert f"  {line}\n" in done.output
-    assert done.output.count("note      ") == 6  # and the community "public"
-
+ROUTES_NOTED = (
+    "routes    1. site L*; severity critical, major → pager, mail",
+    "          3. site Oslo, Mon-Fri 08:00-18:00 (UTC) → mail",
+    "          4. peer 203.0.113.7; device fw-*, fw-9, if nobody acknowledges it for 10 min → mail, and on",
+    "          what none of them takes → nobody",
+    "note      routes[1] is never reached: routes[0] takes all of it",
+    "note      channels.spare: no route leads to it",
+    "note      routes[2].match.site: 'Oslo' fits nothing in the inventory",
+    "note      routes[3].match.device: 'fw-9' fits nothing in the inventory",
+    "note      maintenance[0].match.device: 'fw-2' fits nothing in the inventory",
+)
 
 DOUBTFUL = """
 [[channels]]
@@ -99,24 +90,70 @@ quiet = { when = ["daily 00:00-24:00"] }
 match = { peer = ["203.0.113.0/24", "Lyon 1/2"] }
 channels = ["bot", "robot"]
 """
+DOUBTS_NOTED = (
+    "quiet     bot, below major, daily 22:00-07:00 (Europe/Paris)",
+    "          robot, below critical, daily 00:00-24:00 (UTC)",
+    "note      channels.bot: token does not begin with xoxb-, as that of a bot does",
+    "note      channels.bot: channel is neither a name, which holds no blanks, nor an id",
+    "note      channels.robot: mention has what is no telephone number, and calls nobody",
+    "note      channels.robot: its quiet hours are all hours of the week",
+    "note      routes[0].match.peer: '203.0.113.0/24' is a network: write a pattern (203.0.113.*)",
+)
 
 
-def test_what_can_reach_nobody_is_noted_and_quiet_hours_are_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "noted"), [(ROUTED, ROUTES_NOTED), (DOUBTFUL, DOUBTS_NOTED)], ids=["routes", "what reaches nobody"]
+)
+def test_what_is_told_whom_is_shown_and_what_looks_like_a_mistake_is_noted(
+    text: str, noted: tuple[str, ...], tmp_path: Path
+) -> None:
     file = tmp_path / "eventd.toml"
-    file.write_text(DOUBTFUL)
+    file.write_text(text)
+    (tmp_path / "peers.toml").write_text(PEERS)
     done = CliRunner().invoke(command, ["-c", str(file)])
     assert done.exit_code == 0
-    for line in (
-        "quiet     bot, below major, daily 22:00-07:00 (Europe/Paris)",
-        "          robot, below critical, daily 00:00-24:00 (UTC)",
-        "note      channels.bot: token does not begin with xoxb-, as that of a bot does",
-        "note      channels.bot: channel is neither a name, which holds no blanks, nor an id",
-        "note      channels.robot: mention has what is no telephone number, and calls nobody",
-        "note      channels.robot: its quiet hours are all hours of the week",
-        "note      routes[0].match.peer: '203.0.113.0/24' is a network: write a pattern (203.0.113.*)",
-    ):
+    for line in noted:
         assert f"  {line}\n" in done.output
     assert done.output.count("note      ") == 6  # and the community "public"
+
+
+BY_UTC = """
+[notify]
+time_zone = "Asia/Shanghai"
+[[channels]]
+name = "chat"
+type = "console"
+quiet = { when = ["daily 22:00-07:00"] }
+[[channels]]
+name = "oslo"
+type = "console"
+time_zone = "Europe/Oslo"
+quiet = { when = ["daily 22:00-07:00"], time_zone = "Europe/Oslo" }
+[[channels]]
+name = "meant"
+type = "console"
+quiet = { when = ["daily 22:00-07:00"], time_zone = "Etc/UTC" }
+[[routes]]
+channels = ["chat", "oslo", "meant"]
+when = ["Mon-Fri 08:00-18:00"]
+[[maintenance]]
+match = { device = "fw-*" }
+weekly = "Sat 22:00-Sun 02:00"
+"""
+
+
+def test_windows_by_utc_beside_messages_by_another_clock_are_noted(tmp_path: Path) -> None:
+    """As they were written without a zone: it may be meant, but nothing else says so."""
+    file = tmp_path / "eventd.toml"
+    file.write_text(BY_UTC)
+    done = CliRunner().invoke(command, ["-c", str(file)])
+    noted = [line for line in done.output.splitlines() if " is by UTC " in line]
+    assert [line.split()[1] for line in noted] == ["channels.chat:", "routes[0]:", "maintenance[0]:"]
+    assert "note      channels.chat: quiet is by UTC and messages by Asia/Shanghai; quiet.time_zone says which" in (
+        done.output
+    )
+    file.write_text(BY_UTC.replace('[notify]\ntime_zone = "Asia/Shanghai"\n', ""))
+    assert "is by UTC" not in CliRunner().invoke(command, ["-c", str(file)]).output
 
 
 def test_without_routes_every_channel_is_told_everything(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_a_template_that_takes_too_long_is_stopped_and_says_so(
     monkeypatch.setattr(template, "MAX_RENDER_S", 0.05)
     forever = "{% set t = 'x' * 99 %}{{ t }}" + forever
     (tmp_path / "own.j2").write_text(forever)
-    with pytest.raises(ValueError, match=r"template_file: .*rendering takes longer than 0.05 s .*it fails on 1 of"):
+    with pytest.raises(ValueError, match=r"template_file: .*takes longer than 0.05 s .*; the others were not tried\)$"):
         tried_template("message.j2", "own.j2", BARE, tmp_path)
     with pytest.raises(DeliveryError, match=r"render: .*rendering takes longer than 0.05 s"):
         Renderer(forever)(make_notification())
