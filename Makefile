@@ -16,7 +16,7 @@ help:
 	@echo "make run      set everything up and run eventd on its built-in defaults (Ctrl-C stops it)"
 	@echo "make test     set everything up and run the tests"
 	@echo "make lint     ruff, mypy --strict, import floors"
-	@echo "make bench    messages/s, CPU and memory, beside other programs (FULL=1: longer)"
+	@echo "make bench    messages/s, CPU and memory, beside other programs and by stage (FULL=1: all, two hours)"
 	@echo "make conformance  write docs/conformance.md from the tests"
 	@echo "make scenarios  play the scenario book and write docs/scenarios.md"
 	@echo "make rules    write docs/rules.md from the rules"
@@ -49,8 +49,11 @@ $(OTHERS)/bin/aiosyslogd:
 	@$(PYTHON) -m venv $(OTHERS) && $(OTHERS)/bin/python -m pip install -qqq --disable-pip-version-check 'aiosyslogd[speed]' \
 	  || echo "aiosyslogd cannot be installed and takes no part"
 
-bench: $(STAMP) $(OTHERS)/bin/aiosyslogd
-	EVENTD_PEERS_DIR=$${EVENTD_PEERS_DIR:-/opt/eventd-peers} $(BIN)/python tests/bench/compare.py $(if $(FULL),--full)
+$(OTHERS)/bin/py-spy: $(OTHERS)/bin/aiosyslogd
+	@$(OTHERS)/bin/python -m pip install -qqq --disable-pip-version-check py-spy || echo "py-spy cannot be installed: no flame graphs"
+
+bench: $(STAMP) $(OTHERS)/bin/aiosyslogd $(if $(FULL),$(OTHERS)/bin/py-spy)
+	EVENTD_PEERS_DIR=$${EVENTD_PEERS_DIR:-/opt/eventd-peers} $(BIN)/python tests/bench/bench.py $(if $(FULL),--full)
 
 conformance: $(STAMP)
 	$(BIN)/python tests/support/conformance.py

@@ -1,6 +1,7 @@
 """The benchmark's own arithmetic; what it measures is measured by `make bench`."""
 
 import subprocess
+from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,13 +9,17 @@ from xml.etree import ElementTree
 
 import pytest
 import trial
+from about import Clock
 from contenders import sec
 from contenders.rsyslog import rule
-from goals import judge
+from goals import RATES, SOON, Goal, judge
+from growth_curve import Grown
 from latency import quantiles
+from msgspec import json, structs
 from peers import peer
 from picture import svg
-from results import Growth, Latency, Result, Spread, summed
+from report import Part, Report
+from results import Borne, Comparison, Growth, Latency, Result, Scraped, Seen, Soaked, Spread, summed, together
 from storm import start_line, stop_line
 
 
@@ -78,6 +83,14 @@ def _result(load: str, contender: str, rate: float, cpu_us: float, *, sender_bou
     return Result(load, contender, "", rate, cpu_us, 1.0, sender_bound=sender_bound)
 
 
+def _latency(p99: float, told: tuple[float, ...] = ()) -> Latency:
+    return Latency("relevant", 0.5, 1500, 0, None, None, Spread(1, p99, 80, 90, 100), told)
+
+
+def _told(**found: Any) -> dict[str, Goal]:
+    return {goal.what: goal for goal in judge(**{"results": [], "latencies": [], **found})}
+
+
 def test_goals_are_told_by_how_much() -> None:
     results = [
         _result("relevant", "eventd", 3000, 100),
@@ -85,9 +98,7 @@ def test_goals_are_told_by_how_much() -> None:
         _result("traps", "eventd", 3000, 100),
         _result("traps", "snmptrapd", 500, 500),
     ]
-    spread = Spread(1, 50, 80, 90)
-    latency = Latency("relevant", 0.5, 1500, 100, 10, 0, None, None, spread, None)
-    told = {goal.what: goal for goal in judge(results, [latency], Growth(100_000, 100, 150, (1.4, 1.5, 1.6)))}
+    told = _told(results=results, latencies=[_latency(50)], tunnels=Growth(100_000, 100, 150, (1.4, 1.5, 1.6)))
     assert told["relevant: rate by rsyslog's"].found == "<= 0.50"
     assert told["relevant: rate by rsyslog's"].verdict == "missed: 0.50 of that (by CPU time 0.20)"
     assert told["traps: rate by snmptrapd's"].verdict == "reached: 1.50 times that (by CPU time 1.25)"
@@ -96,10 +107,84 @@ def test_goals_are_told_by_how_much() -> None:
     assert told["changes: rate by syslog-ng's"].verdict == "not measured"
 
 
+def test_no_goal_is_silently_absent() -> None:
+    nothing = _told()
+    assert {goal.verdict for goal in nothing.values()} == {"not measured"}
+    assert len(nothing) == len(RATES) + len(SOON) + 4
+    assert all(escape(goal.what) in svg([], [goal]) for goal in nothing.values())
+
+
+@pytest.mark.parametrize(
+    ("without", "beside", "by"),
+    [(40.0, 80.0, 1.25), (400.0, 400.0, 1.25), (200.0, 300.0, 1.25 / 1.5), (50.0, None, 0.0)],
+)
+def test_scraping_delays_reception_where_both_bounds_are_passed(
+    without: float, beside: float | None, by: float
+) -> None:
+    tries = [
+        tuple(Borne(0 if p99 else 7, 1.0, p99 and Spread(1, p99, 1, 1, 100)) for _ in range(3))
+        for p99 in (without, beside)
+    ]
+    [goal] = [goal for what, goal in _told(scraped=Scraped(20_000, 1.0, *tries, {})).items() if "scraped" in what]
+    assert goal.by == pytest.approx(by)
+
+
+def _soaked(grows: float, seconds: float = 600.0, share: float | None = 0.8) -> Soaked:
+    """At 1,000 messages/s memory grows by so many bytes for each after the first third, and by much before it."""
+    seen = [Seen(float(at), 0.0, 0.5, 0.1, 0.1, 0.1, 0, 1.0) for at in range(10, int(seconds) + 1, 10)]
+    early = len(seen) // 3
+    grown = [
+        structs.replace(one, megabytes=100 + one.at_s * 1000 * (grows if place >= early else 50) / 2**20)
+        for place, one in enumerate(seen)
+    ]
+    return Soaked(1250.0, 1000.0, share, seconds, 600_000, 0, 90_000, grown)
+
+
+def test_memory_is_flat_by_its_slope_after_the_first_third() -> None:
+    assert _soaked(4.0).bytes_per_message == pytest.approx(4.0)
+    what = next(what for what in _told() if what.startswith("memory"))
+    assert _told(soak=_soaked(4.0))[what].by == pytest.approx(2.0)
+    assert _told(soak=_soaked(16.0))[what].by == pytest.approx(0.5)
+    assert _told(soak=_soaked(0.0, 60.0))[what].verdict == "not measured"
+    assert _told(soak=_soaked(0.0, share=None))[what].verdict == "not measured"
+
+
+def test_curves_that_are_worse_than_a_logarithm_are_counted() -> None:
+    flat = Grown("a", "µs", (1, 10), (1.0, 1.0), (0.0, 0.0))
+    told = _told(curves=[flat, flat, structs.replace(flat, costs=(1.0, 9.0))])
+    assert told["growth: no step worse than a logarithm"].found == "2 of 3"
+
+
 def test_several_rounds_become_medians() -> None:
     rounds = [_result("relevant", name, rate, rate) for rate in (1.0, 9.0, 4.0) for name in ("eventd", "other")]
     ours, other = summed([*rounds, _result("relevant", "other", 100.0, 1.0)])
     assert (ours.rate, ours.rates, other.rate, other.ratio) == (4.0, (1, 9, 4), 6.5, 1.625)
+    [one] = together([_latency(p99, (p99,)) for p99 in (30.0, 10.0, 20.0)])
+    assert one.committed is not None
+    assert (one.committed.p99, sorted(one.told)) == (20.0, [10.0, 20.0, 30.0])
+
+
+def test_a_percentile_needs_a_sample_beyond_it() -> None:
+    assert [str(Spread(1, 2, 3, 4, samples)) for samples in (1, 99, 100, 1000)] == ["-/-/-", "1/-/-", "1/2/-", "1/2/3"]
+
+
+def test_a_report_is_of_one_commit(tmp_path: Path) -> None:
+    found = Comparison(1, {"eventd": "1"}, {}, [_result("relevant", "eventd", 3000, 100)], [_latency(50, (1.0,))])
+    clock = Clock()
+    clock.write(tmp_path / "compare.json", found)
+    clock.write(tmp_path / "soak.json", _soaked(1.0))
+    other = structs.replace(clock.about(), commit="0000000")
+    (tmp_path / "growth.json").write_bytes(json.encode({"about": other, "found": []}))
+    (tmp_path / "parts.json").write_bytes(json.encode([Part("compare", "compare.py", clock.about(), "ended with 1")]))
+    report = Report.read(tmp_path)
+    report.write(tmp_path)
+    assert report.others == ["growth.json is of 0000000"]
+    assert sum(goal.by is not None for goal in report.goals) == 2
+    text = (tmp_path / "bench.md").read_text()
+    assert "| relevant | eventd | 3,000 | | | 100.0 | 1 |" in text
+    assert "| growth: no step worse than a logarithm | all curves | | not measured | |" in text
+    assert "ended with 1" in text
+    assert all(table.title in table.aligned() for table in report.tables() if table.rows)
 
 
 def test_percentiles_of_a_histogram_between_two_scrapes() -> None:
@@ -108,4 +193,5 @@ def test_percentiles_of_a_histogram_between_two_scrapes() -> None:
     found = quantiles(before, after, "h")
     assert found is not None
     assert (found.p50, found.p99, found.largest) == (pytest.approx(55.6, abs=0.1), pytest.approx(910), 1000)
+    assert found.samples == 100
     assert quantiles(before, before, "h") is None

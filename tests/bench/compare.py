@@ -1,7 +1,6 @@
 """eventd beside other programs that could take its place, in one run on one machine.
 
-    make bench            short, about three minutes
-    make bench FULL=1     all loads, five rounds, about forty minutes
+    python tests/bench/compare.py [--full] [--load NAME] [--rounds N] [--watched S] [--to FOLDER]
 
 Every program runs as its own process with real sockets, all on one processor that the sender leaves to them; for each
 load the searches for the highest rate without loss take turns, try by try, so that whatever else the machine does meets
@@ -10,12 +9,10 @@ all alike. docs/benchmarks.md says how to read it.
 
 import argparse
 import os
-import platform
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
@@ -25,7 +22,8 @@ from msgspec import Struct
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
-from contenders.aiosyslogd import Aiosyslogd  # noqa: E402  neither folder is a package
+from about import Clock  # noqa: E402  neither folder is a package
+from contenders.aiosyslogd import Aiosyslogd  # noqa: E402
 from contenders.base import CORES, Contender, peak_megabytes  # noqa: E402
 from contenders.eventd import Eventd  # noqa: E402
 from contenders.pysnmp import Pysnmp  # noqa: E402
@@ -33,33 +31,38 @@ from contenders.rsyslog import Rsyslog  # noqa: E402
 from contenders.sec import Sec  # noqa: E402
 from contenders.snmptrapd import Snmptrapd  # noqa: E402
 from contenders.syslog_ng import SyslogNg  # noqa: E402
-from goals import Goal, judge  # noqa: E402
+from goals import SOON  # noqa: E402
 from latency import SHARES, measure  # noqa: E402
-from loads import LOADS, Load  # noqa: E402
-from picture import svg  # noqa: E402
-from results import OURS, Growth, Latency, Result, Spread, summed, together  # noqa: E402
-from states import grown  # noqa: E402
+from loads import FLEET_PEERS, LOADS, Load  # noqa: E402
+from results import OURS, Comparison, Result  # noqa: E402
+from scraped import beside  # noqa: E402
+from states import MODEST_RATE, few_and_many, grown  # noqa: E402
+from tables import comparison, printed  # noqa: E402
 from trial import Search  # noqa: E402
 
 CONTENDERS: tuple[type[Contender], ...] = (Eventd, Rsyslog, SyslogNg, Sec, Aiosyslogd, Snmptrapd, Pysnmp)
 
 
 class Plan(Struct, frozen=True):
-    """What a run has time for. ``tries`` per search and round, ``seconds`` of each; ``latencies``: of which loads, at
-    ``shares`` of the capacity for so many ``watched`` seconds; ``pairs`` of tries for few tunnels and many."""
+    """What a run has time for. ``tries`` per search and round, ``seconds`` of each; ``latencies``: of which loads in
+    how many of the rounds (``watches``), at ``shares`` of the capacity for so many ``watched`` seconds; ``pairs`` of
+    tries for few tunnels and many."""
 
     loads: tuple[str, ...]
     rounds: int
     tries: int
     seconds: float
     latencies: tuple[str, ...]
+    watches: int
     shares: tuple[float, ...]
     watched: float
     pairs: int
 
 
-SHORT = Plan(("relevant", "irrelevant", "changes", "traps"), 1, 6, 0.7, ("changes",), (0.5,), 3.0, 0)
-FULL = Plan(tuple(load.name for load in LOADS), 5, 7, 1.0, ("relevant", "changes", "traps"), SHARES, 4.0, 7)
+SHORT = Plan(
+    ("relevant", "fresh", "irrelevant", "changes", "traps", "fresh traps"), 1, 6, 0.7, ("changes",), 1, (0.5,), 5.0, 0
+)
+FULL = Plan(tuple(load.name for load in LOADS), 5, 7, 1.0, SOON, 3, SHARES, 5.0, 7)
 
 
 def compete(load: Load, plan: Plan, earlier: list[Result]) -> Iterator[Result]:
@@ -86,116 +89,66 @@ def compete(load: Load, plan: Plan, earlier: list[Result]) -> Iterator[Result]:
                 )
 
 
-class Run(Struct):
-    """Everything that a run found."""
-
-    rows: list[Result] = []
-    latencies: list[Latency] = []
-    growth: Growth | None = None
-
-    def round(self, load: Load, plan: Plan) -> None:
-        """One load once more."""
-        self.rows += compete(load, plan, self.rows)
-        capacity = self.capacity(load.name)
-        if load.name in plan.latencies and capacity:
-            self.latencies += (measure(load, share, capacity, plan.watched, HERE) for share in plan.shares)
-
-    def capacity(self, load: str) -> float | None:
-        """What eventd bore in the latest round of a load."""
-        return next((one.rate for one in reversed(self.rows) if (one.load, one.contender) == (load, OURS)), None)
-
-    def goals(self) -> list[Goal]:
-        """What of all that was wanted."""
-        return list(judge(summed(self.rows), together(self.latencies), self.growth))
+def started(rounds: int) -> Comparison:
+    """Nothing found yet."""
+    absent = {kind.name: missing for kind in CONTENDERS if (missing := kind.missing())}
+    return Comparison(rounds, {kind.name: kind.version() for kind in CONTENDERS if kind.name not in absent}, absent)
 
 
-def spread(values: tuple[float, ...]) -> str:
-    """The least and the most."""
-    return f"{min(values):,.0f}-{max(values):,.0f}" if len(values) > 1 else ""
+def capacity(found: Comparison, load: str) -> float | None:
+    """What eventd bore in the latest round of a load, in messages/s."""
+    return next((one.rate for one in reversed(found.rows) if (one.load, one.contender) == (load, OURS)), None)
 
 
-def table(results: list[Result]) -> Iterator[str]:
-    """A line for each program and load."""
-    yield f"{'load':12}{'program':12}{'messages/s':>12}{'min-max':>18}{'of eventd':>11}{'CPU µs':>9}{'peak MB':>9}"
-    for one in results:
-        rate = f"{'>= ' if one.sender_bound else ''}{one.rate:,.0f}"
-        figures = f"{one.ratio:11.2f}{one.cpu_us:9.1f}{one.peak_mb:9.0f}"
-        yield f"{one.load:12}{one.contender:12}{rate:>12}{spread(one.rates):>18}{figures}"
+def one_round(found: Comparison, load: Load, plan: Plan, *, watching: bool) -> None:
+    """One load once more."""
+    found.rows += compete(load, plan, found.rows)
+    bears = capacity(found, load.name)
+    if watching and load.name in plan.latencies and bears:
+        found.latencies += (measure(load, share, bears, plan.watched, HERE) for share in plan.shares)
 
 
-def latency_table(latencies: list[Latency]) -> Iterator[str]:
-    """A line for each share of the capacity of each load."""
-    if latencies:
-        heads = ("judged p50/p99/p999", "one commit", "committed", "told p50/p99/most")
-        yield f"{'milliseconds':17}{'rate':>8}" + "".join(f"{head:>21}" for head in heads)
-    for one in latencies:
-        three = "".join(f"{_three(spread):>21}" for spread in (one.judged, one.commit, one.committed))
-        told = "" if one.told is None else f"{one.told.p50:.0f}/{one.told.p99:.0f}/{one.told.largest:.0f}"
-        lost = f"  lost {one.lost}" if one.lost else ""
-        yield f"{one.load:12}{one.share:4.0%} {one.rate:8,.0f}{three}{told:>21}{lost}"
+def fleets(found: Comparison, plan: Plan) -> None:
+    """What many tunnels add, and what scraping them does to reception."""
+    bears = capacity(found, "changes") or MODEST_RATE
+    with few_and_many(HERE) as (few, many):
+        found.tunnels = grown(few, many, bears, plan.pairs, plan.watched)
+        found.scraped = beside(many, FLEET_PEERS, bears, plan.pairs, plan.watched)
 
 
-def _three(spread: Spread | None) -> str:
-    return "" if spread is None else f"{spread.p50:.1f}/{spread.p99:.1f}/{spread.p999:.1f}"
-
-
-def report(run: Run) -> Iterator[str]:
+def report(found: Comparison) -> Iterator[str]:
     """What is printed."""
-    for kind in CONTENDERS:
-        if missing := kind.missing():
-            yield f"{kind.name} takes no part, as there is no {missing}"
-    yield from table(summed(run.rows))
-    yield from latency_table(together(run.latencies))
-    if (more := run.growth) is not None:
-        costs = f"{more.many_us:.0f} µs a message, few: {more.few_us:.0f}"
-        yield f"{more.tunnels:,} tunnels known: {costs}: {more.more:+.0%}"
-    yield "goals"
-    for goal in run.goals():
-        yield f"  {goal.what:44}{goal.wanted:>10}{goal.found:>14}  {goal.verdict}"
-
-
-def write(run: Run, plan: Plan, load_before: tuple[float, float, float], folder: Path) -> None:
-    """The files, of what there is so far."""
-    results = summed(run.rows)
-    machine = {"cores": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()}
-    found = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine,
-        "load_average": (load_before, os.getloadavg()),
-        "rounds": plan.rounds,
-        "goals": run.goals(),
-        "results": results,
-        "latencies": run.latencies,
-        "tunnels": run.growth,
-    }
-    (folder / "bench.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
-    (folder / "bench.svg").write_text(svg([(one.load, one.contender, one.rate) for one in results], run.goals()))
+    for name, missing in found.absent.items():
+        yield f"{name} takes no part, as there is no {missing}"
+    yield from printed(comparison(found))
 
 
 def main() -> None:
-    """Run it, print the table, write the files."""
+    """Run it, print the tables, write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="all loads, five rounds")
     parser.add_argument("--load", action="append", choices=[load.name for load in LOADS], help="only this one")
     parser.add_argument("--rounds", type=int, help="other than planned")
-    parser.add_argument("--to", type=Path, default=Path("build"), help="folder of bench.json and bench.svg")
+    parser.add_argument("--watched", type=float, help="seconds of each look at latency, other than planned")
+    parser.add_argument("--pairs", type=int, help="of tries for few tunnels and many, other than planned")
+    parser.add_argument("--to", type=Path, default=Path("build"), help="folder of compare.json")
     asked = parser.parse_args()
     plan = FULL if asked.full else SHORT
-    plan = msgspec.structs.replace(plan, loads=asked.load or plan.loads, rounds=asked.rounds or plan.rounds)
+    given = {"loads": asked.load, "rounds": asked.rounds, "watched": asked.watched, "pairs": asked.pairs}
+    plan = msgspec.structs.replace(plan, **{name: value for name, value in given.items() if value is not None})
     os.sched_setaffinity(0, CORES[:-1] or CORES)
-    run, before = Run(), os.getloadavg()
-    asked.to.mkdir(parents=True, exist_ok=True)
-    for _ in range(plan.rounds):
+    found, clock, file = started(plan.rounds), Clock(), asked.to / "compare.json"
+    for number in range(plan.rounds):
         for load in LOADS:
             if load.name in plan.loads:
-                run.round(load, plan)
+                one_round(found, load, plan, watching=number < plan.watches)
                 print(".", end="", flush=True, file=sys.stderr)
-        write(run, plan, before, asked.to)
+        clock.write(file, found)
     if plan.pairs:
-        run.growth = grown(run.capacity("changes"), plan.pairs, plan.watched, HERE)
-        write(run, plan, before, asked.to)
+        fleets(found, plan)
+        clock.write(file, found)
     print(file=sys.stderr)
-    print("\n".join(report(run)))
+    print("\n".join(report(found)))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Flame graphs of a whole eventd under load, one above the other in one SVG.
 
-    python tests/bench/flame.py --py-spy PATH [--load NAME] [--seconds N] [--to FILE]
+    python tests/bench/flame.py [--py-spy PATH] [--load NAME] [--seconds N] [--to FOLDER]
 
-py-spy (of PyPI, in an environment of its own) looks 250 times a second where each thread of the running process is,
-from outside. The sender goes on as fast as the process takes it. What waits is not shown.
+py-spy (of PyPI; `make bench` puts it into an environment of its own) looks 250 times a second where each thread of the
+running process is, from outside. The sender goes on as fast as the process takes it. What waits is not shown.
 """
 
 import argparse
@@ -27,7 +27,8 @@ from loads import LOADS, Load  # noqa: E402
 from service import until  # noqa: E402
 from storm import send_datagrams  # noqa: E402
 
-WANTED = ("relevant", "irrelevant", "changes", "traps", "v3 traps")
+PY_SPY = HERE.parent.parent / "build/bench-venv/bin/py-spy"
+WANTED = ("relevant", "fresh", "irrelevant", "changes", "traps", "fresh traps", "v3 traps")
 SAMPLES_PER_S = 250
 CHUNK = 2000
 WIDTH, ROW, GAP = 1000, 15, 30
@@ -172,10 +173,10 @@ def own(root: Frame, least: float = 0.015) -> Iterator[tuple[float, str]]:
 def main() -> None:
     """Record, write the picture, print where most samples were."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--py-spy", type=Path, default=Path("py-spy"))
+    parser.add_argument("--py-spy", type=Path, default=PY_SPY)
     parser.add_argument("--load", action="append", choices=WANTED, help="only this one")
     parser.add_argument("--seconds", type=float, default=8.0)
-    parser.add_argument("--to", type=Path, default=Path("build/flame.svg"))
+    parser.add_argument("--to", type=Path, default=Path("build"), help="folder of flame.svg")
     asked = parser.parse_args()
     graphs = {}
     for load in LOADS:
@@ -184,8 +185,8 @@ def main() -> None:
             print(f"{load.name}: {root.samples} samples")
             for share, name in own(root):
                 print(f"  {share:6.1%}  {name}")
-    asked.to.parent.mkdir(parents=True, exist_ok=True)
-    asked.to.write_text(picture(graphs))
+    asked.to.mkdir(parents=True, exist_ok=True)
+    (asked.to / "flame.svg").write_text(picture(graphs))
 
 
 if __name__ == "__main__":

@@ -12,14 +12,13 @@ import asyncio
 import sys
 from pathlib import Path
 
-import msgspec
-
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 import growth_judge  # noqa: E402  neither folder is a package
 import growth_store  # noqa: E402
 import growth_web  # noqa: E402
+from about import Clock  # noqa: E402
 from growth_curve import Grown, measure, picture, row  # noqa: E402
 
 from eventd.telemetry import setup_logging  # noqa: E402
@@ -37,14 +36,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=HERE, help="where databases are made, and removed again")
     asked = parser.parse_args()
     setup_logging(json=True, level="error")
-    found: list[Grown] = []
+    clock, found = Clock(), list[Grown]()
     for curve in CURVES:
         if asked.curve is None or any(curve.name.startswith(name) for name in asked.curve):
             grown = asyncio.run(measure(curve, asked.rounds, asked.work, full=asked.full))
             print("\n".join(map(row, grown)), flush=True)
             found += grown
-    asked.to.mkdir(parents=True, exist_ok=True)
-    (asked.to / "growth.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
+    clock.write(asked.to / "growth.json", found)
     (asked.to / "growth.svg").write_text(picture(found))
     print("worse than a logarithm:", ", ".join(one.name for one in found if one.is_worse) or "none")
 

@@ -15,6 +15,7 @@ from typing import Self
 from contenders.eventd import Eventd
 from loads import Load
 from results import Latency, Spread
+from trial import way
 
 SHARES = (0.1, 0.5, 0.9)
 #: Sent before anything is measured, so that caches and the receive buffer are what they are in service.
@@ -81,25 +82,26 @@ class Watch:
         self.eventd = eventd
         self.sent: list[float] = []
         self.probed: list[float] = []
+        self._before = eventd.done()
         self._seen_at: list[float] = []
         self._seen: list[int] = []
 
-    def send(self, first: int, rate: float, seconds: float) -> None:
+    def send(self, first: int, rate: float, seconds: float, *, probing: bool = False) -> None:
         """Messages from that number on, and probes between them; what is due is sent, then the journal looked at."""
         count = round(rate * seconds / 10) * 10
         messages = iter(list(self.eventd.load.messages(first, count)))
-        with socket(AF_INET, SOCK_DGRAM) as load, socket(AF_INET, SOCK_DGRAM) as probes:
-            load.connect(("127.0.0.1", self.eventd.port))
-            probes.connect(("127.0.0.1", self.eventd.service.ports["syslog_udp"]))
+        syslog = self.eventd.service.ports["syslog_udp"]
+        with way(self.eventd.port, self.eventd.load) as send, socket(AF_INET, SOCK_DGRAM) as probes:
+            probes.connect(("127.0.0.1", syslog))
             started, before = time.perf_counter(), len(self.sent)
             while (behind := before + count - len(self.sent)) > 0:
                 due = round((time.perf_counter() - started) * rate) + before - len(self.sent)
                 for message in islice(messages, min(due, behind)):
-                    load.send(message)
                     self.sent.append(time.perf_counter())
-                if (time.perf_counter() - started) * PROBES_PER_S > len(self.probed) + 1 and seconds > WARM_UP_S:
-                    probes.send(probe(len(self.probed)))
+                    send(message)
+                if probing and (time.perf_counter() - started) * PROBES_PER_S > len(self.probed) + 1:
                     self.probed.append(time.perf_counter())
+                    probes.send(probe(len(self.probed) - 1))
                 self.look()
                 time.sleep(LOOK_S)
 
@@ -109,18 +111,28 @@ class Watch:
         if not self._seen or done > self._seen[-1]:
             self._seen.append(done)
             self._seen_at.append(time.perf_counter())
-        return done
+        return done - self._before
 
-    def wait(self, rows: int) -> int:
-        """Until so many are committed, or no more come; how many are missing."""
+    def wait(self) -> int:
+        """Until everything is committed, or no more comes; how much is missing."""
+        rows = self.eventd.load.relevant(len(self.sent)) + len(self.probed)
         deadline = time.perf_counter() + PATIENCE_S
         while (done := self.look()) < rows and time.perf_counter() < deadline:
             time.sleep(LOOK_S)
         return rows - done
 
-    def committed_at(self, row: int) -> float:
-        """When that row of the journal was seen first."""
-        return self._seen_at[bisect_left(self._seen, row)]
+    def committed(self, after: int = 0) -> list[float]:
+        """Seconds from the sending of each message to its commit, where all came; without the first ``after``: the
+        load comes by one socket and so in order, with rows of probes between."""
+        query = "SELECT seq FROM events WHERE seq > ? AND event != 'ipsec.security' ORDER BY seq"
+        rows = [row for (row,) in self.eventd.journal.execute(query, (self._before,))]
+        # every ``step``-th message leaves a row, the first of them the first
+        step = len(self.sent) // self.eventd.load.relevant(len(self.sent))
+        return [
+            self._seen_at[bisect_left(self._seen, row)] - self.sent[number * step]
+            for number, row in enumerate(rows)
+            if number * step >= after
+        ]
 
 
 def measure(load: Load, share: float, capacity: float, seconds: float, folder: Path) -> Latency:
@@ -131,45 +143,32 @@ def measure(load: Load, share: float, capacity: float, seconds: float, folder: P
         watch = Watch(eventd)
         watch.send(0, rate, WARM_UP_S)
         warm = len(watch.sent)
-        watch.wait(load.relevant(warm))
+        watch.wait()
         before = eventd.service.metrics()
-        watch.send(warm, rate, seconds)
-        lost = watch.wait(load.relevant(len(watch.sent)) + len(watch.probed))
+        watch.send(warm, rate, seconds, probing=True)
+        lost = watch.wait()
         deadline = time.perf_counter() + PATIENCE_S
         while len(_told(hook, watch)) < len(watch.probed) and time.perf_counter() < deadline:
             time.sleep(0.01)
         after = eventd.service.metrics()
-        told = _told(hook, watch)
-        rows = [] if lost else _rows(eventd, len(watch.sent), warm)
-        committed = [watch.committed_at(row) - watch.sent[number] for number, row in rows]
+        committed = [] if lost else watch.committed(warm)
+        told = tuple(round(seconds * 1e3, 1) for seconds in _told(hook, watch))
         eventd.stop()
         return Latency(
             load.name,
             share,
             rate,
-            len(rows),
-            len(told),
             lost,
             quantiles(before, after, JUDGED),
             quantiles(before, after, COMMIT),
             Spread.of(committed) if committed else None,
-            Spread.of(told) if told and not lost else None,
+            told,
         )
 
 
 def _told(hook: Hook, watch: Watch) -> list[float]:
     times = (hook.arrived.get(f"PROBE{number}") for number in range(len(watch.probed)))
     return [at - sent for at, sent in zip(times, watch.probed, strict=True) if at is not None]
-
-
-def _rows(eventd: Eventd, sent: int, warm: int) -> list[tuple[int, int]]:
-    """(number of the message, row of the journal) of those sent after the first ``warm``: the load comes by one socket
-    and so in order, with rows of probes between."""
-    query = "SELECT seq FROM events WHERE event != 'ipsec.security' ORDER BY seq"
-    rows = [row for (row,) in eventd.journal.execute(query)]
-    # every ``step``-th message leaves a row, the first of them the first
-    step = sent // eventd.load.relevant(sent)
-    return [(number * step, row) for number, row in enumerate(rows) if number * step >= warm]
 
 
 def quantiles(before: Mapping[str, float], after: Mapping[str, float], name: str) -> Spread | None:
@@ -183,7 +182,8 @@ def quantiles(before: Mapping[str, float], after: Mapping[str, float], name: str
     buckets.sort()
     if not buckets or not buckets[-1][1]:
         return None
-    return Spread(*(_quantile(buckets, share) * 1e3 for share in (0.5, 0.99, 0.999)), _largest(buckets) * 1e3)
+    p50, p99, p999 = (_quantile(buckets, share) * 1e3 for share in (0.5, 0.99, 0.999))
+    return Spread(p50, p99, p999, _largest(buckets) * 1e3, round(buckets[-1][1]))
 
 
 def _quantile(buckets: Sequence[tuple[float, float]], share: float) -> float:

@@ -13,6 +13,8 @@ FLEET_PEERS, FLEET_DEVICES = 20_000, 500
 USER, ENGINE = user(), bytes.fromhex("800007db0300e0fc000001")
 #: Distinct peers: as many as a large hub has.
 PEERS = 200
+#: Indexes of tunnels that no other load has.
+FRESH_FROM = 100_000
 
 
 class Load(Struct, frozen=True):
@@ -60,6 +62,11 @@ def _traps(first: int, count: int) -> Iterator[bytes]:
     return (made[number % PEERS] for number in range(first, first + count))
 
 
+def _fresh_traps(first: int, count: int) -> Iterator[bytes]:
+    """Every trap another tunnel's, as where tunnels are negotiated anew all the time, or all of them fall."""
+    return (stop_trap(number % PEERS, index=FRESH_FROM + number) for number in range(first, first + count))
+
+
 def _fleet(first: int, count: int) -> Iterator[bytes]:
     for number in range(first, first + count):
         at = number % FLEET_PEERS
@@ -85,5 +92,6 @@ LOADS = (
     Load("tcp", "syslog_tcp", _changes, stream=True),
     Load("tls", "syslog_tls", _changes, stream=True, tls=True),
     Load("traps", "snmp", _traps),
+    Load("fresh traps", "snmp", _fresh_traps),
     Load("v3 traps", "snmp", _v3_traps),
 )

@@ -12,7 +12,7 @@ STYLE = "text{font:13px sans-serif;fill:#444}.b{fill:#9ab}.o{fill:#c63}.y{fill:#
 
 def svg(bars: Sequence[tuple[str, str, float]], goals: Sequence[Goal] = ()) -> str:
     """A bar for each (group, name, value), as long as its share of the largest value of its group; below them a line
-    for each goal that was measured."""
+    for each goal."""
     largest: dict[str, float] = {}
     for group, _, value in bars:
         largest[group] = max(value, largest.get(group, 0.0))
@@ -29,9 +29,9 @@ def svg(bars: Sequence[tuple[str, str, float]], goals: Sequence[Goal] = ()) -> s
         y, last = y + ROW, group
     y += GAP
     for goal in goals:
-        if goal.by is not None:
-            told = f"{goal.what}: {goal.found}, wanted {goal.wanted}, {goal.verdict}"
-            drawn.append(f'<text class="{"y" if goal.by >= 1 else "n"}" x="0" y="{y + 15}">{escape(told)}</text>')
-            y += ROW
+        told = f"{goal.what}: {goal.found and f'{goal.found}, '}wanted {goal.wanted}, {goal.verdict}"
+        kind = "" if goal.by is None else "y" if goal.by >= 1 else "n"
+        drawn.append(f'<text class="{kind}" x="0" y="{y + 15}">{escape(told)}</text>')
+        y += ROW
     size = f'width="{LEFT + WIDTH + 90}" height="{y}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{STYLE}</style>{"".join(drawn)}</svg>\n'

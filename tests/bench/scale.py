@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "support"))
 
 from correlate_strategies import EPOCH, parse  # noqa: E402  the support folder is not a package
-from service import Service, until  # noqa: E402
+from service import PLAIN, Service, until  # noqa: E402
 from storm import peer, send_stream, start_line  # noqa: E402
 
 from eventd.contract import Verdict  # noqa: E402
@@ -66,7 +66,7 @@ def plain_load(store: Path) -> tuple[float, int]:
 
 def fleet(peers: int) -> None:
     """Print memory, scrape and restart of a service that knows ``peers`` with `TUNNELS` each."""
-    with tempfile.TemporaryDirectory(dir=HERE) as folder, Service(Path(folder)) as eventd:
+    with tempfile.TemporaryDirectory(dir=HERE) as folder, Service(Path(folder), base=PLAIN) as eventd:
         assert eventd.process is not None
         empty = megabytes(eventd.process.pid)
         started = time.perf_counter()
@@ -89,7 +89,7 @@ def fleet(peers: int) -> None:
         seconds, count = plain_load(Path(folder) / "eventd.db")
         with tempfile.TemporaryDirectory(dir=HERE) as other:
             started = time.perf_counter()
-            with Service(Path(other)):
+            with Service(Path(other), base=PLAIN):
                 print(f"{time.perf_counter() - started:.2f} s; plain load of {count:,} rows: {seconds:.2f} s")
 
 

@@ -2,10 +2,11 @@
 
     python tests/bench/soak.py [--full] [--seconds N] [--share X] [--rate N] [--to FOLDER]
 
-Lines over UDP and TCP (nine of ten not about IPsec, the rest stops, starts and failures of 2,000 peers), v2c and v3
-traps, and a scrape every ten seconds. What it bears is what it takes in a first try as fast as it can, with the same
-mixture, while nothing is lost. Memory is flat if it grows by less than `FLAT_MB_PER_MINUTE` after the first third. The
-run fails unless sent = received + dropped by the kernel, the ledger balances and the journal has a row for every event.
+Lines over UDP and TCP (17 of 20 messages not about IPsec, the rest stops, starts and failures of 2,000 peers), v2c and
+v3 traps, and a scrape every ten seconds. First it is told of all peers until everything that it remembers of them is as
+large as it gets; what it bears is what it takes then as fast as it can, with the same mixture, while nothing is lost.
+The run fails unless sent = received + dropped by the kernel, the ledger balances and the journal has a row for every
+event. What counts as flat memory is in `goals.FLAT_BYTES`.
 """
 
 import argparse
@@ -16,25 +17,33 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
-
-import msgspec
-from msgspec import Struct
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
-from contenders.base import cpu_seconds  # noqa: E402  neither folder is a package
+from about import Clock  # noqa: E402  neither folder is a package
+from contenders.base import cpu_seconds  # noqa: E402
 from contenders.eventd import USER_OF_V3  # noqa: E402
 from loads import LOADS  # noqa: E402
-from service import Service, until  # noqa: E402
+from results import Seen, Soaked  # noqa: E402
+from service import PLAIN, Service, until  # noqa: E402
 from storm import IRRELEVANT, datagrams_dropped, fail_line, start_line, stop_line, stop_trap, waiting_bytes  # noqa: E402
+from tables import SOAK_HEAD, look, soak  # noqa: E402
 
 PEERS = 2000
-#: Beyond it memory is not flat: a leak of 100 bytes per message at 3,000 a second would be 17.
-FLAT_MB_PER_MINUTE = 3.0
+#: Messages by which each of the peers had its turn once.
+ROUND = 40 * PEERS
+#: So often before anything is measured: each time a tunnel goes down and comes back at least once, and of the latest
+#: quarter of an hour nine of these turns are remembered (`eventd.correlate.books.turned`).
+FILLED = 5
+#: Seconds in which it is found what it bears.
+TRIED_S = 10.0
 LOOK_EVERY_S = 10.0
+#: Of 40 messages.
+RELEVANT = 6
 BURST = 50
 #: Bytes in the receiver's socket above which the first try rests.
 HIGH_WATER_BYTES = 60_000
@@ -49,27 +58,14 @@ channels = ["log"]
 """
 
 
-class Seen(Struct, frozen=True):
-    """One look: seconds since the start, memory, CPU share of one processor, p99 of both ways, and what was lost."""
-
-    at_s: float
-    megabytes: float
-    cpu: float
-    p99_judged_s: float
-    p99_commit_s: float
-    scrape_s: float
-    lost: int
-    store_megabytes: float
-
-
-def mixture() -> Iterator[tuple[str, bytes]]:
-    """Without end: the way, and a message."""
+def mixture(*, noise: bool = True) -> Iterator[tuple[str, bytes]]:
+    """Without end: the way, and a message; without ``noise`` only what is about IPsec."""
     made = {
         make: [make(number).encode() for number in range(PEERS)]
         for make in (stop_line, start_line, lambda n: fail_line(n, "authentication fail", 15))
     }
     lines, traps = list(made.values()), [stop_trap(number) for number in range(PEERS)]
-    noise = IRRELEVANT.encode()
+    other = IRRELEVANT.encode()
     v3 = itertools.chain.from_iterable(V3_TRAPS.messages(first, 100) for first in itertools.count(0, 100))
     for number in itertools.count():
         turn, subject = number % 40, number // 40 * 7 % PEERS
@@ -80,8 +76,8 @@ def mixture() -> Iterator[tuple[str, bytes]]:
             yield "snmp", traps[subject]
         elif turn == 15:
             yield "snmp", next(v3)
-        else:
-            yield "syslog_tcp" if turn % 8 == 1 else "syslog_udp", noise
+        elif noise:
+            yield "syslog_tcp" if turn % 8 == 1 else "syslog_udp", other
 
 
 class Sender:
@@ -96,18 +92,31 @@ class Sender:
 
     def send(self, count: int) -> None:
         """So many, as fast as they go."""
-        for way, message in itertools.islice(self._messages, count):
+        self._send(itertools.islice(self._messages, count))
+
+    def _send(self, messages: Iterable[tuple[str, bytes]]) -> None:
+        for way, message in messages:
             self._sockets[way].sendall(message + b"\n" if way == "syslog_tcp" else message)
             self.sent[way] += 1
+
+    def fill(self) -> None:
+        """Every peer goes down and comes back until there is nothing more to remember of it."""
+        about = itertools.islice(mixture(noise=False), FILLED * ROUND * RELEVANT // 40)
+        while part := list(itertools.islice(about, BURST)):
+            self._rest()
+            self._send(part)
 
     def as_taken(self, seconds: float) -> float:
         """As many as the receiver takes; how many that were in a second."""
         before, started = self.sent.total(), time.perf_counter()
         while (took := time.perf_counter() - started) < seconds:
-            while any(waiting_bytes(self._ports[way]) > HIGH_WATER_BYTES for way in ("syslog_udp", "snmp")):
-                time.sleep(0.0005)
+            self._rest()
             self.send(BURST)
         return (self.sent.total() - before) / took
+
+    def _rest(self) -> None:
+        while any(waiting_bytes(self._ports[way]) > HIGH_WATER_BYTES for way in ("syslog_udp", "snmp")):
+            time.sleep(0.0005)
 
     def close(self) -> None:
         """Send no more."""
@@ -165,7 +174,10 @@ class Soak:
                 store_megabytes=metrics["eventd_store_size_bytes"] / 2**20,
             )
         )
-        print(row(self.seen[-1]), flush=True)
+        print(
+            "  ".join(f"{cell:>{len(head)}}" for head, cell in zip(SOAK_HEAD, look(self.seen[-1]), strict=True)),
+            flush=True,
+        )
 
     def _p99(self, name: str, metrics: Mapping[str, float]) -> float:
         """Upper bound of the bucket that holds it, of what came since the last look."""
@@ -175,36 +187,38 @@ class Soak:
         self._buckets[name] = now
         return min((bound for bound, value in new.items() if value >= 0.99 * new[float("inf")]), default=0.0)
 
-    def megabytes_per_minute(self) -> float:
-        """Slope of memory after the first third, by least squares."""
-        points = [(one.at_s / 60, one.megabytes) for one in self.seen[len(self.seen) // 3 :]]
-        middle = [sum(values) / len(points) for values in zip(*points, strict=True)]
-        across = sum((x - middle[0]) ** 2 for x, _ in points)
-        return sum((x - middle[0]) * (y - middle[1]) for x, y in points) / across if across else 0.0
-
-    def settle(self) -> list[str]:
-        """Wait until all is done; what does not balance."""
-        self.sender.close()
+    def settle(self) -> None:
+        """Wait until all that was sent is done."""
         total, sent = self.eventd.total, self.sender.sent.total()
         until(
             lambda: total(self._now(), "eventd_received_total") + self.lost() == sent, "all of it to arrive", 120, 0.5
         )
         until(lambda: total(self._now(), "eventd_queued") == 0, "all of it to be judged", 120, 0.5)
-        return self.eventd.ledger_faults()
 
     def _now(self) -> Mapping[str, float]:
         return self.eventd.metrics()
 
 
-HEAD = f"{'s':>6}{'MB':>8}{'CPU':>7}{'judged p99 s':>14}{'commit p99 s':>14}{'scrape s':>10}{'lost':>7}{'store MB':>10}"
-
-
-def row(one: Seen) -> str:
-    """As a line of the table."""
-    return (
-        f"{one.at_s:6.0f}{one.megabytes:8.1f}{one.cpu:7.2f}{one.p99_judged_s:14g}{one.p99_commit_s:14g}"
-        f"{one.scrape_s:10.3f}{one.lost:7}{one.store_megabytes:10.1f}"
-    )
+def soaked(folder: Path, seconds: float, share: float, chosen: float | None) -> Soaked:
+    """Find the rate unless one was chosen, keep it up, and check the promises."""
+    with Service(folder, extra=NO_CHAT, snmp_extra=USER_OF_V3, base=PLAIN) as eventd:
+        watched = Soak(eventd)
+        watched.sender.fill()
+        bears = watched.sender.as_taken(TRIED_S)
+        rate = chosen or bears * share
+        print(f"{bears:,.0f} messages/s as fast as they are taken; {rate:,.0f}/s from now on\n{'  '.join(SOAK_HEAD)}")
+        watched.settle()
+        watched.run(rate, seconds)
+        watched.sender.close()
+        watched.settle()
+        faults = eventd.ledger_faults()
+        assert not faults, faults
+        events = eventd.total(eventd.metrics(), "eventd_events_total")
+        sent, lost = watched.sender.sent.total(), watched.lost()
+    with closing(sqlite3.connect(folder / "eventd.db")) as journal:
+        [(rows,)] = journal.execute("SELECT count(*) FROM events")
+    assert rows == events, f"{rows} rows in the journal for {events:.0f} events"
+    return Soaked(bears, rate, None if chosen else share, seconds, sent, lost, rows, watched.seen)
 
 
 def main() -> None:
@@ -216,27 +230,11 @@ def main() -> None:
     parser.add_argument("--rate", type=float, help="messages a second, instead")
     parser.add_argument("--to", type=Path, default=Path("build"), help="folder of soak.json")
     asked = parser.parse_args()
+    seconds, clock = 600.0 if asked.full else asked.seconds, Clock()
     with tempfile.TemporaryDirectory(dir=HERE) as name:
-        folder = Path(name)
-        with Service(folder, extra=NO_CHAT, snmp_extra=USER_OF_V3) as eventd:
-            soak = Soak(eventd)
-            bears = soak.sender.as_taken(10.0)
-            rate = asked.rate or bears * asked.share
-            print(f"{bears:,.0f} messages/s as fast as they are taken; {rate:,.0f}/s from now on\n{HEAD}")
-            soak.run(rate, 600.0 if asked.full else asked.seconds)
-            faults = soak.settle()
-            assert not faults, faults
-            events = eventd.total(eventd.metrics(), "eventd_events_total")
-            sent, lost = soak.sender.sent.total(), soak.lost()
-        [(rows,)] = sqlite3.connect(folder / "eventd.db").execute("SELECT count(*) FROM events")
-    assert rows == events, f"{rows} rows in the journal for {events:.0f} events"
-    slope = soak.megabytes_per_minute()
-    flat = "flat" if abs(slope) < FLAT_MB_PER_MINUTE else "NOT FLAT"
-    print(f"{sent:,} sent, {lost} lost in the kernel, {rows:,} events, the ledger balances")
-    print(f"memory {flat}: {slope:+.2f} MB/min")
-    asked.to.mkdir(parents=True, exist_ok=True)
-    about = {"rate": rate, "bears": bears, "sent": sent, "lost": lost, "events": rows, "mb_per_minute": slope}
-    (asked.to / "soak.json").write_bytes(msgspec.json.format(msgspec.json.encode({**about, "seen": soak.seen})))
+        found = soaked(Path(name), seconds, asked.share, asked.rate)
+    print(soak(found).aligned())
+    clock.write(asked.to / "soak.json", found)
 
 
 if __name__ == "__main__":

@@ -23,14 +23,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import msgspec
-from msgspec import Struct
-
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
-from loads import LOADS, USER, Load  # noqa: E402  neither folder is a package
+from about import Clock  # noqa: E402  neither folder is a package
+from loads import LOADS, USER, Load  # noqa: E402
+from results import STAGES, TELLING, Costs  # noqa: E402
 from storm import stop_line  # noqa: E402
+from tables import printed, stages, telling  # noqa: E402
 
 from eventd import ledger, registry  # noqa: E402
 from eventd.contract import Batch, JournalRow, Settled, Verdict  # noqa: E402
@@ -59,9 +59,9 @@ BATCH = 512
 BURST = 128
 #: Messages a second by the clock that the judgement sees; what eventd bears of most loads on one busy processor.
 RATE = 5000.0
-WANTED = ("relevant", "irrelevant", "changes", "traps", "v3 traps", "outages")
+WANTED = ("relevant", "fresh", "irrelevant", "changes", "fleet", "traps", "fresh traps", "v3 traps", "outages")
 #: Of these, so far apart that each is over its hold before the next one comes.
-OUTAGES_APART_S = 2.0
+OUTAGES_APART_S = 20.0
 OUTAGES = Load(
     "outages",
     "syslog_udp",
@@ -69,24 +69,9 @@ OUTAGES = Load(
 )
 CHANNEL = "ops"
 ROUTES = routing.Routes([routing.Route(channels=(CHANNEL,))])
-#: As `tests/support/service.py` has it.
-JUDGED = Settings(outage_hold=0.5, rekey_hold=1.0, recovery_hold=0.3, twin_window=1.0)
-STAGES = {
-    "receive": "from the kernel into the intake and out of it",
-    "parse": "header of a line; a whole trap, with its digest and cipher, the community taken out of what is kept",
-    "decode": "the rest of the line, who sent it, the handler, or what was read before",
-    "correlate": "rules, indexes and timers",
-    "state": "what has changed of peers and devices, as bytes",
-    "row": "events as JSON and columns",
-    "commit": "the transaction but for that",
-    "route": "who is told of a change",
-    "count": "ledger and metrics",
-}
-#: Per notification, not per message.
-TELLING = {"outbox": "taken from the outbox and settled there, two transactions", "render": "one chat message"}
 
 
-class Clock:
+class SentTime:
     """Time that goes on by what was sent."""
 
     def __init__(self) -> None:
@@ -116,7 +101,7 @@ def channel() -> slack.Slack:
 class Apart:
     """One eventd, stage by stage. ``spent`` has CPU seconds, ``told`` the number of notifications."""
 
-    def __init__(self, load: Load, folder: Path, clock: Clock) -> None:
+    def __init__(self, load: Load, folder: Path, clock: SentTime) -> None:
         self.load, self.clock = load, clock
         self.spent, self.told = defaultdict[str, float](float), 0
         self.telemetry, self.intake = Telemetry(), Intake()
@@ -125,7 +110,7 @@ class Apart:
             kind = {"transport": transport_of, "replies": True}
         self.receiver = UdpReceiver("127.0.0.1:0", sink=self.intake, telemetry=self.telemetry, clock=clock, **kind)
         self.access, self.decoder = Access(["public"], [USER]), decoder()
-        self.correlator, self.channel = Correlator(JUDGED, Inventory()), channel()
+        self.correlator, self.channel = Correlator(Settings(), Inventory()), channel()
         settings = store.Settings(str(folder / "apart.db"))
         database.prepare(Path(settings.path))
         self.db = database.open_writer(Path(settings.path), settings, database.schema())
@@ -251,7 +236,7 @@ class Apart:
 class Whole:
     """One eventd behind its sockets, driven step by step by its pipeline. ``spent`` are CPU seconds."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: SentTime) -> None:
         self.spent, self._path, self._clock = 0.0, str(folder / "whole.db"), clock
 
     async def start(self) -> None:
@@ -260,7 +245,7 @@ class Whole:
         self._pipeline = Pipeline(
             intake=Intake(),
             decoder=decoder(),
-            correlator=Correlator(JUDGED, Inventory()),
+            correlator=Correlator(Settings(), Inventory()),
             store=self._store,
             telemetry=Telemetry(),
             route=route,
@@ -279,22 +264,11 @@ class Whole:
         await self._store.close()
 
 
-class Costs(Struct, frozen=True):
-    """CPU µs: of each stage and of the whole per message, of telling per notification; medians of the rounds."""
-
-    load: str
-    stages: dict[str, float]
-    whole: float
-    between: float
-    telling: dict[str, float]
-    notifications_per_1000: float
-
-
 class Trial:
     """One load, both ways."""
 
     def __init__(self, load: Load, folder: Path) -> None:
-        self.load, self.clock = load, Clock()
+        self.load, self.clock = load, SentTime()
         folder.mkdir()
         self.apart, self.whole = Apart(load, folder, self.clock), Whole(folder, self.clock)
         self.sent = self._counted = 0
@@ -353,18 +327,6 @@ async def measure(loads: Sequence[Load], rounds: int, messages: int) -> list[Cos
         return [trial.costs() for trial in trials]
 
 
-def table(costs: Sequence[Costs]) -> str:
-    """As text: stages down, loads across."""
-    rows = [("CPU µs per message", *(one.load for one in costs))]
-    rows += [(name, *(f"{one.stages[name]:.1f}" for one in costs)) for name in STAGES]
-    rows.append(("between", *(f"{one.between:.1f}" for one in costs)))
-    rows.append(("whole", *(f"{one.whole:.1f}" for one in costs)))
-    rows.append(("CPU µs per notification", *("" for _ in costs)))
-    rows += [(name, *(f"{one.telling[name]:.0f}" for one in costs)) for name in TELLING]
-    rows.append(("notifications per 1,000", *(f"{one.notifications_per_1000:.1f}" for one in costs)))
-    return "\n".join(f"{first:24}" + "".join(f"{value:>12}" for value in rest) for first, *rest in rows)
-
-
 def main() -> None:
     """Run it, print the table, write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -375,10 +337,10 @@ def main() -> None:
     asked = parser.parse_args()
     setup_logging(json=True, level="error")
     loads = [load for load in (*LOADS, OUTAGES) if load.name in (asked.load or WANTED)]
+    clock = Clock()
     costs = asyncio.run(measure(loads, asked.rounds, asked.messages))
-    print(table(costs))
-    asked.to.mkdir(parents=True, exist_ok=True)
-    (asked.to / "stages.json").write_bytes(msgspec.json.format(msgspec.json.encode(costs)))
+    print("\n".join(printed((stages(costs), telling(costs)))))
+    clock.write(asked.to / "stages.json", costs)
 
 
 if __name__ == "__main__":

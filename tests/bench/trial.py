@@ -3,8 +3,8 @@
 import socket
 import ssl
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from math import sqrt
 
 from contenders.base import Contender, cpu_seconds
@@ -36,31 +36,38 @@ class Trial(Struct, frozen=True):
     cpu_us: float
 
 
-def connected(port: int, load: Load) -> socket.socket:
-    """A socket over which messages of that load go there."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM if load.stream else socket.SOCK_DGRAM)
-    sock.connect(("127.0.0.1", port))
-    if not load.tls:
-        return sock
+@contextmanager
+def way(port: int, load: Load) -> Iterator[Callable[[bytes], None]]:
+    """What sends a message of that load there, over one socket."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM if load.stream else socket.SOCK_DGRAM) as plain:
+        plain.connect(("127.0.0.1", port))
+        if not load.stream:
+            yield plain.sendall
+            return
+        with _over_tls(plain) if load.tls else nullcontext(plain) as sock:
+            yield lambda message: sock.sendall(message + b"\n")
+
+
+@contextmanager
+def _over_tls(plain: socket.socket) -> Iterator[ssl.SSLSocket]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context.wrap_socket(sock)
+    with context.wrap_socket(plain) as sock:
+        yield sock
+        with suppress(OSError):  # to close with tickets of TLS 1.3 unread would reset the connection
+            sock.settimeout(LAG_S)
+            sock.unwrap()
 
 
 def paced(port: int, messages: Iterable[bytes], rate: float, load: Load) -> float:
     """Send datagrams evenly, or lines over one connection, as fast as they are taken at most; seconds it took."""
-    with connected(port, load) as sock:
+    with way(port, load) as send:
         started = time.perf_counter()
         for number, message in enumerate(messages):
             if number % BURST == 0 and (early := started + number / rate - time.perf_counter()) > 0:
                 time.sleep(early)
-            sock.sendall(message + b"\n" if load.stream else message)
-        took = time.perf_counter() - started
-        if isinstance(sock, ssl.SSLSocket):
-            with suppress(OSError):  # to close with tickets of TLS 1.3 unread would reset the connection
-                sock.settimeout(LAG_S)
-                sock.unwrap()
-        return took
+            send(message)
+        return time.perf_counter() - started
 
 
 def attempt(contender: Contender, first: int, count: int, rate: float) -> Trial:

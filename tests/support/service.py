@@ -18,7 +18,8 @@ import nursery
 #: Longest wait for something that a working service does within a second, on a machine that is busy with other tests.
 PATIENCE_S = 30.0
 
-BASE = """
+#: Places and ports of its own, everything else as it is by default.
+PLAIN = """
 [receivers.syslog_udp]
 listen = "127.0.0.1:{syslog_udp}"
 [receivers.syslog_tcp]
@@ -32,7 +33,9 @@ path = "{store}"
 listen = "127.0.0.1:{web}"
 [log]
 format = "json"
-[correlate]
+"""
+#: Short timers, so that tests need not wait.
+BASE = f"""{PLAIN}[correlate]
 outage_hold = "500ms"
 rekey_hold = "1s"
 recovery_hold = "300ms"

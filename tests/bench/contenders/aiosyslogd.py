@@ -4,6 +4,7 @@ It lives in an environment of its own (`make bench` makes it), with uvloop, whic
 """
 
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -37,6 +38,11 @@ class Aiosyslogd(Program):
     @classmethod
     def missing(cls) -> str | None:
         return None if (PYTHON.parent / "aiosyslogd").exists() else "aiosyslogd (pip install, by make bench)"
+
+    @classmethod
+    def version(cls) -> str:
+        ask = "import importlib.metadata; print(importlib.metadata.version('aiosyslogd'))"
+        return subprocess.run([PYTHON, "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
 
     def commands(self) -> list[list[str]]:
         config = CONFIG.format(port=self.port, batch=BATCH, folder=self.folder)

@@ -1,6 +1,7 @@
 """What every contender is: processes on ports of their own, and how far they have come."""
 
 import os
+import re
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from typing import ClassVar
 
 import trustme
 from loads import Load
-from peers import found
+from peers import found, peer
 from service import free_port, until
 from storm import datagrams_dropped
 
@@ -67,6 +68,11 @@ class Contender(ABC):
         """What has to be installed for it to take part; None where nothing is missing."""
         return None
 
+    @classmethod
+    @abstractmethod
+    def version(cls) -> str:
+        """Of what takes part."""
+
     @property
     @abstractmethod
     def pids(self) -> tuple[int, ...]:
@@ -99,6 +105,8 @@ class Program(Contender):
 
     needs: ClassVar[tuple[str, ...]]
     mark: ClassVar[bytes] = b"\n"
+    #: What makes the first of ``needs`` tell its version.
+    tells_version: ClassVar[str] = "--version"
     #: Stands in the file if messages were understood and not only counted.
     proof: ClassVar[bytes] = b""
 
@@ -117,6 +125,13 @@ class Program(Contender):
     @classmethod
     def missing(cls) -> str | None:
         return ", ".join(program for program in cls.needs if not found(program)) or None
+
+    @classmethod
+    def version(cls) -> str:
+        command = [peer(cls.needs[0]), cls.tells_version]
+        told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        number = re.search(r"\d+(\.\d+)+", told.stdout + told.stderr)
+        return number.group() if number else "unknown"
 
     def _listens(self) -> bool:
         log = (self.folder / "log").read_text(errors="replace")

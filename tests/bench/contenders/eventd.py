@@ -1,11 +1,12 @@
-"""eventd as it is installed: default durability, every event in the journal, the ledger checked."""
+"""eventd as it is installed: default durability and timers, every event in the journal, the ledger checked."""
 
 import sqlite3
+from importlib import metadata
 from pathlib import Path
 
 from flood import settled
 from loads import Load
-from service import Service
+from service import PLAIN, Service
 
 from contenders.base import Contender, one_core
 
@@ -30,14 +31,18 @@ class Eventd(Contender):
     """Results are events that are committed; asked of its database, which costs it nothing."""
 
     name, does = "eventd", "decodes, judges, journals (fsync), alerts"
-    loads = ("relevant", "fresh", "irrelevant", "changes", "fleet", "tcp", "tls", "traps", "v3 traps")
+    loads = ("relevant", "fresh", "irrelevant", "changes", "fleet", "tcp", "tls", "traps", "fresh traps", "v3 traps")
 
     def __init__(self, folder: Path, load: Load, extra: str = "") -> None:
         super().__init__(folder, load)
-        self.service = Service(folder, extra=extra + (TLS if load.tls else ""), snmp_extra=USER_OF_V3)
+        self.service = Service(folder, extra=extra + (TLS if load.tls else ""), snmp_extra=USER_OF_V3, base=PLAIN)
         with one_core():
             self.service.start()
         self.journal = sqlite3.connect(f"file:{folder / 'eventd.db'}?mode=ro", uri=True)
+
+    @classmethod
+    def version(cls) -> str:
+        return metadata.version("eventd")
 
     @property
     def pids(self) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ class Snmptrapd(Program):
     name, does = "snmptrapd", "decodes, writes"
     needs = ("snmptrapd",)
     first_rate = 1000.0
-    loads = ("traps", "v3 traps")
+    loads = ("traps", "fresh traps", "v3 traps")
     proof = b"dpd timeout"
     mark = b"@TRAP"
 
