@@ -49,45 +49,47 @@ class Origin(Struct, frozen=True):
     device_time: datetime | None = None
 
 
-def event_from_syslog(record: SyslogRecord, origin: Origin, **known: Any) -> Event:
+def event_from_syslog(
+    record: SyslogRecord, origin: Origin, event: str | None = None, vendor: str | None = None, **known: Any
+) -> Event:
     """An `Event` with everything a syslog record says of itself; ``known`` are the fields a handler found out."""
+    header = Header(record.pri, record.module, record.level, record.mnemonic, record.mark, record.seq, record.oid)
     return Event(
-        event=known.pop("event", None),
-        vendor=known.pop("vendor", None),
-        transport=origin.transport,
-        received_at=origin.received_at,
-        device_time=origin.device_time,
-        source=origin.source,
-        device=origin.device,
-        hostname=record.hostname,
-        header=Header(
-            pri=record.pri,
-            module=record.module,
-            level=record.level,
-            mnemonic=record.mnemonic,
-            mark=record.mark,
-            seq=record.seq,
-            oid=record.oid,
-        ),
+        event,
+        vendor,
+        origin.transport,
+        origin.received_at,
+        origin.device_time,
+        origin.source,
+        origin.device,
+        record.hostname,
+        header=header,
         raw=record.raw.decode("utf-8", "backslashreplace"),
         **known,
     )
 
 
-def event_from_trap(record: TrapRecord, origin: Origin, notification: str | None = None, **known: Any) -> Event:
+def event_from_trap(
+    record: TrapRecord,
+    origin: Origin,
+    notification: str | None = None,
+    event: str | None = None,
+    vendor: str | None = None,
+    **known: Any,
+) -> Event:
     """An `Event` with everything an SNMP notification says of itself. ``notification`` is its MIB name, if known.
 
     ``raw`` is the whole message in hex.
     """
     oid = known.pop("oid", record.oid)
     return Event(
-        event=known.pop("event", None),
-        vendor=known.pop("vendor", None),
-        transport=origin.transport,
-        received_at=origin.received_at,
-        device_time=None,
-        source=origin.source,
-        device=origin.device,
+        event,
+        vendor,
+        origin.transport,
+        origin.received_at,
+        None,
+        origin.source,
+        origin.device,
         header=Header(oid=oid, notification=notification),
         raw=record.raw.hex(),
         **known,

@@ -41,6 +41,9 @@ _BEFORE_LEVEL = 48
 #: half a kilobyte each.
 CACHED_NAMES = 512
 
+#: Characters within which a text that is remembered up to its first bracket has one.
+MAX_HEAD = 256
+
 #: Program name of the cloud VPN gateway, which sends no tag (form J; Huawei Cloud VPN API, vpn_api_0145).
 CLOUD_GATEWAY = "ipsec_ike"
 
@@ -349,7 +352,15 @@ def names(module: bytes, mnemonic: bytes) -> tuple[str, str, str | None]:
 
 
 def _read_ids(text: bytes, *, comware: bool = False) -> tuple[Mapping[str, str], str | None, bytes]:
-    """What stands between tag and text: ids, notification OID, and the text behind them."""
+    """What stands between tag and text: ids, notification OID, and the text behind them. No part of it goes on behind a
+    bracket, and up to the first one the messages of a device are alike."""
+    head = text[: text.find(b"(", 0, MAX_HEAD) + 1]
+    ids, oid, at = _ids_of_head(head, comware) if head else _ids_before(text, comware)
+    return ids, oid, text[at:]
+
+
+def _ids_before(text: bytes, comware: bool) -> tuple[Mapping[str, str], str | None, int]:
+    """Ids, notification OID, and where the text begins."""
     ids, oid, at = _NO_IDS, None, 0
     for _ in range(MAX_SOURCE_BLOCKS if comware else MAX_ID_BLOCKS):
         block = _IDS.match(text, at) or (_SOURCE.match(text, at) if comware else None)
@@ -361,7 +372,10 @@ def _read_ids(text: bytes, *, comware: bool = False) -> tuple[Mapping[str, str],
     if oid is None and (printed := _OID.match(text, at)):
         oid = (printed[1] or printed[2]).decode()
         at = printed.end()
-    return ids, oid, text[at:]
+    return ids, oid, at
+
+
+_ids_of_head = lru_cache(maxsize=CACHED_NAMES)(_ids_before)
 
 
 @lru_cache(maxsize=CACHED_NAMES)

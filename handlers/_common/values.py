@@ -13,6 +13,8 @@ from typing import Any
 MAX_DIGITS = 10
 #: Distinct addresses remembered, 200 bytes each; beyond that, parsing anew costs a few microseconds.
 MAX_ADDRESSES = 4096
+#: Distinct numbers remembered, 150 bytes each, for most of a line's are as in the line before.
+MAX_NUMBERS = 4096
 #: An IPv6 address has at most 45 characters (INET6_ADDRSTRLEN), a zone index some more. Nothing longer is parsed or
 #: remembered.
 MAX_ADDRESS_TEXT = 64
@@ -24,15 +26,13 @@ PUBLIC = frozenset(("public", "_public_"))
 PADDING = "\0 \t\r\n"
 
 
+@lru_cache(MAX_ADDRESSES)
 def address(text: str) -> str | None:
     """Canonical text; ``0.0.0.0`` and ``::`` stand for "not applicable"."""
+    if text in BLANK:
+        return None
     if len(text) > MAX_ADDRESS_TEXT:
         raise ValueError(text)
-    return None if text in BLANK else _canonical(text)
-
-
-@lru_cache(MAX_ADDRESSES)
-def _canonical(text: str) -> str | None:
     value = ip(text)
     return None if value.is_unspecified else str(value)
 
@@ -43,6 +43,7 @@ def ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return getattr(value, "ipv4_mapped", None) or value
 
 
+@lru_cache(MAX_NUMBERS)
 def number(text: str) -> int | None:
     """An unsigned decimal number."""
     if text.isdigit() and text.isascii() and len(text) <= MAX_DIGITS:

@@ -26,7 +26,7 @@ Value = int | bytes | str | None
 
 
 class Varbinds:
-    """Reads varbinds by the tables of one vendor."""
+    """Reads varbinds by the tables of one vendor, in which no object's OID begins another's."""
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
@@ -55,14 +55,20 @@ class Varbinds:
         return None, ""
 
     def typed(self, varbinds: Iterable[VarBind]) -> tuple[dict[str, Any], dict[str, str]]:
-        """(event field → value, object name or OID → text of everything else)."""
+        """(event field → value, object name or OID → text of everything else). The columns of one row end alike, so
+        that a new row is located once."""
         known: dict[str, Any] = {}
         extra: dict[str, str] = {}
         indexed: dict[str, int] = {}
+        instance = tail = ""
         for varbind in varbinds:
-            row, instance = self.locate(varbind.oid)
+            oid = varbind.oid
+            row = self.tables.objects.get(oid[: -len(tail)]) if tail and oid.endswith(tail) else None
             if row is None:
-                keep(extra, varbind.oid, text_of(varbind.value))
+                row, instance = self.locate(oid)
+                tail = f".{instance}" if row and instance and not row.texts else ""
+            if row is None:
+                keep(extra, oid, text_of(varbind.value))
                 continue
             if row.index and instance and not indexed:
                 indexed = self._index(row, instance, extra)

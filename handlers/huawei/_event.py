@@ -7,6 +7,7 @@ from typing import Any
 from eventd.model import SyslogRecord
 from handlers._common.dialect import Dialect, severity_of, unclaimed
 from handlers.huawei import _fields
+from handlers.huawei._layouts import Layouts
 from handlers.huawei._tables import TABLES
 from handlers.huawei._varbinds import VARBINDS
 from handlers.huawei.reasons import BOOK
@@ -27,6 +28,9 @@ BACKUP_STATE = "backup"
 BACKUP_REASON = "receive backup delete info"
 
 
+_LAYOUTS = Layouts(_fields.WIRE_KEYS)
+
+
 def is_h3c(record: SyslogRecord) -> bool:
     """A line of the other vendor with a mnemonic of this one."""
     return record.form == "comware"
@@ -34,6 +38,10 @@ def is_h3c(record: SyslogRecord) -> bool:
 
 def read(record: SyslogRecord) -> tuple[dict[str, Any], dict[str, str]]:
     """(event field → value, wire key → text) of a log's body."""
+    found = _LAYOUTS.read(record.text)
+    if found is not None:
+        return found
+    _LAYOUTS.learn(record.text)
     _, fields, cut = _fields.fields_of(record.text)
     known, extra = _fields.typed(fields)
     return known, extra | cut

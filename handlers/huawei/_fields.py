@@ -86,13 +86,13 @@ AFTER_FLOW = frozenset(
 #: Rows of keys remembered, and keys in one of them: a release prints each message with the same ones, at most 20.
 MAX_LAYOUTS, MAX_KEYS = 256, 32
 
-_KEY = r"[A-Za-z][\w.\-]*"
-_BODY = re.compile(rf"\(\s*(?={_KEY}\s*=)")
+KEY = r"[A-Za-z][\w.\-]*"
+BODY = re.compile(rf"\(\s*(?={KEY}\s*=)")
 #: A number or an address that is whole, because a comma follows, and half a key.
 _EXACT = re.compile(r"[\w.:]+,\s*[\w.\-]*")
-_SEPARATOR = re.compile(rf",\s*({_KEY})\s*=\s*")
-_LOOSE = re.compile(rf'(?<![\w.\-])({_KEY})=("[^"]*"|\[[^\]]*\]|[^\s,;()]*)')
-_CLOSER = {'"': '"', "[": "]"}
+_SEPARATOR = re.compile(rf",\s*({KEY})\s*=\s*")
+_LOOSE = re.compile(rf'(?<![\w.\-])({KEY})=("[^"]*"|\[[^\]]*\]|[^\s,;()]*)')
+CLOSERS = {'"': '"', "[": "]"}
 #: ``[a] to [b]``: no brackets around all of it.
 _WORDS = re.compile(r"\[[^][]*\][^][]+\[.*", re.DOTALL)
 
@@ -103,7 +103,7 @@ def fields_of(text: str) -> tuple[str, list[tuple[str, str]], dict[str, str]]:
     A list that is not closed was cut off, and of its last field nobody knows whether it is whole: an address that lost
     its last digit is somebody else's. Verbatim it is the value of ``truncated``, as which it belongs into ``extra``.
     """
-    start = _BODY.search(text)
+    start = BODY.search(text)
     if start is None:
         return text, [], {}
     outside, inside = text[: start.start()], text[start.end() :]
@@ -126,13 +126,14 @@ def split_fields(body: str, *, whole: bool = True) -> list[tuple[str, str]]:
     text = ", " + body
     parts = _SEPARATOR.split(text)
     keys = parts[1::2]
-    goes_on = _layout_goes_on if len(keys) <= MAX_KEYS else _flow_goes_on
+    goes_on = _layout_goes_on if len(keys) <= MAX_KEYS else flow_goes_on
     if '"' in body or "=[" in body or "= [" in body or goes_on(tuple(keys)):
         return list(_split_carefully(text, whole=whole))
     return list(zip(keys, parts[2::2], strict=True))
 
 
-def _flow_goes_on(keys: tuple[str, ...]) -> bool:
+def flow_goes_on(keys: tuple[str, ...]) -> bool:
+    """Whether FlowInfo may go on behind the key that follows it."""
     folded = [key.lower() for key in keys]
     if FLOW not in folded:
         return False
@@ -140,7 +141,7 @@ def _flow_goes_on(keys: tuple[str, ...]) -> bool:
     return after < len(folded) and not _ends_flow(folded[after], folded[:after])
 
 
-_layout_goes_on = lru_cache(MAX_LAYOUTS)(_flow_goes_on)
+_layout_goes_on = lru_cache(MAX_LAYOUTS)(flow_goes_on)
 
 
 def _ends_flow(key: str, before: Collection[str]) -> bool:
@@ -149,11 +150,11 @@ def _ends_flow(key: str, before: Collection[str]) -> bool:
 
 def _split_carefully(text: str, *, whole: bool) -> Iterator[tuple[str, str]]:
     """The same where a value may contain what looks like the next field."""
-    last_closed = {closer: text.rfind(closer) if whole else len(text) for closer in _CLOSER.values()}
+    last_closed = {closer: text.rfind(closer) if whole else len(text) for closer in CLOSERS.values()}
     key, start, read, opened = "", 0, 0, 0
     seen: set[str] = set()
     for found in _SEPARATOR.finditer(text):
-        opened = _opened(opened, text, start, read, found.start()) if key and text[start] in _CLOSER else 0
+        opened = _opened(opened, text, start, read, found.start()) if key and text[start] in CLOSERS else 0
         read = found.start()
         if key and _goes_on(key, text, start, found, seen, opened, last_closed):
             continue
@@ -168,7 +169,7 @@ def _split_carefully(text: str, *, whole: bool) -> Iterator[tuple[str, str]]:
 def _opened(so_far: int, text: str, start: int, read: int, end: int) -> int:
     """How many of the quotes or brackets are open at ``end`` by which the value at ``start`` begins, of which there
     were ``so_far`` at ``read``."""
-    opener, closer = text[start], _CLOSER[text[start]]
+    opener, closer = text[start], CLOSERS[text[start]]
     more = text.count(opener, read, end)
     return (so_far + more) % 2 if opener == closer else so_far + more - text.count(closer, read, end)
 
@@ -182,7 +183,7 @@ def _goes_on(
     opened: int,
     last_closed: Mapping[str, int],
 ) -> bool:
-    closer = _CLOSER.get(text[start])
+    closer = CLOSERS.get(text[start])
     if closer is not None and last_closed[closer] > start:
         last = found.start() - 1
         return last == start or (text[last] != closer and opened > 0)
@@ -193,7 +194,7 @@ def bare(value: str) -> str:
     """A value without the quotes or brackets around it; an opened and never closed one was cut off. One that is closed
     before the end is only around a word of it, which stays as it is."""
     value = value.strip()
-    closer = _CLOSER.get(value[:1])
+    closer = CLOSERS.get(value[:1])
     if closer is None:
         return value
     inside = value[1:]

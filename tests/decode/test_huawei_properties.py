@@ -14,6 +14,7 @@ from eventd.registry import load
 from handlers._common.values import BLANK, CONVERTERS
 from handlers._common.varbinds import text_of
 from handlers.huawei._fields import AFTER_FLOW, WIRE_KEYS, fields_of, typed
+from handlers.huawei._layouts import MAX_LAYOUTS, Layouts
 from handlers.huawei._tables import NOTIFICATIONS, OBJECTS
 from handlers.huawei._varbinds import typed as varbinds_typed
 
@@ -117,6 +118,41 @@ def test_what_is_written_in_any_style_is_read_back(fields: dict[str, str]) -> No
     for style in ("{}={}", '{}="{}"', "{}=[{}]"):
         text = f"Text. ({', '.join(style.format(*pair) for pair in fields.items())})"
         assert {key: value.strip() for key, value in fields_of(text)[1]} == expected
+
+
+plainly = st.one_of(st.sampled_from(["", "-", "12", "203.0.113.7", "any"]), st.text("ab 1.-:/=\u2009", max_size=9))
+styled = st.tuples(keys, st.sampled_from(["{}", '"{}"', "[{}]", "{} "]), plainly, st.one_of(plainly, values))
+
+
+@given(
+    st.lists(styled, min_size=1, max_size=12),
+    st.sampled_from(["=", " = "]),
+    st.sampled_from([",", ", "]),
+    st.sampled_from(["Text. ({})", "a=b ({}).", "({}) x", "({}", "({}) (", "({}))"]),
+)
+def test_a_layout_met_before_is_read_as_for_the_first_time(
+    fields: list[tuple[str, str, str, str]], sign: str, comma: str, around: str
+) -> None:
+    layouts = Layouts(WIRE_KEYS)
+    first, other = (
+        around.format(comma.join(f"{key}{sign}{style.format(both[place])}" for key, style, *both in fields))
+        for place in (0, 1)
+    )
+    for text in (first, other):
+        _, read, cut = fields_of(text)
+        known, extra = typed(read)
+        layouts.learn(first)
+        assert layouts.read(text) in (None, (known, extra | cut))
+
+
+def test_a_plain_layout_is_learned_and_their_number_is_bounded() -> None:
+    layouts = Layouts(WIRE_KEYS)
+    for number in range(2 * MAX_LAYOUTS):
+        layouts.learn(f'Text {number}. (DstIP=203.0.113.7, Reason="dpd timeout", Role=[initiator], N=1)')
+    text = 'Text 1. (DstIP=203.0.113.9, Reason="peer request", Role=[-], N= 2)'
+    assert layouts.read(text) == ({"peer": "203.0.113.9", "reason": "peer request"}, {"N": "2"})
+    assert layouts.read(text.replace("203.0.113.9", "any")) is None
+    assert layouts.read(text.replace("Text 1", f"Text {MAX_LAYOUTS}")) is None
 
 
 @given(st.lists(st.tuples(keys, words)))

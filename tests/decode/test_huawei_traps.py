@@ -8,7 +8,9 @@ from huawei_lines import ROUTER, SECURITY, decode, event, gauge, record, registr
 from eventd.contract import Origin
 from eventd.errors import DecodeError
 from eventd.model import EVENTS, SEVERITIES, Event, Syntax, VarBind, utc
+from handlers.h3c._tables import TABLES as H3C
 from handlers.huawei._tables import NOTIFICATIONS, OBJECTS, OID_OF, SOURCES
+from handlers.huawei._tables import TABLES as HUAWEI
 from handlers.huawei._varbinds import locate, typed
 
 ORIGIN = Origin("snmp-v2c", "192.0.2.1", utc(1_795_233_600), "FW1")
@@ -163,6 +165,28 @@ def test_a_varbind_wins_over_the_instance():
 def test_columns_and_scalars_are_found_with_any_instance(suffix):
     assert locate(f"{COLUMN}.5{suffix}")[0].name == "hwIPSecTunnelDstIP"
     assert locate(f"{SCALAR}.12")[0].name == "hwIPSecTrapTunnelOfflineReason"
+
+
+@pytest.mark.parametrize("tables", [HUAWEI, H3C], ids=["huawei", "h3c"])
+def test_no_object_is_below_another(tables):
+    """Or a row that is located once could be that of the wrong one."""
+    assert not [(one, other) for one in tables.objects for other in tables.objects if other.startswith(f"{one}.")]
+
+
+def test_columns_of_one_row_and_what_stands_between_them_are_told_apart():
+    row = "12.10.83"
+    varbinds = [
+        gauge(f"{COLUMN}.3.{row}", 83),
+        gauge(f"1.3.6.1.4.1.32473.1.{row}", 7),
+        text(f"{COLUMN}.5.{row}", "203.0.113.7"),
+        text(f"{SCALAR}.12.0", "dpd timeout"),
+        gauge(f"{COLUMN}.4.{row}", 5),
+    ]
+    known, extra = typed(varbinds)
+    assert known == {
+        "ifindex": 12, "policy_seq": 10, "tunnel_index": 83, "peer": "203.0.113.7", "reason": "dpd timeout", "rule": 5
+    }  # fmt: skip
+    assert extra == {f"1.3.6.1.4.1.32473.1.{row}": "7"}
 
 
 def test_an_unknown_varbind_is_kept_under_its_oid():

@@ -13,6 +13,7 @@ from syslog_strategies import check, fuzz_syslog, golden, outcome, payloads
 
 from eventd.errors import ParseError, RejectReason
 from eventd.model import SyslogRecord
+from eventd.parse import infocenter
 from eventd.parse.syslog import parse_any, parse_syslog
 from eventd.parse.text import decode_text
 
@@ -21,6 +22,12 @@ def parse(payload: bytes) -> SyslogRecord:
     record = parse_syslog(payload)
     assert parse_any(payload) == record
     return record
+
+
+IDS_PARTS = (
+    *(b"OID 1.3.6", b"1.3.6.1.4.1.2011", b"-OID=1.3.6.1", b"VS=Admin", b"CID=0x1", b"slot=3", b"-DevIP=192.0.2.1"),
+    *(b"(", b")", b";", b",", b":", b" ", b"\0", b"\n", b"=", b"-", b".", b"7", b"x"),
+)
 
 
 def header(record: SyslogRecord) -> tuple[object, ...]:
@@ -455,6 +462,13 @@ def test_mutated_lines_are_records_or_parse_errors() -> None:
 @pytest.mark.timeout(5)
 def test_hostile_messages_take_no_time(hostile) -> None:
     check(hostile)
+
+
+@given(st.lists(st.sampled_from(IDS_PARTS), max_size=8).map(b"".join), st.booleans())
+def test_ids_end_before_the_first_bracket(text: bytes, comware: bool) -> None:
+    """So that what stands up to it can be remembered."""
+    ids, oid, at = infocenter._ids_before(text, comware)
+    assert infocenter._read_ids(text, comware=comware) == (ids, oid, text[at:])
 
 
 def test_the_golden_lines_cover_every_form() -> None:
