@@ -6,7 +6,7 @@ Without an inventory everything still works: names are addresses, clocks are rea
 import contextlib
 import ipaddress
 import zoneinfo
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
@@ -69,7 +69,9 @@ class Inventory:
                 if field == "addresses":
                     self._addresses[key] = device.name
         self._peers: dict[tuple[int, int, int], Peer] = {}
+        self._peers_by_name: dict[str | None, list[Peer]] = {}
         for peer in self.peers:
+            self._peers_by_name.setdefault(peer.name, []).append(peer)
             network = _network(peer)
             self._peers[network.version, network.prefixlen, int(network.network_address)] = peer
         self._prefixes = sorted({(version, length) for version, length, _ in self._peers}, reverse=True)
@@ -107,6 +109,10 @@ class Inventory:
             if key and (device := self.known_as(key)):
                 return device.name
         return hostname or agent or source
+
+    def peers_named(self, name: str) -> Sequence[Peer]:
+        """The rows of peers of that name."""
+        return self._peers_by_name.get(name, ())
 
     def peer(self, address: str | None) -> Peer | None:
         """What is known of a peer address: its own row, else the row with the longest matching prefix."""
@@ -153,6 +159,12 @@ def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """One value per address: IPv4-mapped IPv6 is IPv4."""
     ip = ipaddress.ip_address(text)
     return getattr(ip, "ipv4_mapped", None) or ip
+
+
+def spellings(address: str) -> Sequence[str]:
+    """The canonical texts of one address: IPv4 may come mapped into IPv6. ValueError if it is none."""
+    ip = _ip(address)
+    return (str(ip), *([str(ipaddress.ip_address(f"::ffff:{ip}"))] if ip.version == 4 else ()))
 
 
 def _network(peer: Peer) -> Network:

@@ -8,7 +8,9 @@ from notify_fakes import make_incident
 
 from eventd.matching import CLOSED, FACTS, Choice, matches
 
-WORDS = st.sampled_from(("fw-1", "fw-2", "Lyon", "fw-*", "*", "fw-?", "[fl]w-1", "[", "", "none", "major", "down"))
+TEXTS = ("fw-1", "fw-2", "Lyon", "", "none", "major", "down")
+WILD = ("fw-*", "*-1", "f*1", "f?-1*", "*[", "[a]*]w", "*[]]-2", "*", "fw-?", "[fl]w-1", "[")
+WORDS = st.sampled_from(TEXTS + WILD)
 PATTERNS = st.one_of(WORDS, st.lists(WORDS, min_size=1, max_size=3))
 MATCHES = st.dictionaries(st.sampled_from([key for key in FACTS if key not in CLOSED]), PATTERNS, max_size=3)
 INCIDENTS = st.builds(

@@ -258,22 +258,25 @@ class Correlator:
 
     def peers(self) -> Iterator[PeerStatus]:
         """How every known peer stands."""
-        for state in self.named_peers():
-            known = self._fleet.inventory.peer(state.peer)
-            yield PeerStatus(
-                device=state.device,
-                vsys=state.vsys,
-                peer=state.peer or "",
-                peer_name=known.name if known else None,
-                site=known.site if known else None,
-                up=state.up,
-                since=utc(state.since),
-                state_changes=state.state_changes,
-                tunnels_up=state.tunnels_up,
-                tunnels_down=state.tunnels_down,
-                last_reason=state.last_stop.text if state.last_stop else None,
-                incident=texts.incident_id(state.case) if state.case and state.case.announced else None,
-            )
+        return map(self.standing, self.named_peers())
+
+    def standing(self, state: PeerState) -> PeerStatus:
+        """How a peer stands."""
+        known = self._fleet.inventory.peer(state.peer)
+        return PeerStatus(
+            device=state.device,
+            vsys=state.vsys,
+            peer=state.peer or "",
+            peer_name=known.name if known else None,
+            site=known.site if known else None,
+            up=state.up,
+            since=utc(state.since),
+            state_changes=state.state_changes,
+            tunnels_up=state.tunnels_up,
+            tunnels_down=state.tunnels_down,
+            last_reason=state.last_stop.text if state.last_stop else None,
+            incident=texts.incident_id(state.case) if state.case and state.case.announced else None,
+        )
 
     def devices(self) -> Mapping[str, float]:
         """When each device was last heard, Unix seconds."""

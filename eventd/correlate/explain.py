@@ -1,7 +1,7 @@
 """Why things stand as they do: which rule, which timers, what was decided, and what would have changed it; also for
 what nobody was told of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from eventd.correlate.desk import Desk
 from eventd.correlate.places import OUTAGES
 from eventd.correlate.settings import CONTEXT_WINDOW, MAX_NAMED
 from eventd.correlate.state import Case, Decision, DeviceState, GroupState, PeerState, device_key
+from eventd.inventory import spellings
 from eventd.model import utc
 
 #: What a timer of a case waits for.
@@ -95,7 +96,7 @@ def explain(desk: Desk, now: float, *, peer: str | None, device: str | None) -> 
     """For every peer of that address or name (of that device only, if one is given), or for the device itself."""
     desk.now = max(desk.now, now)
     if peer is not None:
-        found = (state for state in desk.fleet.peers.values() if _is(desk, state, peer))
+        found = sorted(_called(desk, peer), key=lambda state: state.key)
         return [_of_peer(desk, state) for state in found if device in (None, state.device)]
     if device is None:
         return []
@@ -105,9 +106,21 @@ def explain(desk: Desk, now: float, *, peer: str | None, device: str | None) -> 
     return [*outages, *([_of_device(desk, desk.device(device, now))] if known else ())]
 
 
-def _is(desk: Desk, state: PeerState, name: str) -> bool:
-    known = desk.inventory.peer(state.peer)
-    return name == state.peer or (known is not None and known.name == name)
+def _called(desk: Desk, name: str) -> Iterator[PeerState]:
+    """The peers of that address or name. Only the name of a network makes it necessary to look at all of them."""
+    fleet, inventory = desk.fleet, desk.inventory
+    yield from (state for _, state in fleet.by_address(name))
+    named = inventory.peers_named(name)
+    single = [address for row in named if row.address is not None for address in spellings(row.address)]
+    states = fleet.peers.values() if any(row.cidr is not None for row in named) else _at(desk, single)
+    for state in states:
+        known = inventory.peer(state.peer) if state.peer != name else None
+        if known is not None and known.name == name:
+            yield state
+
+
+def _at(desk: Desk, addresses: Iterable[str]) -> Iterator[PeerState]:
+    return (state for address in addresses for _, state in desk.fleet.by_address(address))
 
 
 def _of_peer(desk: Desk, peer: PeerState) -> Explanation:

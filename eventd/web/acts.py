@@ -13,6 +13,7 @@ from eventd.errors import StoreError
 from eventd.matching import matches
 from eventd.model import Incident, utc
 from eventd.telemetry import get_logger
+from eventd.turns import turns
 from eventd.web import access, bodies
 from eventd.web import query as q
 from eventd.web.answers import RequestError, answer
@@ -140,7 +141,7 @@ class Acts:
         except ValueError as error:
             raise RequestError(400, f"until: {error}") from error
         log.info("silenced", silence=silence.id, match=silence.match, who=silence.who, until=utc(silence.until))
-        fits = sum(matches(silence.match, incident) for incident in correlator.open_incidents())
+        fits = sum([matches(silence.match, incident) async for incident in turns(correlator.each_open())])
         strangers = self._service.inventory.strangers(silence.match)
         notes = [f"match.{key}: {value!r} fits nothing in the inventory" for key, value in strangers]
         return answer(silence_row(silence, now, fits, notes), status=201)

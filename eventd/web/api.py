@@ -1,6 +1,5 @@
 """The JSON API, version 1: lists are ``{"items": […], "next": cursor|null}``, newest first, filtered by query keys."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,9 +7,10 @@ from aiohttp import web
 from msgspec.structs import replace
 
 import eventd
+from eventd.correlate.state import PeerState
 from eventd.model import utc
 from eventd.store.base import MAX_PAGE
-from eventd.turns import in_turns
+from eventd.turns import smallest
 from eventd.web import query as q
 from eventd.web.answers import (
     ChannelRow,
@@ -28,7 +28,7 @@ from eventd.web.family import children
 from eventd.web.hushed import as_now
 from eventd.web.learned import Learner
 from eventd.web.openapi import document
-from eventd.web.query import page, query
+from eventd.web.query import page, query, write_place
 from eventd.web.service import Service
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -83,8 +83,21 @@ class Api:
         wanted = query(request, q.PEERS)
         if "up" in wanted:
             wanted["up"] = UP[wanted["up"]]
-        rows = await in_turns(self._service.correlator.peers())
-        return answer(await asyncio.to_thread(_list, rows, wanted, lambda row: (row.device, row.vsys, row.peer)))
+        limit, before, site = wanted.pop("limit"), wanted.pop("before", ()), wanted.pop("site", None)
+        correlator, known = self._service.correlator, self._service.inventory
+        found = await smallest(
+            (
+                state
+                for state in correlator.named_peers()
+                if all(getattr(state, name) == value for name, value in wanted.items())
+                and before < _peer_place(state)
+                and (site is None or ((peer := known.peer(state.peer)) is not None and peer.site == site))
+            ),
+            limit + 1,
+            _peer_place,
+        )
+        following = write_place(_peer_place(found[limit - 1])) if len(found) > limit else None
+        return answer({"items": [correlator.standing(state) for state in found[:limit]], "next": following})
 
     async def devices(self, request: web.Request) -> web.Response:
         """Devices of the inventory and devices that were heard, with what was learned of them."""
@@ -138,6 +151,10 @@ def _list(rows: Any, wanted: dict[str, Any], place: Callable[[Any], q.Place]) ->
     limit, before = wanted.pop("limit"), wanted.pop("before", ())
     matching = (row for row in rows if all(getattr(row, name) == value for name, value in wanted.items()))
     return page(matching, place, limit, before)
+
+
+def _peer_place(state: PeerState) -> q.Place:
+    return state.device, state.vsys, state.peer or ""
 
 
 def devices(service: Service) -> list[DeviceRow]:

@@ -6,8 +6,9 @@ No scripts and no state: what a page shows is in its address, and the browser re
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import jinja2
@@ -15,12 +16,14 @@ from aiohttp import web
 
 import eventd
 from eventd.contract import JournalRow
+from eventd.correlate.state import PeerState
 from eventd.errors import StoreError
-from eventd.model import Incident, PeerStatus, utc
+from eventd.inventory import Inventory, Peer
+from eventd.model import Incident, utc
 from eventd.notify.markup import cut
 from eventd.notify.pacing import STALE_AFTER_S
 from eventd.store.letters import Letter
-from eventd.turns import in_turns
+from eventd.turns import in_turns, smallest, turns
 from eventd.web import query as q
 from eventd.web.answers import NO_STORE, DeviceRow, SilenceRow, rejected_row, shown_raw
 from eventd.web.api import devices
@@ -169,7 +172,7 @@ class Desk:
 
     def _open_story(self, ident: str) -> dict[str, Any]:
         """What is known of an open incident without the store."""
-        found = (incident for incident in self._service.correlator.open_incidents() if incident.id == ident)
+        found = (incident for incident in self._service.correlator.each_open() if incident.id == ident)
         nothing = {"messages": (), "more_messages": False, "under": (), "under_open": 0, "under_kept": 0}
         return {"incident": next(found, None), "parent": None, **nothing}
 
@@ -186,8 +189,11 @@ class Desk:
     async def _incidents(self, device: str | None) -> dict[str, Any]:
         """Open incidents, gravest first; those of an open parent are listed with it."""
         found = [i for i in await in_turns(self._service.correlator.each_open()) if device in (None, i.device)]
-        strangers = await self._strangers(incident.peer for incident in found)
-        found.sort(key=lambda incident: (*_by_urgency(incident, stranger=incident.peer in strangers), incident.id))
+        strangers = Strangers(self._service.inventory)
+        placed = await in_turns(
+            ((*_by_urgency(incident, stranger=incident.peer in strangers), incident.id), incident) for incident in found
+        )
+        found = [incident for _, incident in sorted(placed, key=itemgetter(0))]
         known = {incident.id for incident in found}
         under: dict[str, list[Incident]] = {}
         heads = []
@@ -210,29 +216,21 @@ class Desk:
     async def _peers(self, device: str | None, *, everything: bool) -> dict[str, Any]:
         """Every peer that is down; those that are not known, and the others where all are asked for, as far as there is
         room. Where the inventory lists peers, those it does not know are strangers."""
-        peers = [one for one in await in_turns(self._service.correlator.peers()) if device in (None, one.device)]
-        down = sum(peer.up is False for peer in peers)
-        unknown = sum(peer.up is None for peer in peers)
-        strangers = await self._strangers(peer.peer for peer in peers)
-        room = ALL_PEER_ROWS if everything else min(max(PEER_ROWS, down), ALL_PEER_ROWS)
+        correlator, inventory = self._service.correlator, self._service.inventory
+        peers = [one async for one in turns(correlator.named_peers()) if device in (None, one.device)]
+        stand = Counter(peer.up for peer in peers)
+        room = ALL_PEER_ROWS if everything else min(max(PEER_ROWS, stand[False]), ALL_PEER_ROWS)
         shown = peers if everything or len(peers) <= PEER_ROWS else [peer for peer in peers if not peer.up]
-        rows = sorted(shown, key=lambda peer: _by_state(peer, stranger=peer.peer in strangers))[:room]
+        strangers = Strangers(inventory)
+        rows = await smallest(shown, room, lambda peer: _by_state(peer, inventory.peer(peer.peer), strangers))
         return {
-            "peers": rows,
+            "peers": await in_turns(map(correlator.standing, rows)),
             "strangers": strangers,
             "peers_total": len(peers),
-            "peers_down": down,
-            "peers_unknown": unknown,
+            "peers_down": stand[False],
+            "peers_unknown": stand[None],
             "peers_left_out": len(peers) - len(rows),
         }
-
-    async def _strangers(self, addresses: Iterable[str | None]) -> frozenset[str]:
-        """Peers that the inventory does not list, where it lists any."""
-        known = self._service.inventory
-        if not known.peers:
-            return frozenset()
-        listed = await in_turns((address, known.peer(address)) for address in addresses if address is not None)
-        return frozenset(address for address, peer in listed if peer is None)
 
     def _quiet(self) -> dict[str, Any]:
         """Silences and planned work in force or to come; what holds now comes first."""
@@ -288,13 +286,23 @@ def _by_beginning(row: SilenceRow) -> tuple[bool, datetime, str]:
     return not active, row.until if active else row.starts_at, row.id
 
 
-def _by_state(peer: PeerStatus, *, stranger: bool) -> tuple[int, bool, str, str, str]:
+class Strangers:
+    """Peers that the inventory does not list, where it lists any."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._peer = inventory.peer if inventory.peers else None
+
+    def __contains__(self, address: str | None) -> bool:
+        return self._peer is not None and address is not None and self._peer(address) is None
+
+
+def _by_state(peer: PeerState, known: Peer | None, strangers: Strangers) -> tuple[int, bool, str, str, str]:
     return (
         (0 if peer.up is False else 1 if peer.up is None else 2),
-        stranger,
+        peer.peer in strangers,
         peer.device,
         peer.vsys,
-        peer.peer_name or peer.peer,
+        (known.name if known else None) or peer.peer or "",
     )
 
 

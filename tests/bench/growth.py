@@ -3,7 +3,8 @@
     python tests/bench/growth.py [--curve NAME] [--rounds N] [--full] [--to FOLDER] [--work FOLDER]
 
 Each curve has all its sizes at once and looks at them in turn; costs are medians. The exponent is that of the upper
-half of the sizes: 0 is flat, a logarithm is about 0.1, a straight line 1. What is worse than a logarithm is said so.
+half of the sizes: 0 is flat, a logarithm is about 0.1, a straight line 1. What is worse than a logarithm is said so,
+with the reason where there has to be one.
 ``--full`` adds the sizes that take long: a journal of ten million rows needs 40 GB.
 """
 
@@ -16,6 +17,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 import growth_judge  # noqa: E402  neither folder is a package
+import growth_latency  # noqa: E402
 import growth_store  # noqa: E402
 import growth_web  # noqa: E402
 from about import Clock  # noqa: E402
@@ -23,7 +25,7 @@ from growth_curve import Grown, measure, picture, row  # noqa: E402
 
 from eventd.telemetry import setup_logging  # noqa: E402
 
-CURVES = (*growth_judge.CURVES, *growth_store.CURVES, *growth_web.CURVES)
+CURVES = (*growth_judge.CURVES, *growth_store.CURVES, *growth_web.CURVES, *growth_latency.CURVES)
 
 
 def main() -> None:
@@ -44,7 +46,9 @@ def main() -> None:
             found += grown
     clock.write(asked.to / "growth.json", found)
     (asked.to / "growth.svg").write_text(picture(found))
-    print("worse than a logarithm:", ", ".join(one.name for one in found if one.is_worse) or "none")
+    worse = [one for one in found if one.is_worse]
+    print("worse than a logarithm:", ", ".join(one.name for one in worse if not one.why) or "none")
+    print("and for a reason:", ", ".join(f"{one.name} ({one.why})" for one in worse if one.why) or "none")
 
 
 if __name__ == "__main__":

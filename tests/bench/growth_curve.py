@@ -17,11 +17,13 @@ WORSE = 0.25
 
 
 class Look(Struct, frozen=True):
-    """One way to look at a subject: what it costs then, and the longest that anything waited, in ms."""
+    """One way to look at a subject: what it costs then, and the longest that anything waited, in ms. ``why`` says what
+    it has to grow with, where it has to."""
 
     name: str
     unit: str
     probe: Callable[[], Awaitable[tuple[float, float]]]
+    why: str = ""
 
 
 class Subject(ABC):
@@ -53,12 +55,21 @@ class Grown(Struct, frozen=True):
     sizes: tuple[int, ...]
     costs: tuple[float, ...]
     latencies_ms: tuple[float, ...]
+    why: str = ""
 
     @property
     def exponent(self) -> float:
         """``cost ~ size ** exponent`` over the upper half."""
+        return self._exponent(self.costs)
+
+    @property
+    def wait_exponent(self) -> float:
+        """The same of the longest wait."""
+        return self._exponent(self.latencies_ms)
+
+    def _exponent(self, values: Sequence[float]) -> float:
         low = max(0, len(self.sizes) // 2 - 1)
-        return log(self.costs[-1] / self.costs[low]) / log(self.sizes[-1] / self.sizes[low])
+        return log(values[-1] / values[low]) / log(self.sizes[-1] / self.sizes[low])
 
     @property
     def is_worse(self) -> bool:
@@ -88,6 +99,7 @@ async def measure(curve: Curve, rounds: int, where: Path, *, full: bool) -> list
                 sizes,
                 tuple(median(turn[place][size][0] for turn in seen) for size in range(len(sizes))),
                 tuple(median(turn[place][size][1] for turn in seen) for size in range(len(sizes))),
+                look.why,
             )
             for place, look in enumerate(looks[0])
         ]
@@ -97,10 +109,12 @@ def row(grown: Grown) -> str:
     """As lines of a table."""
     title = f"{grown.name}, {grown.unit}"
     verdict = f"  ~ size^{grown.exponent:.2f}{' WORSE' if grown.is_worse else ''}"
+    verdict += f": {grown.why}" if grown.is_worse and grown.why else ""
     lines = [f"{title:56}" + "".join(f"{size:>12,}" for size in grown.sizes) + verdict]
     lines.append(f"{'':56}" + "".join(f"{cost:12,.1f}" for cost in grown.costs))
     if any(grown.latencies_ms):
-        lines.append(f"{'  longest wait, ms':56}" + "".join(f"{wait:12,.1f}" for wait in grown.latencies_ms))
+        waits = "".join(f"{wait:12,.1f}" for wait in grown.latencies_ms)
+        lines.append(f"{'  longest wait, ms':56}{waits}  ~ size^{grown.wait_exponent:.2f}")
     return "\n".join(lines)
 
 

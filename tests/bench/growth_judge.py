@@ -1,7 +1,7 @@
 """Growth of what a message costs, from its bytes to its commit, with all that eventd knows by then."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -49,6 +49,8 @@ class Eventd(Subject):
     """Decoding, judgement and store of one eventd, on a clock of its own."""
 
     UNIT = "CPU µs per message"
+    #: What its cost has to grow with.
+    why = ""
 
     def __init__(self, folder: Path, inventory: Inventory | None = None) -> None:
         self.now = time.time()
@@ -99,7 +101,7 @@ class Eventd(Subject):
         await self.pipeline.step([], self.now)
 
     def looks(self) -> Sequence[Look]:
-        return [Look("", self.UNIT, self._look)]
+        return [Look("", self.UNIT, self._look, self.why)]
 
     async def _look(self) -> tuple[float, float]:
         """With the longest time from a batch's first message to its commit."""
@@ -210,8 +212,17 @@ async def _telling(folder: Path, channels: int, routes: Sequence[routing.Route])
 
 async def routes(folder: Path, size: int) -> Subject:
     """So many routes are looked at before one fits."""
-    no = [routing.Route(match={"device": f"Other{n}", "severity": ["critical"]}, channels=("c0",)) for n in range(size)]
-    return await _telling(folder, 1, (*no, routing.Route(channels=("c0",))))
+    return await _telling(folder, 1, _routes(size, "Other{}"))
+
+
+async def wild_routes(folder: Path, size: int) -> Subject:
+    """The same, each with a wildcard."""
+    return await _telling(folder, 1, _routes(size, "Other{}-*"))
+
+
+def _routes(size: int, device: str) -> Sequence[routing.Route]:
+    no = ({"device": device.format(n), "severity": ["critical"]} for n in range(size))
+    return [*(routing.Route(match=match, channels=("c0",)) for match in no), routing.Route(channels=("c0",))]
 
 
 async def channels(folder: Path, size: int) -> Subject:
@@ -221,12 +232,27 @@ async def channels(folder: Path, size: int) -> Subject:
 
 async def silences(folder: Path, size: int) -> Subject:
     """So many silences hold, and half as many planned windows, of which none fits."""
+    return await _silenced(folder, size, lambda n: {"device": f"Other{n}"})
+
+
+async def wild_silences(folder: Path, size: int) -> Subject:
+    """The same, each with a wildcard."""
+    return await _silenced(folder, size, lambda n: {"device": f"*-other{n}" if n % 2 else f"Other{n}-*"})
+
+
+async def vague_silences(folder: Path, size: int) -> Subject:
+    """The same, with nothing in them that tells one incident from many."""
+    eventd = await _silenced(folder, size, lambda n: {"fault_side": "local", "device": f"*{n}*"})
+    eventd.why = "whose patterns neither begin nor end with a letter are tried one by one"
+    return eventd
+
+
+async def _silenced(folder: Path, size: int, match: Callable[[int], dict[str, str | list[str]]]) -> Telling:
     eventd = await _telling(folder, 1, (routing.Route(channels=("c0",)),))
     until = eventd.now + 10_000_000
     for n in range(size):
-        silence = Silence(f"s{n}", {"device": f"Other{n}"}, eventd.now, until, "somebody")
-        eventd.correlator.silence(silence, eventd.now)
-    planned = tuple(Maintenance({"device": f"Other{n}"}, weekly="Sat 22:00-Sun 02:00") for n in range(size // 2))
+        eventd.correlator.silence(Silence(f"s{n}", match(n), eventd.now, until, "somebody"), eventd.now)
+    planned = tuple(Maintenance(match(n), weekly="Sat 22:00-Sun 02:00") for n in range(size // 2))
     eventd.correlator.reconfigure(JUDGED, eventd.inventory, None, planned)
     return eventd
 
@@ -263,7 +289,10 @@ CURVES = (
     Curve("children of one outage", (10, 100, 1000, 10_000), children),
     Curve("peers and devices listed", (10, 100, 1000, 10_000), listed),
     Curve("routes before one fits", (1, 10, 100, 1000), routes),
+    Curve("wild routes before one fits", (1, 10, 100, 1000), wild_routes),
     Curve("channels told", (1, 4, 16, 64), channels),
     Curve("silences that do not fit", (1, 10, 100, 1000), silences),
+    Curve("wild silences that do not fit", (1, 10, 100, 1000), wild_silences),
+    Curve("vague silences that do not fit", (1, 10, 100, 1000), vague_silences),
     Curve("notifications waiting", (10, 100, 1000, 10_000), waiting),
 )

@@ -52,7 +52,7 @@ WITH RECURSIVE n (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < 
 INSERT INTO incidents
     (seq, id, status, kind, severity, device, peer, site, opened_at, updated_at, resolved_at, json)
 SELECT seq, printf('%032x', seq), CASE WHEN seq % 10 THEN 'resolved' ELSE 'open' END, 'tunnel_down',
-    CASE WHEN seq % 1000 THEN 'major' ELSE 'critical' END,
+    CASE WHEN seq - :rows / :each / 2 IN (0, 1) THEN 'critical' ELSE 'major' END,
     'FW' || seq % 500, '10.0.0.1', NULL, ended - :each * :apart, ended, CASE WHEN seq % 10 THEN ended END,
     replace(:json, 'the-id', printf('%032x', seq))
 FROM (SELECT seq, :first + seq * :each * :apart AS ended FROM n)
@@ -159,18 +159,19 @@ class Journal(Subject):
             "events of a device": lambda: ask(device="FW7"),
             "stops of a device": lambda: ask(device="FW7", event="ipsec.tunnel.stop"),
             "events of a peer then": lambda: ask(peer=peer(7919), until=midway, limit=1),
+            "events of a peer since the last": lambda: ask(peer=peer(7919), since=time.time() - 3600.0),
+            "events of a device up to then": lambda: ask(device="FW7", until=midway, limit=20),
             "events of a device then": lambda: ask(device="FW7", since=midway, until=midway + 100 * few),
             "all events then": lambda: ask(since=midway, until=midway + few),
             "events before then": lambda: ask(until=midway),
             "events of an incident": lambda: ask(incident=f"{self.rows // EVENTS_PER_INCIDENT:032x}"),
             "newest incidents": lambda: self.store.incidents(),
-            "critical incidents": lambda: self.store.incidents(severity="critical"),
+            "the two critical incidents": lambda: self.store.incidents(severity="critical"),
             "incidents of a device": lambda: self.store.incidents(device="FW100"),
             "latest that are over": lambda: self.store.over(None, 15),
             "latest of a device": lambda: self.store.over("FW101", 15),
             "outbox by state": lambda: self.store.outbox_counts(),
             "dead letters": lambda: self.store.dead_letters(),
-            "announced": lambda: self.store.alerting("ops", time.time() - 3600),
         }
         looks = [Look(name, "CPU µs", self._asked(question)) for name, question in asked.items()]
         return [
@@ -178,6 +179,7 @@ class Journal(Subject):
             Look("commit beside retention", "µs per row", self._commit_beside_retention),
             Look("retention", "CPU µs per row", self._prune),
             Look("start", "CPU µs", self._start),
+            Look("announced", "CPU µs per open incident", self._announced),
             *looks,
         ]
 
@@ -189,6 +191,12 @@ class Journal(Subject):
             return (time.process_time() - cpu) * 1e6, (time.perf_counter() - wall) * 1e3
 
         return probe
+
+    async def _announced(self) -> tuple[float, float]:
+        """What an Alertmanager has to be told again: all of them, each time."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        found = await self.store.alerting("ops", time.time() - 3600)
+        return (time.process_time() - cpu) * 1e6 / len(found), (time.perf_counter() - wall) * 1e3
 
     async def _commits(self) -> tuple[float, float]:
         cpu = time.process_time()

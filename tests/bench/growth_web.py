@@ -18,6 +18,7 @@ from eventd.model import Message
 
 #: One in so many peers is down, and told by itself.
 DOWN = 10
+ALL_DOWN = 1
 #: Seconds between two wake-ups of the one who notices that the loop is held.
 TICK_S = 0.001
 CONFIG = """
@@ -45,7 +46,7 @@ ASKED = {
     "peers": "/api/v1/peers",
     "peers that are down": "/api/v1/peers?up=false",
     "devices": "/api/v1/devices",
-    "open incidents": "/api/v1/incidents?status=open&limit=1000",
+    "open incidents": "/api/v1/incidents?status=open&limit=20",
     "status": "/api/v1/status",
     "why of a device": "/api/v1/explain?device=FW1",
     "why of a peer": "/api/v1/explain?peer=10.0.1.1",
@@ -73,8 +74,8 @@ class Held:
 class Asked(Subject):
     """A whole eventd, its loop beside ours, which knows so many peers."""
 
-    def __init__(self, folder: Path, size: int) -> None:
-        self.size, self._folder, self._stack = size, folder, AsyncExitStack()
+    def __init__(self, folder: Path, size: int, down: int = DOWN) -> None:
+        self.size, self._down, self._stack = size, down, AsyncExitStack()
         self._web = free_port()
         self._config = folder / "eventd.toml"
         self._config.write_text(CONFIG.format(syslog=free_port(), web=self._web, folder=folder))
@@ -84,7 +85,7 @@ class Asked(Subject):
         await self._start()
         now = time.time()
         lines = [start_line(n, device=device(n)) for n in range(self.size)]
-        lines += [stop_line(n, device=device(n)) for n in range(0, self.size, DOWN)]
+        lines += [stop_line(n, device=device(n)) for n in range(0, self.size, self._down)]
         for at in range(0, len(lines), 512):
             part = [Message("syslog-udp", "192.0.2.1", 514, now, line.encode()) for line in lines[at:][:512]]
             self._app.intake.put(part)
@@ -114,7 +115,11 @@ class Asked(Subject):
 
     def looks(self) -> Sequence[Look]:
         asked = [Look(name, "ms that the loop is held", self._asking(path)) for name, path in ASKED.items()]
-        return [*asked, Look("restart", "CPU µs per peer", self._restart)]
+        return [*asked, *self.restarts()]
+
+    def restarts(self) -> Sequence[Look]:
+        """Until it is ready, from a state of that size."""
+        return [Look("restart", "CPU µs per peer", self._restart)]
 
     def _asking(self, path: str) -> Callable[[], Awaitable[tuple[float, float]]]:
         async def probe() -> tuple[float, float]:
@@ -144,4 +149,21 @@ async def peers(folder: Path, size: int) -> Subject:
     return found
 
 
-CURVES = (Curve("questions", (200, 2000, 20_000), peers),)
+class Down(Asked):
+    """Every peer is down: as many incidents are open, and told by themselves."""
+
+    def looks(self) -> Sequence[Look]:
+        return self.restarts()
+
+
+async def all_down(folder: Path, size: int) -> Subject:
+    """So many incidents are open."""
+    found = Down(folder, size, ALL_DOWN)
+    await found.open()
+    return found
+
+
+CURVES = (
+    Curve("questions", (200, 2000, 20_000), peers),
+    Curve("all peers down", (100, 1000, 10_000), all_down),
+)

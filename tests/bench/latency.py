@@ -5,6 +5,7 @@ import tempfile
 import threading
 import time
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
@@ -45,10 +46,10 @@ def probe(number: int) -> bytes:
 
 
 class Hook:
-    """A far end that takes every alert. ``arrived``: when each device was first told of (`time.perf_counter`)."""
+    """A far end that takes every alert. ``arrived``: when each device was told of (`time.perf_counter`), in order."""
 
     def __init__(self) -> None:
-        self.arrived = arrived = dict[str, float]()
+        self.arrived = arrived = defaultdict[str, list[float]](list)
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -56,7 +57,7 @@ class Hook:
             def do_POST(self) -> None:
                 at = time.perf_counter()
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                arrived.setdefault(body["alerts"][0]["labels"]["device"], at)
+                arrived[body["alerts"][0]["labels"]["device"]].append(at)
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -168,7 +169,7 @@ def measure(load: Load, share: float, capacity: float, seconds: float, folder: P
 
 def _told(hook: Hook, watch: Watch) -> list[float]:
     times = (hook.arrived.get(f"PROBE{number}") for number in range(len(watch.probed)))
-    return [at - sent for at, sent in zip(times, watch.probed, strict=True) if at is not None]
+    return [at[0] - sent for at, sent in zip(times, watch.probed, strict=True) if at]
 
 
 def quantiles(before: Mapping[str, float], after: Mapping[str, float], name: str) -> Spread | None:

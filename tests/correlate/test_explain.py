@@ -9,6 +9,7 @@ from correlate_strategies import EPOCH, inventory, tell
 from eventd.correlate import Settings, Silence, rules
 from eventd.correlate.explain import WAITS
 from eventd.correlate.timers import TIMERS
+from eventd.inventory import Inventory, Peer
 
 ROOM = Path(__file__).parents[2] / "eventd/correlate"
 
@@ -164,3 +165,23 @@ def test_a_child_leaves_telling_to_its_parent_and_says_what_silences_that() -> N
 def test_what_waits_for_traffic_does_not_wait_for_an_all_clear() -> None:
     found = one("0 stop config modify or manual offline", 60, trigger="traffic")
     assert ["still waits" in wait.means for wait in found.waits if wait.timer == "stale"] == [True]
+
+
+def test_a_peer_is_found_by_its_address_and_by_the_name_of_its_row_or_network() -> None:
+    rows = [Peer(address="10.0.0.1", name="Lyon"), Peer(address="::ffff:10.0.0.2", name="Oslo")]
+    known = Inventory(
+        peers=[*rows, Peer(cidr="10.0.0.0/24", name="branches"), Peer(address="10.9.9.9", name="10.0.0.4")]
+    )
+    text = "\n".join(f"{n} stop dpd timeout peer=10.0.0.{n}" for n in range(1, 5))
+    correlator = tell(text, until=60, known=known).correlator
+    for name, found in {
+        "Lyon": [1],
+        "10.0.0.1": [1],
+        "Oslo": [2],
+        "branches": [3, 4],
+        "10.0.0.4": [4],
+        "::ffff:10.0.0.1": [],
+        "nobody": [],
+    }.items():
+        explained = correlator.explain(EPOCH + 60, peer=name)
+        assert [one.peer for one in explained] == [f"10.0.0.{n}" for n in found], name

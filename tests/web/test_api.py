@@ -334,7 +334,7 @@ async def test_peers_and_devices_are_told_without_the_store(site: Site) -> None:
 
 
 async def test_a_defect_is_an_error_without_its_details(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(site.service.correlator, "peers", lambda: 1 / 0)
+    monkeypatch.setattr(site.service.correlator, "named_peers", lambda: 1 / 0)
     text = await site.refused("peers", 500)
     assert "division" not in text
     assert "Traceback" not in text
