@@ -10,7 +10,7 @@ import eventd
 from eventd.correlate.state import PeerState
 from eventd.model import utc
 from eventd.store.base import MAX_PAGE
-from eventd.turns import smallest
+from eventd.turns import smallest, turns
 from eventd.web import query as q
 from eventd.web.answers import (
     ChannelRow,
@@ -85,17 +85,14 @@ class Api:
             wanted["up"] = UP[wanted["up"]]
         limit, before, site = wanted.pop("limit"), wanted.pop("before", ()), wanted.pop("site", None)
         correlator, known = self._service.correlator, self._service.inventory
-        found = await smallest(
-            (
-                state
-                for state in correlator.named_peers()
-                if all(getattr(state, name) == value for name, value in wanted.items())
-                and before < _peer_place(state)
-                and (site is None or ((peer := known.peer(state.peer)) is not None and peer.site == site))
-            ),
-            limit + 1,
-            _peer_place,
-        )
+        fitting = [
+            state
+            async for state in turns(correlator.named_peers())
+            if all(getattr(state, name) == value for name, value in wanted.items())
+            and before < _peer_place(state)
+            and (site is None or ((peer := known.peer(state.peer)) is not None and peer.site == site))
+        ]
+        found = await smallest(fitting, limit + 1, _peer_place)
         following = write_place(_peer_place(found[limit - 1])) if len(found) > limit else None
         return answer({"items": [correlator.standing(state) for state in found[:limit]], "next": following})
 

@@ -18,12 +18,13 @@ WORSE = 0.25
 
 class Look(Struct, frozen=True):
     """One way to look at a subject: what it costs then, and the longest that anything waited, in ms. ``why`` says what
-    it has to grow with, where it has to."""
+    it has to grow with, where it has to; what costs less than ``unfelt`` is felt by nobody and counts as that."""
 
     name: str
     unit: str
     probe: Callable[[], Awaitable[tuple[float, float]]]
     why: str = ""
+    unfelt: float = 0.0
 
 
 class Subject(ABC):
@@ -56,11 +57,12 @@ class Grown(Struct, frozen=True):
     costs: tuple[float, ...]
     latencies_ms: tuple[float, ...]
     why: str = ""
+    unfelt: float = 0.0
 
     @property
     def exponent(self) -> float:
         """``cost ~ size ** exponent`` over the upper half."""
-        return self._exponent(self.costs)
+        return self._exponent([max(cost, self.unfelt) for cost in self.costs])
 
     @property
     def wait_exponent(self) -> float:
@@ -100,6 +102,7 @@ async def measure(curve: Curve, rounds: int, where: Path, *, full: bool) -> list
                 tuple(median(turn[place][size][0] for turn in seen) for size in range(len(sizes))),
                 tuple(median(turn[place][size][1] for turn in seen) for size in range(len(sizes))),
                 look.why,
+                look.unfelt,
             )
             for place, look in enumerate(looks[0])
         ]
