@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from heapq import nsmallest
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -37,11 +36,11 @@ async def in_turns(rows: Iterable[T]) -> list[T]:
 
 async def smallest(rows: Iterable[T], count: int, key: Callable[[T], Any]) -> list[T]:
     """The first ``count`` of them in the order of ``key``."""
-    found: list[T] = []
-    for some in together(rows, ROWS_PER_SORT):
-        found = nsmallest(count, found + some, key=key)
+    found: list[tuple[Any, int, T]] = []
+    for some in together(enumerate(rows), ROWS_PER_SORT):
+        found = sorted([*found, *((key(row), number, row) for number, row in some)])[:count]
         await asyncio.sleep(0)
-    return found
+    return [row for _, _, row in found]
 
 
 def together(rows: Iterable[T], size: int) -> Iterator[list[T]]:

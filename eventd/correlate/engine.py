@@ -253,8 +253,8 @@ class Correlator:
         return Counter((case.kind, case.severity) for _, _, case in self._fleet.announced())
 
     def named_peers(self) -> Iterator[PeerState]:
-        """Every peer with an address, to be looked at only, in the order in which they were met: what every scrape does.
-        Their `OrderedDict` itself would look each one up, which holds everybody for 10 ms where there are 20,000."""
+        """Every peer with an address, to be looked at only, in the order in which they were met: what every scrape
+        does. Their `OrderedDict` itself would look each one up, which takes 10 ms where there are 20,000."""
         return (state for state in list(dict.values(self._fleet.peers)) if state.peer is not None)
 
     def peers(self) -> Iterator[PeerStatus]:
