@@ -155,7 +155,7 @@ def curves(found: Sequence[Grown]) -> Table:
             f"{one.costs[0]:,.1f} to {one.costs[-1]:,.1f} {one.unit}",
             f"{one.latencies_ms[0]:,.1f} to {one.latencies_ms[-1]:,.1f}" if any(one.latencies_ms) else "",
             f"{one.exponent:.2f}",
-            "worse" if one.is_worse else "",
+            (f"worse: {one.why}" if one.why else "worse") if one.is_worse else "",
         )
         for one in found
     ]
