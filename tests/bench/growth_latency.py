@@ -11,7 +11,7 @@ from contenders.eventd import Eventd
 from growth_curve import Curve, Look, Subject
 from growth_judge import FIRST_PROBE, device
 from growth_store import fill
-from latency import LOOK_S, PATIENCE_S, PROBES_PER_S, WARM_UP_S, Hook, Watch, probe
+from latency import LOOK_S, PATIENCE_S, PROBES_PER_S, Hook, Watch, probe
 from loads import LOADS
 from results import Spread
 from service import until
@@ -21,7 +21,7 @@ from eventd.store import base as store
 from eventd.store.sqlite import SqliteStore
 
 #: Changes a second, a third of what a busy machine bears, and seconds of one look.
-RATE, SECONDS = 400.0, 3
+RATE, SECONDS = 400.0, 3.0
 CHANGES = next(load for load in LOADS if load.name == "changes")
 #: Alerts of one look.
 ALERTS = 40
@@ -35,7 +35,7 @@ class Served(Subject):
 
     def __init__(self, folder: Path, extra: str = "") -> None:
         self.eventd = Eventd(folder, CHANGES, extra)
-        self.watch = Watch(self.eventd)
+        self._sent = 0
 
     def tell(self, lines: Iterable[str]) -> None:
         """Have it judge these first."""
@@ -52,14 +52,12 @@ class Served(Subject):
         return [Look("to the commit, p99", "ms", self._committed)]
 
     async def _committed(self) -> tuple[float, float]:
-        watch, known, first = self.watch, self.eventd.done(), len(self.watch.sent)
-        for _ in range(SECONDS):
-            watch.send(len(watch.sent), RATE, WARM_UP_S)
-        sent = watch.sent[first:]
-        missing = watch.wait(known + len(sent))
+        watch = Watch(self.eventd)
+        watch.send(self._sent, RATE, SECONDS)
+        self._sent += len(watch.sent)
+        missing = watch.wait()
         assert not missing, f"{missing} messages are lost"
-        waits = [watch.committed_at(row) - at for row, at in enumerate(sent, known + 1)]
-        spread = Spread.of(waits)
+        spread = Spread.of(watch.committed())
         return spread.p99, spread.largest
 
     async def close(self) -> None:
@@ -95,7 +93,7 @@ class Telling(Served):
     """Each alert goes to so many webhooks, which are one far end."""
 
     def __init__(self, folder: Path, channels: int) -> None:
-        self._hook, self._sent = Hook(), 0
+        self._hook = Hook()
         self._hook.__enter__()
         super().__init__(folder, "".join(HOOK.format(number=n, port=self._hook.port) for n in range(channels)))
         self._channels = channels
