@@ -25,8 +25,12 @@ RATE, SECONDS = 400.0, 3.0
 CHANGES = next(load for load in LOADS if load.name == "changes")
 #: Alerts of one look.
 ALERTS = 40
-#: Every peer's outage is told by itself; the section of correlation is the last of the configuration of tests.
-ALONE = "group_peers = 50000\ngroup_share = 1.0\n"
+#: Every peer's outage is told by itself, and at once.
+ALONE = '[correlate]
+outage_hold = "0s"
+group_peers = 50000
+group_share = 1.0
+'
 HOOK = '[[channels]]\nname = "hook{number}"\ntype = "webhook"\nurl = "http://127.0.0.1:{port}/{number}"\n'
 
 
