@@ -26,11 +26,7 @@ CHANGES = next(load for load in LOADS if load.name == "changes")
 #: Alerts of one look.
 ALERTS = 40
 #: Every peer's outage is told by itself, and at once.
-ALONE = '[correlate]
-outage_hold = "0s"
-group_peers = 50000
-group_share = 1.0
-'
+ALONE = '[correlate]\noutage_hold = "0s"\ngroup_peers = 50000\ngroup_share = 1.0\n'
 HOOK = '[[channels]]\nname = "hook{number}"\ntype = "webhook"\nurl = "http://127.0.0.1:{port}/{number}"\n'
 
 
