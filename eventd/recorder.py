@@ -16,6 +16,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from eventd.aside import answer
 from eventd.errors import EventdError
 from eventd.model import Message
 from eventd.parse.recording import format_line
@@ -161,8 +162,7 @@ class Recorder:
                 self._file.open(order.settings)
             except OSError as error:
                 failed = error
-        with contextlib.suppress(RuntimeError):  # the loop is gone, and with it whoever waited
-            order.done.get_loop().call_soon_threadsafe(_settle, order.done, failed)
+        answer(order.done, None, failed)
         return order.settings is not None
 
     def _write(self, messages: Sequence[Message]) -> None:
@@ -175,15 +175,6 @@ class Recorder:
             self._lost += len(messages) - (self._written - before)
             if self._file_limit.allow("write") is not None:
                 log.error("the recording cannot be written: messages are missing in it", error=str(error))
-
-
-def _settle(done: asyncio.Future[None], failed: OSError | None) -> None:
-    if done.done():
-        return
-    if failed is None:
-        done.set_result(None)
-    else:
-        done.set_exception(failed)
 
 
 def _chunks(messages: Sequence[Message]) -> Iterator[tuple[bytes, int]]:

@@ -25,6 +25,7 @@ from eventd.sender.templates import (
     complete,
     fill,
     knows,
+    pairs,
     wire_name,
 )
 
@@ -66,7 +67,7 @@ def send_syslog(**options: Any) -> None:
     """
     registry = load()
     with _usage():
-        given = _pairs(options["pairs"])
+        given = pairs(options["pairs"])
         hostname = given.pop("hostname", options["hostname"])
         template, values = _filled(registry, "syslog", _templates(registry, "syslog", options), options, given)
         style = {name: options[name] for name in ("form", "timestamp", "value_style", "facility")}
@@ -217,18 +218,6 @@ def _usage() -> Iterator[None]:
         raise click.UsageError(str(error)) from error
 
 
-def _pairs(pairs: Iterable[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not key or not equals:
-            raise SendError(f"{pair!r} is no k=v")
-        if key in found:
-            raise SendError(f"{key} was given twice")
-        found[key] = value
-    return found
-
-
 def _templates(registry: Registry, kind: str, options: Options) -> dict[str, list[Any]]:
     """Of the vendor that was named; else of the default one if it knows the event at all, else of all."""
     of: dict[str, Callable[[Collection[str]], dict[str, list[Any]]]] = {
@@ -277,7 +266,7 @@ def _prepare(options: Options) -> tuple[TrapTemplate, dict[str, str], Any]:
         engine_id=usm.engine_id,
     )
     templates = _templates(registry, "trap", options)
-    template, values = _filled(registry, "trap", templates, options, _pairs(options["pairs"]))
+    template, values = _filled(registry, "trap", templates, options, pairs(options["pairs"]))
     return template, values, identity
 
 

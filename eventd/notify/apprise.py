@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from eventd.aside import answer
 from eventd.checked import Fault
 from eventd.contract import Channel, Notifier
 from eventd.discreet import Discreet
@@ -186,36 +187,19 @@ class Apprise(Texts):
         """In a daemon: what hangs in a library cannot be taken back, and must neither pile up nor hold up the exit."""
         if not self._free.is_set():
             raise DeliveryError(DeliveryFailure.TIMEOUT, "Apprise is still busy with the last one", retryable=True)
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[list[DeliveryError | None]] = loop.create_future()
+        done: asyncio.Future[list[DeliveryError | None]] = asyncio.get_running_loop().create_future()
         self._free.clear()
-        threading.Thread(target=self._work, args=(card, loop, done), name="apprise", daemon=True).start()
+        threading.Thread(target=self._work, args=(card, done), name="apprise", daemon=True).start()
         return await done
 
-    def _work(
-        self, card: Card, loop: asyncio.AbstractEventLoop, done: "asyncio.Future[list[DeliveryError | None]]"
-    ) -> None:
+    def _work(self, card: Card, done: "asyncio.Future[list[DeliveryError | None]]") -> None:
         results, bug = list[DeliveryError | None](), None
         try:
             results = [service.notify(card) for service in self._services]
         except Exception as error:  # noqa: BLE001  whatever a plug-in raises is told where it is waited for
             bug = error
         self._free.set()
-        try:
-            loop.call_soon_threadsafe(_settle, done, results, bug)
-        except RuntimeError:  # the loop is gone; so is everybody who waited
-            return
-
-
-def _settle(
-    done: "asyncio.Future[list[DeliveryError | None]]", results: list[DeliveryError | None], bug: Exception | None
-) -> None:
-    if done.done():
-        return
-    if bug is None:
-        done.set_result(results)
-    else:
-        done.set_exception(bug)
+        answer(done, results, bug)
 
 
 @cache

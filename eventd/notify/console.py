@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
+from eventd.aside import answer
 from eventd.checked import Checked, Fault
 from eventd.contract import Channel, Notifier, Pace
 from eventd.errors import DeliveryError, DeliveryFailure
@@ -83,19 +84,8 @@ class Writer:
                 self._stream.flush()
             except (OSError, ValueError) as error:
                 failed = error
-            try:
-                done.get_loop().call_soon_threadsafe(_settle, done, failed)
-            except RuntimeError:  # the loop is gone; so is everybody who waited
+            if not answer(done, None, failed):
                 return
-
-
-def _settle(done: asyncio.Future[None], failed: Exception | None) -> None:
-    if done.done():
-        return
-    if failed is None:
-        done.set_result(None)
-    else:
-        done.set_exception(failed)
 
 
 class Console:

@@ -22,6 +22,7 @@ from eventd.durations import parse_duration
 from eventd.errors import EventdError
 from eventd.matching import FACTS
 from eventd.sender.syslog import ALL_FORMS, VALUE_STYLES
+from eventd.sender.templates import SendError, pairs
 
 #: The sender that stands for ourselves.
 EVENTD = "eventd"
@@ -110,7 +111,7 @@ def lines(number: int, text: str) -> Iterator[Line]:
         for index in range(count):
             at = first if count == 1 else first + (last - first) * index / (count - 1)
             yield replace(template(index + 1), at=round(at, 6), who=who, number=number, text=text)
-    except ValueError as error:
+    except (ValueError, SendError) as error:
         raise ScriptError(str(error)) from error
 
 
@@ -145,10 +146,10 @@ def _ours(rest: str) -> Callable[[int], Line]:
 
 
 def _acts(rest: str) -> Callable[[int], Line]:
-    verb, *pairs = shlex.split(rest) or [""]
+    verb, *words = shlex.split(rest) or [""]
     if verb not in ACTS:
         raise ValueError(f"{verb!r} is nothing an operator can do: {', '.join(ACTS)}")
-    given, known = _pairs(pairs), (*ACTS[verb], *FACTS)
+    given, known = pairs(words), (*ACTS[verb], *FACTS)
     for key in given.keys() - set(known):
         raise ValueError(f"{key!r} is no key of {verb}: {', '.join(known)}")
     if verb == "silence" and "for" not in given:
@@ -166,10 +167,10 @@ def _theirs(rest: str) -> Callable[[int], Line]:
         payload = rest.strip().encode() if way == "raw" else bytes.fromhex(rest)
         return lambda _: Line(at=0, who="", way=transport, payload=payload)
     transport, dialect, style = _way(way)
-    event, *pairs = shlex.split(rest) or [""]
+    event, *words = shlex.split(rest) or [""]
     if not event:
         raise ValueError(f"what does it say by {way}? An event is missing")
-    given = _pairs(pairs)
+    given = pairs(words)
     _fill(given, 1)
     seq, sent = given.pop("seq", None), given.pop("sent", None)
     counter, when = None if seq is None else int(seq), None if sent is None else moment(sent)
@@ -197,18 +198,6 @@ def _way(text: str) -> tuple[str, str, str]:
             return ("snmp-inform" if kind == "inform" else f"snmp-{version}"), version, ""
         raise ValueError(f"{text!r}: a version is one of {' '.join(SNMP[kind])}")
     raise ValueError(f"{text!r} is no way to tell: {' '.join((*SYSLOG, *SNMP, *VERBATIM))} again")
-
-
-def _pairs(words: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not key or not equals:
-            raise ValueError(f"{word!r} is no key=value")
-        if key in found:
-            raise ValueError(f"{key} is given twice")
-        found[key] = value
-    return found
 
 
 def _fill(fields: dict[str, str], index: int) -> dict[str, str]:

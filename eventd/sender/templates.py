@@ -19,6 +19,19 @@ class SendError(EventdError):
     """What was asked for cannot be sent; the text says what could."""
 
 
+def pairs(words: Iterable[str]) -> dict[str, str]:
+    """Words of the form ``key=value``; `SendError` where one is not, or a key comes twice."""
+    found: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not key or not equals:
+            raise SendError(f"{word!r} is no key=value")
+        if key in found:
+            raise SendError(f"{key} is given twice")
+        found[key] = value
+    return found
+
+
 def wire_name(template: SyslogTemplate | TrapTemplate) -> str:
     """The mnemonic of a log or the MIB name of a notification."""
     return template.mnemonic if isinstance(template, SyslogTemplate) else template.notification

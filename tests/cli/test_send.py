@@ -92,7 +92,7 @@ def test_the_hostname_may_be_given_as_a_field() -> None:
         ),
         (["syslog", "ipsec.tunnel.stop", "peer=1", "DstIP=2"], ["two names"]),
         (["syslog", "ipsec.tunnel.stop", "peer=1", "peer=2"], ["given twice"]),
-        (["syslog", "ipsec.tunnel.stop", "peer"], ["no k=v"]),
+        (["syslog", "ipsec.tunnel.stop", "peer"], ["no key=value"]),
         (
             ["syslog", "ipsec.tunel.stop"],
             ["did you mean ipsec.tunnel.stop", "known: ipsec.negotiation.fail, ipsec.tunnel.stop"],
