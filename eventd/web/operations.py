@@ -1,6 +1,8 @@
 """What can be asked of this server: one row per operation. Query keys and types of the answers are those that the
 handlers use themselves."""
 
+from functools import partial
+
 import msgspec
 from msgspec import Struct
 
@@ -65,14 +67,17 @@ class Operation(Struct, frozen=True, kw_only=True):
 #: What can be wrong with a change of an incident or a notification.
 CHANGING = (400, 401, 403, 404, 409, 413, 503)
 
+#: Most of those that change something, that show a page, and that list rows.
+_changes = partial(Operation, method="post", tag="change", refusals=CHANGING)
+_shows = partial(Operation, tag="page", returns=(HTML,), refusals=(400, 503))
+_lists = partial(Operation, pages=True, refusals=(400, 503))
+
 OPERATIONS = (
-    Operation(
+    _lists(
         path="/api/v1/incidents",
         does="Incidents, the latest first.",
         keys=q.INCIDENTS,
         returns=Incident,
-        pages=True,
-        refusals=(400, 503),
     ),
     Operation(
         path="/api/v1/incidents/{id}",
@@ -80,88 +85,68 @@ OPERATIONS = (
         returns=IncidentWithEvents,
         refusals=(400, 404, 503),
     ),
-    Operation(
+    _changes(
         path="/api/v1/incidents/{id}/ack",
         does="Note who has taken an incident: it is not recalled any more, or not before `until`.",
-        method="post",
-        tag="change",
         takes=bodies.ACK,
         returns=Incident,
-        refusals=CHANGING,
     ),
-    Operation(
+    _changes(
         path="/api/v1/incidents/{id}/ack",
         does="Nobody has it any more.",
         method="delete",
-        tag="change",
         returns=Incident,
-        refusals=CHANGING,
     ),
-    Operation(
+    _changes(
         path="/api/v1/incidents/{id}/clear",
         does="Resolve an incident by hand; a group takes along what it tells.",
-        method="post",
-        tag="change",
         takes=bodies.BY,
         returns=Incident,
-        refusals=CHANGING,
     ),
-    Operation(
+    _lists(
         path="/api/v1/silences",
         does="Silences in force, those that ended within a day, and the planned work of the configuration (kind "
         "maintenance: the window that holds or the next one), the one that ends first first.",
         keys=q.SILENCES,
         returns=SilenceRow,
-        pages=True,
         refusals=(400,),
     ),
-    Operation(
+    _changes(
         path="/api/v1/silences",
         does="Tell nobody of what it fits until it ends. What is still open then is told.",
-        method="post",
-        tag="change",
         takes=bodies.SILENCE,
         needs=("match",),
         returns=SilenceRow,
         status=201,
         refusals=(400, 401, 403, 413, 503),
     ),
-    Operation(
+    _changes(
         path="/api/v1/silences/{id}",
         does="End a silence now; what it held back and is still open is told. Planned work stands in the configuration "
         "and is ended there (409).",
         method="delete",
-        tag="change",
         returns=SilenceRow,
         refusals=(400, 401, 403, 404, 409, 503),
     ),
-    Operation(
+    _lists(
         path="/api/v1/outbox",
         does="Notifications as they stand in the outbox, the latest enqueued first; without `state` what was not "
         "delivered: pending, or dead and neither sent again nor dropped.",
         keys=q.OUTBOX,
         returns=Letter,
-        pages=True,
-        refusals=(400, 503),
     ),
-    Operation(
+    _changes(
         path="/api/v1/outbox/{id}/retry",
         does="Have a pending one tried at once. A dead one stays dead; a new one, which is the answer, tells the "
         "incident as it stands now.",
-        method="post",
-        tag="change",
         takes=bodies.BY,
         returns=Letter,
-        refusals=CHANGING,
     ),
-    Operation(
+    _changes(
         path="/api/v1/outbox/{id}/drop",
         does="Give up a pending one, unless it is being told right now, or close a dead one.",
-        method="post",
-        tag="change",
         takes=bodies.BY,
         returns=Letter,
-        refusals=CHANGING,
     ),
     Operation(
         path="/api/v1/explain",
@@ -177,44 +162,37 @@ OPERATIONS = (
         returns=(EVENT_STREAM,),
         refusals=(400, 503),
     ),
-    Operation(
+    _lists(
         path="/api/v1/rejected",
         does="Messages that were refused or could not be decoded, the latest first.",
         keys=q.REJECTED,
         returns=RejectedRow,
-        pages=True,
-        refusals=(400, 503),
     ),
-    Operation(
+    _lists(
         path="/api/v1/events",
         does="The journal, the latest arrival first.",
         keys=q.JOURNAL,
         returns=EventRow,
-        pages=True,
-        refusals=(400, 503),
     ),
-    Operation(
+    _lists(
         path="/api/v1/peers",
         does="How every known peer stands, by device, vsys and address.",
         keys=q.PEERS,
         returns=PeerStatus,
-        pages=True,
         refusals=(400,),
     ),
-    Operation(
+    _lists(
         path="/api/v1/devices",
         does="Devices of the inventory and devices that were heard, by name, with what was learned of them.",
         keys=q.DEVICES,
         returns=DeviceRow,
-        pages=True,
         refusals=(400,),
     ),
-    Operation(
+    _lists(
         path="/api/v1/reasons",
         does="The reason catalogue.",
         keys=q.REASONS,
         returns=ReasonRow,
-        pages=True,
         refusals=(400,),
     ),
     Operation(
@@ -224,37 +202,27 @@ OPERATIONS = (
         refusals=(400, 503),
     ),
     Operation(path="/api/v1/openapi.json", does="This document.", refusals=(400,)),
-    Operation(
+    _shows(
         path="/",
         does="The desk: what is wrong now.",
-        tag="page",
         keys=q.DESK,
-        returns=(HTML,),
-        refusals=(400, 503),
     ),
-    Operation(
+    _shows(
         path="/incidents/{id}",
         does="One incident as a page.",
-        tag="page",
         keys=q.INCIDENT_PAGE,
-        returns=(HTML,),
         refusals=(400, 404, 503),
     ),
-    Operation(
+    _shows(
         path="/why",
         does="Why a peer, a device or an incident stands as it does, as a page.",
-        tag="page",
         keys=q.WHY_PAGE,
-        returns=(HTML,),
         refusals=(400, 404, 503),
     ),
-    Operation(
+    _shows(
         path="/rejected",
         does="Messages that were refused or could not be decoded, as a page.",
-        tag="page",
         keys=q.REJECTED_PAGE,
-        returns=(HTML,),
-        refusals=(400, 503),
     ),
     Operation(path="/style.css", does="Looks of the pages.", tag="page", returns=(CSS,)),
     Operation(path="/icon.svg", does="Icon of the pages.", tag="page", returns=("image/svg+xml",)),
