@@ -31,9 +31,10 @@ class Fading:
             state = find(key)
             if state is None or isinstance(state, GroupState):
                 continue
-            twins.forget(state.facts, before)
+            if not state.facts or state.facts[-1].until < before:  # else it is early enough once it is quiet
+                twins.forget(state.facts, before)
             if state.facts:
-                self._told_at[key] = state.facts[0].until
+                self._told_at[key] = state.facts[-1].until
 
     def shift(self, delta_s: float) -> None:
         """The clock was set."""

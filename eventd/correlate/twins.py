@@ -38,37 +38,37 @@ def recall(facts: list[Fact], event: Event, now: float, window: float) -> tuple[
     oldest = now - window
     if facts and (facts[0].until < oldest or len(facts) >= MAX_FACTS):
         _forget(facts, oldest)
-    name, way = event.event or "", _way(event)
+    name, way, ident = event.event or "", _way(event), _ident(event)
     checksum = crc32(event.raw.encode("utf-8", "surrogatepass"))
-    again = _told_before(facts, event, way, checksum, oldest)
-    if again is not None:
-        return again, "retransmission"
-    reason, ident = event.reason, _ident(event)
+    reason = event.reason
     words = None if reason is None or reasons.unsaid(reason) else reason.name or reason.text.casefold()
     code = None if reason is None else reason.code
-    for fact in facts:  # the oldest one counts: n logs and n traps meet in their order
-        if fact.event != name or way in fact.ways or fact.at < oldest or fact.until < oldest:
+    again = twin = None
+    for fact in facts:
+        if fact.event != name or fact.until < oldest:
             continue
-        if not (_same_reason(fact, words, code) and _agree(fact.ident, ident)):
-            continue
-        fact.ways[way], fact.until = checksum, now
-        if fact.reason is None and words is not None:
-            fact.reason, fact.code = words, code
-            return fact, "explained"
-        return fact, "twin"
+        told = fact.ways.get(way)
+        if told == checksum:
+            again = fact  # the latest one counts: what undid that came after the earlier ones as well
+        elif told is None and twin is None and fact.at >= oldest:  # the oldest: n logs and n traps meet in their order
+            twin = fact if _same_reason(fact, words, code) and _agree(fact.ident, ident) else None
+    if again is not None and (again is facts[-1] or _numbered(event) or not _undone(facts, again, way, oldest)):
+        return again, "retransmission"
+    if twin is not None:
+        return twin, _add(twin, way, checksum, now, words, code)
     if facts and facts[-1].ident == ident:
         ident = facts[-1].ident  # one for all: they are what is looked at and saved most
     facts.append(Fact(now, now, name, words, code, ident, {way: checksum}))
     return facts[-1], "new"
 
 
-def _told_before(facts: list[Fact], event: Event, way: str, checksum: int, oldest: float) -> Fact | None:
-    """The latest fact that was told in these very bytes, unless it was undone since: what undid that came after the
-    earlier ones as well."""
-    for fact in reversed(facts):
-        if fact.ways.get(way) == checksum and fact.event == event.event and fact.until >= oldest:
-            return fact if fact is facts[-1] or _numbered(event) or not _undone(facts, fact, way, oldest) else None
-    return None
+def _add(fact: Fact, way: str, checksum: int, now: float, words: str | None, code: int | None) -> Telling:
+    """A further way has told a fact."""
+    fact.ways[way], fact.until = checksum, now
+    if fact.reason is not None or words is None:
+        return "twin"
+    fact.reason, fact.code = words, code
+    return "explained"
 
 
 def _way(event: Event) -> str:
