@@ -8,6 +8,7 @@ import ipaddress
 import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct
@@ -17,6 +18,9 @@ from eventd.matching import Match, values
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 ClockMeaning = Literal["iso", "add-offset", "local"]
 Text = Annotated[str, Meta(min_length=1)]
+#: Peer addresses whose row is remembered: looked up several times for each message, and taking an address apart is
+#: most of that. More than the peers of the largest installation; some 100 bytes each.
+ADDRESSES = 65_536
 
 
 class Device(Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,6 +72,9 @@ class Inventory:
                 self._by_key[key] = device
                 if field == "addresses":
                     self._addresses[key] = device.name
+        self._addresses_of: dict[str, tuple[str, ...]] = {}
+        for address, name in self._addresses.items():
+            self._addresses_of[name] = (*self.addresses(name), address)
         self._peers: dict[tuple[int, int, int], Peer] = {}
         self._peers_by_name: dict[str | None, list[Peer]] = {}
         for peer in self.peers:
@@ -75,6 +82,7 @@ class Inventory:
             network = _network(peer)
             self._peers[network.version, network.prefixlen, int(network.network_address)] = peer
         self._prefixes = sorted({(version, length) for version, length, _ in self._peers}, reverse=True)
+        self._row_of = lru_cache(maxsize=ADDRESSES)(self._longest_prefix)
 
     def strangers(self, match: Match) -> Iterator[tuple[str, str]]:
         """(match key, value) of what fits nothing that is listed, for keys that there are any values of: it may be
@@ -100,7 +108,7 @@ class Inventory:
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """The addresses that a device lists, as canonical text."""
-        return tuple(address for address, owner in self._addresses.items() if owner == name)
+        return self._addresses_of.get(name, ())
 
     def identify(self, *, engine_id: str | None, agent: str | None, hostname: str | None, source: str) -> str:
         """Name of the sending device, by the first of engine id, believed agent address, hostname and source address
@@ -116,8 +124,9 @@ class Inventory:
 
     def peer(self, address: str | None) -> Peer | None:
         """What is known of a peer address: its own row, else the row with the longest matching prefix."""
-        if address is None or not self._prefixes:
-            return None
+        return None if address is None or not self._prefixes else self._row_of(address)
+
+    def _longest_prefix(self, address: str) -> Peer | None:
         try:
             ip = _ip(address)
         except ValueError:

@@ -7,30 +7,32 @@ from functools import lru_cache
 from typing import Generic, TypeVar
 
 from eventd.errors import Problem
-from eventd.model import INCIDENT_KINDS, REASON_CATEGORIES, SEVERITIES, Incident
+from eventd.model import INCIDENT_KINDS, REASON_CATEGORIES, SEVERITIES, Incident, Member
 
 #: Every key must agree; a list means any of its values. Text may hold shell wildcards (``fw-*``).
 Match = Mapping[str, str | list[str]]
 
-#: Match key → the values of which one must match. A peer is known by address and by name; severity is every step the
-#: incident went through (see `severities`), site that of the peer and that of the device.
+#: What tells one incident from many, and one member of an outage from the others, most telling first: who is asked for
+#: by one of these is looked up, not tried. A peer is known by address and by name, site is its own and the device's.
+TELLING: dict[str, Callable[[Incident | Member], Iterable[str | None]]] = {
+    "peer": lambda one: (one.peer, one.peer_name),
+    "device": lambda one: (one.device,),
+    "interface": lambda one: (one.interface,),
+    "owner": lambda one: (one.owner,),
+    "site": lambda one: (one.site, one.device_site),
+    "tag": lambda one: one.tags,
+    "vsys": lambda one: (one.vsys,),
+}
+
+#: Match key → the values of which one must match. Severity is every step the incident went through (see `severities`).
 FACTS: dict[str, Callable[[Incident], Iterable[str | None]]] = {
     "severity": lambda incident: severities(incident),
     "kind": lambda incident: (incident.kind,),
     "status": lambda incident: (incident.status,),
-    "site": lambda incident: (incident.site, incident.device_site),
-    "device": lambda incident: (incident.device,),
-    "peer": lambda incident: (incident.peer, incident.peer_name),
-    "interface": lambda incident: (incident.interface,),
-    "vsys": lambda incident: (incident.vsys,),
     "category": lambda incident: (incident.cause.category if incident.cause else "unknown",),
     "fault_side": lambda incident: (incident.fault_side,),
-    "owner": lambda incident: (incident.owner,),
-    "tag": lambda incident: incident.tags,
+    **TELLING,
 }
-
-#: What tells one incident from many, most telling first: who is asked for by one of these is looked up, not tried.
-TELLING = ("peer", "device", "interface", "owner", "site", "tag", "vsys")
 
 T = TypeVar("T")
 

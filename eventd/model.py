@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 SYSLOG_TRANSPORTS = ("syslog-udp", "syslog-tcp", "syslog-tls")
 #: ``snmp`` stands for a datagram on a trap port whose SNMP version cannot even be read.
@@ -365,6 +366,25 @@ class Incident(Struct, frozen=True, gc=False):
 ChangeKind = Literal["opened", "updated", "resolved"]
 
 
+class Member(Struct, frozen=True, gc=False):
+    """What tells one of the peers of an outage of many from the others: what its own incident would say of it."""
+
+    device: str
+    vsys: str | None
+    interface: str | None
+    peer: str | None
+    peer_name: str | None
+    site: str | None
+    device_site: str | None
+    owner: str | None
+    tags: tuple[str, ...]
+
+    def alone(self, outage: Incident) -> Incident:
+        """The outage as it would read if it were that of this peer alone: what routes look at."""
+        kind = "tunnel_down" if outage.kind.endswith("outage") else outage.kind
+        return replace(outage, kind=kind, **asdict(self))
+
+
 class Change(Struct, frozen=True, gc=False):
     """One step in the life of an incident, with the incident as it stands after the step.
 
@@ -372,8 +392,8 @@ class Change(Struct, frozen=True, gc=False):
     nobody has been told of the incident yet, so this step is an opening to whoever is told of it. ``kept``: the rule
     (docs/rules.md) that kept a step from being told that was worth it. ``taken``: somebody has acknowledged the
     incident, or takes that back, which nobody is told but whoever would be told if nobody did. ``joined``: an outage of
-    many tells it from now on, so that what waits to be told of it is not told by itself. ``members``: an outage of many
-    as it would read if it were that of one of its peers alone, for each that it has told, those that are back included.
+    many tells it from now on, so that what waits to be told of it is not told by itself. ``members``: the peers that
+    an outage of many has told, those that are back included.
     """
 
     what: ChangeKind
@@ -383,7 +403,7 @@ class Change(Struct, frozen=True, gc=False):
     kept: str | None = None
     taken: bool = False
     joined: bool = False
-    members: tuple[Incident, ...] = ()
+    members: tuple[Member, ...] = ()
 
 
 class Notification(Struct, frozen=True):

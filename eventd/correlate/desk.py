@@ -12,7 +12,7 @@ from eventd.correlate.settings import Settings
 from eventd.correlate.state import Case, DeviceState, PeerState, State, decide
 from eventd.correlate.texts import incident_id
 from eventd.inventory import Inventory
-from eventd.model import Change, ChangeKind, Incident
+from eventd.model import Change, ChangeKind, Incident, Member
 
 #: What is concluded from most messages of a flood.
 NOTHING, NOTHING_NEW = Verdict(), Verdict(duplicate=True)
@@ -113,7 +113,7 @@ class Desk:
             return None
         return Change("opened", incident, first=True, members=self._members(case, incident))
 
-    def _members(self, case: Case, incident: Incident) -> tuple[Incident, ...]:
+    def _members(self, case: Case, incident: Incident) -> tuple[Member, ...]:
         """What an outage of many has told, peer by peer."""
         return tuple(
             headlines.member(incident, peer, self.inventory, self.fleet.owner(peer.peer))

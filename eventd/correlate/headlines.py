@@ -30,7 +30,7 @@ from eventd.correlate.settings import MAX_TITLE, MAX_TITLE_NAMES, MAX_WHICH
 from eventd.correlate.state import LINE, PUBLIC, Case, PeerState
 from eventd.correlate.texts import shortened, span, times, words
 from eventd.inventory import Inventory
-from eventd.model import Incident, Reason, utc
+from eventd.model import Incident, Member, Reason, utc
 
 
 def incident(case: Case, inventory: Inventory, external_url: str | None, owner: str | None) -> Incident:
@@ -91,23 +91,21 @@ def wordless(case: Case, inventory: Inventory, owner: str | None) -> Incident:
     )
 
 
-def member(outage: Incident, peer: PeerState, inventory: Inventory, owner: str | None) -> Incident:
-    """An outage of many as it would read if it were that of one of its peers alone: what routes look at."""
+def member(outage: Incident, peer: PeerState, inventory: Inventory, owner: str | None) -> Member:
+    """What is to be said of one of the peers of an outage of many."""
     known, device = inventory.peer(peer.peer), inventory.device(peer.device)
     far = owner if owner and owner != peer.device and not texts.is_address(owner) else None
     site = device.site if device else None
-    return replace(
-        outage,
-        kind="tunnel_down" if outage.kind.endswith("outage") else outage.kind,
-        device=peer.device,
-        vsys=peer.vsys,
-        interface=next((tunnel.interface for tunnel in peer.tunnels.values() if tunnel.interface), outage.interface),
-        peer=peer.peer,
-        peer_name=(known.name if known else None) or far,
-        site=(known.site if known else None) or site,
-        device_site=site,
-        owner=known.owner if known else None,
-        tags=known.tags if known else (),
+    return Member(
+        peer.device,
+        peer.vsys,
+        next((tunnel.interface for tunnel in peer.tunnels.values() if tunnel.interface), outage.interface),
+        peer.peer,
+        (known.name if known else None) or far,
+        (known.site if known else None) or site,
+        site,
+        known.owner if known else None,
+        known.tags if known else (),
     )
 
 

@@ -9,8 +9,8 @@ from msgspec import Meta, field
 
 from eventd.checked import Checked, Fault, trying
 from eventd.errors import Problem
-from eventd.matching import FACTS, Choice, faults, severities
-from eventd.model import SEVERITIES, Change, Incident, Notification, Severity, utc
+from eventd.matching import TELLING, Choice, faults, severities
+from eventd.model import SEVERITIES, Change, Incident, Member, Notification, Severity, utc
 from eventd.weekly import covers, windows, zone
 
 #: An escalation that comes a week later reaches nobody who could still do something.
@@ -76,7 +76,8 @@ class Routes:
 
     def __init__(self, rows: Sequence[Route] = ()) -> None:
         self._given, self._choice = bool(rows), Choice((row.match, row) for row in rows)
-        self._looks_at = sorted({key for row in rows for key in row.match})
+        asked = {key for row in rows for key in row.match}
+        self._looks_at = [facts for key, facts in TELLING.items() if key in asked]
 
     def __bool__(self) -> bool:
         return self._given
@@ -90,13 +91,13 @@ class Routes:
                 if not candidate.continue_:
                     return
 
-    def apart(self, members: Iterable[Incident]) -> Iterable[Incident]:
+    def apart(self, members: Iterable[Member]) -> Iterable[Member]:
         """One of each sort of members that some route tells from others: of thousands mostly a few."""
-        return {tuple(tuple(FACTS[key](one)) for key in self._looks_at): one for one in members}.values()
+        return {tuple(tuple(facts(one)) for facts in self._looks_at): one for one in members}.values()
 
 
 def route(
-    incident: Incident, routes: Routes, all_channels: Iterable[str], now: float, members: Iterable[Incident] = ()
+    incident: Incident, routes: Routes, all_channels: Iterable[str], now: float, members: Iterable[Member] = ()
 ) -> dict[str, float]:
     """The channels that are told of an incident, each with the seconds for which it waits for somebody to acknowledge
     it; in the order of the routes.
@@ -108,7 +109,7 @@ def route(
     if not routes:
         return dict.fromkeys(all_channels, 0.0)
     found: dict[str, float] = {}
-    for seen in ((incident,), *((incident, member) for member in routes.apart(members))):
+    for seen in ((incident,), *((incident, one.alone(incident)) for one in routes.apart(members))):
         for severity in severities(incident):
             step, *member = (_graded(one, severity) for one in seen)
             for name, after in routes.told(step, now, *member):
