@@ -37,8 +37,9 @@ from eventd.correlate.explain import Explanation
 from eventd.correlate.fading import Fading
 from eventd.correlate.fleet import Fleet, nameless
 from eventd.correlate.hush import Maintenance, Silence, silence_key
+from eventd.correlate.packing import decode, encode
 from eventd.correlate.settings import HEAP_SLACK, MAX_FAULTS, Settings
-from eventd.correlate.state import DeviceState, Fact, GroupState, PeerState, State, decode, device_key, peer_key
+from eventd.correlate.state import DeviceState, Fact, GroupState, PeerState, State, device_key, peer_key
 from eventd.inventory import Inventory
 from eventd.model import Change, Event, Incident, PeerStatus, utc
 
@@ -287,8 +288,11 @@ class Correlator:
 
     def dump(self, key: str) -> bytes | None:
         """The state under a touched key; None if it is gone and is to be deleted."""
-        state = self._fleet.find(key) or self._desk.hush.silences.get(key)
-        return None if state is None else msgspec.msgpack.encode(state)
+        state = self._fleet.find(key)
+        if state is not None:
+            return encode(state)
+        silence = self._desk.hush.silences.get(key)
+        return None if silence is None else msgspec.msgpack.encode(silence)
 
     def load(self, states: Iterable[tuple[str, bytes]]) -> None:
         """Continue from what `dump` gave. Raises ValueError for bytes that it did not write."""

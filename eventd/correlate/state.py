@@ -10,7 +10,6 @@ All of it can be written down as a tree, so that it is in no cycle, and the garb
 from collections.abc import Iterator
 from typing import Literal
 
-import msgspec
 from msgspec import Struct, field
 
 from eventd.correlate.settings import MAX_DECISIONS, MAX_FIRST_STEPS, MAX_STEPS, MAX_WITNESSES
@@ -301,7 +300,7 @@ class PeerState(Struct, kw_only=True, omit_defaults=True, gc=False):
     that has counted it. ``guessed``: which address is the peer's and which the device's own is a guess
     (`eventd.contract.BY_ORDER`). ``told_with`` is the parent incident that has told it while its own hold was running.
     ``last_severity`` is how grave its latest incident was that is over, and
-    ``last_ended`` when it ended."""
+    ``last_ended`` when it ended. ``same`` is for what is saved (`eventd.correlate.packing`)."""
 
     key: str = ""
     linked: str = ""
@@ -328,6 +327,7 @@ class PeerState(Struct, kw_only=True, omit_defaults=True, gc=False):
     last_ended: float = 0.0
     case: Case | None = None
     decisions: list[Decision] = field(default_factory=list)
+    same: tuple[str, ...] = ()
 
     def cases(self) -> Iterator[Case]:
         """The matter in hand, if any."""
@@ -432,14 +432,6 @@ class GroupState(Struct, kw_only=True, gc=False):
 State = PeerState | DeviceState | GroupState
 
 
-#: What lies under a key, by its first word.
-KINDS: dict[str, type[PeerState] | type[DeviceState] | type[GroupState]] = {
-    "peer": PeerState,
-    "device": DeviceState,
-    "group": GroupState,
-}
-
-
 #: An interface of which only the number is known.
 UNNAMED = "interface "
 
@@ -480,14 +472,3 @@ def stamp(event: Event) -> Stamp | None:
 def moment(event: Event, now: float) -> Moment:
     """When an event arrived and happened."""
     return Moment(now, stamp(event))
-
-
-def decode(key: str, blob: bytes) -> State:
-    """The state that was written under ``key``. Raises ValueError for anything else."""
-    kind = KINDS.get(key.partition("|")[0])
-    if kind is None:
-        raise ValueError(f"there is no state under {key!r}")
-    state = msgspec.msgpack.decode(blob, type=kind)
-    if isinstance(state, PeerState):
-        state.key = key  # earlier versions did not keep it
-    return state

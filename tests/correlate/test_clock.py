@@ -7,7 +7,7 @@ from examples import some
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventd.correlate import Correlator, Settings, rebase, state
+from eventd.correlate import Correlator, Settings, packing, rebase, state
 from eventd.correlate.settings import MIN_REMINDER, TIMER_STEP
 from eventd.correlate.timers import TIMERS
 
@@ -83,14 +83,14 @@ def _rounded(key: str, blob: bytes) -> object:
             return {name: cut(inner) for name, inner in value.items()}
         return [cut(inner) for inner in value] if isinstance(value, list | tuple) else value
 
-    return cut(msgspec.to_builtins(state.decode(key, blob)))
+    return cut(msgspec.to_builtins(packing.decode(key, blob)))
 
 
 def test_every_moment_that_is_remembered_moves_with_the_clock() -> None:
     """A field added to the state with the time of something must be added to the shift too."""
     story = tell("0 start flow=A\n60 phase1\n61 linkdown\n62 heal\n63 stop phase1 sa replace\n64 stop dpd timeout", 65)
     for key, blob in story.saved.items():
-        moved = state.decode(key, blob)
+        moved = packing.decode(key, blob)
         rebase.shift(moved, -1000 * DAY)
         kept = [case.since for case in moved.cases() if case.announced]
         assert [at for at in _floats(msgspec.to_builtins(moved)) if at > EPOCH - DAY] == kept, key

@@ -18,7 +18,8 @@ from msgspec import Struct, field
 
 from eventd.contract import Verdict
 from eventd.correlate import Correlator, Settings, twins
-from eventd.correlate.state import KINDS, GroupState, State, decode
+from eventd.correlate.packing import KINDS, decode
+from eventd.correlate.state import GroupState, State
 from eventd.inventory import Inventory, Peer
 from eventd.model import Change, Event, Header, Incident, Reason, to_json
 
