@@ -23,17 +23,21 @@ def find(peer: PeerState, event: Event, now: float, *, wanted: bool) -> Tunnel:
     key = _key(event)
     tunnel = peer.tunnels.get(key)
     if tunnel is None:
-        fits = [known for known in peer.tunnels.values() if _fits(known, event)]
-        fits = fits or [known for known in peer.tunnels.values() if _moved(known, event)]
-        tunnel = next((known for known in fits if known.up is wanted), fits[0] if fits else None)
-    if tunnel is None:
-        _make_room(peer)
-        tunnel = peer.tunnels[key] = Tunnel(since=now)
-    for name in TUNNEL_FIELDS:
-        if getattr(tunnel, name) is None and (said := getattr(event, name)) is not None:
-            setattr(tunnel, name, said)
+        tunnel = _find(peer, event, wanted=wanted)
+        if tunnel is None:
+            _make_room(peer)
+            tunnel = peer.tunnels[key] = Tunnel(since=now)
+        for name in TUNNEL_FIELDS:  # one that is under the very key has them
+            if getattr(tunnel, name) is None and (said := getattr(event, name)) is not None:
+                setattr(tunnel, name, said)
     tunnel.local, tunnel.port = event.local or tunnel.local, event.peer_port or tunnel.port
     return tunnel
+
+
+def _find(peer: PeerState, event: Event, *, wanted: bool) -> Tunnel | None:
+    fits = [known for known in peer.tunnels.values() if _fits(known, event)]
+    fits = fits or [known for known in peer.tunnels.values() if _moved(known, event)]
+    return next((known for known in fits if known.up is wanted), fits[0] if fits else None)
 
 
 def put(peer: PeerState, tunnel: Tunnel, up: bool, now: float) -> bool:

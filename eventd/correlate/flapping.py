@@ -2,6 +2,8 @@
 until it is quiet; and once more when it stays down.
 """
 
+from itertools import pairwise
+
 from eventd.correlate import books, cases, evidence, groups, opening, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.settings import MIN_PACE, PACE_SPREAD, PACE_STOPS
@@ -78,8 +80,10 @@ def _count_stop(desk: Desk, tunnel: Tunnel) -> None:
 
 def _pace(tunnel: Tunnel) -> float:
     """The steady distance of the latest stops in seconds, where it was soon back after each; else 0."""
-    gaps = [later - earlier for earlier, later in zip(tunnel.stops, tunnel.stops[1:], strict=False)]
-    mean = sum(gaps) / len(gaps) if len(gaps) >= PACE_STOPS - 1 else 0.0
+    if len(tunnel.stops) < PACE_STOPS:
+        return 0.0
+    gaps = [later - earlier for earlier, later in pairwise(tunnel.stops)]
+    mean = sum(gaps) / len(gaps)
     if mean < MIN_PACE or tunnel.absent > SOON_BACK * mean:
         return 0.0
     return mean if all(abs(gap - mean) <= PACE_SPREAD * mean for gap in gaps) else 0.0

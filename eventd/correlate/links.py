@@ -7,11 +7,12 @@ the addresses that a device was seen to use as its own.
 
 import ipaddress
 from collections.abc import Iterator
+from functools import lru_cache
 
 from eventd.correlate import books, cases, indexes, phrases, reasons, texts
 from eventd.correlate.desk import Desk
 from eventd.correlate.fleet import Fleet
-from eventd.correlate.settings import LINK_WINDOW
+from eventd.correlate.settings import LINK_WINDOW, MAX_DEVICES
 from eventd.correlate.state import Case, FaultSide, PeerState
 from eventd.model import Reason
 
@@ -95,6 +96,7 @@ def _ends(peer: PeerState) -> Iterator[tuple[str, str | None]]:
             yield tunnel.local, tunnel.flow
 
 
+@lru_cache(maxsize=MAX_DEVICES)
 def _private(address: str) -> bool:
     try:
         ip = ipaddress.ip_address(address)

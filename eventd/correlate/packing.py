@@ -11,9 +11,6 @@ KINDS: dict[str, type[PeerState] | type[DeviceState] | type[GroupState]] = {
     "device": DeviceState,
     "group": GroupState,
 }
-#: Reasons of a case in the order in which each may be the one before it, the first one that of the peer's last stop.
-REASONS = ("stop", "cause", "knew")
-
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -42,12 +39,13 @@ def decode(key: str, blob: bytes) -> State:
 
 def _fold(peer: PeerState) -> None:
     before, case = peer.last_stop, peer.case
-    for name in REASONS if case is not None else ():
-        reason = getattr(case, name)
-        if reason is not None and reason is before:
-            setattr(case, name, None)
-            peer.same = (*peer.same, name)
-        before = reason or before
+    if case is not None:  # the last one first: what it is compared with is there yet
+        if case.knew is not None and case.knew is (case.cause or case.stop or before):
+            case.knew, peer.same = None, ("knew",)
+        if case.cause is not None and case.cause is (case.stop or before):
+            case.cause, peer.same = None, (*peer.same, "cause")
+        if case.stop is not None and case.stop is before:
+            case.stop, peer.same = None, (*peer.same, "stop")
     ident = None
     for fact in peer.facts:
         if fact.ident is ident:
@@ -57,11 +55,14 @@ def _fold(peer: PeerState) -> None:
 
 
 def _unfold(peer: PeerState) -> None:
-    before, case = peer.last_stop, peer.case
-    for name in REASONS if peer.same and case is not None else ():
-        if name in peer.same:
-            setattr(case, name, before)
-        before = getattr(case, name) or before
+    before, case, same = peer.last_stop, peer.case, peer.same
+    if case is not None and same:
+        if "stop" in same:
+            case.stop = before
+        if "cause" in same:
+            case.cause = case.stop or before
+        if "knew" in same:
+            case.knew = case.cause or case.stop or before
     peer.same = ()
     ident: tuple[str | int | None, ...] = ()
     for fact in peer.facts:

@@ -4,10 +4,11 @@
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 
 from eventd.correlate.phrases import COME_BACK, CUTS_ALL, LOOK_TOO, ONLY_PART, SOOTHING, UNEXPLAINED, UNEXPLAINED_STEPS
-from eventd.correlate.settings import MAX_ACTIONS, MAX_FIRST_STEPS, MAX_NAMED, MAX_TEXT
+from eventd.correlate.settings import MAX_ACTIONS, MAX_DEVICES, MAX_FIRST_STEPS, MAX_NAMED, MAX_TEXT
 from eventd.correlate.state import LINE, Case, PeerState, Step
 from eventd.inventory import Inventory
 from eventd.model import Event, Reason, utc
@@ -39,6 +40,7 @@ def times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
+@lru_cache(maxsize=MAX_DEVICES)
 def is_address(name: str) -> bool:
     """Whether a device is known by nothing but its address."""
     try:
