@@ -100,19 +100,19 @@ class Book:
                         found.setdefault((row.space, key), row)
         return found
 
-    def resolve(self, space: str, text: str | None, code: int | None, context: Mapping[str, str]) -> Reason:
+    def resolve(self, space: str, text: str | None, code: int | None, context: Mapping[str, Any]) -> Reason:
         """What a device gave as reason, explained, with the steps filled for this event.
 
         ``text`` is kept as it is; where only a code came, the catalogue's text stands in. The code decides only where
-        the text is missing or unknown. ``context`` maps placeholder names to values; without
+        the text is missing or unknown. ``context`` maps placeholder names (and others) to values; without
         one it lacks a step is said in words, or left out.
         """
         return self.find(space, text, code, context).reason
 
-    def find(self, space: str, text: str | None, code: int | None, context: Mapping[str, str]) -> Found:
+    def find(self, space: str, text: str | None, code: int | None, context: Mapping[str, Any]) -> Found:
         """As `resolve`, and how well text, code and catalogue agree."""
         values = tuple(map(context.get, PLACEHOLDERS))
-        if sum(map(len, context.values())) + len(text or "") > MAX_REMEMBERED:
+        if sum(map(len, filter(None, values))) + len(text or "") > MAX_REMEMBERED:
             return self._filled(self._match(space, text, code), text, code, values)
         return self._remembered(space, text, code, values)
 

@@ -19,7 +19,7 @@ from eventd.contract import (
 )
 from eventd.errors import DecodeError
 from eventd.model import Event, Severity, SyslogRecord, TrapRecord
-from handlers._common.catalogue import CONDITION, PLACEHOLDERS, Book
+from handlers._common.catalogue import CONDITION, Book
 from handlers._common.fields import TRUNCATED
 from handlers._common.tables import STANDARD, Kind, Notification, Tables
 from handlers._common.values import CONVERTERS
@@ -29,6 +29,8 @@ DecodeSyslog = Callable[[SyslogRecord, Origin], Event]
 DecodeTrap = Callable[[TrapRecord, Origin], Event]
 #: (event field → value, wire key → text) of a log's body
 ReadFields = Callable[[SyslogRecord], tuple[dict[str, Any], dict[str, str]]]
+#: What stands in the steps until it is known which end is whose.
+_UNSURE = {"peer": "<peer>", "local": "<local>"}
 
 
 def logs(*kinds: Kind) -> dict[str, Kind]:
@@ -139,8 +141,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
             words = kind.implies
         if words is None and code is None:
             return
-        unsure = ("peer", "local") if extra.get(ENDS) == UNORDERED else ()
-        context = {name: f"<{name}>" if name in unsure else str(known[name]) for name in PLACEHOLDERS if name in known}
+        context = {**known, **_UNSURE} if extra.get(ENDS) == UNORDERED else known
         found = self.book.find(kind.space, words, code, context)
         known["reason"] = found.reason if text == words or text is None else replace(found.reason, text=text)
         if found.code_text is not None:

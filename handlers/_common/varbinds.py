@@ -21,6 +21,10 @@ _ADDRESS_TEXT = re.compile(rb"[\s\0]*[0-9A-Fa-f.:%-]+[\s\0]*|[ \0]*")
 #: OIDs whose object is remembered, 200 bytes each: the eleven columns of the tunnels that repeat themselves. Finding
 #: one anew takes 2 µs.
 MAX_LOCATED = 4096
+_TOO_LARGE = 10**MAX_DIGITS
+#: Texts whose meaning is remembered, some 300 bytes each, and the longest of them: Huawei's MIB allows 128 octets of
+#: reason and 63 of interface name.
+MAX_TEXTS, MAX_OCTETS = 2048, 128
 
 Value = int | bytes | str | None
 
@@ -114,10 +118,14 @@ class Varbinds:
 
 
 def _converted(field: str, value: Value) -> Any:
-    if value is None or (isinstance(value, int) and field in NUMBERS and 0 <= value < 10**MAX_DIGITS):
+    if value is None or (isinstance(value, int) and field in NUMBERS and 0 <= value < _TOO_LARGE):
         return value
     if not isinstance(value, bytes):
         return CONVERTERS[field](str(value))
+    return (_remembered if len(value) <= MAX_OCTETS else _of_octets)(field, value)
+
+
+def _of_octets(field: str, value: bytes) -> Any:
     if field in ADDRESSES and len(value) in _LENGTHS and not _ADDRESS_TEXT.fullmatch(value):
         return CONVERTERS[field](str(ipaddress.ip_address(value)))
     try:
@@ -126,6 +134,9 @@ def _converted(field: str, value: Value) -> Any:
         if field not in ADDRESSES or len(value) != 4:  # sixteen such characters are an address cut off, not one
             raise
     return CONVERTERS[field](str(ipaddress.ip_address(value)))
+
+
+_remembered = lru_cache(MAX_TEXTS)(_of_octets)
 
 
 def _index_parts(instance: str, texts: int) -> list[str]:

@@ -11,6 +11,7 @@ anywhere behind 1024 octets.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from eventd.model import SyslogRecord
@@ -50,11 +51,15 @@ _NAMES = (
     r"|(?:Initiator|Responder) cookie|Connection ID|Tunnel ID|Message ID|IKE profile name|IPsec policy(?: name)?"
     r"|(?:Sour(?:ce)?|Dest(?:ination)?) addr(?:ess)?|(?:In|Out)bound (?:AH|ESP) SPI|ACL number"
 )
-#: Between two items.
-_BREAK = re.compile(rf"(?:\r?\n|#015#012|#012|#015| [-•·] )+|(?<=[\s,;])(?=(?:{_NAMES})\s{{0,3}}[:：])", re.IGNORECASE)
+#: Between two items. Most characters begin no name, and to see that first halves the time.
+_BREAK = re.compile(
+    rf"(?:\r?\n|#015#012|#012|#015| [-•·] )+|(?=[acdilmorst])(?<=[\s,;])(?=(?:{_NAMES})\s{{0,3}}[:：])", re.IGNORECASE
+)
 _ITEM = re.compile(r"[\s•·*,;-]{0,8}([A-Za-z][A-Za-z0-9 /_-]{1,40}?)\s{0,3}[:：](.*)", re.DOTALL)
 #: A list has at least so many items; a sentence with one colon in it is none.
 MIN_ITEMS = 2
+#: Names of items whose spelling is remembered: those of all messages are some 60, and none has more than 41 letters.
+MAX_NAMES = 512
 #: Nothing of Comware's is longer than 1024 octets; what is, is read up to here and kept whole.
 MAX_TEXT = 4096
 #: Comware cuts a message at 1024 octets (the most that RFC 3164 section 4.1 allows); a relay may have shortened the
@@ -86,13 +91,16 @@ def read_text(text: str, *, may_be_cut: bool = False) -> tuple[dict[str, Any], d
     if text.count(":") + text.count("：") < MIN_ITEMS:  # most are sentences, and looking for items takes longest
         return *typed(_sentence(text), ITEMS, spelled), False
     parts = [part for part in map(str.strip, _BREAK.split(text)) if part]
-    items = [(part, item) for part in parts if (item := _ITEM.fullmatch(part))]
+    found = [_ITEM.fullmatch(part) for part in parts]
+    items = [item for item in found if item]
     if len(items) < MIN_ITEMS:
         return *typed(_sentence(text), ITEMS, spelled), False
     whole = not may_be_cut or text.rstrip().endswith(".")
     kept = items if whole or items[-1][0] != parts[-1] else items[:-1]
-    fields = [(item[1].strip(), _bare(item[2])) for _, item in kept]
-    fields += [pair for part in parts if not _ITEM.fullmatch(part) for pair in _sentence(part, alone=False)]
+    fields = [(item[1].strip(), _bare(item[2])) for item in kept]
+    fields += [
+        pair for part, item in zip(parts, found, strict=True) if not item for pair in _sentence(part, alone=False)
+    ]
     known, extra = typed(fields, ITEMS, spelled)
     if not whole:
         extra[TRUNCATED] = parts[-1]
@@ -100,6 +108,7 @@ def read_text(text: str, *, may_be_cut: bool = False) -> tuple[dict[str, Any], d
     return known, extra, True
 
 
+@lru_cache(MAX_NAMES)
 def spelled(name: str) -> str:
     """A name as `ITEMS` has it."""
     return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -57,7 +57,7 @@ def test_a_repeated_line_is_decoded_as_if_for_the_first_time(stamp: bytes, inven
     assert len(IN_COMMON) > 100
     for line, start, end in IN_COMMON:
         before = message(line[:start] + stamp + line[end:], at=AT - 60)
-        for one in (before, message(line), message(line, at=AT + 1)):
+        for one in (before, message(line), before, message(line, at=AT + 1), before, message(line, at=AT + 2)):
             assert used.decode(one) == anew.decode(one)
     assert len(used._repeats) > 100
 
@@ -71,18 +71,28 @@ def test_who_says_the_same_from_elsewhere_is_somebody_else() -> None:
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repeats, "MAX_EVENTS", 8)
     used = decoder()
-    for number in (*range(20), 3):
+    for number in (*range(20), *range(20), 3):
         event = used.decode(message(stop_line(number).encode()))
         assert isinstance(event, Event)
         assert event.tunnel_index == number
     assert len(used._repeats) == 8
 
 
+def test_what_never_comes_again_is_not_remembered_and_drives_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeats, "MAX_EVENTS", 8)
+    monkeypatch.setattr(repeats, "MAX_ONCE", 20)
+    used = decoder()
+    for number in (1, 1, *range(2, 100)):
+        used.decode(message(stop_line(number).encode()))
+    assert len(used._repeats) == 1
+    assert len(used._repeats._once) <= 20
+
+
 @pytest.mark.parametrize("version", ["snmp-v2c", "snmp-v3"])
 def test_a_repeated_trap_is_decoded_as_if_for_the_first_time(version: str) -> None:
     used, anew = trap_decoder(), trap_decoder()
     anew._repeats = Forgetful()
-    for number in range(1, 60):
+    for number in range(1, 120):
         trap = stop_trap(number % 7, reason=("dpd timeout", "peer request")[number % 2])
         if version == "snmp-v3":
             trap = DEVICE.message(trap[trap.index(0xA7) :], now=AT, msg_id=number)
