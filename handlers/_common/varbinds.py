@@ -63,7 +63,7 @@ class Varbinds:
         that a new row is located once."""
         known: dict[str, Any] = {}
         extra: dict[str, str] = {}
-        indexed: dict[str, int] = {}
+        indexed: dict[str, Any] = {}
         instance = tail = ""
         for varbind in varbinds:
             oid = varbind.oid
@@ -98,18 +98,18 @@ class Varbinds:
         if converted is not None and known.setdefault(field, converted) != converted:
             keep(extra, row.name, text_of(value))
 
-    def _index(self, row: ObjectType, instance: str, extra: dict[str, str]) -> dict[str, int]:
+    def _index(self, row: ObjectType, instance: str, extra: dict[str, str]) -> dict[str, Any]:
         """What the row index says of the event; what feeds no field (a VRRP group, an NQA test's name) is kept."""
         parts = _index_parts(instance, row.texts)
         if len(parts) != len(row.index) or instance == "0":  # the instance of a scalar
             return {}
-        found: dict[str, int] = {}
+        found: dict[str, Any] = {}
         for name, part in zip(row.index, parts, strict=True):
             field = self.index_fields.get(name)
             if field is None:
                 keep(extra, name, part)
             elif len(part) <= MAX_DIGITS:
-                found[field] = int(part)
+                found[field] = CONVERTERS[field](part)
         return found
 
     def _enumerated(self, row: ObjectType, value: Value) -> str:

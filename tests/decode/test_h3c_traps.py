@@ -6,7 +6,8 @@ import pytest
 from h3c_lines import OWN, PEER, TREES, registry, trap
 from huawei_lines import decode, event, record
 
-from eventd.model import Syntax, TrapRecord, VarBind
+from eventd.contract import Origin
+from eventd.model import Syntax, TrapRecord, VarBind, utc
 from handlers.h3c._tables import NOTIFICATIONS, OBJECTS, SOURCES, TABLES
 from handlers.h3c._varbinds import locate, typed
 
@@ -128,6 +129,15 @@ def test_active_time_has_a_unit_of_its_own_in_each_mib(oid: str, value: int, sec
 def test_the_row_index_says_what_the_varbinds_do_not() -> None:
     known, _ = typed([VarBind(f"{TREES['hh3c']}.7.1.1.1.6.12.1.83", Syntax.IP_ADDRESS, PEER)])
     assert known == {"ifindex": 12, "tunnel_index": 83, "peer": PEER}
+
+
+def test_a_policy_that_only_the_row_index_names_is_text() -> None:
+    sa_not_found = next(row for row in NOTIFICATIONS.values() if row.name == "hh3cIPsecInvalidSaFailureV2")
+    notification = record(sa_not_found.oid, [VarBind(f"{TREES['hh3c']}.126.1.10.1.1.7", Syntax.OCTET_STRING, b"")])
+    handler = registry().for_trap(notification)
+    assert handler is not None
+    assert handler.decode_trap is not None
+    assert handler.decode_trap(notification, Origin("snmp-v2c", "192.0.2.1", utc(1_795_233_600), "FW1")).policy == "7"
 
 
 def test_unknown_varbinds_are_kept() -> None:
