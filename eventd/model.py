@@ -164,7 +164,7 @@ class Syntax(IntEnum):
     END_OF_MIB_VIEW = 0x82
 
 
-class VarBind(Struct, frozen=True):
+class VarBind(Struct, frozen=True, gc=False):
     """One variable binding. ``oid`` is dotted text without leading dot, instance suffix included.
 
     ``value``: int for the integer types, bytes for OCTET STRING/Opaque, dotted text for OBJECT IDENTIFIER and
@@ -176,7 +176,7 @@ class VarBind(Struct, frozen=True):
     value: int | bytes | str | None
 
 
-class TrapRecord(Struct, frozen=True):
+class TrapRecord(Struct, frozen=True, gc=False):
     """One SNMP notification, v1 mapped to the v2 view (RFC 3584 section 3.1).
 
     ``raw`` is the whole message as it may be kept: without the community, which whoever reads it could send with.

@@ -5,7 +5,7 @@ value is read through a cursor that ends where its parent says: it can neither r
 behind unnoticed. Nothing here recurses.
 """
 
-from functools import lru_cache
+from collections.abc import Callable
 
 from eventd.errors import ParseError, RejectReason
 
@@ -24,13 +24,15 @@ MAX_SUB_IDS = 128
 MAX_SUB_ID = 2**32 - 1
 #: The same in octets: a sub-identifier of 32 bits takes five.
 MAX_OID_OCTETS = MAX_SUB_IDS * 5
-#: Distinct OIDs of one vendor's notifications and objects are some hundred, with the row indexes of a hub any number;
-#: one of those is put together anew in a microsecond. About half a megabyte.
+#: Texts remembered of each part of an OID: objects of the known vendors are some hundred, rows any number. About half a
+#: megabyte.
 OID_CACHE = 2048
-#: Octets that name an object of an enterprise's MIB (1.3.6.1.4.1, two of the enterprise, six of its own); behind them
-#: stands the row. New rows come with every negotiation, with the same row in each column: the two parts of an OID are
-#: remembered apart, which makes a new OID five times cheaper. Where a sub-identifier spans the cut, nothing is gained.
+#: Octets that name an object of an enterprise's MIB: 1.3.6.1.4.1, two of the enterprise (2011; 25506 has three), six of
+#: its own; behind them stands the row. New rows come with every negotiation, with the same row in each column: the two
+#: parts of an OID are remembered apart, so that a trap has at most one that is new.
 OBJECT_OCTETS = 13
+#: Where the enterprise's number ends if it has two.
+ENTERPRISE_ENDS = 6
 
 LAST_SHORT_LENGTH = 0x7F
 
@@ -87,27 +89,48 @@ def read_octets(data: bytes, start: int, stop: int) -> bytes:
 def read_oid(data: bytes, start: int, stop: int) -> str:
     """Dotted text of an OBJECT IDENTIFIER's content."""
     try:
-        return oid_text(data[start:stop])
+        return oid_text(data, start, stop)
     except ValueError as error:
         raise bad_ber(start, str(error)) from None
 
 
-@lru_cache(maxsize=OID_CACHE)
-def oid_text(content: bytes) -> str:
-    """Dotted text of encoded content (X.690 section 8.19); ValueError if it is not well formed.
+def oid_text(data: bytes, start: int, stop: int) -> str:
+    """Dotted text of the encoded content in that place (X.690 section 8.19); ValueError if it is not well formed.
 
     No content at all reads as ``0.0``, the null OID: agents are known to send it so.
     """
-    if not content:
-        return "0.0"
-    if len(content) > MAX_OID_OCTETS or content[-1] > LAST_SHORT_LENGTH:
-        raise ValueError(f"OID too long or unfinished ({len(content)} octets)")
-    if OBJECT_OCTETS < len(content) < MAX_SUB_IDS and content[OBJECT_OCTETS - 1] <= LAST_SHORT_LENGTH:
-        return _object_text(content[:OBJECT_OCTETS]) + _row_text(content[OBJECT_OCTETS:])
-    return _text(content)
+    size = stop - start
+    if size <= OBJECT_OCTETS:
+        return _objects[data[start:stop]]
+    if size >= MAX_SUB_IDS:  # perhaps too many, which parts do not show
+        return _text(data[start:stop])
+    row_at = start + OBJECT_OCTETS + (data[start + ENTERPRISE_ENDS] > LAST_SHORT_LENGTH)
+    while row_at < stop and data[row_at - 1] > LAST_SHORT_LENGTH:  # no sub-identifier is cut in two
+        row_at += 1
+    return _objects[data[start:row_at]] + _rows[data[row_at:stop]]
+
+
+class _Texts(dict[bytes, str]):
+    """Texts by octets, each made when it is first asked for. Emptied when full: no order to keep up at each look."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[bytes], str]) -> None:
+        self._make = make
+
+    def __missing__(self, octets: bytes) -> str:
+        text = self._make(octets)
+        if len(self) >= OID_CACHE:
+            self.clear()
+        self[octets] = text
+        return text
 
 
 def _text(content: bytes) -> str:
+    if not content:
+        return "0.0"
+    if len(content) > MAX_OID_OCTETS:
+        raise ValueError(f"OID of {len(content)} octets")
     first, *rest = _sub_ids(content)
     arcs = [min(first // 40, 2)]
     arcs += [first - 40 * arcs[0], *rest]
@@ -116,15 +139,13 @@ def _text(content: bytes) -> str:
     return ".".join(map(str, arcs))
 
 
-_object_text = lru_cache(maxsize=OID_CACHE)(_text)
-
-
-@lru_cache(maxsize=OID_CACHE)
 def _row_text(content: bytes) -> str:
     return "".join([f".{sub_id}" for sub_id in _sub_ids(content)])
 
 
 def _sub_ids(content: bytes) -> list[int]:
+    if content and content[-1] > LAST_SHORT_LENGTH:
+        raise ValueError("unfinished sub-identifier")
     found = []
     value = 0
     for octet in content:
@@ -137,6 +158,9 @@ def _sub_ids(content: bytes) -> list[int]:
             found.append(value)
             value = 0
     return found
+
+
+_objects, _rows = _Texts(_text), _Texts(_row_text)
 
 
 class Cursor:

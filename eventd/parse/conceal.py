@@ -19,7 +19,11 @@ BEGIN = re.compile(rb"\x30(?:[\x00-\x80]|\x81.|\x82..|\x83...|\x84....)\x02\x01[
 def without_community(payload: bytes, known: Iterable[bytes] = ()) -> bytes:
     """A message with asterisks in place of its community, and of the ``known`` ones wherever they stand if it is
     damaged. Lengths stay, so that what was well formed still is."""
-    start, stop = _begun(payload) or _whole(payload)
+    return blanked(payload, *(_begun(payload) or _whole(payload)), known)
+
+
+def blanked(payload: bytes, start: int, stop: int, known: Iterable[bytes]) -> bytes:
+    """The same, where it is known that the community stands there."""
     payload = payload[:start] + b"*" * (stop - start) + payload[stop:]
     for community in known:
         if len(community) >= LEAST_SEARCHED:

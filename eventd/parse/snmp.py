@@ -14,6 +14,7 @@ from eventd.model import Syntax, TrapRecord
 from eventd.parse import snmp_v3, usm
 from eventd.parse.ber import (
     LAST_SHORT_LENGTH,
+    OCTET_STRING,
     SEQUENCE,
     Cursor,
     bad_ber,
@@ -22,7 +23,7 @@ from eventd.parse.ber import (
     encode_oid,
     encode_sequence,
 )
-from eventd.parse.conceal import without_community
+from eventd.parse.conceal import blanked, without_community
 from eventd.parse.engines import Allowance, Engines
 from eventd.parse.recent import Recent
 from eventd.parse.snmp_pdu import (
@@ -117,10 +118,12 @@ class Access:
             found |= hmac.compare_digest(known, community)
         return found
 
-    def conceal(self, payload: bytes) -> bytes:
+    def conceal(self, payload: bytes, place: tuple[int, int] | None = None) -> bytes:
         """A message as it may be kept and shown: without its community, and without ours wherever they stand in it.
-        Whoever has it read offline has it."""
-        return payload if self.usm.checks == "offline" else without_community(payload, self._communities)
+        Whoever has it read offline has it. ``place``: first octet and end of its community, where they are known."""
+        if self.usm.checks == "offline":
+            return payload
+        return blanked(payload, *place, self._communities) if place else without_community(payload, self._communities)
 
 
 def transport_of(payload: bytes) -> str:
@@ -184,9 +187,10 @@ def _open(payload: bytes) -> tuple[int, Cursor]:
         raise ParseError(RejectReason.EMPTY)
     if len(payload) > MAX_MESSAGE:
         raise ParseError(RejectReason.OVERSIZE, MAX_MESSAGE, f"{len(payload)} octets")
-    outer = Cursor(payload)
-    cursor = outer.enter()
-    outer.finish()
+    cursor = Cursor(payload)
+    start, _ = cursor.expect(SEQUENCE)
+    cursor.finish()
+    cursor.pos = start
     return cursor.integer(), cursor
 
 
@@ -207,13 +211,14 @@ def _record(payload: bytes, version: Literal["v1", "v2c", "v3"], found: Notifica
 
 def _read_community(payload: bytes, version: int, cursor: Cursor, access: Access) -> TrapRecord:
     community_at = cursor.pos
-    community = cursor.octets()
+    place = cursor.expect(OCTET_STRING)
+    community = payload[slice(*place)]
     if not access.admits(community):
         raise ParseError(RejectReason.WRONG_COMMUNITY, community_at)
     named: Literal["v1", "v2c"] = "v1" if version == VERSION_1 else "v2c"
     found = read_notification(cursor, named)
     cursor.finish()
-    payload = access.conceal(payload)
+    payload = access.conceal(payload, place)
     if found.tag != INFORM:
         return _record(payload, named, found)
     pdu = encode_response(found.request_id, found.bindings)

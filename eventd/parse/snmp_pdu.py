@@ -10,12 +10,14 @@ from msgspec import Struct
 from eventd.errors import ParseError, RejectReason
 from eventd.model import Syntax, VarBind
 from eventd.parse.ber import (
+    LAST_SHORT_LENGTH,
     OBJECT_IDENTIFIER,
     SEQUENCE,
     Cursor,
     encode_integer,
     encode_sequence,
     encode_tlv,
+    oid_text,
     read_octets,
     read_oid,
     read_signed,
@@ -54,8 +56,11 @@ KNOWN_OCTETS = 2048
 #: Name of sysUpTime.0 and tag of its value, as nearly every v2 notification begins its list.
 _UPTIME_BEGINS = bytes.fromhex("06082b0601020101030043")
 
+#: error-status and error-index as RFC 3416 section 4.2.6 wants them, 0.
+_NO_ERROR = bytes.fromhex("020100020100")
 
-class Notification(Struct, frozen=True):
+
+class Notification(Struct, frozen=True, gc=False):
     """What one notification PDU says. ``bindings`` is the variable-binding list as it came, tag and length included;
     ``alike`` as of `eventd.model.TrapRecord`."""
 
@@ -70,7 +75,7 @@ class Notification(Struct, frozen=True):
     alike: bytes | None = None
 
 
-class Listed(Struct, frozen=True):
+class Listed(Struct, frozen=True, gc=False):
     """What a list of variables says behind sysUpTime.0."""
 
     oid: str
@@ -104,47 +109,74 @@ def _misplaced(tag: int) -> RejectReason:
 
 
 def _read_v2(tag: int, cursor: Cursor) -> Notification:
-    request_id = cursor.integer()
-    cursor.integer()
-    cursor.integer()
+    request_id, data = cursor.integer(), cursor.data
+    if data.startswith(_NO_ERROR, cursor.pos, cursor.end):
+        cursor.pos += len(_NO_ERROR)
+    else:  # whatever they say, they say nothing in a notification
+        cursor.integer()
+        cursor.integer()
     start = cursor.pos
-    regular = _read_regular(cursor)
+    first, end = cursor.expect(SEQUENCE)
+    regular = _read_regular(data, first, end)
     if regular is None:
-        oid, ticks, rest = _split(read_varbinds(cursor), start)
+        oid, ticks, rest = _split(tuple(_read_list(data, first, end, MAX_VARBINDS)), start)
         regular = ticks, None, Listed(oid, lookups(oid), rest, _trap_address(rest))
     uptime, alike, listed = regular
     cursor.finish()
-    bindings = cursor.data[start : cursor.end]
+    bindings = data[start:end]
     return Notification(
         tag, listed.oid, listed.lookup, listed.varbinds, uptime, listed.agent, request_id, bindings, alike
     )
 
 
-def _read_regular(cursor: Cursor) -> tuple[int | None, bytes | None, Listed] | None:
+def _read_regular(data: bytes, first: int, end: int) -> tuple[int | None, bytes | None, Listed] | None:
     """Uptime, the rest as it came, and what that says, of a list that begins as RFC 3416 section 4.2.6 has it. None for
-    any other one, and for what is wrong with it, which is then to be read byte by byte; the cursor stays where it was.
-    """
-    pos, data = cursor.pos, cursor.data
-    first, end = cursor.expect(SEQUENCE)
-    if data.startswith(_UPTIME_BEGINS, first + 2):
-        tag, name_at, stop = read_tlv(data, first, end)
-        size_at = name_at + len(_UPTIME_BEGINS)
-        regular = tag == SEQUENCE and name_at == first + 2 and size_at < stop and data[size_at] == stop - size_at - 1
-        rest = data[stop:end]
-        if regular and len(rest) <= KNOWN_OCTETS and (listed := _listed(rest)) is not None:
-            return read_unsigned(data, size_at + 1, stop), rest, listed
-    cursor.pos = pos
-    return None
-
-
-@lru_cache(KNOWN_LISTS)
-def _listed(rest: bytes) -> Listed | None:
+    any other one, and for what is wrong with it, which is then to be read byte by byte."""
+    if not data.startswith(_UPTIME_BEGINS, first + 2):
+        return None
+    size_at = first + 2 + len(_UPTIME_BEGINS)
+    stop = first + 2 + data[first + 1]
+    if data[first] != SEQUENCE or not size_at < stop <= end or data[size_at] != stop - size_at - 1:
+        return None
+    rest = data[stop:end]
+    if len(rest) > KNOWN_OCTETS:
+        return None
     try:
-        name, *varbinds = _read_list(rest, 0, len(rest), MAX_VARBINDS - 1)
+        return read_unsigned(data, size_at + 1, stop), rest, _lists[rest]
     except (ParseError, ValueError):
         return None
+
+
+class _Lists(dict[bytes, Listed]):
+    """Lists by what stands behind sysUpTime.0 in them, from the second time on that one is met: in a storm most never
+    come again, and to keep those would take more than it gives. Emptied when full."""
+
+    __slots__ = ("_met",)
+
+    def __init__(self) -> None:
+        self._met: set[int] = set()
+
+    def __missing__(self, rest: bytes) -> Listed:
+        listed = _read_listed(rest)
+        met, digest = self._met, hash(rest)
+        if digest in met:
+            if len(self) >= KNOWN_LISTS:
+                self.clear()
+            self[rest] = listed
+            return listed
+        if len(met) >= KNOWN_LISTS:
+            met.clear()
+        met.add(digest)
+        return listed
+
+
+_lists = _Lists()
+
+
+def _read_listed(rest: bytes) -> Listed:
+    name, *varbinds = _read_list(rest, 0, len(rest), MAX_VARBINDS - 1)
     if name.oid != SNMP_TRAP_OID or not isinstance(name.value, str):
-        return None
+        raise ValueError("snmpTrapOID.0 is not the second")
     return Listed(name.value, lookups(name.value), tuple(varbinds), _trap_address(varbinds))
 
 
@@ -251,23 +283,44 @@ def read_varbinds(cursor: Cursor) -> tuple[VarBind, ...]:
 
 
 def _read_list(data: bytes, pos: int, end: int, most: int) -> list[VarBind]:
-    """Variables from ``pos`` to ``end``. Works on bare offsets: this is the inner loop of a trap storm."""
+    """Variables from ``pos`` to ``end``. This is the inner loop of a trap storm: where every length has one octet and
+    all fit together, a variable is read here by bare offsets; any other one, and what is wrong with one, by
+    `_read_any`."""
     found: list[VarBind] = []
     while pos < end:
-        tag, name_at, stop = read_tlv(data, pos, end)
-        if tag != SEQUENCE or len(found) >= most:
-            raise _bad_varbind(pos, f"tag 0x{tag:02x}" if tag != SEQUENCE else f"more than {MAX_VARBINDS}")
-        tag, start, value_at = read_tlv(data, name_at, stop)
-        if tag != OBJECT_IDENTIFIER:
-            raise _bad_varbind(name_at, f"tag 0x{tag:02x} as name")
-        oid = read_oid(data, start, value_at)
-        tag, start, value_end = read_tlv(data, value_at, stop)
-        if value_end != stop or tag not in _VALUES:
-            raise _bad_varbind(value_at, f"value of tag 0x{tag:02x}, {stop - value_end} octets left over")
-        syntax, reader = _VALUES[tag]
-        found.append(VarBind(oid, syntax, reader(data, start, stop)))
+        name_at = pos + 4
+        try:
+            size, value_at = data[pos + 1], name_at + data[pos + 3]
+            start, stop = value_at + 2, pos + 2 + size
+            if data[pos] != SEQUENCE or data[pos + 2] != OBJECT_IDENTIFIER or data[value_at + 1] != stop - start:
+                raise IndexError
+            if size > LAST_SHORT_LENGTH or stop > end or len(found) >= most:
+                raise IndexError
+            syntax, reader = _VALUES[data[value_at]]
+            oid = oid_text(data, name_at, value_at)
+        except (LookupError, ValueError):
+            bind, stop = _read_any(data, pos, end, full=len(found) >= most)
+        else:
+            bind = VarBind(oid, syntax, data[start:stop] if reader is read_octets else reader(data, start, stop))
+        found.append(bind)
         pos = stop
     return found
+
+
+def _read_any(data: bytes, pos: int, end: int, *, full: bool) -> tuple[VarBind, int]:
+    """The variable at ``pos``, and where it ends."""
+    tag, name_at, stop = read_tlv(data, pos, end)
+    if tag != SEQUENCE or full:
+        raise _bad_varbind(pos, f"tag 0x{tag:02x}" if tag != SEQUENCE else f"more than {MAX_VARBINDS}")
+    tag, start, value_at = read_tlv(data, name_at, stop)
+    if tag != OBJECT_IDENTIFIER:
+        raise _bad_varbind(name_at, f"tag 0x{tag:02x} as name")
+    oid = read_oid(data, start, value_at)
+    tag, start, value_end = read_tlv(data, value_at, stop)
+    if value_end != stop or tag not in _VALUES:
+        raise _bad_varbind(value_at, f"value of tag 0x{tag:02x}, {stop - value_end} octets left over")
+    syntax, reader = _VALUES[tag]
+    return VarBind(oid, syntax, reader(data, start, stop)), stop
 
 
 def _bad_varbind(offset: int, detail: str) -> ParseError:

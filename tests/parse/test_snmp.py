@@ -108,6 +108,37 @@ def test_every_varbind_of_every_syntax_comes_out_as_it_went_in(rows):
     assert record.varbinds == tuple(VarBind(*row) for row in plain)
 
 
+@given(st.lists(some.varbinds, min_size=1, max_size=4), st.data())
+def test_in_passing_a_list_is_read_as_byte_by_byte(rows, data):
+    octets = bytearray(b"".join(bind(*row) for row in rows))
+    for _ in range(data.draw(st.integers(0, 2))):
+        octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+    read = [told(way, bytes(octets)) for way in (snmp_pdu._read_list, byte_by_byte)]
+    assert read[0] == read[1]
+
+
+def byte_by_byte(octets, pos, end, most):
+    found = []
+    while pos < end:
+        bind, pos = snmp_pdu._read_any(octets, pos, end, full=len(found) >= most)
+        found.append(bind)
+    return found
+
+
+def told(way, octets):
+    try:
+        return way(octets, 0, len(octets), 3)
+    except ParseError as error:
+        return error.reason, error.offset, error.detail
+
+
+def test_what_comes_again_is_read_the_same_and_what_is_remembered_is_bounded():
+    for number in range(2 * snmp_pdu.KNOWN_LISTS):
+        message = v2c(bindings(some.UPTIME, name(), bind("1.3.6.1.4.1.1.1", Syntax.GAUGE32, number)))
+        assert len({parse(message).varbinds for _ in range(3)}) == 1
+    assert max(len(snmp_pdu._lists), len(snmp_pdu._lists._met)) <= snmp_pdu.KNOWN_LISTS
+
+
 @pytest.mark.conformance("RFC 3416 §3", "the number of variables is limited")
 def test_as_many_varbinds_as_the_limit_are_taken_and_no_more():
     filler = bind("1.3.6.1.4.1.1.1", Syntax.NULL, None)
