@@ -61,7 +61,8 @@ MALFORMED_WHERE = {"before": "seq < :before"}
 #: By which of its filters a list is searched: the first that is given. SQLite knows of columns only that they have an
 #: index, and would read half of the journal by the kind of event.
 SEARCHED = {
-    "events": ("incident", "peer", "device", "event"),
+    "events": ("incident", "event"),
+    "events_of": ("peer", "device"),
     "events_then": ("before", "until"),
     "incidents": ("id", "child_of", "open", "peer", "device", "site", "severity", "kind", "status"),
 }
@@ -102,7 +103,8 @@ class Reader:
         limit = max(1, min(limit, MAX_PAGE))
         other = self._not_searched(query, given)
         where = " AND ".join(f"+{conditions[name]}" if name in other else conditions[name] for name in given) or "TRUE"
-        rows = self._rows(QUERIES[query].replace("{where}", where), {**given, "limit": limit + 1})
+        bound = {"before": None, **given, "limit": limit + 1}
+        rows = self._rows(QUERIES[query].replace("{where}", where), bound)
         return rows[:limit], rows[limit - 1][0] if len(rows) > limit else None
 
     def _not_searched(self, query: str, given: Mapping[str, Any]) -> Collection[str]:
@@ -114,10 +116,12 @@ class Reader:
     def events(self, filters: Mapping[str, Any], limit: int) -> Page[JournalRow]:
         """`Store.events`."""
         exact = {name: _micros(value) if name in ("since", "until") else value for name, value in filters.items()}
+        query, where = "events", EVENT_WHERE
         if by_time(filters):
-            rows, following = self._page("events_then", EVENT_WHERE_THEN, exact, limit)
-        else:
-            rows, following = self._page("events", EVENT_WHERE, exact, limit)
+            query, where = "events_then", EVENT_WHERE_THEN
+        elif filters.get("incident") is None and any(filters.get(name) is not None for name in SEARCHED["events_of"]):
+            query = "events_of"
+        rows, following = self._page(query, where, exact, limit)
         items = (JournalRow(_event.decode(e), bool(duplicate), _names.decode(told)) for _, duplicate, e, told in rows)
         return Page(tuple(items), following)
 

@@ -772,6 +772,33 @@ def test_lists_are_searched_by_what_narrows_them_most(
         assert f"INDEX {index}" in _searched_by(db, query, filters)
 
 
+async def test_what_is_asked_of_a_peer_or_device_is_found_in_all_blocks_of_its_index(path: Path) -> None:
+    """Which have 16,384 rows each; some are empty by now, and ends of others are missing."""
+    rows = []
+    for apart in (1, 16_370, 40_000, 16_384, 3):
+        store = await SqliteStore.open(Settings(path=str(path)))
+        made = [row(len(rows) + n, peer=f"2.1.1.{n % 3}", device=f"FW{n % 2}") for n in range(30)]
+        await store.commit(Batch(journal=made))
+        rows += made
+        await store.close()
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("UPDATE ledger SET value = value + ? WHERE name LIKE '%journal_rows'", (apart,))
+    store = await SqliteStore.open(Settings(path=str(path)))
+    assert await store.check() == []
+    for asked in ({"peer": "2.1.1.1"}, {"device": "FW1"}, {"peer": "2.1.1.2", "device": "FW0"}, {"peer": "3.1.1.1"}):
+        expected = [one for one in reversed(rows) if all(getattr(one.event, k) == v for k, v in asked.items())]
+        for limit in (7, 20, 100):
+            found, before = [], None
+            while found == [] or before is not None:
+                page = await store.events(limit=limit, before=before, **asked)
+                assert len(page.items) == min(limit, len(expected) - len(found))
+                found, before = [*found, *page.items], page.next
+                if not expected:
+                    break
+            assert found == expected, (asked, limit)
+    await store.close()
+
+
 async def test_the_log_is_folded_in_beside_commits_and_begins_anew(path: Path) -> None:
     """Long before a commit would have to do it itself (`database.CHECKPOINT_PAGES`)."""
     store = await SqliteStore.open(Settings(path=str(path)))
