@@ -47,12 +47,14 @@ WHERE seq IN (SELECT seq FROM events WHERE {where} ORDER BY seq DESC LIMIT :limi
 -- name: events_of
 WITH RECURSIVE found (block, missing, seqs) AS (
     SELECT max(seq) >> 14, :limit, '[]' FROM events WHERE seq < coalesce(:before, 1 << 62)
+        AND seq <= iif(:until IS NULL, 1 << 62, (SELECT max(last) FROM hours WHERE hour <= :until / 3600000000))
     UNION ALL
     SELECT (SELECT max(seq) >> 14 FROM events WHERE seq < block << 14), missing - json_array_length(seqs), (
         SELECT json_group_array(seq) FROM (
             SELECT seq FROM events WHERE seq >> 14 = block AND {where} ORDER BY seq DESC LIMIT :limit
         )
-    ) FROM found WHERE block IS NOT NULL AND missing > json_array_length(seqs)
+    ) FROM found WHERE missing > json_array_length(seqs)
+        AND block >= iif(:since IS NULL, 0, (SELECT min(first) >> 14 FROM hours WHERE hour >= :since / 3600000000))
 )
 SELECT seq, duplicate, json, (SELECT json_group_array(incident) FROM links WHERE event = seq) FROM events
 WHERE seq IN (SELECT value FROM found, json_each(seqs)) ORDER BY seq DESC LIMIT :limit;

@@ -103,7 +103,7 @@ class Reader:
         limit = max(1, min(limit, MAX_PAGE))
         other = self._not_searched(query, given)
         where = " AND ".join(f"+{conditions[name]}" if name in other else conditions[name] for name in given) or "TRUE"
-        bound = {"before": None, **given, "limit": limit + 1}
+        bound = {"before": None, "since": None, "until": None, **given, "limit": limit + 1}
         rows = self._rows(QUERIES[query].replace("{where}", where), bound)
         return rows[:limit], rows[limit - 1][0] if len(rows) > limit else None
 

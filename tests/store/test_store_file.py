@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import re
 import sqlite3
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -753,8 +755,12 @@ def _searched_by(db: sqlite3.Connection, query: str, filters: dict[str, Any]) ->
     [
         ("events", {"device": "FW1", "event": "ipsec.tunnel.stop"}, "events_device"),
         ("events", {"event": "ipsec.tunnel.stop", "peer": "2.1.1.1", "device": "FW1"}, "events_peer"),
-        ("events", {"peer": "2.1.1.1", "until": 5.0}, "events_peer (peer=? AND rowid<?)"),
-        ("events", {"device": "FW1", "since": 1.0, "until": 5.0}, "events_device (device=? AND rowid>? AND rowid<?)"),
+        ("events", {"peer": "2.1.1.1", "until": 5.0}, "events_peer (<expr>=? AND peer=? AND rowid<?)"),
+        (
+            "events",
+            {"device": "FW1", "since": 1.0, "until": 5.0},
+            "events_device (<expr>=? AND device=? AND rowid>? AND rowid<?)",
+        ),
         ("events", {"until": 5.0}, "events_received_at"),
         ("events", {"since": 1.0, "until": 5.0, "before": 3}, "events_received_at"),
         ("incidents", {"status": "resolved", "severity": "critical"}, "incidents_severity"),
@@ -777,7 +783,7 @@ async def test_what_is_asked_of_a_peer_or_device_is_found_in_all_blocks_of_its_i
     rows = []
     for apart in (1, 16_370, 40_000, 16_384, 3):
         store = await SqliteStore.open(Settings(path=str(path)))
-        made = [row(len(rows) + n, peer=f"2.1.1.{n % 3}", device=f"FW{n % 2}") for n in range(30)]
+        made = [row(600 * (len(rows) + n), peer=f"2.1.1.{n % 3}", device=f"FW{n % 2}") for n in range(30)]
         await store.commit(Batch(journal=made))
         rows += made
         await store.close()
@@ -785,17 +791,30 @@ async def test_what_is_asked_of_a_peer_or_device_is_found_in_all_blocks_of_its_i
             db.execute("UPDATE ledger SET value = value + ? WHERE name LIKE '%journal_rows'", (apart,))
     store = await SqliteStore.open(Settings(path=str(path)))
     assert await store.check() == []
-    for asked in ({"peer": "2.1.1.1"}, {"device": "FW1"}, {"peer": "2.1.1.2", "device": "FW0"}, {"peer": "3.1.1.1"}):
-        expected = [one for one in reversed(rows) if all(getattr(one.event, k) == v for k, v in asked.items())]
+    times = (
+        {},
+        {"until": unix(80)},
+        {"since": unix(50)},
+        {"since": unix(40), "until": unix(95)},
+        {"until": unix(-9e4)},
+    )
+    who = ({"peer": "2.1.1.1"}, {"device": "FW1"}, {"peer": "2.1.1.2", "device": "FW0"}, {"peer": "3.1.1.1"})
+    for asked, when in product(who, times):
+        expected = [
+            one
+            for one in reversed(rows)
+            if all(getattr(one.event, name) == value for name, value in asked.items())
+            and when.get("since", 0.0) <= one.event.received_at.timestamp() < when.get("until", math.inf)
+        ]
         for limit in (7, 20, 100):
             found, before = [], None
             while found == [] or before is not None:
-                page = await store.events(limit=limit, before=before, **asked)
+                page = await store.events(limit=limit, before=before, **asked, **when)
                 assert len(page.items) == min(limit, len(expected) - len(found))
                 found, before = [*found, *page.items], page.next
                 if not expected:
                     break
-            assert found == expected, (asked, limit)
+            assert found == expected, (asked, when, limit)
     await store.close()
 
 
