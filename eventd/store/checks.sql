@@ -81,6 +81,10 @@ SELECT 'outbox: ' || n || ' ' || state || ' of ' || channel || ' are counted, an
     ) AS kept FROM outbox_kept
 ) WHERE kept <> n;
 
+-- name: reasons_are_there
+SELECT 'journal: the reason of row ' || seq || ' is not there' FROM events
+WHERE reason IS NOT NULL AND NOT EXISTS (SELECT 1 FROM reasons WHERE reasons.seq = events.reason);
+
 -- name: events_are_within_their_hours
 SELECT 'journal: row ' || seq || ' is not among those of its hour' FROM events LEFT JOIN hours
     ON hour = received_at / 3600000000 WHERE hour IS NULL OR seq NOT BETWEEN first AND last;

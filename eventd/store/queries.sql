@@ -25,7 +25,10 @@ INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET valu
 DELETE FROM meta WHERE key = ?;
 
 -- name: event_insert
-INSERT INTO events (seq, received_at, device, peer, event, duplicate, json) VALUES (?, ?, ?, ?, ?, ?, ?);
+INSERT INTO events (seq, received_at, device, peer, event, duplicate, json, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: reason_insert
+INSERT INTO reasons (seq, json) VALUES (?, ?);
 
 -- Of the rows from that number on.
 -- name: hours_put
@@ -38,7 +41,9 @@ INSERT OR IGNORE INTO links (event, incident) VALUES (?, ?);
 
 -- Which they are is answered from an index where that has all that is asked for; whole rows are read for one page only.
 -- name: events
-SELECT seq, duplicate, json, (SELECT json_group_array(incident) FROM links WHERE event = seq) FROM events
+SELECT seq, duplicate, json, (SELECT json_group_array(incident) FROM links WHERE event = seq),
+    (SELECT json FROM reasons WHERE seq = events.reason)
+FROM events
 WHERE seq IN (SELECT seq FROM events WHERE {where} ORDER BY seq DESC LIMIT :limit) ORDER BY seq DESC;
 
 -- Of one peer or device: from the latest block of its index back, until enough are found. Rows of `found` have the block
@@ -56,12 +61,16 @@ WITH RECURSIVE found (block, missing, seqs) AS (
     ) FROM found WHERE missing > json_array_length(seqs)
         AND block >= iif(:since IS NULL, 0, (SELECT min(first) >> 14 FROM hours WHERE hour >= :since / 3600000000))
 )
-SELECT seq, duplicate, json, (SELECT json_group_array(incident) FROM links WHERE event = seq) FROM events
+SELECT seq, duplicate, json, (SELECT json_group_array(incident) FROM links WHERE event = seq),
+    (SELECT json FROM reasons WHERE seq = events.reason)
+FROM events
 WHERE seq IN (SELECT value FROM found, json_each(seqs)) ORDER BY seq DESC LIMIT :limit;
 
 -- By time alone, which steps back where a clock was set back.
 -- name: events_then
-SELECT seq, duplicate, json, (SELECT json_group_array(incident) FROM links WHERE event = seq) FROM events
+SELECT seq, duplicate, json, (SELECT json_group_array(incident) FROM links WHERE event = seq),
+    (SELECT json FROM reasons WHERE seq = events.reason)
+FROM events
 WHERE {where} ORDER BY received_at DESC, seq DESC LIMIT :limit;
 
 -- name: devices_heard
@@ -343,6 +352,12 @@ WHERE received_at < :cut AND (received_at, seq) > (:after_time, :after_seq) ORDE
 
 -- name: prune_hours
 DELETE FROM hours WHERE last < (SELECT min(seq) FROM events);
+
+-- Of blocks of which nothing is left. Only those in which a slice has looked.
+-- name: prune_reasons
+DELETE FROM reasons WHERE seq <= :last AND NOT EXISTS (
+    SELECT 1 FROM events WHERE events.seq BETWEEN reasons.seq >> 14 << 14 AND reasons.seq | 16383
+);
 
 -- name: prune_malformed
 SELECT seq, size FROM malformed WHERE received_at < :cut ORDER BY seq LIMIT :limit;

@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from eventd.contract import JournalRow
-from eventd.model import Event, Incident, Malformed
+from eventd.model import Event, Incident, Malformed, Reason
 from eventd.store.base import MAX_PAGE, Page, by_time
 from eventd.store.database import CHECKS, QUERIES
 from eventd.store.letters import Letter
@@ -68,6 +69,7 @@ SEARCHED = {
 }
 
 _event = msgspec.json.Decoder(Event)
+_reason = msgspec.json.Decoder(Reason)
 _incident = msgspec.json.Decoder(Incident)
 _malformed = msgspec.json.Decoder(Malformed)
 _names = msgspec.json.Decoder(tuple[str, ...])
@@ -122,8 +124,7 @@ class Reader:
         elif filters.get("incident") is None and any(filters.get(name) is not None for name in SEARCHED["events_of"]):
             query = "events_of"
         rows, following = self._page(query, where, exact, limit)
-        items = (JournalRow(_event.decode(e), bool(duplicate), _names.decode(told)) for _, duplicate, e, told in rows)
-        return Page(tuple(items), following)
+        return Page(tuple(_journal_row(*row) for _, *row in rows), following)
 
     def incidents(self, filters: Mapping[str, Any], limit: int) -> Page[Incident]:
         """`Store.incidents`."""
@@ -164,6 +165,13 @@ class Reader:
             return [str(sentence) for sentences in found for (sentence,) in sentences]
         finally:
             self._db.execute("COMMIT")
+
+
+def _journal_row(duplicate: int, event: str, told: str, reason: str | None) -> JournalRow:
+    whole = _event.decode(event)
+    if reason is not None:
+        whole = replace(whole, reason=_reason.decode(reason))
+    return JournalRow(whole, bool(duplicate), _names.decode(told))
 
 
 def _micros(seconds: float | None) -> int | None:

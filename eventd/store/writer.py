@@ -21,6 +21,7 @@ from eventd.store.base import (
 from eventd.store.database import QUERIES
 from eventd.store.letters import Letter
 from eventd.store.queue import Queue
+from eventd.store.reasons import Reasons
 from eventd.store.rows import Tally, micros, text
 from eventd.telemetry import get_logger
 
@@ -51,6 +52,7 @@ class Writer:
     def __init__(self, db: sqlite3.Connection, settings: Settings, clock: Callable[[], float]) -> None:
         self._db, self._settings, self._clock = db, settings, clock
         self._ledger: dict[str, int] = dict(self._all("ledger"))
+        self._reasons = Reasons()
         self.queue = Queue(db, self._transaction, clock)
         #: Replaced as a whole after each transaction, so that the loop may read it at any time.
         self.totals: dict[str, ChannelTotals] = {}
@@ -71,6 +73,7 @@ class Writer:
             self._db.executemany(QUERIES["ledger_add"], grown.items())
             self._db.execute("COMMIT")
         except BaseException:
+            self._reasons.forget()
             if self._db.in_transaction:  # SQLite has rolled back by itself after some errors
                 self._db.execute("ROLLBACK")
             raise
@@ -154,6 +157,7 @@ class Writer:
         except Exception as error:
             if not unstorable.is_permanent(error):
                 raise
+            self._reasons.forget()
             self._db.execute("ROLLBACK TO piece")
             tally.clear()
             tally.update(before)
@@ -179,11 +183,13 @@ class Writer:
         self._insert(
             "event_insert",
             [
-                (seq, micros(e.received_at), e.device, e.peer, e.event, row.duplicate, text(e))
+                (seq, micros(e.received_at), e.device, e.peer, e.event, row.duplicate, *self._reasons.take_out(seq, e))
                 for seq, row in numbered
                 for e in (row.event,)
             ],
         )
+        self._insert("reason_insert", self._reasons.new)
+        self._reasons.new.clear()
         self._db.execute(QUERIES["hours_put"], (numbered[0][0],))
         self._insert("link_insert", [(seq, incident) for seq, row in numbered for incident in row.incidents])
         tally["journal_rows", ""] += len(journal)
@@ -273,6 +279,8 @@ class Writer:
             gone = [(seq,) for _, seq, told in rows if not told]
             self._db.executemany(QUERIES["event_delete"], gone)
             self._db.execute(QUERIES["prune_hours"])
+            self._db.execute(QUERIES["prune_reasons"], bounds | {"last": rows[-1][1] if rows else 0})
+            self._reasons.forget()
             tally["pruned_journal_rows", ""] += len(gone)
         return len(gone), (rows[-1][0], rows[-1][1]) if len(rows) == PRUNE_SLICE else None
 
