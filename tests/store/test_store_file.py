@@ -21,8 +21,8 @@ from store_writer import run_python
 
 from eventd.contract import Batch, JournalRow, Settled
 from eventd.errors import StoreError, UnstorableError
-from eventd.model import Digest
-from eventd.store import Settings, SqliteStore, database, reader
+from eventd.model import Digest, Reason
+from eventd.store import Settings, SqliteStore, database, reader, reasons
 from eventd.store.sqlite import FOLD_ROWS
 
 
@@ -720,6 +720,7 @@ async def test_a_file_that_was_pruned_gives_its_pages_back(store: SqliteStore) -
         ("UPDATE incidents SET severity = 'info'", "incidents: i1 differs from its columns"),
         ("DELETE FROM malformed", "malformed: 0 kept and 0 pruned"),
         ("UPDATE malformed SET size = 1", "malformed: 1 bytes kept"),
+        ("UPDATE events SET reason = 5 WHERE seq = 2", "journal: the reason of row 2 is not there"),
         ("DELETE FROM events WHERE seq = 1", "incident i1 is linked to event 1, which is not there"),
         ("UPDATE outbox_kept SET n = 7 WHERE channel = 'b'", "outbox: 7 pending of b are counted, and 1 kept"),
         ("UPDATE hours SET last = 2", "journal: row 3 is not among those of its hour"),
@@ -776,6 +777,50 @@ def test_lists_are_searched_by_what_narrows_them_most(
     database.prepare(path)
     with contextlib.closing(database.open_writer(path, Settings(path=str(path)), database.schema())) as db:
         assert f"INDEX {index}" in _searched_by(db, query, filters)
+
+
+async def test_a_reason_that_comes_again_is_kept_once_in_a_block_and_read_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reasons, "MAX_REASONS", 3)
+    why = [Reason(text=f"why {n}", meaning='"reason":null', actions=("do this",)) for n in range(5)]
+
+    def of(first: int, *incidents: str) -> list[JournalRow]:
+        made = (row(first + n, *incidents) for n in range(18))
+        return [replace(one, event=replace(one.event, reason=[*why, None][n % 6])) for n, one in enumerate(made)]
+
+    store = await SqliteStore.open(Settings(path=str(path)))
+    kept = of(0, "i1") + of(18)
+    await store.commit(batch(journal=kept[:18], incidents=[incident()]))
+    monkeypatch.setitem(database.QUERIES, "hours_put", "SELECT no_such_column")
+    with pytest.raises(StoreError):
+        await store.commit(Batch(journal=of(18)))
+    monkeypatch.undo()
+    await store.commit(Batch(journal=kept[18:]))
+    db = store._writer._db
+    assert (await store.events()).items == tuple(reversed(kept))
+    assert (await store.events(peer=kept[0].event.peer)).items == tuple(reversed(kept))
+    assert db.execute("SELECT count(*), count(DISTINCT json) FROM reasons").fetchone()[1] == 5
+    assert await store.prune(unix(100 * 86400)) == 18, "those of the open incident stay"
+    await store.commit(Batch(journal=of(90 * 86400)))
+    assert (await store.events()).items == tuple(reversed(kept[:18] + of(90 * 86400)))
+    assert await store.check() == []
+    await store.close()
+
+
+async def test_a_reason_goes_with_the_last_row_of_its_block(path: Path) -> None:
+    store = await SqliteStore.open(Settings(path=str(path)))
+    db = store._writer._db
+    made = [row(n) for n in range(5)]
+    for days in (100, 200):
+        await store.commit(Batch(journal=made))
+        assert db.execute("SELECT count(*) FROM reasons").fetchone() == (1,)
+        assert await store.prune(unix(days * 86400)) == 5
+        assert db.execute("SELECT count(*) FROM reasons").fetchone() == (0,)
+    await store.commit(Batch(journal=made))
+    assert (await store.events()).items == tuple(reversed(made))
+    assert await store.check() == []
+    await store.close()
 
 
 async def test_what_is_asked_of_a_peer_or_device_is_found_in_all_blocks_of_its_index(path: Path) -> None:
