@@ -53,7 +53,7 @@ $(OTHERS)/bin/py-spy: $(OTHERS)/bin/aiosyslogd
 	@$(OTHERS)/bin/python -m pip install -qqq --disable-pip-version-check py-spy || echo "py-spy cannot be installed: no flame graphs"
 
 bench: $(STAMP) $(OTHERS)/bin/aiosyslogd $(if $(FULL),$(OTHERS)/bin/py-spy)
-	EVENTD_PEERS_DIR=$${EVENTD_PEERS_DIR:-/opt/eventd-peers} $(BIN)/python tests/bench/bench.py $(if $(FULL),--full)
+	EVENTD_PEERS_DIR=$${EVENTD_PEERS_DIR:-/opt/eventd-peers} $(BIN)/python tests/bench/bench.py $(if $(FULL),--full) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 conformance: $(STAMP)
 	$(BIN)/python tests/support/conformance.py

@@ -18,8 +18,8 @@ from latency import quantiles
 from msgspec import json, structs
 from peers import peer
 from picture import svg
-from report import Part, Report
-from results import Borne, Comparison, Growth, Latency, Result, Scraped, Seen, Soaked, Spread, summed, together
+from report import Report
+from results import Borne, Comparison, Growth, Latency, Part, Result, Scraped, Seen, Soaked, Spread, summed, together
 from storm import start_line, stop_line
 
 
@@ -175,7 +175,9 @@ def test_a_report_is_of_one_commit(tmp_path: Path) -> None:
     clock.write(tmp_path / "soak.json", _soaked(1.0))
     other = structs.replace(clock.about(), commit="0000000")
     (tmp_path / "growth.json").write_bytes(json.encode({"about": other, "found": []}))
-    (tmp_path / "parts.json").write_bytes(json.encode([Part("compare", "compare.py", clock.about(), "ended with 1")]))
+    (tmp_path / "parts.json").write_bytes(
+        json.encode([Part("compare", "compare.py", clock.about(), 0.1, "ended with 1")])
+    )
     report = Report.read(tmp_path)
     report.write(tmp_path)
     assert report.others == ["growth.json is of 0000000"]

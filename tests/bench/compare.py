@@ -60,7 +60,7 @@ class Plan(Struct, frozen=True):
 
 
 SHORT = Plan(
-    ("relevant", "fresh", "irrelevant", "changes", "traps", "fresh traps"), 1, 6, 0.7, ("changes",), 1, (0.5,), 5.0, 0
+    ("relevant", "fresh", "irrelevant", "changes", "traps", "fresh traps"), 1, 5, 0.7, ("changes",), 1, (0.5,), 5.0, 0
 )
 FULL = Plan(tuple(load.name for load in LOADS), 5, 7, 1.0, SOON, 3, SHARES, 5.0, 7)
 

@@ -15,23 +15,14 @@ from msgspec import Struct
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
-from about import About, Measured, commit  # noqa: E402  neither folder is a package
+from about import Measured, commit  # noqa: E402  neither folder is a package
 from goals import Goal, judge  # noqa: E402
 from growth_curve import Grown  # noqa: E402
 from picture import svg  # noqa: E402
-from results import Comparison, Costs, Soaked, summed, together  # noqa: E402
+from results import Comparison, Costs, Part, Soaked, summed, together  # noqa: E402
 from tables import Table, comparison, curves, goals, parts, soak, stages, telling  # noqa: E402
 
 Found = TypeVar("Found")
-
-
-class Part(Struct, frozen=True):
-    """One part of a run; ``failed``: why it did, empty where it did not."""
-
-    name: str
-    command: str
-    about: About
-    failed: str = ""
 
 
 class Report(Struct):
@@ -93,7 +84,7 @@ class Report(Struct):
         if self.compared is not None:
             yield ", ".join(f"{name} {version}" for name, version in self.compared.versions.items())
         yield from self.others
-        yield parts([(one.name, one.about, one.failed) for one in self.parts]).markdown()
+        yield parts(self.parts).markdown()
 
 
 def _read(path: Path, kind: type[Found] | Any) -> Any:

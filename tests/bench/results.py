@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 
 import msgspec
+from about import About
 from msgspec import Struct
 
 OURS = "eventd"
@@ -106,6 +107,17 @@ class Scraped(Struct, frozen=True):
     def lost(self) -> int:
         """Of all messages beside which was scraped."""
         return sum(one.lost for one in self.beside)
+
+
+class Part(Struct, frozen=True):
+    """One part of a run; ``disk_gb``: what it took of the disk at most, temporary files and what others did meanwhile
+    included; ``failed``: why it did, empty where it did not."""
+
+    name: str
+    command: str
+    about: About
+    disk_gb: float
+    failed: str = ""
 
 
 def p99(tries: Sequence[Borne]) -> float | None:

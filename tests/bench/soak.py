@@ -41,6 +41,8 @@ ROUND = 40 * PEERS
 FILLED = 5
 #: Seconds in which it is found what it bears.
 TRIED_S = 10.0
+#: Longest wait for what was sent as fast as it was taken, on a machine that is busy with others' work.
+SETTLED_S = 240.0
 LOOK_EVERY_S = 10.0
 #: Of 40 messages.
 RELEVANT = 6
@@ -106,13 +108,12 @@ class Sender:
             self._rest()
             self._send(part)
 
-    def as_taken(self, seconds: float) -> float:
-        """As many as the receiver takes; how many that were in a second."""
-        before, started = self.sent.total(), time.perf_counter()
-        while (took := time.perf_counter() - started) < seconds:
+    def as_taken(self, seconds: float) -> None:
+        """As many as the receiver takes."""
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
             self._rest()
             self.send(BURST)
-        return (self.sent.total() - before) / took
 
     def _rest(self) -> None:
         while any(waiting_bytes(self._ports[way]) > HIGH_WATER_BYTES for way in ("syslog_udp", "snmp")):
@@ -134,6 +135,14 @@ class Soak:
         self.started = time.perf_counter()
         self._buckets: dict[str, dict[float, float]] = {}
         self._cpu = (self.started, cpu_seconds(self.pid))
+
+    def bears(self) -> float:
+        """How many it takes and judges in a second, when they come as fast as it takes them."""
+        self.settle()
+        before, started = self.sender.sent.total(), time.perf_counter()
+        self.sender.as_taken(TRIED_S)
+        self.settle()
+        return (self.sender.sent.total() - before) / (time.perf_counter() - started)
 
     def run(self, rate: float, seconds: float) -> None:
         """Send evenly, and look every few seconds."""
@@ -191,9 +200,12 @@ class Soak:
         """Wait until all that was sent is done."""
         total, sent = self.eventd.total, self.sender.sent.total()
         until(
-            lambda: total(self._now(), "eventd_received_total") + self.lost() == sent, "all of it to arrive", 120, 0.5
+            lambda: total(self._now(), "eventd_received_total") + self.lost() == sent,
+            "all of it to arrive",
+            SETTLED_S,
+            0.5,
         )
-        until(lambda: total(self._now(), "eventd_queued") == 0, "all of it to be judged", 120, 0.5)
+        until(lambda: total(self._now(), "eventd_queued") == 0, "all of it to be judged", SETTLED_S, 0.5)
 
     def _now(self) -> Mapping[str, float]:
         return self.eventd.metrics()
@@ -204,10 +216,12 @@ def soaked(folder: Path, seconds: float, share: float, chosen: float | None) -> 
     with Service(folder, extra=NO_CHAT, snmp_extra=USER_OF_V3, base=PLAIN) as eventd:
         watched = Soak(eventd)
         watched.sender.fill()
-        bears = watched.sender.as_taken(TRIED_S)
+        bears = watched.bears()
         rate = chosen or bears * share
-        print(f"{bears:,.0f} messages/s as fast as they are taken; {rate:,.0f}/s from now on\n{'  '.join(SOAK_HEAD)}")
-        watched.settle()
+        print(
+            f"{bears:,.0f} messages/s as fast as they are taken; {rate:,.0f}/s from now on\n{'  '.join(SOAK_HEAD)}",
+            flush=True,
+        )
         watched.run(rate, seconds)
         watched.sender.close()
         watched.settle()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from about import About
 from goals import Goal
 from growth_curve import Grown
 from msgspec import Struct
@@ -14,6 +13,7 @@ from results import (
     Costs,
     Growth,
     Latency,
+    Part,
     Result,
     Scraped,
     Seen,
@@ -191,21 +191,14 @@ def look(one: Seen) -> tuple[str, ...]:
     )
 
 
-def parts(ran: Sequence[tuple[str, About, str]]) -> Table:
-    """When each part ran, and beside what: name, when, why it failed."""
-    rows = [
-        (
-            name,
-            about.at,
-            about.commit,
-            f"{about.took_s / 60:.1f}",
-            " ".join(f"{load:.1f}" for load in about.load_begin),
-            " ".join(f"{load:.1f}" for load in about.load_end),
-            failed or "done",
-        )
-        for name, about, failed in ran
-    ]
-    head = ("part", "began", "commit", "minutes", "load average at the begin", "at the end", "")
+def parts(ran: Sequence[Part]) -> Table:
+    """When each part ran, and beside what."""
+    rows = []
+    for one in ran:
+        loads = (" ".join(f"{load:.1f}" for load in loads) for loads in (one.about.load_begin, one.about.load_end))
+        took = (f"{one.about.took_s / 60:.1f}", f"{one.disk_gb:.1f}")
+        rows.append((one.command, one.about.at, one.about.commit, *took, *loads, one.failed or "done"))
+    head = ("part", "began", "commit", "minutes", "disk at most, GB", "load average at the begin", "at the end", "")
     return Table("What ran", head, rows, words=3)
 
 

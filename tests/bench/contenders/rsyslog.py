@@ -60,6 +60,7 @@ class Rsyslog(Program):
 
     name, does = "rsyslog", "takes the fields out (mmnormalize), writes six"
     needs = ("rsyslogd",)
+    first_rate = 10_000.0
     tells_version = "-v"
     proof = b"10 198.51.100.1 10."
     loads = ("relevant", "fresh", "irrelevant", "changes", "tcp", "tls")

@@ -24,6 +24,7 @@ class SyslogNg(Program):
 
     name, does = "syslog-ng", "takes the fields out (kv-parser), groups by gateway pair (grouping-by), writes six"
     needs = ("syslog-ng",)
+    first_rate = 10_000.0
     proof = b"10 198.51.100.1 10."
     loads = ("relevant", "fresh", "irrelevant", "changes", "tcp", "tls")
 
