@@ -9,6 +9,7 @@ all alike. docs/benchmarks.md says how to read it.
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -137,6 +138,7 @@ def main() -> None:
     given = {"loads": asked.load, "rounds": asked.rounds, "watched": asked.watched, "pairs": asked.pairs}
     plan = msgspec.structs.replace(plan, **{name: value for name, value in given.items() if value is not None})
     os.sched_setaffinity(0, CORES[:-1] or CORES)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the programs that were started end with it
     found, clock, file = started(plan.rounds), Clock(), asked.to / "compare.json"
     for number in range(plan.rounds):
         for load in LOADS:

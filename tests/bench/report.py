@@ -72,7 +72,7 @@ class Report(Struct):
         bars = [] if self.compared is None else summed(self.compared.rows)
         (folder / "bench.svg").write_text(svg([(one.load, one.contender, one.rate) for one in bars], self.goals))
         tables = (table.markdown() for table in self.tables() if table.rows)
-        (folder / "bench.md").write_text("\n".join([*self._head(), *tables]))
+        (folder / "bench.md").write_text("\n\n".join([*self._head(), *tables]))
 
     def _head(self) -> Iterator[str]:
         """When, where, and with what."""

@@ -50,7 +50,7 @@ class Table(Struct, frozen=True):
         """For a document."""
         rows = (self.head, ("---",) * len(self.head), *self.rows)
         lines = ["|" + "|".join(f" {cell} " if cell else " " for cell in row) + "|" for row in rows]
-        return "\n".join([f"### {self.title}\n", *lines, *([f"\n({self.note})"] if self.note else []), ""])
+        return "\n".join([f"### {self.title}\n", *lines, *([f"\n({self.note})"] if self.note else [])])
 
 
 def rates(results: Sequence[Result]) -> Table:
