@@ -151,8 +151,9 @@ def test_memory_is_flat_by_its_slope_after_the_first_third() -> None:
 
 def test_curves_that_are_worse_than_a_logarithm_are_counted() -> None:
     flat = Grown("a", "µs", (1, 10), (1.0, 1.0), (0.0, 0.0))
-    told = _told(curves=[flat, flat, structs.replace(flat, costs=(1.0, 9.0))])
-    assert told["growth: no step worse than a logarithm"].found == "2 of 3"
+    steep = structs.replace(flat, costs=(1.0, 9.0))
+    told = _told(curves=[flat, flat, steep, structs.replace(steep, why="the answer is as long")])
+    assert told["growth: no step worse than a logarithm"].found == "2 of 4, 1 have to"
 
 
 def test_several_rounds_become_medians() -> None:

@@ -119,7 +119,9 @@ def _curves(curves: Sequence[Grown]) -> Goal:
     if not curves:
         return Goal(what, wanted, "", None)
     good = sum(not one.is_worse for one in curves)
-    return Goal(what, wanted, f"{good} of {len(curves)}", good / len(curves))
+    excused = sum(one.is_worse and bool(one.why) for one in curves)
+    found = f"{good} of {len(curves)}" + (f", {excused} have to" if excused else "")
+    return Goal(what, wanted, found, good / len(curves))
 
 
 def _soak(soak: Soaked | None) -> Goal:
