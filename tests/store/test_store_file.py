@@ -233,7 +233,7 @@ ALTER TABLE events DROP COLUMN reason; DROP TABLE reasons;
 """
 BEFORE_COUNTS = """
     DROP TRIGGER outbox_comes; DROP TRIGGER outbox_changes; DROP TRIGGER outbox_goes;
-    DROP TABLE outbox_kept; DROP TABLE hours; DROP INDEX outbox_unseen;
+    DROP TABLE outbox_kept; DROP TABLE hours; DROP INDEX outbox_unseen; DROP INDEX incidents_naming;
     CREATE INDEX outbox_undone ON outbox (channel, state) WHERE state IN ('dead', 'superseded');
     CREATE INDEX outbox_delivered ON outbox (channel, settled_at) WHERE state = 'delivered';
 """

@@ -24,6 +24,11 @@ DROP INDEX outbox_delivered;
 -- What was given up and nobody has seen to, however much waits.
 CREATE INDEX outbox_unseen ON outbox (channel) WHERE state = 'dead' AND sent_again_as IS NULL AND dropped_by IS NULL;
 
+-- Open incidents that name others (JSON as `rows.text` writes it: no blanks, and no quotes within a text but behind a
+-- backslash): whom they name stays, and most name nobody.
+CREATE INDEX incidents_naming ON incidents (id)
+    WHERE status = 'open' AND (instr(json, '"parent":"') OR instr(json, '"children":["'));
+
 -- Between which numbers the events of each hour (of received_at, counted since 1970) are: what is asked for by time and
 -- by something else is looked for between them. Hours may overlap, since a clock may be set back.
 CREATE TABLE hours (
