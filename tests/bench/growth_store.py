@@ -67,6 +67,10 @@ INSERT INTO outbox
     (seq, id, place, channel, incident, what, state, attempts, next_at, created_at, settled_at, wanted_at, json)
 SELECT seq, id, seq, 'ops', id, 'opened', 'delivered', 1, 0, opened_at, opened_at, opened_at, json FROM incidents
 """
+#: As the step of the schema that makes the table.
+HOURS = """
+INSERT INTO hours (hour, first, last) SELECT received_at / 3600000000, min(seq), max(seq) FROM events GROUP BY 1
+"""
 COUNTS = """
 UPDATE ledger SET value = CASE name WHEN 'journal_rows' THEN :rows WHEN 'incidents_stored' THEN :rows / :each
     WHEN 'notifications_enqueued' THEN :rows / :each WHEN 'notifications_delivered' THEN :rows / :each ELSE value END
@@ -111,7 +115,7 @@ def fill(path: Path, rows: int) -> float:
     indexes = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").fetchall()
     for name, _ in indexes:
         db.execute(f"DROP INDEX {name}")
-    for statement in (EVENTS, INCIDENTS, LINKED, OUTBOX, COUNTS):
+    for statement in (EVENTS, HOURS, INCIDENTS, LINKED, OUTBOX, COUNTS):
         used = {name: value for name, value in given.items() if f":{name}" in statement}
         db.execute(statement, used)
     for _, sql in indexes:
