@@ -51,8 +51,9 @@ WHERE seq IN (SELECT seq FROM events WHERE {where} ORDER BY seq DESC LIMIT :limi
 -- takes some 5 us, so that a peer of which there is nothing among ten million events takes a few milliseconds.
 -- name: events_of
 WITH RECURSIVE found (block, missing, seqs) AS (
-    SELECT max(seq) >> 14, :limit, '[]' FROM events WHERE seq < coalesce(:before, 1 << 62)
-        AND seq <= iif(:until IS NULL, 1 << 62, (SELECT max(last) FROM hours WHERE hour <= :until / 3600000000))
+    SELECT max(seq) >> 14, :limit, '[]' FROM events WHERE seq <= min(  -- of two bounds SQLite searches by one only
+        coalesce(:before - 1, 1 << 62),
+        iif(:until IS NULL, 1 << 62, (SELECT max(last) FROM hours WHERE hour <= :until / 3600000000)))
     UNION ALL
     SELECT (SELECT max(seq) >> 14 FROM events WHERE seq < block << 14), missing - json_array_length(seqs), (
         SELECT json_group_array(seq) FROM (
