@@ -868,6 +868,25 @@ async def test_what_is_asked_of_a_peer_or_device_is_found_in_all_blocks_of_its_i
     await store.close()
 
 
+def test_what_is_asked_of_a_time_long_ago_passes_over_nothing_later(path: Path) -> None:
+    """Steps of SQLite's machine, by thousands, for a device in the first hour of two hundred."""
+    database.prepare(path)
+    with contextlib.closing(database.open_writer(path, Settings(path=str(path)), database.schema())) as db:
+        db.execute(
+            "WITH RECURSIVE n (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < 20000) "
+            "INSERT INTO events (seq, received_at, device, duplicate, json) "
+            "SELECT seq, seq * 36000000, 'FW' || (seq % 7), 0, '{}' FROM n"
+        )
+        db.execute("INSERT INTO hours SELECT received_at / 3600000000, min(seq), max(seq) FROM events GROUP BY 1")
+        question, steps = reader.Reader(db), list[int]()
+        db.set_progress_handler(lambda: steps.append(1), 1000)
+        for filters in ({"until": 3600.0}, {"until": 3600.0, "before": 15_000}, {"since": 1.0, "until": 3600.0}):
+            steps.clear()
+            with pytest.raises(msgspec.MsgspecError):  # there were rows
+                question.events({"device": "FW3"} | filters, 5)
+            assert len(steps) < 10, filters
+
+
 async def test_the_log_is_folded_in_beside_commits_and_begins_anew(path: Path) -> None:
     """Long before a commit would have to do it itself (`database.CHECKPOINT_PAGES`)."""
     store = await SqliteStore.open(Settings(path=str(path)))
