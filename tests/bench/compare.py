@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -33,7 +33,7 @@ from contenders.sec import Sec  # noqa: E402
 from contenders.snmptrapd import Snmptrapd  # noqa: E402
 from contenders.syslog_ng import SyslogNg  # noqa: E402
 from goals import SOON  # noqa: E402
-from latency import SHARES, measure  # noqa: E402
+from latency import measure  # noqa: E402
 from loads import FLEET_PEERS, LOADS, Load  # noqa: E402
 from results import OURS, Comparison, Result  # noqa: E402
 from scraped import beside  # noqa: E402
@@ -45,25 +45,24 @@ CONTENDERS: tuple[type[Contender], ...] = (Eventd, Rsyslog, SyslogNg, Sec, Aiosy
 
 
 class Plan(Struct, frozen=True):
-    """What a run has time for. ``tries`` per search and round, ``seconds`` of each; ``latencies``: of which loads in
-    how many of the rounds (``watches``), at ``shares`` of the capacity for so many ``watched`` seconds; ``pairs`` of
-    tries for few tunnels and many."""
+    """What a run has time for. ``tries`` per search and round, ``seconds`` of each; ``latencies``: of which
+    loads, at which shares of the capacity and in how many of the rounds (``watches``), for so many ``watched`` seconds;
+    ``pairs`` of tries for few tunnels and many."""
 
     loads: tuple[str, ...]
     rounds: int
     tries: int
     seconds: float
     latencies: tuple[str, ...]
-    watches: int
-    shares: tuple[float, ...]
+    watches: Mapping[float, int]
     watched: float
     pairs: int
 
 
 SHORT = Plan(
-    ("relevant", "fresh", "irrelevant", "changes", "traps", "fresh traps"), 1, 5, 0.7, ("changes",), 1, (0.5,), 5.0, 0
+    ("relevant", "fresh", "irrelevant", "changes", "traps", "fresh traps"), 1, 5, 0.7, ("changes",), {0.5: 1}, 5.0, 0
 )
-FULL = Plan(tuple(load.name for load in LOADS), 5, 7, 1.0, SOON, 3, SHARES, 5.0, 7)
+FULL = Plan(tuple(load.name for load in LOADS), 5, 5, 1.0, SOON, {0.5: 5, 0.1: 2, 0.9: 2}, 5.0, 7)
 
 
 def compete(load: Load, plan: Plan, earlier: list[Result]) -> Iterator[Result]:
@@ -101,12 +100,13 @@ def capacity(found: Comparison, load: str) -> float | None:
     return next((one.rate for one in reversed(found.rows) if (one.load, one.contender) == (load, OURS)), None)
 
 
-def one_round(found: Comparison, load: Load, plan: Plan, *, watching: bool) -> None:
-    """One load once more."""
+def one_round(found: Comparison, load: Load, plan: Plan, number: int) -> None:
+    """One load once more, for the first time in round 0."""
     found.rows += compete(load, plan, found.rows)
     bears = capacity(found, load.name)
-    if watching and load.name in plan.latencies and bears:
-        found.latencies += (measure(load, share, bears, plan.watched, HERE) for share in plan.shares)
+    if load.name in plan.latencies and bears:
+        shares = [share for share, rounds in plan.watches.items() if number < rounds]
+        found.latencies += (measure(load, share, bears, plan.watched, HERE) for share in shares)
 
 
 def fleets(found: Comparison, plan: Plan) -> None:
@@ -143,7 +143,7 @@ def main() -> None:
     for number in range(plan.rounds):
         for load in LOADS:
             if load.name in plan.loads:
-                one_round(found, load, plan, watching=number < plan.watches)
+                one_round(found, load, plan, number)
                 print(".", end="", flush=True, file=sys.stderr)
         clock.write(file, found)
     if plan.pairs:

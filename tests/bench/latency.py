@@ -18,7 +18,6 @@ from loads import Load
 from results import Latency, Spread
 from trial import way
 
-SHARES = (0.1, 0.5, 0.9)
 #: Sent before anything is measured, so that caches and the receive buffer are what they are in service.
 WARM_UP_S = 1.0
 #: Messages a second that open an incident at once and are told without a hold.
