@@ -91,6 +91,7 @@ BODY = re.compile(rf"\(\s*(?={KEY}\s*=)")
 #: A number or an address that is whole, because a comma follows, and half a key.
 _EXACT = re.compile(r"[\w.:]+,\s*[\w.\-]*")
 _SEPARATOR = re.compile(rf",\s*({KEY})\s*=\s*")
+_BRACKETED = re.compile(r"=\s*\[")
 _LOOSE = re.compile(rf'(?<![\w.\-])({KEY})=("[^"]*"|\[[^\]]*\]|[^\s,;()]*)')
 CLOSERS = {'"': '"', "[": "]"}
 #: ``[a] to [b]``: no brackets around all of it.
@@ -127,7 +128,7 @@ def split_fields(body: str, *, whole: bool = True) -> list[tuple[str, str]]:
     parts = _SEPARATOR.split(text)
     keys = parts[1::2]
     goes_on = _layout_goes_on if len(keys) <= MAX_KEYS else flow_goes_on
-    if '"' in body or "=[" in body or "= [" in body or goes_on(tuple(keys)):
+    if '"' in body or ("[" in body and _BRACKETED.search(body)) or goes_on(tuple(keys)):
         return list(_split_carefully(text, whole=whole))
     return list(zip(keys, parts[2::2], strict=True))
 

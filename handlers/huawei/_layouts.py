@@ -20,10 +20,14 @@ from handlers.huawei._fields import BODY, CLOSERS, KEY, flow_goes_on
 MAX_LAYOUTS, MAX_OF_ONE = 64, 4
 #: Fields of a layout, of which at most 20 were seen, and characters of the text that it is learned from.
 MAX_FIELDS, MAX_TEXT = 32, 1024
+#: Characters by which a layout is looked up. What stands farther in front differs where the layout does not: a gateway
+#: puts an address there.
+HEAD = 32
 #: A value in which nothing can be mistaken.
 _PLAIN = r'[^,"\[\]()]*+'
-#: What stands before it, its key, what closes it, and the comma where it is not the last one.
-_FIELD = re.compile(rf'(\s*({KEY})\s*=\s*["\[]?){_PLAIN}(["\]]?)(?:(,)|\)[^()]*+\Z)')
+#: What stands before it, its key, what closes it, and the comma where it is not the last one. Nothing is given back:
+#: blanks are plain too, and where one part ends and the next begins would be tried at each of them.
+_FIELD = re.compile(rf'(\s*+({KEY})\s*+=\s*+["\[]?+){_PLAIN}(["\]]?+)(?:(,)|\)[^()]*+\Z)')
 _END = r"\)[^()]*+"
 
 Read = tuple[dict[str, Any], dict[str, str]]
@@ -55,13 +59,13 @@ class Layouts:
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         self._keys, self._room = keys, MAX_LAYOUTS
-        #: By what stands before the first sign of a text.
+        #: By the last `HEAD` characters before the first sign of a text.
         self._by_head: dict[str, list[Layout]] = {}
 
     def read(self, text: str) -> Read | None:
         """(event field → value, wire key → text) of a whole text; None where its layout is not known."""
         head = text.partition("=")[0]
-        for layout in self._by_head.get(head, ()):
+        for layout in self._by_head.get(head[-HEAD:], ()):
             if (found := layout.read(text, len(head))) is not None:
                 return found
         return None
@@ -71,10 +75,10 @@ class Layouts:
         if not self._room or len(text) > MAX_TEXT:
             return
         head = text.partition("=")[0]
-        known = self._by_head.get(head, [])
+        known = self._by_head.get(head[-HEAD:], [])
         layout = _layout(text, len(head), self._keys) if len(known) < MAX_OF_ONE else None
         if layout is not None and all(layout.others != one.others or layout.pattern != one.pattern for one in known):
-            self._by_head[head] = [*known, layout]
+            self._by_head[head[-HEAD:]] = [*known, layout]
             self._room -= 1
 
 
@@ -97,11 +101,11 @@ def _layout(text: str, sign: int, keys: Mapping[str, str]) -> Layout | None:
 def _shape(text: str, sign: int) -> tuple[str, tuple[str, ...]] | None:
     """The pattern of a plain text from its first sign on, and its keys; None of any other text."""
     body = BODY.search(text)
-    at = body.end() if body else len(text)
+    if body is None or body.end() > sign or body.start() < sign - HEAD:
+        return None
+    at = body.end()
     names: list[str] = []
     parts: list[str] = []
-    if at > sign:
-        return None
     while found := _FIELD.match(text, at):
         before, name, closer, comma = found.groups()
         if closer != CLOSERS.get(before[-1], "") or len(names) == MAX_FIELDS:

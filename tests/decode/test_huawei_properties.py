@@ -1,9 +1,11 @@
 """Whatever a record says, a handler answers with an event or with `DecodeError`, and the answer can be printed."""
 
 import contextlib
+import time
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ from eventd.registry import load
 from handlers._common.values import BLANK, CONVERTERS
 from handlers._common.varbinds import text_of
 from handlers.huawei._fields import AFTER_FLOW, WIRE_KEYS, fields_of, typed
-from handlers.huawei._layouts import MAX_LAYOUTS, Layouts
+from handlers.huawei._layouts import HEAD, MAX_LAYOUTS, MAX_TEXT, Layouts
 from handlers.huawei._tables import NOTIFICATIONS, OBJECTS
 from handlers.huawei._varbinds import typed as varbinds_typed
 
@@ -126,9 +128,11 @@ styled = st.tuples(keys, st.sampled_from(["{}", '"{}"', "[{}]", "{} "]), plainly
 
 @given(
     st.lists(styled, min_size=1, max_size=12),
-    st.sampled_from(["=", " = "]),
+    st.sampled_from(["=", " = ", "=  "]),
     st.sampled_from([",", ", "]),
-    st.sampled_from(["Text. ({})", "a=b ({}).", "({}) x", "({}", "({}) (", "({}))"]),
+    st.sampled_from(
+        ["Text. ({})", "(DstIP (DstIP ({})", f"(a) {'b' * HEAD}({{}})", "a=b ({}).", "({}) x", "({}", "({}) (", "({}))"]
+    ),
 )
 def test_a_layout_met_before_is_read_as_for_the_first_time(
     fields: list[tuple[str, str, str, str]], sign: str, comma: str, around: str
@@ -153,6 +157,26 @@ def test_a_plain_layout_is_learned_and_their_number_is_bounded() -> None:
     assert layouts.read(text) == ({"peer": "203.0.113.9", "reason": "peer request"}, {"N": "2"})
     assert layouts.read(text.replace("203.0.113.9", "any")) is None
     assert layouts.read(text.replace("Text 1", f"Text {MAX_LAYOUTS}")) is None
+
+
+def test_who_is_named_in_front_takes_no_room() -> None:
+    layouts = Layouts(WIRE_KEYS)
+    line = "[192.0.2.{0}] IPSec tunnel negotiation fails. (IfIndex=[{0}], Reason=[version mismatch])"
+    for number in range(2 * MAX_LAYOUTS):
+        layouts.learn(line.format(number))
+    assert layouts.read(line.format(200)) == ({"ifindex": 200, "reason": "version mismatch"}, {})
+    layouts.learn("Text. (DstIP=203.0.113.7)")
+    assert layouts.read("Text. (DstIP=203.0.113.9)") == ({"peer": "203.0.113.9"}, {})
+
+
+@pytest.mark.parametrize("text", ["{0}", "{0}a", "a{0}={0}a", "{0}a{0}={0}a{0}"])
+def test_learning_takes_no_longer_than_the_text(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.huawei._layouts.MAX_TEXT", 100 * MAX_TEXT)
+    layouts = Layouts(WIRE_KEYS)
+    begun = time.process_time()
+    layouts.learn(f"X. (K={text.format(' ' * 20 * MAX_TEXT)}(")
+    layouts.learn(f"X. (K=,{text.format(' ' * 20 * MAX_TEXT)}(")
+    assert time.process_time() - begun < 0.25
 
 
 @given(st.lists(st.tuples(keys, words)))
