@@ -25,6 +25,7 @@ def fields(text):
         ("It ends. (A=1, Reason=nat (udp) lost).", {"A": "1", "Reason": "nat (udp) lost"}),
         ("It ends. (A=1, Reason=nat (udp)", {"A": "1"}),
         ("It ends (again). (A=1)", {"A": "1"}),
+        ("It ends. (A=  [1], B=\t[2])", {"A": "1", "B": "2"}),
         ("It ends. (A=1, B=2) for good.", {"A": "1", "B": "2"}),
         ("It ends. (A=1, B=2, Reas", {"A": "1"}),
         ("It ends. (A=1, RuleNum=2, Reas", {"A": "1", "RuleNum": "2"}),
