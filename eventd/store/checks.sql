@@ -76,9 +76,9 @@ SELECT 'file damaged: ' || quick_check FROM pragma_quick_check WHERE quick_check
 
 -- name: outbox_counts_agree
 SELECT 'outbox: ' || n || ' ' || state || ' of ' || channel || ' are counted, and ' || kept || ' kept' FROM (
-    SELECT channel, state, n, (
-        SELECT count(*) FROM outbox WHERE outbox.channel = outbox_kept.channel AND outbox.state = outbox_kept.state
-    ) AS kept FROM outbox_kept
+    SELECT channel, state, sum(counted) AS n, sum(there) AS kept FROM (
+        SELECT channel, state, n AS counted, 0 AS there FROM outbox_kept UNION ALL SELECT channel, state, 0, 1 FROM outbox
+    ) GROUP BY channel, state
 ) WHERE kept <> n;
 
 -- name: reasons_are_there

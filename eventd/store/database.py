@@ -61,7 +61,7 @@ CHECKS = named_statements(ROOM / "checks.sql")
 
 #: Rows of one statement, most first. Before and after each statement the interpreter's lock changes hands: row by row,
 #: a commit would wait for the loop as often as it has rows, up to 5 ms each time (`sys.getswitchinterval`), and that
-#: for the commit. SQLite takes 999 parameters in its oldest versions, so that of seven columns 142 rows would fit.
+#: for the commit. SQLite takes 999 parameters in its oldest versions, so that of eight columns 124 rows would fit.
 ROWS_AT_ONCE = (64, 8, 1)
 _ROW = re.compile(r"(?<=VALUES )\([?, ]+\)")
 

@@ -353,9 +353,9 @@ WHERE received_at < :cut AND (received_at, seq) > (:after_time, :after_seq) ORDE
 -- name: prune_hours
 DELETE FROM hours WHERE last < (SELECT min(seq) FROM events);
 
--- Of blocks of which nothing is left. Only those in which a slice has looked.
+-- Of blocks of which nothing is left, among those of rows between which a slice removed some.
 -- name: prune_reasons
-DELETE FROM reasons WHERE seq <= :last AND NOT EXISTS (
+DELETE FROM reasons WHERE seq BETWEEN ? >> 14 << 14 AND ? | 16383 AND NOT EXISTS (
     SELECT 1 FROM events WHERE events.seq BETWEEN reasons.seq >> 14 << 14 AND reasons.seq | 16383
 );
 

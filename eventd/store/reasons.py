@@ -11,6 +11,10 @@ BLOCK_BITS = 14
 #: Different reasons remembered of a block, a few MB: those of a few thousand peers. More stay in their rows.
 MAX_REASONS = 4096
 
+#: Characters of a row whose reason is remembered. A trap with its reason has some 2,500; a text that its sender made up
+#: may have 64 KiB, and thousands of those would fill the memory.
+MAX_ROW = 4096
+
 
 class Reasons:
     """Which were written for the block in hand. ``new``: number and JSON of those that have to be written."""
@@ -34,9 +38,10 @@ class Reasons:
             self._known.clear()
         known = self._known.get(event.reason)
         if known is None:
-            if len(self._known) < MAX_REASONS:
+            whole = text(event)
+            if len(self._known) < MAX_REASONS and len(whole) <= MAX_ROW:
                 self._known[event.reason] = 0
-            return text(event), None
+            return whole, None
         if not known:
             known = self._known[event.reason] = seq
             self.new.append((seq, text(event.reason)))

@@ -279,8 +279,9 @@ class Writer:
             gone = [(seq,) for _, seq, told in rows if not told]
             self._db.executemany(QUERIES["event_delete"], gone)
             self._db.execute(QUERIES["prune_hours"])
-            self._db.execute(QUERIES["prune_reasons"], bounds | {"last": rows[-1][1] if rows else 0})
-            self._reasons.forget()
+            if gone:
+                self._db.execute(QUERIES["prune_reasons"], (*min(gone), *max(gone)))
+                self._reasons.forget()
             tally["pruned_journal_rows", ""] += len(gone)
         return len(gone), (rows[-1][0], rows[-1][1]) if len(rows) == PRUNE_SLICE else None
 

@@ -25,6 +25,8 @@ from eventd.model import Digest, Reason
 from eventd.store import Settings, SqliteStore, database, reader, reasons
 from eventd.store.sqlite import FOLD_ROWS
 
+DOCS = Path(__file__).parents[2] / "docs" / "store.md"
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -701,6 +703,19 @@ async def test_a_backup_can_be_taken_while_eventd_writes(store: SqliteStore, pat
     await restored.close()
 
 
+async def test_what_was_saved_of_a_damaged_file_is_counted_anew_as_the_docs_say(path: Path) -> None:
+    store = await SqliteStore.open(Settings(path=str(path)))
+    told = [notification("n1", incident()), notification("n2", incident(), channel="b")]
+    await store.commit(batch(journal=[row(n * 5000) for n in range(3)], notifications=told))
+    await store.close()
+    said = re.findall(r"^ *sqlite3 saved\.db '(DELETE .*?)'", DOCS.read_text("utf-8"), re.MULTILINE)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.executescript(";".join(["DELETE FROM hours", "UPDATE outbox_kept SET n = 7 WHERE channel = 'b'", *said]))
+    store = await SqliteStore.open(Settings(path=str(path)))
+    assert await store.check() == []
+    await store.close()
+
+
 async def test_a_file_that_was_pruned_gives_its_pages_back(store: SqliteStore) -> None:
     await store.commit(Batch(journal=[row(n) for n in range(4000)]))
     db = store._writer._db
@@ -728,6 +743,7 @@ async def test_a_file_that_was_pruned_gives_its_pages_back(store: SqliteStore) -
         ("UPDATE events SET reason = 5 WHERE seq = 2", "journal: the reason of row 2 is not there"),
         ("DELETE FROM events WHERE seq = 1", "incident i1 is linked to event 1, which is not there"),
         ("UPDATE outbox_kept SET n = 7 WHERE channel = 'b'", "outbox: 7 pending of b are counted, and 1 kept"),
+        ("DELETE FROM outbox_kept WHERE channel = 'b'", "outbox: 0 pending of b are counted, and 1 kept"),
         ("UPDATE hours SET last = 2", "journal: row 3 is not among those of its hour"),
         ("PRAGMA ignore_check_constraints = ON; UPDATE outbox SET what = 'nonsense'", "file damaged: CHECK constraint"),
     ],
@@ -813,10 +829,20 @@ async def test_a_reason_that_comes_again_is_kept_once_in_a_block_and_read_as_it_
     await store.close()
 
 
+async def test_a_long_reason_is_not_remembered() -> None:
+    """Thousands of different ones of 64 KiB would fill the memory."""
+    known = reasons.Reasons()
+    for reason, one in [(Reason(text="x" * reasons.MAX_ROW), None), (Reason(text="short"), 3)]:
+        event = replace(row().event, reason=reason)
+        assert known.take_out(2, event) == (msgspec.json.encode(event).decode(), None)
+        assert known.take_out(3, event)[1] == one
+
+
 async def test_a_reason_goes_with_the_last_row_of_its_block(path: Path) -> None:
+    """Also where a clock was set back, so that the last row by time is none of the last."""
     store = await SqliteStore.open(Settings(path=str(path)))
     db = store._writer._db
-    made = [row(n) for n in range(5)]
+    made = [row(n) for n in (4, 3, 2, 1, 0)]
     for days in (100, 200):
         await store.commit(Batch(journal=made))
         assert db.execute("SELECT count(*) FROM reasons").fetchone() == (1,)
