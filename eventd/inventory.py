@@ -6,9 +6,9 @@ Without an inventory everything still works: names are addresses, clocks are rea
 import contextlib
 import ipaddress
 import zoneinfo
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct
@@ -21,6 +21,9 @@ Text = Annotated[str, Meta(min_length=1)]
 #: Peer addresses whose row is remembered: looked up several times for each message, and taking an address apart is
 #: most of that. More than the peers of the largest installation; some 100 bytes each.
 ADDRESSES = 65_536
+#: What is longer is no address, which has 45 characters at most and a zone behind it, but what somebody asks for: it is
+#: not remembered.
+MAX_ADDRESS_TEXT = 64
 
 
 class Device(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,7 +85,8 @@ class Inventory:
             network = _network(peer)
             self._peers[network.version, network.prefixlen, int(network.network_address)] = peer
         self._prefixes = sorted({(version, length) for version, length, _ in self._peers}, reverse=True)
-        self._row_of = lru_cache(maxsize=ADDRESSES)(self._longest_prefix)
+        # not of `self`: in a cycle it would outlive a reload, as what was there at the start is never looked at again
+        self._row_of = lru_cache(maxsize=ADDRESSES)(partial(_longest_prefix, self._peers, self._prefixes))
 
     def strangers(self, match: Match) -> Iterator[tuple[str, str]]:
         """(match key, value) of what fits nothing that is listed, for keys that there are any values of: it may be
@@ -124,20 +128,25 @@ class Inventory:
 
     def peer(self, address: str | None) -> Peer | None:
         """What is known of a peer address: its own row, else the row with the longest matching prefix."""
-        return None if address is None or not self._prefixes else self._row_of(address)
-
-    def _longest_prefix(self, address: str) -> Peer | None:
-        try:
-            ip = _ip(address)
-        except ValueError:
+        if address is None or not self._prefixes or len(address) > MAX_ADDRESS_TEXT:
             return None
-        width = ip.max_prefixlen
-        for version, length in self._prefixes:
-            if version == ip.version:
-                found = self._peers.get((version, length, int(ip) >> (width - length) << (width - length)))
-                if found is not None:
-                    return found
+        return self._row_of(address)
+
+
+def _longest_prefix(
+    rows: Mapping[tuple[int, int, int], Peer], prefixes: Iterable[tuple[int, int]], address: str
+) -> Peer | None:
+    try:
+        ip = _ip(address)
+    except ValueError:
         return None
+    width = ip.max_prefixlen
+    for version, length in prefixes:
+        if version == ip.version:
+            found = rows.get((version, length, int(ip) >> (width - length) << (width - length)))
+            if found is not None:
+                return found
+    return None
 
 
 def zone_known(name: str) -> bool:

@@ -1,5 +1,7 @@
 """The inventory: one spelling per thing, and nothing that two rows claim."""
 
+import tracemalloc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,23 @@ def test_a_peer_inside_the_network_of_another_is_no_duplicate() -> None:
         "all",
         None,
     ]
+
+
+def test_what_is_no_address_is_not_kept_whoever_asks_for_it() -> None:
+    found = Inventory(peers=[Peer(address="203.0.113.7", name="one")])
+    tracemalloc.start()
+    try:
+        assert not any(found.peer(f"{number}{'x' * 8000}") for number in range(200))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 200_000
+
+
+def test_an_inventory_that_is_replaced_is_gone_at_once() -> None:
+    """The heap of the start is frozen: what is in a cycle would stay for ever."""
+    found = Inventory(peers=[Peer(address="203.0.113.7", name="one")])
+    assert found.peer("203.0.113.7")
+    gone = weakref.ref(found)
+    del found
+    assert gone() is None
