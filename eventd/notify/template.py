@@ -87,20 +87,21 @@ def _in_time() -> None:
         raise jinja2.TemplateRuntimeError(f"{TOO_SLOW} {MAX_RENDER_S:g} s")
 
 
-def _filtered(block: str, result: object) -> str:
-    """What a filter makes of the text of a ``block``: of a value a value, of text that is harmless already as it is."""
-    return Printed(result) if isinstance(block, Printed) else Marked(result)
+def _filtered(block: str, result: object, *, given: bool) -> str:
+    """What a filter makes of the text of a ``block``: of a value a value, of text that is harmless already as it is,
+    unless it was ``given`` values that may be in it now."""
+    return Printed(result) if given or isinstance(block, Printed) else Marked(result)
 
 
 def _keep_values(template: nodes.Template) -> None:
     """Take away what would let a value pass as text: ``{% filter %}`` prints a value where it is given one, and
     ``{% autoescape %}``, which is for HTML, changes nothing."""
     for block in list(template.find_all(nodes.FilterBlock)):
-        first = block.filter
+        first, given = block.filter, nodes.Keyword("given", nodes.Const(block.filter.find(nodes.Name) is not None))
         while isinstance(first.node, nodes.Filter):
             first = first.node
         first.node = held = nodes.Name("_filtered", "load")
-        result = nodes.Call(nodes.EnvironmentAttribute("filtered"), [held, block.filter], [], None, None)
+        result = nodes.Call(nodes.EnvironmentAttribute("filtered"), [held, block.filter], [given], None, None)
         kept = nodes.AssignBlock(nodes.Name("_filtered", "store"), None, block.body)
         block.body = [kept.set_lineno(block.lineno), nodes.Output([result]).set_lineno(block.lineno)]
         block.filter = nodes.Filter(None, "as_it_is", [], [], None, None)

@@ -156,6 +156,20 @@ def test_what_a_block_makes_of_values_alone_is_escaped_as_one(source: str) -> No
     assert Renderer(source, Markup("<{}>".format))(told) == "<@here>"
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% filter default(incident.device, true) %}{% endfilter %}",
+        "{% filter upper | replace('X', incident.device) | trim %}x{% endfilter %}",
+        "{% filter replace(old='x', new=incident.device) %}x{% endfilter %}",
+        "{% set args = ['x', incident.device] %}{% filter replace(*args) %}x{% endfilter %}",
+    ],
+)
+def test_a_value_that_a_filter_block_is_given_is_escaped(source: str) -> None:
+    told = make_notification(incident=make_incident(device="@here"))
+    assert Renderer(source, Markup("<{}>".format))(told) == "<@here>"
+
+
 def test_text_of_the_template_in_a_filter_block_stays_as_it_is() -> None:
     told = make_notification(incident=make_incident(device="fw1"))
     source = "{% filter upper %}*a {{ incident.device }}*\n b{% endfilter %} c"
