@@ -1,7 +1,7 @@
 """What is not counted as it happens but looked up when Prometheus asks: states, queues, kernel counters."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from eventd.config import Config
@@ -14,7 +14,7 @@ from eventd.pipeline import Pipeline
 from eventd.receivers.kernel import host_udp_errors
 from eventd.store import Store
 from eventd.telemetry import Telemetry
-from eventd.turns import turns
+from eventd.turns import portions
 
 #: Ways out of the outbox.
 OUTCOMES = ("delivered", "superseded", "dead")
@@ -132,28 +132,32 @@ class Gauges:
         is up while any of them is."""
         up: dict[tuple[str, ...], float] = {}
         changes = Counter[tuple[str, ...]]()
-        async for peer in turns(await self._peers()):
-            labels = self._labels(peer)
-            changes[peer.device, peer.peer or ""] += peer.state_changes
-            if peer.up is not None:
-                up[labels] = max(up.get(labels, 0.0), float(peer.up))
+        known = await self._known_peers()
+        async for some in portions(await self._admitted_of(known)):
+            for peer in map(known.__getitem__, some):
+                changes[peer.device, peer.peer or ""] += peer.state_changes
+                if peer.up is not None:
+                    labels = self._labels(peer)
+                    up[labels] = max(up.get(labels, 0.0), float(peer.up))
         self._up, self._changes = up, dict(changes)
 
-    async def _peers(self) -> Iterable[PeerState]:
-        """The peers that have a series: who got one first keeps it, whoever speaks more."""
-        metrics = self._service.config.metrics
-        if not metrics.peer_labels:
-            return []
+    async def _known_peers(self) -> dict[tuple[str, str, str], PeerState]:
+        """Those that may have a series."""
+        if not self._service.config.metrics.peer_labels:
+            return {}
         named = self._service.correlator.named_peers()
-        known = {(one.device, one.vsys, one.peer or ""): one async for one in turns(named)}
-        before = self._admitted
-        kept = [key async for key in turns(before) if key in known]
-        new = [key async for key in turns(known) if key not in before]
-        admitted = dict.fromkeys((kept + new)[: metrics.max_peers])
-        refused = {key async for key in turns(known) if key not in admitted}
+        return {(one.device, one.vsys, one.peer or ""): one async for some in portions(named) for one in some}
+
+    async def _admitted_of(self, known: Mapping[tuple[str, str, str], PeerState]) -> dict[tuple[str, str, str], None]:
+        """Who got a series first keeps it, whoever speaks more."""
+        places, before = self._service.config.metrics.max_peers, self._admitted
+        kept = [key async for some in portions(before) for key in some if key in known]
+        new = [key async for some in portions(known) for key in some if key not in before]
+        admitted = dict.fromkeys((kept + new)[:places])
+        refused = {key async for some in portions(known) for key in some if key not in admitted}
         self._service.telemetry.inc("label_overflow", "peer_up", n=len(refused - self._refused))
         self._admitted, self._refused = admitted, refused
-        return [known[key] for key in admitted]
+        return admitted
 
     def _labels(self, peer: PeerState) -> tuple[str, ...]:
         listed = self._service.config.inventory.peer(peer.peer)

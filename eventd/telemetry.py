@@ -12,7 +12,7 @@ import logging.handlers
 import queue
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 import msgspec
@@ -108,13 +108,12 @@ class Telemetry:
             values.update(self._providers[name]())
         return values
 
-    def families(self) -> Iterator[Metric]:
-        """All metrics as they stand, as Prometheus metric families. These are made when asked for, by any thread."""
-        seen = [
+    def seen(self) -> list[tuple[Spec, Mapping[Labels, Any]]]:
+        """All metrics with their values as they stand. Any thread may make a `family` of them."""
+        return [
             (spec, self._histograms_now(spec.name) if spec.kind == "histogram" else self.values(spec.name))
             for spec in SPECS
         ]
-        return (_family(spec, values) for spec, values in seen)
 
     def _histograms_now(self, name: str) -> dict[Labels, tuple[list[int], float]]:
         """Counts per bucket up to its bound, and the sum."""
@@ -122,7 +121,8 @@ class Telemetry:
         return {labels: (list(itertools.accumulate(one.counts)), one.total) for labels, one in found}
 
 
-def _family(spec: Spec, values: Mapping[Labels, Any]) -> Metric:
+def family(spec: Spec, values: Mapping[Labels, Any]) -> Metric:
+    """A Prometheus metric family of what was `seen`."""
     name = PREFIX + spec.name
     if spec.kind == "histogram":
         histogram = HistogramMetricFamily(name, spec.help, labels=spec.labels)
@@ -131,10 +131,10 @@ def _family(spec: Spec, values: Mapping[Labels, Any]) -> Metric:
             histogram.add_metric(labels, buckets=list(zip(bounds, counts, strict=True)), sum_value=total)
         return histogram
     cls = CounterMetricFamily if spec.kind == "counter" else GaugeMetricFamily
-    family = cls(name, spec.help, labels=spec.labels)
+    made = cls(name, spec.help, labels=spec.labels)
     for labels, value in values.items():
-        family.add_metric(labels, value)
-    return family
+        made.add_metric(labels, value)
+    return made
 
 
 def process_registry() -> CollectorRegistry:

@@ -24,7 +24,7 @@ async def test_a_long_list_is_whole_and_lets_others_work(monkeypatch: pytest.Mon
 
 
 async def test_the_first_of_many_come_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "ROWS_PER_SORT", 10)
+    monkeypatch.setattr(turns, "ROWS_AT_ONCE", 10)
     rows = [n * 7919 % 1000 for n in range(1000)]
     assert await turns.smallest(rows, 25, lambda row: -row) == [*range(999, 974, -1)]
     assert await turns.smallest(rows, 2000, lambda row: row) == [*range(1000)]
