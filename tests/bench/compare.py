@@ -62,7 +62,7 @@ class Plan(Struct, frozen=True):
 SHORT = Plan(
     ("relevant", "fresh", "irrelevant", "changes", "traps", "fresh traps"), 1, 5, 0.7, ("changes",), {0.5: 1}, 5.0, 0
 )
-FULL = Plan(tuple(load.name for load in LOADS), 5, 5, 1.0, SOON, {0.5: 5, 0.1: 2, 0.9: 2}, 5.0, 7)
+FULL = Plan(tuple(load.name for load in LOADS), 5, 5, 1.0, SOON, {0.5: 5, 0.1: 1, 0.9: 1}, 5.0, 5)
 
 
 def compete(load: Load, plan: Plan, earlier: list[Result]) -> Iterator[Result]:

@@ -16,7 +16,7 @@ from typing import Self
 from contenders.eventd import Eventd
 from loads import Load
 from results import Latency, Spread
-from trial import way
+from trial import warm_up, way
 
 #: Sent before anything is measured, so that caches and the receive buffer are what they are in service.
 WARM_UP_S = 1.0
@@ -140,12 +140,13 @@ def measure(load: Load, share: float, capacity: float, seconds: float, folder: P
     rate = share * capacity
     with tempfile.TemporaryDirectory(dir=folder) as own, Hook() as hook:
         eventd = Eventd(Path(own), load, CHANNEL.format(hook=hook.port))
+        known = warm_up(eventd)
         watch = Watch(eventd)
-        watch.send(0, rate, WARM_UP_S)
+        watch.send(known, rate, WARM_UP_S)
         warm = len(watch.sent)
         watch.wait()
         before = eventd.service.metrics()
-        watch.send(warm, rate, seconds, probing=True)
+        watch.send(known + warm, rate, seconds, probing=True)
         lost = watch.wait()
         deadline = time.perf_counter() + PATIENCE_S
         while len(_told(hook, watch)) < len(watch.probed) and time.perf_counter() < deadline:

@@ -23,6 +23,8 @@ STEP_DOWN = 3.0
 AGAIN = 0.7
 #: A rate known so closely needs no further try.
 CLOSE = 1.15
+#: Messages/s by which a contender is warmed up: what eventd bears of every load.
+WARM_RATE = 1500.0
 #: Datagrams between two looks at the clock.
 BURST = 32
 
@@ -85,6 +87,15 @@ def attempt(contender: Contender, first: int, count: int, rate: float) -> Trial:
     return Trial(count / whole, passed, took > 1.2 * count / rate, cost)
 
 
+def warm_up(contender: Contender) -> int:
+    """Have it learn what it will know in service; how many messages that took."""
+    if not contender.learns:
+        return 0
+    count = contender.load.warm
+    attempt(contender, 0, count, WARM_RATE)
+    return count
+
+
 def _finished(contender: Contender, done: int, deadline: float) -> bool:
     while contender.done() < done:
         if time.perf_counter() > deadline:
@@ -107,7 +118,7 @@ class Search:
     def __init__(self, contender: Contender, seconds: float, known: float | None = None) -> None:
         self.contender, self._seconds = contender, seconds
         self.best: Trial | None = None
-        self.sent = 0
+        self.sent = warm_up(contender)
         self._rate, self._up = (AGAIN * known, NEAR) if known else (contender.first_rate, FAR)
         self._good, self._bad = 0.0, 0.0
 

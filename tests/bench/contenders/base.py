@@ -53,6 +53,8 @@ class Contender(ABC):
     first_rate: ClassVar[float] = 3000.0
     #: Messages of a try are a multiple of this.
     portion: ClassVar[int] = 10
+    #: Whether it knows more after a while, and a message then costs more.
+    learns: ClassVar[bool] = False
     #: Nothing more is coming when nothing came for so long.
     quiet_s: ClassVar[float] = 0.5
 

@@ -32,6 +32,7 @@ class Eventd(Contender):
 
     name, does = "eventd", "decodes, judges, journals (fsync), alerts"
     loads = ("relevant", "fresh", "irrelevant", "changes", "fleet", "tcp", "tls", "traps", "fresh traps", "v3 traps")
+    learns = True
 
     def __init__(self, folder: Path, load: Load, extra: str = "") -> None:
         super().__init__(folder, load)
