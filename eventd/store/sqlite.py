@@ -31,8 +31,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 #: Rows that change between two foldings of the write-ahead log: 2 to 8 MB of it. Under a storm the same index pages
-#: change in every commit, so that folding them in seldom saves work; but commits wait for a long one, and with four times
-#: as many rows p99 at half load was 20 to 121 ms for traps instead of 36 to 82.
+#: change in every commit, so that folding them in seldom saves work; but commits wait for a long one: with four times
+#: as many rows p99 to the commit at half load was 20 to 121 ms for traps instead of 36 to 82.
 FOLD_ROWS = 500
 
 
