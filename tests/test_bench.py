@@ -32,7 +32,7 @@ def test_the_search_finds_the_highest_rate_without_loss(monkeypatch: pytest.Monk
         return trial.Trial(rate, rate <= bears, False, 1.0)
 
     monkeypatch.setattr(trial, "attempt", attempt)
-    unused: Any = SimpleNamespace(portion=10, first_rate=3000.0)
+    unused: Any = SimpleNamespace(portion=10, first_rate=3000.0, learns=False)
     search = trial.Search(unused, 1.0)
     while not search.over:
         search.step()
@@ -46,12 +46,27 @@ def test_the_search_ends_where_the_sender_does(monkeypatch: pytest.MonkeyPatch) 
         return trial.Trial(min(rate, 50_000.0), True, rate > 50_000, 1.0)
 
     monkeypatch.setattr(trial, "attempt", attempt)
-    unused: Any = SimpleNamespace(portion=10, first_rate=3000.0)
+    unused: Any = SimpleNamespace(portion=10, first_rate=3000.0, learns=False)
     search = trial.Search(unused, 1.0)
     while not search.over:
         search.step()
     assert search.best is not None
     assert search.best.rate == 50_000
+    assert search.sender_bound
+
+
+def test_a_search_whose_tries_are_used_up_has_found_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def attempt(_: object, first: int, count: int, rate: float) -> trial.Trial:
+        return trial.Trial(rate, rate < 9000, False, 1.0)
+
+    monkeypatch.setattr(trial, "attempt", attempt)
+    unused: Any = SimpleNamespace(portion=10, first_rate=3000.0, learns=False)
+    search = trial.Search(unused, 1.0)
+    for _ in range(2):
+        search.step()
+    assert search.sender_bound
+    search.step()
+    assert not search.sender_bound
 
 
 def test_a_rule_takes_every_field() -> None:
@@ -116,7 +131,7 @@ def test_no_goal_is_silently_absent() -> None:
 
 @pytest.mark.parametrize(
     ("without", "beside", "by"),
-    [(40.0, 80.0, 1.25), (400.0, 400.0, 1.25), (200.0, 300.0, 1.25 / 1.5), (50.0, None, 0.0)],
+    [(20.0, 24.0, 1.25), (400.0, 400.0, 1.25), (200.0, 300.0, 1.25 / 1.5), (10.0, 99.0, 20 / 99), (50.0, None, 0.0)],
 )
 def test_scraping_delays_reception_where_both_bounds_are_passed(
     without: float, beside: float | None, by: float
@@ -129,12 +144,12 @@ def test_scraping_delays_reception_where_both_bounds_are_passed(
     assert goal.by == pytest.approx(by)
 
 
-def _soaked(grows: float, seconds: float = 600.0, share: float | None = 0.8) -> Soaked:
+def _soaked(grows: float, seconds: float = 600.0, share: float | None = 0.8, cpu: float = 0.8) -> Soaked:
     """At 1,000 messages/s memory grows by so many bytes for each after the first third, and by much before it."""
-    seen = [Seen(float(at), 0.0, 0.5, 0.1, 0.1, 0.1, 0, 1.0) for at in range(10, int(seconds) + 1, 10)]
+    seen = [Seen(float(at), 0.0, cpu, 0.1, 0.1, 0.1, 0, 1.0) for at in range(10, int(seconds) + 1, 10)]
     early = len(seen) // 3
     grown = [
-        structs.replace(one, megabytes=100 + one.at_s * 1000 * (grows if place >= early else 50) / 2**20)
+        structs.replace(one, megabytes=200 + one.at_s * 1000 * (grows if place >= early else 50) / 2**20)
         for place, one in enumerate(seen)
     ]
     return Soaked(1250.0, 1000.0, share, seconds, 600_000, 0, 90_000, grown)
@@ -145,6 +160,7 @@ def test_memory_is_flat_by_its_slope_after_the_first_third() -> None:
     what = next(what for what in _told() if what.startswith("memory"))
     assert _told(soak=_soaked(4.0))[what].by == pytest.approx(2.0)
     assert _told(soak=_soaked(16.0))[what].by == pytest.approx(0.5)
+    assert _told(soak=_soaked(0.0, cpu=0.4))[what].verdict == "not measured"
     assert _told(soak=_soaked(0.0, 60.0))[what].verdict == "not measured"
     assert _told(soak=_soaked(0.0, share=None))[what].verdict == "not measured"
 

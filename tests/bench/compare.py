@@ -65,6 +65,10 @@ SHORT = Plan(
 FULL = Plan(tuple(load.name for load in LOADS), 5, 5, 1.0, SOON, {0.5: 5, 0.1: 1, 0.9: 1}, 5.0, 5)
 
 
+#: Tries of a round in which nothing is known yet: eight steps of 1.8 are a hundredfold.
+FIRST_TRIES = 12
+
+
 def compete(load: Load, plan: Plan, earlier: list[Result]) -> Iterator[Result]:
     """One round of all contenders of a load."""
     with ExitStack() as stack:
@@ -76,7 +80,7 @@ def compete(load: Load, plan: Plan, earlier: list[Result]) -> Iterator[Result]:
                 stack.callback(contender.stop)
                 before = [one.rate for one in earlier if (one.load, one.contender) == (load.name, kind.name)]
                 searches.append(Search(contender, plan.seconds, median(before) if before else None))
-        for _ in range(plan.tries):
+        for _ in range(plan.tries if all(search.known for search in searches) else FIRST_TRIES):
             for search in searches:
                 if not search.over:
                     search.step()

@@ -99,7 +99,7 @@ class Watch:
                 for message in islice(messages, min(due, behind)):
                     self.sent.append(time.perf_counter())
                     send(message)
-                if probing and (time.perf_counter() - started) * PROBES_PER_S > len(self.probed) + 1:
+                if probing and (time.perf_counter() - started) * PROBES_PER_S > len(self.probed):
                     self.probed.append(time.perf_counter())
                     probes.send(probe(len(self.probed) - 1))
                 self.look()

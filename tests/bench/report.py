@@ -19,7 +19,7 @@ from about import Measured, commit  # noqa: E402  neither folder is a package
 from goals import Goal, judge  # noqa: E402
 from growth_curve import Grown  # noqa: E402
 from picture import svg  # noqa: E402
-from results import Comparison, Costs, Part, Soaked, summed, together  # noqa: E402
+from results import Comparison, Costs, Latency, Part, Result, Soaked, summed, together  # noqa: E402
 from tables import Table, comparison, curves, goals, parts, soak, stages, telling  # noqa: E402
 
 Found = TypeVar("Found")
@@ -33,6 +33,8 @@ class Report(Struct):
     stages: list[Costs] = []
     growth: list[Grown] = []
     soak: Soaked | None = None
+    #: Medians of all rounds, and the rates as ratios to eventd's.
+    summary: list[Result] = []
     goals: list[Goal] = []
     others: list[str] = []
 
@@ -49,9 +51,10 @@ class Report(Struct):
                 setattr(made, field, msgspec.json.decode(file.found, type=kind))
             else:
                 made.others.append(f"{name}.json is of {file.about.commit}")
-        rows, latencies, known, scraped = [], [], None, None
+        rows, latencies, known, scraped = list[Result](), list[Latency](), None, None
         if (told := made.compared) is not None:
             rows, latencies, known, scraped = summed(told.rows), together(told.latencies), told.tunnels, told.scraped
+        made.summary = rows
         made.goals = list(judge(rows, latencies, known, scraped, made.growth, made.soak))
         return made
 

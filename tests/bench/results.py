@@ -205,6 +205,12 @@ class Soaked(Struct, frozen=True):
         """What memory grows by."""
         return self.mb_per_minute * 2**20 / (60 * self.rate)
 
+    @property
+    def grown(self) -> float:
+        """What memory grew by after the first third, as a share of what it was then."""
+        watched = self.seen[len(self.seen) // 3 :]
+        return self.mb_per_minute * (watched[-1].at_s - watched[0].at_s) / 60 / watched[0].megabytes
+
 
 def summed(rounds: Sequence[Result]) -> list[Result]:
     """Medians over the rounds, and the rates as ratios to eventd's under the same load."""
@@ -232,11 +238,12 @@ def summed(rounds: Sequence[Result]) -> list[Result]:
 
 def together(latencies: Sequence[Latency]) -> list[Latency]:
     """Of several rounds the one with the median of the 99th percentile to the commit, where nothing was lost; what was
-    told is that of all rounds, because there is little of it."""
+    told is that of all rounds, because there is little of it, and ``lost`` the most of one."""
     found = []
     for load, share in dict.fromkeys((one.load, one.share) for one in latencies):
         same = [one for one in latencies if (one.load, one.share) == (load, share)]
         same.sort(key=lambda one: one.committed.p99 if one.committed else float("inf"))
         middle = same[(len(same) - 1) // 2]
-        found.append(msgspec.structs.replace(middle, told=tuple(ms for one in same for ms in one.told)))
+        told, lost = tuple(ms for one in same for ms in one.told), max(one.lost for one in same)
+        found.append(msgspec.structs.replace(middle, told=told, lost=lost))
     return found

@@ -18,14 +18,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 from about import Clock  # noqa: E402  neither folder is a package
-from contenders.base import cpu_seconds  # noqa: E402
+from contenders.base import cpu_seconds, one_core  # noqa: E402
 from contenders.eventd import USER_OF_V3  # noqa: E402
 from loads import LOADS  # noqa: E402
 from results import Seen, Soaked  # noqa: E402
@@ -213,7 +213,11 @@ class Soak:
 
 def soaked(folder: Path, seconds: float, share: float, chosen: float | None) -> Soaked:
     """Find the rate unless one was chosen, keep it up, and check the promises."""
-    with Service(folder, extra=NO_CHAT, snmp_extra=USER_OF_V3, base=PLAIN) as eventd:
+    eventd = Service(folder, extra=NO_CHAT, snmp_extra=USER_OF_V3, base=PLAIN)
+    with one_core():
+        eventd.start()
+    with ExitStack() as stack:
+        stack.callback(eventd.stop)
         watched = Soak(eventd)
         watched.sender.fill()
         bears = watched.bears()

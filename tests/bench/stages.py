@@ -41,6 +41,7 @@ from eventd.inventory import Inventory  # noqa: E402
 from eventd.model import Change, Event, Message, Notification, Told  # noqa: E402
 from eventd.notify import routing, slack  # noqa: E402
 from eventd.notify.session import Session  # noqa: E402
+from eventd.parse import snmp_pdu  # noqa: E402
 from eventd.parse.framing import split_datagram  # noqa: E402
 from eventd.parse.snmp import Access, parse_notification, transport_of  # noqa: E402
 from eventd.parse.syslog import glance_at, parse_syslog  # noqa: E402
@@ -89,6 +90,12 @@ def route(change: Change, now: float) -> list[Notification]:
 def decoder() -> Decoder:
     """One that knows the users of the loads."""
     return Decoder(registry.load(), Inventory(), Access(["public"], [USER]))
+
+
+def forget_what_came_once() -> None:
+    """Lists of variables are kept by the whole process from the second time on; here each message comes three times, in
+    service once."""
+    snmp_pdu._lists._met.clear()
 
 
 def channel() -> slack.Slack:
@@ -162,10 +169,12 @@ class Apart:
             return list(self.intake.taken())
 
     def _decode(self, messages: Sequence[Message]) -> list[Event]:
+        forget_what_came_once()
         started = time.process_time()
         for message in messages:
             self._parse(message)
         parsed = time.process_time()
+        forget_what_came_once()
         found = [self.decoder.examine(message).result for message in messages]
         decoded = time.process_time()
         self.spent["parse"] += parsed - started
@@ -255,6 +264,7 @@ class Whole:
 
     async def step(self, messages: Sequence[Message]) -> None:
         """The same messages."""
+        forget_what_came_once()
         started = time.process_time()
         await self._pipeline.step(messages, self._clock())
         self.spent += time.process_time() - started

@@ -116,7 +116,7 @@ class Search:
     ``best`` is the fastest try without loss, ``sent`` how many messages there were."""
 
     def __init__(self, contender: Contender, seconds: float, known: float | None = None) -> None:
-        self.contender, self._seconds = contender, seconds
+        self.contender, self._seconds, self.known = contender, seconds, known
         self.best: Trial | None = None
         self.sent = warm_up(contender)
         self._rate, self._up = (AGAIN * known, NEAR) if known else (contender.first_rate, FAR)
@@ -124,8 +124,8 @@ class Search:
 
     @property
     def sender_bound(self) -> bool:
-        """Whether it could bear more than was sent."""
-        return self.best is not None and self.best.capped
+        """Whether it could bear more than was sent: the sender was too slow, or the tries were used up."""
+        return self.best is not None and (self.best.capped or not self._bad)
 
     @property
     def over(self) -> bool:

@@ -28,7 +28,7 @@ class Snmptrapd(Program):
         (self.folder / "snmp.conf").write_text("serverRecvBuf 4194304\nmibs :\n")
         written = ["-F", "@TRAP %b %v\\n", "-Lf", str(self.out), "-p", str(self.folder / "pid")]
         named = ["-n", "-On", "-m", "", "-M", ""]
-        return [[peer(*self.needs), "-f", "-C", "-c", "conf", *named, *written, f"udp:127.0.0.1:{self.port}"]]
+        return [[peer(*self.needs), "-f", "-c", "conf", *named, *written, f"udp:127.0.0.1:{self.port}"]]
 
     def environment(self) -> Mapping[str, str]:
         return {"SNMPCONFPATH": str(self.folder), "MIBS": "", "SNMP_PERSISTENT_DIR": str(self.folder / "kept")}
