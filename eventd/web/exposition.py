@@ -18,11 +18,12 @@ EOF = "# EOF\n"
 
 Encoder = Callable[[CollectorRegistry], bytes]
 
+#: Of -0.0 and 0.0, which are one key, whichever came first: Prometheus reads them alike.
 _number = lru_cache(4096)(floatToGoString)
 
 
 class Exposition:
-    """Writes scrapes in one format, one after the other, in any thread."""
+    """Writes scrapes in one format, in any thread, several at once."""
 
     def __init__(self, accept: str) -> None:
         """For whoever says ``Accept: ``accept``; plain text for what the library makes nothing of."""

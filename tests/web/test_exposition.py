@@ -41,7 +41,10 @@ def by_library(accept: str, seen: Iterable[Seen]) -> list[str]:
 
 
 @pytest.mark.parametrize("accept", ACCEPT)
-@given(labels=st.lists(st.tuples(*[AWKWARD] * 4), min_size=1, max_size=30, unique=True), values=st.lists(st.floats()))
+@given(
+    labels=st.lists(st.tuples(*[AWKWARD] * 4), min_size=1, max_size=30, unique=True),
+    values=st.lists(st.floats().map(lambda value: value or 0.0)),
+)
 def test_every_line_is_that_of_the_library(accept: str, labels: list[Labels], values: list[float]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exposition, "MANY", 1)
