@@ -118,7 +118,8 @@ def fleets(found: Comparison, plan: Plan) -> None:
     bears = capacity(found, "changes") or MODEST_RATE
     with few_and_many(HERE) as (few, many):
         found.tunnels = grown(few, many, bears, plan.pairs, plan.watched)
-        found.scraped = beside(many, FLEET_PEERS, bears, plan.pairs, plan.watched)
+        # half of what the processor has time for, and not of what it bears with few peers
+        found.scraped = beside(many, FLEET_PEERS, 1e6 / found.tunnels.many_us, plan.pairs, plan.watched)
 
 
 def report(found: Comparison) -> Iterator[str]:
