@@ -917,7 +917,7 @@ async def test_the_log_is_folded_in_beside_commits_and_begins_anew(path: Path) -
     """Long before a commit would have to do it itself (`database.CHECKPOINT_PAGES`)."""
     store = await SqliteStore.open(Settings(path=str(path)))
     sizes = []
-    for first in range(0, 4 * FOLD_ROWS, FOLD_ROWS):
+    for first in range(0, 8 * FOLD_ROWS, FOLD_ROWS):
         await store.commit(Batch(journal=[row(n) for n in range(first, first + FOLD_ROWS)]))
         await asyncio.wrap_future(store._folded)
         sizes.append(path.stat().st_size)
