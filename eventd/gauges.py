@@ -133,7 +133,7 @@ class Gauges:
         up: dict[tuple[str, ...], float] = {}
         changes = Counter[tuple[str, ...]]()
         known = await self._known_peers()
-        async for some in portions(await self._admitted_of(known)):
+        async for some in portions(await self._admit(known)):
             for peer in map(known.__getitem__, some):
                 changes[peer.device, peer.peer or ""] += peer.state_changes
                 if peer.up is not None:
@@ -148,8 +148,8 @@ class Gauges:
         named = self._service.correlator.named_peers()
         return {(one.device, one.vsys, one.peer or ""): one async for some in portions(named) for one in some}
 
-    async def _admitted_of(self, known: Mapping[tuple[str, str, str], PeerState]) -> dict[tuple[str, str, str], None]:
-        """Who got a series first keeps it, whoever speaks more."""
+    async def _admit(self, known: Mapping[tuple[str, str, str], PeerState]) -> dict[tuple[str, str, str], None]:
+        """Settle who has a series: who got one first keeps it, whoever speaks more."""
         places, before = self._service.config.metrics.max_peers, self._admitted
         kept = [key async for some in portions(before) for key in some if key in known]
         new = [key async for some in portions(known) for key in some if key not in before]

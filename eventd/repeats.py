@@ -11,6 +11,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from eventd.contract import ENDS
+from eventd.met import Met
 from eventd.model import Event
 
 #: Events remembered: what some hundred peers that retry every few seconds repeat. Some 3 kB each.
@@ -27,26 +28,18 @@ class Repeats:
 
     def __init__(self) -> None:
         self._events: OrderedDict[Hashable, Event] = OrderedDict()
-        self._once: set[int] = set()
+        self._met = Met(MAX_ONCE)
         self.get = self._events.get
 
     def keep(self, key: Hashable, event: Event, raw: str) -> None:
         """Remember the event of a message whose text is ``raw``, if it came before and another message makes the same
         of it. It does not where what was learned meanwhile decides which end is whose, and where something in it was
         concealed."""
-        if not self._came_before(hash(key)) or len(raw) > MAX_TEXT or ENDS in event.extra or event.raw != raw:
+        if not self._met.before(key) or len(raw) > MAX_TEXT or ENDS in event.extra or event.raw != raw:
             return
         if len(self._events) >= MAX_EVENTS:
             self._events.popitem(last=False)
         self._events[key] = event
-
-    def _came_before(self, mark: int) -> bool:
-        if mark in self._once:
-            return True
-        if len(self._once) >= MAX_ONCE:
-            self._once.clear()
-        self._once.add(mark)
-        return False
 
     def __len__(self) -> int:
         return len(self._events)

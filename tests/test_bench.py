@@ -52,7 +52,7 @@ def test_the_search_ends_where_the_sender_does(monkeypatch: pytest.MonkeyPatch) 
         search.step()
     assert search.best is not None
     assert search.best.rate == 50_000
-    assert search.sender_bound
+    assert search.open_ended
 
 
 def test_a_search_whose_tries_are_used_up_has_found_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,9 +64,9 @@ def test_a_search_whose_tries_are_used_up_has_found_no_end(monkeypatch: pytest.M
     search = trial.Search(unused, 1.0)
     for _ in range(2):
         search.step()
-    assert search.sender_bound
+    assert search.open_ended
     search.step()
-    assert not search.sender_bound
+    assert not search.open_ended
 
 
 def test_a_rule_takes_every_field() -> None:
@@ -94,8 +94,8 @@ def test_sec_keeps_a_context_per_pair_of_gateways(tmp_path: Path) -> None:
     ]
 
 
-def _result(load: str, contender: str, rate: float, cpu_us: float, *, sender_bound: bool = False) -> Result:
-    return Result(load, contender, "", rate, cpu_us, 1.0, sender_bound=sender_bound)
+def _result(load: str, contender: str, rate: float, cpu_us: float, *, open_ended: bool = False) -> Result:
+    return Result(load, contender, "", rate, cpu_us, 1.0, open_ended=open_ended)
 
 
 def _latency(p99: float, told: tuple[float, ...] = ()) -> Latency:
@@ -109,7 +109,7 @@ def _told(**found: Any) -> dict[str, Goal]:
 def test_goals_are_told_by_how_much() -> None:
     results = [
         _result("relevant", "eventd", 3000, 100),
-        _result("relevant", "rsyslog", 6000, 20, sender_bound=True),
+        _result("relevant", "rsyslog", 6000, 20, open_ended=True),
         _result("traps", "eventd", 3000, 100),
         _result("traps", "snmptrapd", 500, 500),
     ]

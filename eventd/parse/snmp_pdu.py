@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from eventd.errors import ParseError, RejectReason
+from eventd.met import Met
 from eventd.model import Syntax, VarBind
 from eventd.parse.ber import (
     LAST_SHORT_LENGTH,
@@ -151,22 +152,17 @@ class _Lists(dict[bytes, Listed]):
     """Lists by what stands behind sysUpTime.0 in them, from the second time on that one is met: in a storm most never
     come again, and to keep those would take more than it gives. Emptied when full."""
 
-    __slots__ = ("_met",)
+    __slots__ = ("met",)
 
     def __init__(self) -> None:
-        self._met: set[int] = set()
+        self.met = Met(KNOWN_LISTS)
 
     def __missing__(self, rest: bytes) -> Listed:
         listed = _read_listed(rest)
-        met, digest = self._met, hash(rest)
-        if digest in met:
+        if self.met.before(rest):
             if len(self) >= KNOWN_LISTS:
                 self.clear()
             self[rest] = listed
-            return listed
-        if len(met) >= KNOWN_LISTS:
-            met.clear()
-        met.add(digest)
         return listed
 
 

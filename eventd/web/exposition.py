@@ -26,12 +26,13 @@ class Exposition:
     """Writes scrapes in one format, in any thread, several at once."""
 
     def __init__(self, accept: str) -> None:
-        """For whoever says ``Accept: ``accept``; plain text for what the library makes nothing of."""
+        """``accept`` is that header of whoever asks; plain text for what the library makes nothing of."""
+        self.accept = accept
         try:
             self._encode, self.content_type = choose_encoder(accept)
         except (ValueError, TypeError):  # what the library makes of a version that is no number
             self._encode, self.content_type = choose_encoder("")
-        #: name of a metric → what stands before its first series, and before the value of each.
+        #: By the name of a metric, what `_written` makes.
         self._heads: dict[str, str] = {}
         self._series: dict[str, dict[Labels, str]] = {}
 
@@ -55,13 +56,12 @@ class Exposition:
         return [self._heads[spec.name], *[f"{known[labels]}{_number(value)}\n" for labels, value in values.items()]]
 
     def _written(self, spec: Spec, new: list[Labels]) -> tuple[str, dict[Labels, str]]:
+        """What stands before the first series, and before the value of each."""
         text = self._encode(_Families([family(spec, dict.fromkeys(new, 0))])).decode().removesuffix(EOF)
-        *head, _ = lines = text.split("\n")
-        series = lines[-1 - len(new) : -1]
-        del head[-len(new) :]
-        return "".join(f"{line}\n" for line in head), {
-            labels: line[: line.rindex(" ") + 1] for labels, line in zip(new, series, strict=True)
-        }
+        lines = text.removesuffix("\n").split("\n")
+        head, series = lines[: -len(new)], lines[-len(new) :]
+        befores = (line[: line.rindex(" ") + 1] for line in series)
+        return "".join(f"{line}\n" for line in head), dict(zip(new, befores, strict=True))
 
 
 class _Families(CollectorRegistry):

@@ -60,8 +60,8 @@ class WebServer:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._process = process_registry()
-        #: Who asked for metrics last, by what was accepted, and what writes them.
-        self._scrapes: tuple[str, Exposition] | None = None
+        #: For whoever asked for metrics last.
+        self._exposition = Exposition("")
         self._complaints = RateLimit()
         self.stream = Stream(service.telemetry)
         self._runner: web.AppRunner | None = None
@@ -147,9 +147,9 @@ class WebServer:
     async def _metrics(self, request: web.Request) -> web.Response:
         await self._service.refresh_metrics()
         accept = request.headers.get(hdrs.ACCEPT, "")
-        if self._scrapes is None or self._scrapes[0] != accept:  # one Prometheus says the same every time
-            self._scrapes = accept, Exposition(accept)
-        _, exposition = self._scrapes
+        if self._exposition.accept != accept:  # one Prometheus says the same every time
+            self._exposition = Exposition(accept)
+        exposition = self._exposition
         seen, process = self._service.telemetry.seen(), list(self._process.collect())
         body = await asyncio.to_thread(exposition.text, seen, process)  # the first one with many peers takes 0.2 s
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: exposition.content_type, **NO_STORE})

@@ -89,7 +89,7 @@ def compete(load: Load, plan: Plan, earlier: list[Result]) -> Iterator[Result]:
                 one = search.contender
                 memory = peak_megabytes(*one.pids)
                 yield Result(
-                    load.name, one.name, one.does, best.rate, best.cpu_us, memory, sender_bound=search.sender_bound
+                    load.name, one.name, one.does, best.rate, best.cpu_us, memory, open_ended=search.open_ended
                 )
 
 

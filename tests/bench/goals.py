@@ -88,7 +88,7 @@ def _rates(results: Sequence[Result]) -> Iterator[Goal]:
             yield Goal(what, wanted, "", None)
             continue
         ratio = ours.rate / theirs.rate
-        sign = "<= " if theirs.sender_bound else ">= " if ours.sender_bound else ""
+        sign = "<= " if theirs.open_ended else ">= " if ours.open_ended else ""
         yield Goal(what, wanted, f"{sign}{ratio:.2f}", ratio / times, theirs.cpu_us / ours.cpu_us / times)
 
 

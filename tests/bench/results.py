@@ -12,7 +12,7 @@ OURS = "eventd"
 
 class Result(Struct, frozen=True):
     """One contender under one load; medians of the rounds that found a rate. ``rates`` and ``cpus`` are those of each
-    round, ``ratio`` is the rate by ours. ``sender_bound``: in most rounds the sender was too slow to find the end."""
+    round, ``ratio`` is the rate by ours. ``open_ended``: in most rounds the end was not found (`trial.Search`)."""
 
     load: str
     contender: str
@@ -23,7 +23,7 @@ class Result(Struct, frozen=True):
     rates: tuple[float, ...] = ()
     cpus: tuple[float, ...] = ()
     ratio: float = 1.0
-    sender_bound: bool = False
+    open_ended: bool = False
 
 
 class Spread(Struct, frozen=True):
@@ -230,7 +230,7 @@ def summed(rounds: Sequence[Result]) -> list[Result]:
                 tuple(round(one.rate) for one in same),
                 tuple(round(one.cpu_us, 1) for one in same),
                 rate / ours,
-                median(one.sender_bound for one in same) > 0.5,
+                median(one.open_ended for one in same) > 0.5,
             )
         )
     return results

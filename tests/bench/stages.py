@@ -95,7 +95,7 @@ def decoder() -> Decoder:
 def forget_what_came_once() -> None:
     """Lists of variables are kept by the whole process from the second time on; here each message comes three times, in
     service once."""
-    snmp_pdu._lists._met.clear()
+    snmp_pdu._lists.met.forget()
 
 
 def channel() -> slack.Slack:

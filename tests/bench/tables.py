@@ -57,7 +57,7 @@ def rates(results: Sequence[Result]) -> Table:
     """A line for each program and load."""
     rows, last = [], ""
     for one in results:
-        rate = f"{'>= ' if one.sender_bound else ''}{one.rate:,.0f}"
+        rate = f"{'>= ' if one.open_ended else ''}{one.rate:,.0f}"
         least = f"{min(one.rates):,.0f} to {max(one.rates):,.0f}" if len(one.rates) > 1 else ""
         load = one.load if one.load != last else ""
         by = "" if one.contender == OURS else f"{one.ratio:.2f}"

@@ -123,7 +123,7 @@ class Search:
         self._good, self._bad = 0.0, 0.0
 
     @property
-    def sender_bound(self) -> bool:
+    def open_ended(self) -> bool:
         """Whether it could bear more than was sent: the sender was too slow, or the tries were used up."""
         return self.best is not None and (self.best.capped or not self._bad)
 

@@ -85,7 +85,7 @@ def test_what_never_comes_again_is_not_remembered_and_drives_nothing_out(monkeyp
     for number in (1, 1, *range(2, 100)):
         used.decode(message(stop_line(number).encode()))
     assert len(used._repeats) == 1
-    assert len(used._repeats._once) <= 20
+    assert len(used._repeats._met) <= 20
 
 
 @pytest.mark.parametrize("version", ["snmp-v2c", "snmp-v3"])

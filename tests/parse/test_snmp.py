@@ -136,7 +136,7 @@ def test_what_comes_again_is_read_the_same_and_what_is_remembered_is_bounded():
     for number in range(2 * snmp_pdu.KNOWN_LISTS):
         message = v2c(bindings(some.UPTIME, name(), bind("1.3.6.1.4.1.1.1", Syntax.GAUGE32, number)))
         assert len({parse(message).varbinds for _ in range(3)}) == 1
-    assert max(len(snmp_pdu._lists), len(snmp_pdu._lists._met)) <= snmp_pdu.KNOWN_LISTS
+    assert max(len(snmp_pdu._lists), len(snmp_pdu._lists.met)) <= snmp_pdu.KNOWN_LISTS
 
 
 @pytest.mark.conformance("RFC 3416 §3", "the number of variables is limited")
