@@ -5,7 +5,8 @@ from msgspec.structs import replace
 from eventd.model import Event, Reason
 from eventd.store.rows import text
 
-#: Rows of a block are those whose numbers differ in so many bits only, as in `queries.sql`; what it has goes with its last row.
+#: Rows of a block are those whose numbers differ in so many bits only, as in `queries.sql`; what a block has goes with
+#: its last row.
 BLOCK_BITS = 14
 
 #: Different reasons remembered of a block, a few MB: those of a few thousand peers. More stay in their rows.
