@@ -221,8 +221,11 @@ async def test_a_sound_end_is_not_talked_of(tmp_path: Path) -> None:
     assert last(path) is None
 
 
-async def test_a_log_that_no_longer_fits_what_was_folded_back_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
+async def test_a_log_that_no_longer_fits_what_was_folded_back_is_refused_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Pages were folded into the file up to the end of the log; then the log lost its end: old pages cover new ones."""
+    monkeypatch.setattr("eventd.store.sqlite.FOLD_ROWS", 1 << 62)  # what is folded when is told below
     live, path = tmp_path / "live.db", tmp_path / "eventd.db"
     store = await SqliteStore.open(Settings(path=str(live)))
     await store.commit(Batch(states={f"k{n:04}": bytes(900) for n in range(0, 400, 2)}))
