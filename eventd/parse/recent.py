@@ -1,30 +1,42 @@
 """What was seen a short while ago, in bounded memory."""
 
+from collections import deque
+
+#: Keys of an equally long time are forgotten together: with few parts more is held than has to be, and the memory of a
+#: busy process rises and falls by what a part holds; with many each look-up takes longer.
+PARTS = 4
+
 
 class Recent:
-    """Keys seen within the last ``keep_s`` seconds, and some for up to three times as long.
+    """Keys seen within the last ``keep_s`` seconds, and some for up to half as long again (`PARTS`).
 
-    Two halves are swapped when the newer one is old or full, so forgetting costs nothing. More than ``limit`` keys in
-    ``keep_s`` seconds make it forget sooner. Time is passed in.
+    More than ``limit`` keys in that time make it forget sooner. Time is passed in.
     """
 
-    __slots__ = ("_keep_s", "_limit", "_new", "_old", "_since")
+    __slots__ = ("_keep_s", "_limit", "_part_s", "_parts")
 
     def __init__(self, keep_s: float, limit: int) -> None:
-        self._keep_s, self._limit = keep_s, limit
-        self._new: set[bytes] = set()
-        self._old: set[bytes] = set()
-        self._since = 0.0
+        self._keep_s, self._limit, self._part_s = keep_s, limit, keep_s / PARTS
+        #: When each began, and its keys: all of them were seen in the ``_part_s`` seconds from then on.
+        self._parts = deque[tuple[float, set[bytes]]]([(0.0, set())])
 
     def __len__(self) -> int:
-        return len(self._new) + len(self._old)
+        return sum(len(keys) for _, keys in self._parts)
 
     def add(self, key: bytes, now: float) -> bool:
         """Whether the key is new; remembered from now on."""
-        age = now - self._since
-        if age > self._keep_s or len(self._new) >= self._limit:
-            self._old, self._new, self._since = self._new if age <= 2 * self._keep_s else set(), set(), now
-        if key in self._new or key in self._old:
-            return False
-        self._new.add(key)
+        began, newest = self._parts[-1]
+        if now - began > self._part_s or len(newest) * PARTS >= self._limit:
+            newest = set()
+            self._parts.append((now, newest))
+            self._forget(now)
+        for _, keys in self._parts:
+            if key in keys:
+                return False
+        newest.add(key)
         return True
+
+    def _forget(self, now: float) -> None:
+        """What is too old, and what is too much."""
+        while now - self._parts[0][0] > self._keep_s + self._part_s or len(self) > self._limit:
+            self._parts.popleft()

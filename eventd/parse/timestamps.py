@@ -33,7 +33,10 @@ CACHED_STAMPS = 512
 # Milliseconds, behind which some VRP releases print a second dotted number of unknown meaning; Comware's console puts
 # a colon before the milliseconds.
 _CLOCK = rb"(?P<hour>\d{1,2}):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,:](?P<fraction>\d{1,9})(?:\.\d{1,6})?)?"
-_ZONE = rb"(?:(?P<zone>[Zz]| ?[+-]\d\d:?\d\d)(?![\w:]))?+(?P<dst> DST(?!\S))?+"
+# Each is taken where it stands, and not left to what follows. A possessive quantifier would say that shorter, but in
+# Python 3.11.2, which Debian 12 has, a group in one has matched nothing.
+_OFFSET, _SUMMER = rb"(?:[Zz]| ?[+-]\d\d:?\d\d)(?![\w:])", rb" DST(?!\S)"
+_ZONE = rb"(?:(?P<zone>%s)|(?!%s))(?:(?P<dst>%s)|(?!%s))" % (_OFFSET, _OFFSET, _SUMMER, _SUMMER)
 
 _DAY = rb"(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}(?P<day>\d{1,2}) {1,2}"
 # Comware's ``Oct 9 14:59:04 2009``

@@ -86,11 +86,16 @@ class Connection(asyncio.Protocol):
             return
         if self._receiver.holds(self.source):
             self.pause()
-            # And again in the next turn, because uvloop begins to read after this call, whatever was said in it.
-            asyncio.get_running_loop().call_soon(self.pause)
+            asyncio.get_running_loop().call_soon(self._pause_again)
         if self._receiver.idle_timeout:
             self._heard_at = asyncio.get_running_loop().time()
             self._watch(self._receiver.idle_timeout)
+
+    def _pause_again(self) -> None:
+        """uvloop, and asyncio of Python 3.11.2, begin to read after `connection_made`, whatever was said in it."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()  # of one that it believes to be paused it would go on to read
+            self.pause()
 
     def data_received(self, data: bytes) -> None:
         if self._over:

@@ -4,7 +4,6 @@ things stand as they do; and the messages that were refused.
 No scripts and no state: what a page shows is in its address, and the browser reloads it.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -181,7 +180,7 @@ class Desk:
     ) -> web.Response:
         common = {"version": eventd.__version__, "refresh_s": REFRESH_S, "wanted": wanted}
         now = utc(self._service.now())
-        text = await asyncio.to_thread(template.render, now=now, **common, **values)  # 2,000 rows take 300 ms
+        text = "".join(await in_turns(template.generate(now=now, **common, **values)))
         return web.Response(text=text, status=status, content_type="text/html", headers=NO_STORE)
 
     # --- what the desk shows --------------------------------------------------------------------------------------

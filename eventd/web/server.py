@@ -1,6 +1,5 @@
 """The aiohttp server: one port for the page, the API, health and metrics."""
 
-import asyncio
 import socket
 import ssl
 from importlib import resources
@@ -13,6 +12,7 @@ from eventd.errors import EventdError, StoreError
 from eventd.receivers import ListenError, kernel, tls
 from eventd.receivers.addresses import join_host_port
 from eventd.telemetry import RateLimit, get_logger, process_registry
+from eventd.turns import turns
 from eventd.web import access
 from eventd.web.acts import Acts
 from eventd.web.answers import NO_STORE, RequestError, error
@@ -150,8 +150,8 @@ class WebServer:
         if self._exposition.accept != accept:  # one Prometheus says the same every time
             self._exposition = Exposition(accept)
         exposition = self._exposition
-        seen, process = self._service.telemetry.seen(), list(self._process.collect())
-        body = await asyncio.to_thread(exposition.text, seen, process)  # the first one with many peers takes 0.2 s
+        parts = exposition.parts(self._service.telemetry.seen(), self._process.collect())
+        body = "".join([part async for part in turns(parts, 1)]).encode()
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: exposition.content_type, **NO_STORE})
 
     async def _healthy(self, _: web.Request) -> web.Response:

@@ -44,6 +44,12 @@ def probe(number: int) -> bytes:
     ).encode()
 
 
+class Server(ThreadingHTTPServer):
+    """Takes as many connections at once as there are channels; one too many would be tried again after a second."""
+
+    request_queue_size = 128
+
+
 class Hook:
     """A far end that takes every alert. ``arrived``: when each device was told of (`time.perf_counter`), in order."""
 
@@ -63,7 +69,7 @@ class Hook:
 
             def log_message(self, *_: object) -> None: ...
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]
 
     def __enter__(self) -> Self:

@@ -52,14 +52,14 @@ def test_every_line_is_that_of_the_library(accept: str, labels: list[Labels], va
         for some in (labels[:3], labels, labels[1:], labels[1:]):
             given_values = {one: values[next(numbers) % len(values)] if values else 1.0 for one in some}
             seen: list[Seen] = [(UP, given_values), (TURNS, {one[:2]: 3.0 for one in some})]
-            assert sorted(made.text(seen, []).decode().split("\n")) == by_library(accept, seen)
+            assert sorted("".join(made.parts(seen, [])).split("\n")) == by_library(accept, seen)
 
 
 @pytest.mark.parametrize("accept", ACCEPT)
 def test_a_scrape_has_all_families_whole_and_one_end(accept: str) -> None:
     telemetry = Telemetry()
     telemetry.know("peer_up", [("FW1", f"10.0.{n // 250}.{n % 250}", "", "") for n in range(MANY)])
-    text = Exposition(accept).text(telemetry.seen(), process_registry().collect()).decode()
+    text = "".join(Exposition(accept).parts(telemetry.seen(), process_registry().collect()))
     assert text.count("# EOF") == text.endswith("# EOF\n") == ("openmetrics" in accept)
     names = [line.split()[2] for line in text.split("\n") if line.startswith("# TYPE")]
     assert len(names) == len(set(names)) > len(SPECS)
@@ -72,5 +72,6 @@ def test_a_scrape_has_all_families_whole_and_one_end(accept: str) -> None:
 def test_what_is_gone_is_not_remembered() -> None:
     made = Exposition("")
     for first in range(0, 5 * MANY, MANY):
-        made.text([(UP, {("FW1", f"peer{n}", "", ""): 1.0 for n in range(first, first + MANY)})], [])
+        for _ in made.parts([(UP, {("FW1", f"peer{n}", "", ""): 1.0 for n in range(first, first + MANY)})], []):
+            pass
     assert len(made._series["peer_up"]) == MANY
