@@ -135,6 +135,7 @@ STAGES = {
     "state": "what has changed, as bytes",
     "row": "events as JSON and columns",
     "commit": "the transaction but for that",
+    "fold": "the write-ahead log into the database, by a thread aside",
     "route": "who is told of a change",
     "count": "ledger and metrics",
 }

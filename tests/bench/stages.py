@@ -4,7 +4,8 @@
 
 Every stage is the real one (socket, parsers, handlers, correlator, database with fsync, templates), called for a batch
 at a time. The same batch then goes through a second, whole eventd by its pipeline: *whole* is what that costs, so
-*between* is what the stages do not explain (calls, batches, threads that wait for each other). Batches of all loads
+*between* is what the stages do not explain (calls, batches, threads that wait for each other). The log is folded in
+after each batch that it is due for, and not beside the next one. Batches of all loads
 take turns. The first round is thrown away. Only CPU time of this process is counted, not what it waits for the disk.
 *outages* is a load for the end of the line: every message is one more tunnel that stays down and is told of by itself.
 """
@@ -50,7 +51,7 @@ from eventd.receivers.udp import UdpReceiver  # noqa: E402
 from eventd.store import base as store  # noqa: E402
 from eventd.store import database  # noqa: E402
 from eventd.store.rows import micros, text  # noqa: E402
-from eventd.store.sqlite import SqliteStore  # noqa: E402
+from eventd.store.sqlite import FOLD_ROWS, SqliteStore  # noqa: E402
 from eventd.store.writer import Writer  # noqa: E402
 from eventd.telemetry import Telemetry, setup_logging  # noqa: E402
 
@@ -122,7 +123,8 @@ class Apart:
         database.prepare(Path(settings.path))
         self.db = database.open_writer(Path(settings.path), settings, database.schema())
         self.writer = Writer(self.db, settings, clock)
-        self.rows = 0
+        self.log = database.connect(Path(settings.path))
+        self.rows = self._folded_at = 0
 
     async def start(self) -> None:
         """Bind, and be ready to send to it."""
@@ -136,6 +138,7 @@ class Apart:
         await self.receiver.stop()
         [(kept,)] = self.db.execute("SELECT count(*) FROM events")
         assert kept == self.rows, f"{kept} rows for {self.rows} events"
+        self.log.close()
         self.db.close()
 
     @contextmanager
@@ -228,6 +231,10 @@ class Apart:
             self.writer.commit(batch)
         self.spent["row"] += rows
         self.spent["commit"] -= rows
+        if self.db.total_changes - self._folded_at >= FOLD_ROWS:
+            self._folded_at = self.db.total_changes
+            with self.timed("fold"):
+                database.fold(self.log)
 
     def _tell(self) -> None:
         while (told := self._claim()) is not None:
@@ -267,6 +274,7 @@ class Whole:
         forget_what_came_once()
         started = time.process_time()
         await self._pipeline.step(messages, self._clock())
+        await asyncio.wrap_future(self._store._folded)
         self.spent += time.process_time() - started
 
     async def stop(self) -> None:

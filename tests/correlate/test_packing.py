@@ -39,3 +39,14 @@ def test_reasons_of_which_only_the_value_is_the_same_stay_apart() -> None:
     assert again.case is not None
     assert again == peer
     assert again.case.cause is not again.case.stop is again.last_stop
+
+
+def test_of_a_storm_the_latest_facts_are_saved_and_all_are_remembered() -> None:
+    storm = "\n".join(f"{n / 100} fail authentication fail raw={n}" for n in range(3 * packing.SAVED_FACTS))
+    peer = next(iter(tell(storm, until=1).correlator.fleet.peers.values()))
+    remembered = list(peer.facts)
+    assert len(remembered) > packing.SAVED_FACTS
+    again = packing.decode(peer.key, packing.encode(peer))
+    assert isinstance(again, PeerState)
+    assert peer.facts == remembered
+    assert again.facts == remembered[-packing.SAVED_FACTS :]
