@@ -388,10 +388,10 @@ class App:
 
     async def refresh_metrics(self) -> None:
         """Bring up to date what only the store or the kernel knows."""
-        self.listeners.settle()
         await self._gauges.look_at_peers()
         with contextlib.suppress(StoreError):
             self.telemetry.set("store_size_bytes", value=await self.store.size_bytes())
         with contextlib.suppress(StoreError, TimeoutError):
             async with asyncio.timeout(OUTBOX_LOOK_S):
                 await self._gauges.look_at_outbox()
+        self.listeners.settle()

@@ -1,5 +1,6 @@
 """What is not counted as it happens but looked up when Prometheus asks: states, queues, kernel counters."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from typing import Protocol
@@ -52,6 +53,7 @@ class Gauges:
         self._refused: set[tuple[str, str, str]] = set()
         self._up: Values = {}
         self._changes: Values = {}
+        self._looking = asyncio.Lock()
 
     def provide(self, telemetry: Telemetry) -> None:
         """Have them asked for at every scrape."""
@@ -129,7 +131,11 @@ class Gauges:
 
     async def look_at_peers(self) -> None:
         """Bring the series of peers up to date, which may be many. Vsys of one device share a peer's label set: a peer
-        is up while any of them is."""
+        is up while any of them is. One at a time: who began first must not end last."""
+        async with self._looking:
+            await self._look_at_peers()
+
+    async def _look_at_peers(self) -> None:
         up: dict[tuple[str, ...], float] = {}
         changes = Counter[tuple[str, ...]]()
         known = await self._known_peers()

@@ -22,9 +22,9 @@ def encode(state: State) -> bytes:
     if not isinstance(state, PeerState):
         return _encode(state)
     facts = state.facts
-    state.facts = facts[-SAVED_FACTS:]
-    _fold(state)
     try:
+        state.facts = facts[-SAVED_FACTS:]
+        _fold(state)
         return _encode(state)
     finally:
         _unfold(state)

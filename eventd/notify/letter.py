@@ -5,10 +5,11 @@ import hashlib
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime
+from email.utils import format_datetime, parseaddr
 
 from eventd.model import Digest, Told
 from eventd.notify.markup import clean
@@ -28,6 +29,9 @@ WORD = 45
 _MAILBOX = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+|[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@\[[0-9A-Fa-f:.IPv]+\]"
 )
+#: A domain that is an address. `parseaddr` takes none in the Python of Debian 12.
+_LITERAL = re.compile(r"@\[[^\[\]@]*\]")
+_PLACE_OF_LITERAL = "@literal.invalid"
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -37,23 +41,25 @@ def address(text: str) -> Address:
     Raises:
         ValueError: it is not one mailbox, or one that not every mail server takes.
     """
-    text_only = text.strip()
-    wrong = f"{clean(text)!r} is not a mail address in ASCII; one address each, name <address> is possible"
-    try:
-        header = _POLICY.header_factory("To", text_only)
-    except Exception as error:  # what the library makes of what it did not expect is no error of its own
-        raise ValueError(wrong) from error
-    if len(header.addresses) > 1:
+    name, mailbox = _taken_apart(text)
+    if clean(text) != text.strip() or "=?" in text or len(mailbox) > MAX_ADDRESS or not _MAILBOX.fullmatch(mailbox):
+        raise ValueError(
+            f"{clean(text)!r} is not a mail address in ASCII; one address each, name <address> is possible"
+        )
+    if not name and mailbox != text.strip().removeprefix("<").removesuffix(">"):
         raise ValueError(f"{clean(text)!r} is more than one mail address")
-    found: Address | None = next(iter(header.addresses), None)
-    if clean(text) != text_only or "=?" in text or header.defects or found is None:
-        raise ValueError(wrong)
-    mailbox = found.addr_spec
-    if len(mailbox) > MAX_ADDRESS or not _MAILBOX.fullmatch(mailbox):
-        raise ValueError(wrong)
-    if not found.display_name and mailbox != text_only.removeprefix("<").removesuffix(">"):
-        raise ValueError(wrong)
-    return found
+    try:
+        return Address(name, addr_spec=mailbox)
+    except (ValueError, MessageError) as error:
+        raise ValueError(f"{clean(text)!r} is not a mail address: {error}") from None
+
+
+def _taken_apart(text: str) -> tuple[str, str]:
+    literal = _LITERAL.search(text)
+    if literal is None:
+        return parseaddr(text)
+    name, mailbox = parseaddr(_LITERAL.sub(_PLACE_OF_LITERAL, text, count=1))
+    return name, mailbox.replace(_PLACE_OF_LITERAL, literal[0])
 
 
 def message_id(what: str, domain: str) -> str:

@@ -27,7 +27,7 @@ MAX_ENGINES = 20_000
 #: traps of a replaced firewall take over its address by themselves, and is reported all the same.
 PIN_S = 86_400.0
 #: Digests remembered per `TIME_WINDOW`: within it, time alone cannot tell a repeated message. 1,300 messages/s are
-#: covered whole, with 250,000 × some 110 octets = 27 MB at worst; only holders of a key put anything in.
+#: covered whole, with 300,000 × some 110 octets = 33 MB at worst; only holders of a key put anything in.
 MAX_DIGESTS = 200_000
 #: Changes waiting to be told; the pipeline takes them with every batch of 512 messages, each of which makes two or
 #: three at most.

@@ -85,16 +85,18 @@ class Api:
             wanted["up"] = UP[wanted["up"]]
         limit, before, site = wanted.pop("limit"), wanted.pop("before", ()), wanted.pop("site", None)
         correlator, known = self._service.correlator, self._service.inventory
-        fitting = [
-            state
-            async for state in turns(correlator.named_peers())
-            if all(getattr(state, name) == value for name, value in wanted.items())
-            and before < _peer_place(state)
-            and (site is None or ((peer := known.peer(state.peer)) is not None and peer.site == site))
-        ]
+
+        def fits(state: PeerState) -> bool:
+            return all(getattr(state, name) == value for name, value in wanted.items()) and (
+                site is None or ((peer := known.peer(state.peer)) is not None and peer.site == site)
+            )
+
+        named = turns(correlator.named_peers())
+        fitting = [state async for state in named if before < _peer_place(state) and fits(state)]
         found = await smallest(fitting, limit + 1, _peer_place)
         following = write_place(_peer_place(found[limit - 1])) if len(found) > limit else None
-        return answer({"items": [correlator.standing(state) for state in found[:limit]], "next": following})
+        rows = [correlator.standing(state) for state in found[:limit] if fits(state)]  # some may have changed meanwhile
+        return answer({"items": rows, "next": following})
 
     async def devices(self, request: web.Request) -> web.Response:
         """Devices of the inventory and devices that were heard, with what was learned of them."""

@@ -28,7 +28,6 @@ class Exposition:
 
     def __init__(self, accept: str) -> None:
         """``accept`` is that header of whoever asks; plain text for what the library makes nothing of."""
-        self.accept = accept
         try:
             self._encode, self.content_type = choose_encoder(accept)
         except (ValueError, TypeError):  # what the library makes of a version that is no number

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 
@@ -26,6 +27,8 @@ from eventd.web.why import WhyApi
 
 #: Largest request body: nothing we accept is longer than a note on an acknowledgement.
 MAX_BODY_BYTES = 64 * 1024
+#: Different `Accept` headers for which the text of series is remembered: of a Prometheus or two, and of people.
+SCRAPERS = 4
 #: Seconds a stop waits for answers in progress.
 SHUTDOWN_S = 2.0
 #: The page loads its own style and icon and nothing else from anywhere; text from the wire can therefore never run.
@@ -60,8 +63,8 @@ class WebServer:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._process = process_registry()
-        #: For whoever asked for metrics last.
-        self._exposition = Exposition("")
+        #: By what is accepted, for the latest of those who ask for metrics.
+        self._expositions = lru_cache(SCRAPERS)(Exposition)
         self._complaints = RateLimit()
         self.stream = Stream(service.telemetry)
         self._runner: web.AppRunner | None = None
@@ -146,10 +149,7 @@ class WebServer:
 
     async def _metrics(self, request: web.Request) -> web.Response:
         await self._service.refresh_metrics()
-        accept = request.headers.get(hdrs.ACCEPT, "")
-        if self._exposition.accept != accept:  # one Prometheus says the same every time
-            self._exposition = Exposition(accept)
-        exposition = self._exposition
+        exposition = self._expositions(request.headers.get(hdrs.ACCEPT, ""))
         parts = exposition.parts(self._service.telemetry.seen(), self._process.collect())
         body = "".join([part async for part in turns(parts, 1)]).encode()
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: exposition.content_type, **NO_STORE})

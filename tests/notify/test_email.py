@@ -449,9 +449,21 @@ def test_the_port_follows_from_the_security(security: Any, port: int) -> None:
     assert end.url == f"{'smtps' if security == 'tls' else 'smtp'}://[::1]:{port}"
 
 
-@pytest.mark.parametrize("text", ["a@b.example", "Ops Team <a@b.example>", "<a@b.example>", "a+b@[192.0.2.1]"])
-def test_addresses_as_people_write_them(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("a@b.example", ""),
+        ("Ops Team <a@b.example>", "Ops Team"),
+        ("<a@b.example>", ""),
+        ("a+b@[192.0.2.1]", ""),
+        ("Ops <a@[IPv6:2001:db8::1]>", "Ops"),
+        ("J. Doe <a@b.example>", "J. Doe"),
+        ("a@b.example (Ops)", "Ops"),
+    ],
+)
+def test_addresses_as_people_write_them(text: str, name: str) -> None:
     assert address(text).addr_spec in text
+    assert address(text).display_name == name
 
 
 def test_a_channel_in_a_file(tmp_path: Path) -> None:

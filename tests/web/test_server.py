@@ -375,7 +375,7 @@ async def test_others_have_the_loop_while_a_scrape_is_written(site: Site, monkey
         written_in.add(turns_of_others)
         return bytes(generate_latest(registry))
 
-    monkeypatch.setattr("eventd.turns.ASIDE_S", 0.0)
+    monkeypatch.setattr("eventd.turns.ASIDE_S", 1e-9)
     monkeypatch.setattr("eventd.web.exposition.choose_encoder", lambda _: (encode, "text/plain"))
     others = asyncio.create_task(work())
     _, _, text = await site.ask("/metrics")
