@@ -45,12 +45,13 @@ def recall(facts: list[Fact], event: Event, now: float, window: float) -> tuple[
     code = None if reason is None else reason.code
     again = twin = None
     for fact in facts:  # of a hundred mostly all were told by this way, with other bytes
+        if fact.event != name:
+            continue
         told = fact.ways.get(way)
         if told is None:
-            if twin is None and fact.at >= oldest and fact.event == name:
-                # the oldest: n logs and n traps meet in their order
+            if twin is None and fact.at >= oldest:  # the oldest: n logs and n traps meet in their order
                 twin = fact if _same_reason(fact, words, code) and _agree(fact.ident, ident) else None
-        elif told == checksum and fact.event == name and fact.until >= oldest:
+        elif told == checksum and fact.until >= oldest:
             again = fact  # the latest one counts: what undid that came after the earlier ones as well
     if again is not None and (again is facts[-1] or _numbered(event) or not _undone(facts, again, way, oldest)):
         return again, "retransmission"
