@@ -13,10 +13,9 @@ T = TypeVar("T")
 TURN_S = 0.003
 #: The same of work for which nobody is in a hurry, as answers to people and scrapes.
 ASIDE_S = 0.001
-#: So many times that long at least others have the loop after each turn of such work, while they are busy; a turn of
-#: theirs that has begun then is not cut short. Beside scrapes of 20,000 peers 2,600 changes a second took 80 ms to the
-#: commit (p99) where such work had three quarters of the loop, 48 ms where it had half, 19 ms in turns of 3 ms with
-#: five for others, and so 9 to 10 ms; by themselves 4 to 7.
+#: So many times that long others have the loop after each turn of such work while they are busy, else once; a turn of
+#: theirs that has begun by then is not cut short. What other shares came to stands in
+#: docs/decisions/0058-answers-wait-for-reception.md.
 OTHERS = 5
 #: Rows between two looks at the clock.
 ROWS_PER_LOOK = 16

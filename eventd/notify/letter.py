@@ -29,7 +29,7 @@ WORD = 45
 _MAILBOX = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+|[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@\[[0-9A-Fa-f:.IPv]+\]"
 )
-#: A domain that is an address. `parseaddr` takes none in the Python of Debian 12.
+#: A domain that is an address, of which `parseaddr` makes nothing in Debian 12; what stands in for it.
 _LITERAL = re.compile(r"@\[[^\[\]@]*\]")
 _PLACE_OF_LITERAL = "@literal.invalid"
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9._-]")
@@ -55,6 +55,7 @@ def address(text: str) -> Address:
 
 
 def _taken_apart(text: str) -> tuple[str, str]:
+    """Name and mailbox, both empty where it is no address."""
     literal = _LITERAL.search(text)
     if literal is None:
         return parseaddr(text)

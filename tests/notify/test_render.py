@@ -139,6 +139,11 @@ def test_every_value_is_escaped_and_the_layout_is_not() -> None:
     assert renderer(make_notification(incident=make_incident(device="<i>\n"))) == "<b>&lt;i></b>"
 
 
+def with_values_marked(source: str) -> str:
+    """What a template makes of an incident at the device ``@here``; what was escaped stands in angle brackets."""
+    return Renderer(source, Markup("<{}>".format))(make_notification(incident=make_incident(device="@here")))
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -152,8 +157,7 @@ def test_every_value_is_escaped_and_the_layout_is_not() -> None:
     ],
 )
 def test_what_a_block_makes_of_values_alone_is_escaped_as_one(source: str) -> None:
-    told = make_notification(incident=make_incident(device="@here"))
-    assert Renderer(source, Markup("<{}>".format))(told) == "<@here>"
+    assert with_values_marked(source) == "<@here>"
 
 
 @pytest.mark.parametrize(
@@ -166,8 +170,7 @@ def test_what_a_block_makes_of_values_alone_is_escaped_as_one(source: str) -> No
     ],
 )
 def test_a_value_that_a_filter_block_is_given_is_escaped(source: str) -> None:
-    told = make_notification(incident=make_incident(device="@here"))
-    assert Renderer(source, Markup("<{}>".format))(told) == "<@here>"
+    assert with_values_marked(source) == "<@here>"
 
 
 def test_text_of_the_template_in_a_filter_block_stays_as_it_is() -> None:
